@@ -1,0 +1,444 @@
+//! The contract between a system and whoever drives it: inputs in, effects out.
+//!
+//! A driver (the in-memory world, or a socket loop) hands an [`Endpoint`] one [`Input`] at a time
+//! and carries out the [`Output`]. Endpoints state what they did as [`Claim`]s; they never judge.
+
+use std::fmt::{self, Debug, Display};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// A point in time: nanoseconds since the run began.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Tick(pub u64);
+
+impl Tick {
+    /// The tick `delay` later; saturates instead of wrapping.
+    #[must_use]
+    pub fn after(self, delay: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// Whole milliseconds since the run began.
+    pub fn millis(self) -> u64 {
+        self.0 / 1_000_000
+    }
+}
+
+/// One connection, by the number the driver gave it. Both ends of a link share the number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Conn(pub u32);
+
+/// One of the two ends of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Side {
+    /// The end that opened the connection.
+    Client,
+    /// The end that accepted it.
+    Server,
+}
+
+impl Side {
+    /// The opposite end.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+
+    /// `client` or `server`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+impl Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The identity an endpoint has, or believes its peer to have: `device`, `client-3`, `server`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Name {
+    fn from(name: &str) -> Self {
+        Self(Arc::from(name))
+    }
+}
+
+impl Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What sort of thing an application sends.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// A picture file, with its name.
+    Image,
+    /// A video file, with its name.
+    Video,
+    /// Comma-separated decimal numbers.
+    Numbers,
+    /// The aggregate a server computed, as text.
+    Aggregate,
+}
+
+impl Kind {
+    /// The word scenario files and reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Numbers => "numbers",
+            Self::Aggregate => "aggregate",
+        }
+    }
+
+    /// Image or video, by the extension of a file name: what both ends of `helo` go by, because
+    /// its frame does not say.
+    pub fn of_file(name: &str) -> Self {
+        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let video = ["mp4", "avi", "mov", "mkv", "webm", "m4v", "mpg", "mpeg"];
+        if video.iter().any(|known| extension.eq_ignore_ascii_case(known)) {
+            Self::Video
+        } else {
+            Self::Image
+        }
+    }
+}
+
+/// One application message. Equality is equality of kind, name and every byte.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Message {
+    /// What it is.
+    pub kind: Kind,
+    /// The file name, for files.
+    pub name: Option<Name>,
+    /// The content. Cheap to clone; a large body is shared, never copied.
+    pub body: Bytes,
+}
+
+impl Message {
+    /// A text message.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { kind: Kind::Text, name: None, body: Bytes::from(text.into()) }
+    }
+
+    /// Numbers, as the text that goes over the wire.
+    pub fn numbers(text: impl Into<String>) -> Self {
+        Self { kind: Kind::Numbers, name: None, body: Bytes::from(text.into()) }
+    }
+
+    /// An aggregate, as the text that goes over the wire.
+    pub fn aggregate(text: impl Into<String>) -> Self {
+        Self { kind: Kind::Aggregate, name: None, body: Bytes::from(text.into()) }
+    }
+
+    /// A file; image or video by its name.
+    pub fn file(name: &str, body: Bytes) -> Self {
+        Self { kind: Kind::of_file(name), name: Some(Name::from(name)), body }
+    }
+}
+
+impl Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+/// Kind and content, for people: text in quotes and cut after 40 characters, files by name and size.
+impl Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.kind.name())?;
+        if let Some(name) = &self.name {
+            return write!(f, "{:?} ({} bytes)", name.as_str(), self.body.len());
+        }
+        // A prefix is enough to show, and a hostile body may be large.
+        let head = self.body.get(..256).unwrap_or(&self.body);
+        let text = String::from_utf8_lossy(head);
+        let shown: String = text.chars().take(40).collect();
+        if shown.len() < text.len() || head.len() < self.body.len() {
+            write!(f, "{shown:?}… ({} bytes)", self.body.len())
+        } else {
+            write!(f, "{shown:?}")
+        }
+    }
+}
+
+/// What an application asks of an endpoint. Commands queue until the session is ready for them.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Command {
+    /// Send one message.
+    Send(Message),
+    /// Say goodbye as the system does, and close.
+    End,
+}
+
+/// One thing that happens to an endpoint.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A connection is open: the client opened it, or the server accepted it.
+    Opened(Conn),
+    /// Bytes as one socket read returned them.
+    Received(Conn, &'a [u8]),
+    /// The peer closed the connection.
+    Closed(Conn),
+    /// The application asks for something.
+    Command(&'a Command),
+    /// A time asked for with [`Output::wake`] has come.
+    Timeout,
+}
+
+/// Everything one step wants done, in order. The driver clears and reuses it.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Bytes to write, each as one segment.
+    pub writes: Vec<(Conn, Vec<u8>)>,
+    /// Connections to close, after the writes.
+    pub closes: Vec<Conn>,
+    /// Facts to record.
+    pub claims: Vec<Claim>,
+    /// When to call back with [`Input::Timeout`]. A later wake-up replaces nothing: stale ones are
+    /// ignored by the endpoint.
+    pub wake: Option<Tick>,
+}
+
+impl Output {
+    /// Forget everything, keep the memory.
+    pub fn clear(&mut self) {
+        self.writes.clear();
+        self.closes.clear();
+        self.claims.clear();
+        self.wake = None;
+    }
+
+    /// Ask for a [`Input::Timeout`] at `at`, or sooner if that was asked already.
+    pub fn wake_at(&mut self, at: Tick) {
+        self.wake = Some(self.wake.map_or(at, |earlier| earlier.min(at)));
+    }
+}
+
+/// What two ends of one session agree on: a hash over keys and transcript. Two runs share a
+/// fingerprint only if they share the keys.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(pub [u8; 8]);
+
+impl Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A fact an endpoint states about one connection.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Claim {
+    /// The connection it happened on.
+    pub conn: Conn,
+    /// Who the endpoint is.
+    pub local: Name,
+    /// Whom it believes to be talking to.
+    pub peer: Name,
+    /// What it states.
+    pub fact: Fact,
+}
+
+/// The content of a [`Claim`].
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Fact {
+    /// Takes part in a run with the peer, and has fixed this data (Lowe's "running").
+    Running(Fingerprint),
+    /// Has completed the handshake and believes the peer took part with this data (Lowe's "commit").
+    Established(Fingerprint),
+    /// Handed this message to the network, for the peer.
+    Sent(Message),
+    /// Gave this message to the application, as coming from the peer.
+    Delivered(Message),
+    /// Believes the peer has received this message.
+    Acknowledged(Message),
+    /// Refused something.
+    Rejected(Reject),
+    /// The session is over.
+    Ended(End),
+    /// A line of the endpoint's own log.
+    Logged(&'static str),
+}
+
+/// How an endpoint saw a session end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum End {
+    /// As it should: everything that was to come has come, as far as the endpoint can tell.
+    Clean,
+    /// The connection went away before the goodbye.
+    Truncated,
+    /// The endpoint broke off because it refused something, or waited too long.
+    Aborted,
+    /// The peer said that it broke off.
+    AbortedByPeer,
+}
+
+impl End {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clean => "clean end",
+            Self::Truncated => "truncated",
+            Self::Aborted => "aborted",
+            Self::AbortedByPeer => "aborted by peer",
+        }
+    }
+}
+
+/// A refusal: the exact check that failed, and the field it looked at. It goes to the trace; what
+/// goes on the wire is whatever the system really sends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Reject {
+    /// The check that failed.
+    pub check: Check,
+    /// The field or thing it looked at.
+    pub field: &'static str,
+}
+
+impl Reject {
+    /// `check` failed on `field`.
+    pub const fn new(check: Check, field: &'static str) -> Self {
+        Self { check, field }
+    }
+}
+
+impl Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.check.name(), self.field)
+    }
+}
+
+macro_rules! checks {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// The checks an endpoint can refuse something by. Scenario files name them in `blocked_by`.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Check { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Check {
+            /// Every check, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word scenario files use.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+checks! {
+    /// A declared length is outside what the frame allows.
+    Length = "length",
+    /// The frame is not of the declared form.
+    Layout = "layout",
+    /// The frame type is not known, or not allowed for this sender.
+    Opcode = "opcode",
+    /// The frame type is known, but not now.
+    Phase = "phase",
+    /// The claimed identity has no key here.
+    Identity = "identity",
+    /// The frame belongs to a session on another connection.
+    Connection = "connection",
+    /// The message authentication code is wrong.
+    Mac = "mac",
+    /// The padding is wrong.
+    Padding = "padding",
+    /// Public-key decryption failed.
+    Decryption = "decryption",
+    /// The round number is not the expected one.
+    Round = "round",
+    /// The direction byte is not the expected one.
+    Direction = "direction",
+    /// The certificate is not signed by the CA.
+    Certificate = "certificate",
+    /// The name in a certificate is not the expected one.
+    Name = "name",
+    /// A signature is wrong.
+    Signature = "signature",
+    /// An acknowledgement is not the expected one.
+    Acknowledgement = "acknowledgement",
+    /// The decrypted content is not of the expected form.
+    Content = "content",
+    /// A number is not finite.
+    Value = "value",
+    /// The peer was silent for too long.
+    Timeout = "timeout",
+}
+
+impl Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A client or server of one system.
+pub trait Endpoint: Debug + Send {
+    /// Take one input and append all effects to `out`: nothing is left to drain.
+    fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output);
+
+    /// A deep copy; the original never notices.
+    fn fork(&self) -> Box<dyn Endpoint>;
+
+    /// Feed everything that decides this endpoint's future into `hasher`.
+    fn digest(&self, hasher: &mut dyn Hasher);
+
+    /// Bytes received and not yet processed: what a hostile peer can make the endpoint hold.
+    fn buffered(&self) -> usize;
+}
+
+impl Clone for Box<dyn Endpoint> {
+    fn clone(&self) -> Self {
+        self.fork()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_shows_its_head_and_never_its_whole_body() {
+        assert_eq!(Message::text("pay bob 100").to_string(), "text \"pay bob 100\"");
+        let long = Message::text("x".repeat(1000)).to_string();
+        assert_eq!(long, format!("text \"{}\"… (1000 bytes)", "x".repeat(40)));
+        let file = Message::file("a\nb.png", Bytes::from_static(b"123"));
+        assert_eq!(file.to_string(), "image \"a\\nb.png\" (3 bytes)");
+    }
+
+    #[test]
+    fn the_kind_of_a_file_follows_its_extension() {
+        assert_eq!(Kind::of_file("clip.MP4"), Kind::Video);
+        assert_eq!(Kind::of_file("cat.png"), Kind::Image);
+        assert_eq!(Kind::of_file("mp4"), Kind::Image);
+    }
+}

@@ -1,0 +1,498 @@
+//! The frames of a system, declared once as data: their fields, how a stream is cut into them, and
+//! where each field lies. Endpoints, the attacker, reports and dissectors all read this one table.
+
+use std::hash::{Hash, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::endpoint::{Check, Reject, Side};
+use crate::weakness::{Profile, Weakness};
+
+/// What a field is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Role {
+    /// Always these bytes: they tell the frame's type.
+    Tag(&'static [u8]),
+    /// The number of bytes that follow this field to the end of the frame, big-endian.
+    Length,
+    /// An unsigned number, big-endian, at most 8 bytes.
+    Number,
+    /// A value used once.
+    Nonce,
+    /// An initialization vector.
+    Iv,
+    /// Encrypted content.
+    Ciphertext,
+    /// A message authentication code.
+    Mac,
+    /// A signature.
+    Signature,
+    /// A certificate.
+    Certificate,
+    /// A public key.
+    PublicKey,
+    /// Anything else.
+    Bytes,
+}
+
+/// How many bytes a field has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Size {
+    /// Always this many.
+    Fixed(usize),
+    /// What the other fields leave of the frame. At most one field of a frame has this size, and
+    /// only where a [`Role::Length`] stands before it.
+    Rest,
+}
+
+/// One field of a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Field {
+    /// The name rules and reports use.
+    pub name: &'static str,
+    /// What it is for.
+    pub role: Role,
+    /// How long it is.
+    pub size: Size,
+    /// The field exists only where this weakness is absent.
+    pub unless: Option<Weakness>,
+}
+
+impl Field {
+    /// A field of fixed size, in bytes.
+    pub const fn new(name: &'static str, role: Role, bytes: usize) -> Self {
+        Self { name, role, size: Size::Fixed(bytes), unless: None }
+    }
+
+    /// A field that takes the rest of the frame.
+    pub const fn rest(name: &'static str, role: Role) -> Self {
+        Self { name, role, size: Size::Rest, unless: None }
+    }
+
+    /// The same field, existing only where `weakness` is absent.
+    #[must_use]
+    pub const fn unless(mut self, weakness: Weakness) -> Self {
+        self.unless = Some(weakness);
+        self
+    }
+}
+
+/// A frame type as a system declares it.
+#[derive(Debug)]
+pub struct FrameDecl {
+    /// The name rules and reports use.
+    pub name: &'static str,
+    /// Who sends it; `None` where both do.
+    pub from: Option<Side>,
+    /// Its fields, in order.
+    pub fields: &'static [Field],
+    /// The largest frame accepted, in bytes, header included.
+    pub max: usize,
+}
+
+/// A frame type under one profile.
+#[derive(PartialEq, Eq, Hash, Debug)]
+pub struct FrameSpec {
+    /// The name rules and reports use.
+    pub name: &'static str,
+    /// Who sends it; `None` where both do.
+    pub from: Option<Side>,
+    /// Its fields, in order.
+    pub fields: Vec<Field>,
+    /// The largest frame accepted, in bytes, header included.
+    pub max: usize,
+    /// The bytes of all fields but the [`Size::Rest`] one.
+    fixed: usize,
+    has_rest: bool,
+}
+
+/// What the bytes waiting in a stream are, measured against one frame type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Measure {
+    /// Another type: a tag differs.
+    Other,
+    /// Too few bytes to tell, or the frame is not complete.
+    Short,
+    /// A whole frame of this many bytes stands at the front.
+    Whole(usize),
+    /// This type, but its length cannot be.
+    Bad(Reject),
+}
+
+impl FrameSpec {
+    /// The frame type as it is under `profile`.
+    pub fn new(decl: &FrameDecl, profile: Profile) -> Self {
+        let fields: Vec<Field> = decl
+            .fields
+            .iter()
+            .filter(|field| field.unless.is_none_or(|weakness| !profile.has(weakness)))
+            .copied()
+            .collect();
+        let fixed = fields.iter().map(|field| field.size.fixed()).sum();
+        let has_rest = fields.iter().any(|field| field.size == Size::Rest);
+        Self { name: decl.name, from: decl.from, fields, max: decl.max, fixed, has_rest }
+    }
+
+    /// A frame nobody could cut: all of it is one field, `bytes`.
+    pub fn raw() -> Self {
+        let fields = vec![Field::rest("bytes", Role::Bytes)];
+        Self { name: RAW, from: None, fields, max: usize::MAX, fixed: 0, has_rest: true }
+    }
+
+    /// Whether a tag tells this type from others.
+    pub fn is_tagged(&self) -> bool {
+        self.fields.iter().any(|field| matches!(field.role, Role::Tag(_)))
+    }
+
+    /// The declared field of that name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Where the field of that name lies in a frame of `len` bytes. `None` if there is no such
+    /// field, or the frame is too short to have it.
+    pub fn range(&self, name: &str, len: usize) -> Option<Range<usize>> {
+        self.ranges(len).find(|(field, _)| field.name == name).map(|(_, range)| range)
+    }
+
+    /// Every field that fits into a frame of `len` bytes, with its place.
+    pub fn ranges(&self, len: usize) -> impl Iterator<Item = (&Field, Range<usize>)> {
+        let rest = len.saturating_sub(self.fixed);
+        let mut at = 0;
+        self.fields.iter().map_while(move |field| {
+            let size = match field.size {
+                Size::Fixed(size) => size,
+                Size::Rest => rest,
+            };
+            let range = at..at + size;
+            at = range.end;
+            (range.end <= len).then_some((field, range))
+        })
+    }
+
+    /// Measure the front of `waiting` against this type.
+    pub fn measure(&self, waiting: &[u8]) -> Measure {
+        let mut at = 0;
+        let mut total = if self.has_rest { None } else { Some(self.fixed) };
+        for field in &self.fields {
+            let Size::Fixed(size) = field.size else { break };
+            let seen = waiting.get(at..waiting.len().min(at + size)).unwrap_or(&[]);
+            match field.role {
+                Role::Tag(tag) if !tag.starts_with(seen) => return Measure::Other,
+                Role::Length if seen.len() == size => {
+                    let declared = usize::try_from(number(seen)).unwrap_or(usize::MAX);
+                    total = Some(declared.saturating_add(at + size));
+                }
+                _ => {}
+            }
+            at += size;
+        }
+        match total {
+            Some(total) if waiting.len() >= at.min(self.head()) && !self.allows(total) => {
+                Measure::Bad(Reject::new(Check::Length, "length"))
+            }
+            Some(total) if waiting.len() >= total => Measure::Whole(total),
+            _ => Measure::Short,
+        }
+    }
+
+    /// The bytes of the fields up to the length field and the last tag: what decides type and size.
+    fn head(&self) -> usize {
+        let mut at = 0;
+        let mut head = 0;
+        for field in &self.fields {
+            let Size::Fixed(size) = field.size else { break };
+            at += size;
+            if matches!(field.role, Role::Tag(_) | Role::Length) {
+                head = at;
+            }
+        }
+        head
+    }
+
+    fn allows(&self, total: usize) -> bool {
+        let fits = if self.has_rest { total >= self.fixed } else { total == self.fixed };
+        fits && total <= self.max
+    }
+
+    /// Build a frame from field values. Tags and lengths fill themselves in unless given.
+    ///
+    /// # Errors
+    /// A value for a field that is not there, of the wrong size, or missing.
+    pub fn assemble(&self, values: &[(&str, &[u8])]) -> Result<Vec<u8>, AssembleError> {
+        if let Some((name, _)) = values.iter().find(|(name, _)| self.field(name).is_none()) {
+            return Err(AssembleError::NoSuchField((*name).to_owned()));
+        }
+        let value = |field: &Field| {
+            values.iter().find(|(name, _)| *name == field.name).map(|(_, value)| *value)
+        };
+        let rest = self.fields.iter().find(|field| field.size == Size::Rest);
+        let total = self.fixed + rest.and_then(value).map_or(0, <[u8]>::len);
+        let mut frame = Vec::with_capacity(total);
+        for field in &self.fields {
+            match (value(field), field.role, field.size) {
+                (Some(value), _, Size::Fixed(size)) if value.len() != size => {
+                    let expected = size;
+                    return Err(AssembleError::WrongSize { field: field.name, expected });
+                }
+                (Some(value), ..) => frame.extend_from_slice(value),
+                (None, Role::Tag(tag), _) => frame.extend_from_slice(tag),
+                (None, Role::Length, Size::Fixed(size)) => {
+                    let following = (total - frame.len() - size) as u64;
+                    let bytes = following.to_be_bytes();
+                    frame.extend_from_slice(bytes.get(8 - size.min(8)..).unwrap_or(&bytes));
+                }
+                (None, ..) => return Err(AssembleError::Missing(field.name)),
+            }
+        }
+        Ok(frame)
+    }
+}
+
+impl Size {
+    fn fixed(self) -> usize {
+        match self {
+            Self::Fixed(size) => size,
+            Self::Rest => 0,
+        }
+    }
+}
+
+/// Why a frame could not be built.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AssembleError {
+    /// The frame type has no field of that name.
+    NoSuchField(String),
+    /// The value of this field must have `expected` bytes.
+    WrongSize {
+        /// The field.
+        field: &'static str,
+        /// Its size in bytes.
+        expected: usize,
+    },
+    /// This field needs a value.
+    Missing(&'static str),
+}
+
+impl std::fmt::Display for AssembleError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoSuchField(name) => write!(f, "the frame has no field `{name}`"),
+            Self::WrongSize { field, expected } => write!(f, "`{field}` has {expected} bytes"),
+            Self::Missing(field) => write!(f, "`{field}` needs a value"),
+        }
+    }
+}
+
+impl std::error::Error for AssembleError {}
+
+/// The name of frames nobody could cut.
+pub const RAW: &str = "RAW";
+
+/// A big-endian number of at most 8 bytes; longer ones keep their last 8.
+pub fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+}
+
+/// Which frames can come next in one direction of an honest conversation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Turn {
+    /// Exactly one frame of this type.
+    One(&'static str),
+    /// Any number of frames of these types, to the end.
+    Any(&'static [&'static str]),
+}
+
+/// All frames of one system under one profile, and their order in each direction.
+#[derive(PartialEq, Eq, Hash, Debug)]
+pub struct Layout {
+    /// The system's name.
+    pub system: &'static str,
+    /// Every frame type.
+    pub frames: Vec<Arc<FrameSpec>>,
+    /// What the client sends, in order.
+    pub client: &'static [Turn],
+    /// What the server sends, in order.
+    pub server: &'static [Turn],
+}
+
+impl Layout {
+    /// The frame type of that name.
+    pub fn frame(&self, name: &str) -> Option<&Arc<FrameSpec>> {
+        self.frames.iter().find(|spec| spec.name == name)
+    }
+
+    /// The frame types `side` can send.
+    pub fn from_side(&self, side: Side) -> impl Iterator<Item = &Arc<FrameSpec>> {
+        self.frames.iter().filter(move |spec| spec.from.is_none_or(|from| from == side))
+    }
+
+    fn turns(&self, side: Side) -> &'static [Turn] {
+        match side {
+            Side::Client => self.client,
+            Side::Server => self.server,
+        }
+    }
+}
+
+/// One frame: any bytes, with the type they were cut as.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Frame {
+    /// The type.
+    pub spec: Arc<FrameSpec>,
+    /// The bytes, shared with whoever else keeps them.
+    pub bytes: Bytes,
+}
+
+impl Frame {
+    /// The bytes of a field, if the frame has it.
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        self.bytes.get(self.spec.range(name, self.bytes.len())?)
+    }
+
+    /// The value of a number field.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.field(name).map(number)
+    }
+}
+
+/// Cuts one direction of a stream into frames, whatever its segmentation. Nothing is lost: bytes
+/// that fit no declared frame come out as [`RAW`].
+#[derive(Clone, Debug)]
+pub struct Deframer {
+    layout: Arc<Layout>,
+    raw: Arc<FrameSpec>,
+    side: Side,
+    turn: usize,
+    waiting: BytesMut,
+}
+
+impl Hash for Deframer {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.side, self.turn, &self.waiting[..]).hash(state);
+    }
+}
+
+impl Deframer {
+    /// A deframer for what `side` sends.
+    pub fn new(layout: Arc<Layout>, side: Side) -> Self {
+        let raw = Arc::new(FrameSpec::raw());
+        Self { layout, raw, side, turn: 0, waiting: BytesMut::new() }
+    }
+
+    /// Append a segment and append the frames it completes to `frames`. A segment that is exactly one frame is
+    /// passed on without a copy.
+    pub fn push(&mut self, segment: &Bytes, frames: &mut Vec<Frame>) {
+        let mut segment = segment.clone();
+        if !self.waiting.is_empty() {
+            self.waiting.extend_from_slice(&segment);
+            segment = self.waiting.split().freeze();
+        }
+        while !segment.is_empty() {
+            let (spec, len) = match self.recognise(&segment) {
+                Some((_, Measure::Short)) => break,
+                Some((spec, Measure::Whole(len))) => (spec, len),
+                Some((_, Measure::Bad(_) | Measure::Other)) | None => {
+                    (self.raw.clone(), segment.len())
+                }
+            };
+            frames.push(Frame { spec, bytes: segment.split_to(len) });
+        }
+        self.waiting.extend_from_slice(&segment);
+    }
+
+    /// What is left when the stream ends: a frame that was never completed.
+    pub fn finish(&mut self) -> Option<Frame> {
+        let bytes = self.waiting.split().freeze();
+        (!bytes.is_empty()).then(|| Frame { spec: self.raw.clone(), bytes })
+    }
+
+    /// The bytes waiting for the rest of their frame.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// The type at the front of `waiting` and its measure: first among the types whose turn it is,
+    /// then among all tagged types of this side. Moves the turn on when a frame is whole.
+    fn recognise(&mut self, waiting: &[u8]) -> Option<(Arc<FrameSpec>, Measure)> {
+        let turns = self.layout.turns(self.side);
+        let due: &[&str] = match turns.get(self.turn) {
+            Some(Turn::One(name)) => std::slice::from_ref(name),
+            Some(Turn::Any(names)) => names,
+            None => &[],
+        };
+        let specs = due.iter().filter_map(|name| self.layout.frame(name));
+        if let Some(found) = first_match(specs, waiting) {
+            if matches!((&found.1, turns.get(self.turn)), (Measure::Whole(_), Some(Turn::One(_)))) {
+                self.turn += 1;
+            }
+            return Some(found);
+        }
+        let tagged = self.layout.from_side(self.side).filter(|spec| spec.is_tagged());
+        first_match(tagged, waiting)
+    }
+}
+
+/// The first of `specs` whose tags do not rule it out, with the measure of `waiting`.
+pub fn first_match<'a>(
+    specs: impl Iterator<Item = &'a Arc<FrameSpec>>,
+    waiting: &[u8],
+) -> Option<(Arc<FrameSpec>, Measure)> {
+    specs
+        .map(|spec| (spec, spec.measure(waiting)))
+        .find(|(_, measure)| *measure != Measure::Other)
+        .map(|(spec, measure)| (spec.clone(), measure))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DECL: FrameDecl = FrameDecl {
+        name: "DATA",
+        from: Some(Side::Client),
+        fields: &[
+            Field::new("length", Role::Length, 4),
+            Field::new("opcode", Role::Tag(&[30]), 1),
+            Field::rest("ct", Role::Ciphertext),
+            Field::new("mac", Role::Mac, 2),
+        ],
+        max: 20,
+    };
+
+    fn spec() -> FrameSpec {
+        FrameSpec::new(&DECL, Profile::HARDENED)
+    }
+
+    #[test]
+    fn fields_lie_where_they_are_declared() {
+        let frame = spec().assemble(&[("ct", b"xyz"), ("mac", b"mm")]).unwrap();
+        assert_eq!(frame, b"\0\0\0\x06\x1exyzmm");
+        assert_eq!(spec().range("ct", frame.len()), Some(5..8));
+        assert_eq!(spec().range("mac", frame.len()), Some(8..10));
+        assert_eq!(spec().range("iv", frame.len()), None);
+        assert_eq!(spec().range("mac", 3), None);
+    }
+
+    #[test]
+    fn lying_lengths_are_refused_as_soon_as_they_are_seen() {
+        let bad = Measure::Bad(Reject::new(Check::Length, "length"));
+        assert_eq!(spec().measure(&[0xff, 0xff, 0xff, 0xff, 30]), bad);
+        assert_eq!(spec().measure(&[0, 0, 0, 0, 30]), bad);
+        assert_eq!(spec().measure(&[0, 0, 0, 17, 30]), bad);
+        assert_eq!(spec().measure(&[0, 0, 0, 3, 31]), Measure::Other);
+        assert_eq!(spec().measure(&[0, 0, 0, 3]), Measure::Short);
+        assert_eq!(spec().measure(&[0, 0, 0, 3, 30, 1, 2]), Measure::Whole(7));
+    }
+
+    #[test]
+    fn assembling_names_what_is_wrong() {
+        let wrong = AssembleError::WrongSize { field: "mac", expected: 2 };
+        assert_eq!(spec().assemble(&[("ct", b""), ("mac", b"m")]), Err(wrong));
+        assert_eq!(spec().assemble(&[("mac", b"mm")]), Err(AssembleError::Missing("ct")));
+        let none = AssembleError::NoSuchField("iv".into());
+        assert_eq!(spec().assemble(&[("iv", b"")]), Err(none));
+    }
+}

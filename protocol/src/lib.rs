@@ -1,0 +1,16 @@
+//! The victims: reference client/server pairs of published student protocols.
+//!
+//! Nothing in this crate opens a socket, reads a clock or asks the operating system for
+//! randomness. An [`Endpoint`](endpoint::Endpoint) is a state machine: it is handed bytes and the time, and hands
+//! back bytes, closes and [`Claim`](endpoint::Claim)s. That makes a conversation forkable, repeatable and fast.
+//!
+//! Each system exists once. A [`Weakness`](weakness::Weakness) switches one of its defences off at run time; the
+//! `as-built` [`Profile`](weakness::Profile) is the set the published program has, `hardened` is the empty set.
+
+pub mod crypto;
+pub mod endpoint;
+pub mod entropy;
+pub mod inbox;
+pub mod layout;
+pub mod systems;
+pub mod weakness;

@@ -1,0 +1,77 @@
+//! The table of systems. A further system is one folder and one line here.
+
+use crate::endpoint::{Endpoint, Kind};
+use crate::layout::Layout;
+use crate::weakness::{Profile, Weakness};
+
+/// A system under attack: everything a driver, a judge or a report needs to know of it.
+#[derive(Debug)]
+pub struct System {
+    /// The name scenario files use.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    /// The TCP port of the published program.
+    pub port: u16,
+    /// What it does, a line each.
+    pub features: &'static [&'static str],
+    /// What its applications can send.
+    pub carries: &'static [Kind],
+    /// How many client identities the lab has for it, numbered from 1.
+    pub clients: u32,
+    /// The weaknesses of the published program.
+    pub planted: &'static [Planted],
+    /// The frames it speaks under a profile.
+    pub layout: fn(Profile) -> Layout,
+    /// Makes a client.
+    pub client: fn(Setup) -> Box<dyn Endpoint>,
+    /// Makes the server.
+    pub server: fn(Setup) -> Box<dyn Endpoint>,
+}
+
+/// A weakness as one system has it.
+#[derive(Debug)]
+pub struct Planted {
+    /// Which defence is off.
+    pub weakness: Weakness,
+    /// What an attacker gains from it.
+    pub breaks: &'static str,
+    /// What the hardened profile does instead.
+    pub fix: &'static str,
+    /// Where in the repository the defence is.
+    pub code: &'static str,
+}
+
+/// What an endpoint is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Which defences are off.
+    pub profile: Profile,
+    /// Decides every random byte.
+    pub seed: u64,
+    /// Which client identity, from 1; the server ignores it.
+    pub number: u32,
+}
+
+/// Every system, by name.
+pub const SYSTEMS: &[System] = &[];
+
+/// The system of that name.
+pub fn system(name: &str) -> Option<&'static System> {
+    SYSTEMS.iter().find(|system| system.name == name)
+}
+
+impl System {
+    /// What is known of `weakness` in this system, if it has it.
+    pub fn planted(&self, weakness: Weakness) -> Option<&'static Planted>
+    where
+        Self: 'static,
+    {
+        SYSTEMS
+            .iter()
+            .find(|system| system.name == self.name)?
+            .planted
+            .iter()
+            .find(|planted| planted.weakness == weakness)
+    }
+}

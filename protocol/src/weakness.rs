@@ -1,0 +1,140 @@
+//! Named weaknesses and the profiles made of them. A weakness is a value, not a build option: one
+//! binary runs every profile.
+
+use std::fmt::{self, Display};
+
+use crate::systems::System;
+
+macro_rules! weaknesses {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// One defence, switched off.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Weakness { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Weakness {
+            /// Every weakness of every system.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The name scenario files and `--profile` use.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+weaknesses! {
+    /// Every record of a session is encrypted under the same initialization vector.
+    StaticIv = "static-iv",
+    /// Records carry no sequence number.
+    NoSequence = "no-sequence",
+    /// The MAC does not cover the frame header.
+    HeaderNotAuthenticated = "header-not-authenticated",
+    /// Anyone can say goodbye.
+    EndNotAuthenticated = "end-not-authenticated",
+    /// A certificate is believed without proof of the private key.
+    NoProofOfPossession = "no-proof-of-possession",
+    /// Any name in a certificate will do.
+    NameNotChecked = "name-not-checked",
+    /// Acknowledgements are not bound to anything, and their word is not compared.
+    AckNotAuthenticated = "ack-not-authenticated",
+    /// The pre-master secret is encrypted under a long-term RSA key and nothing else.
+    StaticRsaTransport = "static-rsa-transport",
+    /// A file signature covers the content only.
+    SignatureNotBound = "signature-not-bound",
+    /// Client-to-server keys do not depend on the server's challenge, nor server-to-client keys on the hello.
+    ChallengeNotMixed = "challenge-not-mixed",
+    /// Opcode 60 needs no MAC.
+    TerminateNotAuthenticated = "terminate-not-authenticated",
+    /// A HELLO replaces the live session before it is verified.
+    HelloReplacesSession = "hello-replaces-session",
+    /// A frame acts on the session it names, from whatever connection.
+    SessionNotBoundToConnection = "session-not-bound-to-connection",
+    /// Numbers that are not finite enter the aggregate.
+    NanAccepted = "nan-accepted",
+    /// Keys evolve from public bytes only.
+    RatchetFromPublicInput = "ratchet-from-public-input",
+    /// Master keys follow a pattern.
+    GuessableMasterKeys = "guessable-master-keys",
+    /// A silent peer is waited for without end.
+    NoTimeout = "no-timeout",
+}
+
+impl Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A set of weaknesses with a name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Profile {
+    name: &'static str,
+    bits: u64,
+}
+
+impl Profile {
+    /// No weakness at all.
+    pub const HARDENED: Self = Self { name: "hardened", bits: 0 };
+
+    /// The weaknesses of the published program.
+    pub fn as_built(system: &System) -> Self {
+        let bits = system.planted.iter().fold(0, |bits, planted| bits | bit(planted.weakness));
+        Self { name: "as-built", bits }
+    }
+
+    /// This weakness and no other.
+    pub const fn only(weakness: Weakness) -> Self {
+        Self { name: weakness.name(), bits: bit(weakness) }
+    }
+
+    /// `as-built`, `hardened`, or the name of one weakness that `system` has.
+    pub fn named(system: &System, name: &str) -> Option<Self> {
+        match name {
+            "as-built" => Some(Self::as_built(system)),
+            "hardened" => Some(Self::HARDENED),
+            _ => system
+                .planted
+                .iter()
+                .map(|planted| planted.weakness)
+                .find(|weakness| weakness.name() == name)
+                .map(Self::only),
+        }
+    }
+
+    /// Whether the defence is switched off.
+    pub const fn has(self, weakness: Weakness) -> bool {
+        self.bits & bit(weakness) != 0
+    }
+
+    /// The profile's name.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+}
+
+const fn bit(weakness: Weakness) -> u64 {
+    1 << weakness as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::systems::SYSTEMS;
+
+    #[test]
+    fn as_built_is_all_hardened_is_none_and_each_can_stand_alone() {
+        assert!(Weakness::ALL.len() <= 64, "the set is a u64");
+        for system in SYSTEMS {
+            let as_built = Profile::as_built(system);
+            for planted in system.planted {
+                let weakness = planted.weakness;
+                assert!(as_built.has(weakness));
+                assert!(!Profile::HARDENED.has(weakness));
+                let alone = Profile::named(system, weakness.name()).unwrap();
+                let set: Vec<_> = Weakness::ALL.iter().filter(|w| alone.has(**w)).collect();
+                assert_eq!(set, [&weakness]);
+            }
+        }
+    }
+}
