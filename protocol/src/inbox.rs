@@ -1,10 +1,26 @@
 //! Bytes received and not yet processed, for one direction of one connection.
 
+use std::sync::Arc;
+
+use crate::endpoint::{Check, Reject};
+use crate::layout::{FrameSpec, Measure, first_match};
+
 /// A queue of bytes. It never allocates ahead of what has really arrived, whatever length a
 /// frame declares.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Inbox {
     bytes: Vec<u8>,
+}
+
+/// What stands at the front of an [`Inbox`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cut {
+    /// No complete frame yet.
+    Short,
+    /// A frame, removed from the inbox.
+    Whole(Arc<FrameSpec>, Vec<u8>),
+    /// Something that is none of the allowed frames, or lies about its length.
+    Bad(Reject),
 }
 
 impl Inbox {
@@ -18,6 +34,19 @@ impl Inbox {
         &self.bytes
     }
 
+    /// Remove the frame at the front: the first of `specs` whose tags fit.
+    pub fn cut<'a>(&mut self, specs: impl Iterator<Item = &'a Arc<FrameSpec>>) -> Cut {
+        if self.bytes.is_empty() {
+            return Cut::Short;
+        }
+        match first_match(specs, &self.bytes) {
+            Some((_, Measure::Short)) => Cut::Short,
+            Some((spec, Measure::Whole(len))) => Cut::Whole(spec, self.take(len)),
+            Some((_, Measure::Bad(reject))) => Cut::Bad(reject),
+            Some((_, Measure::Other)) | None => Cut::Bad(Reject::new(Check::Opcode, "header")),
+        }
+    }
+
     /// Remove and return the oldest `count` bytes, or all there are. The usual case, one whole
     /// frame waiting, moves the buffer instead of copying it.
     pub fn take(&mut self, count: usize) -> Vec<u8> {
@@ -26,11 +55,6 @@ impl Inbox {
         }
         let rest = self.bytes.split_off(count);
         std::mem::replace(&mut self.bytes, rest)
-    }
-
-    /// Forget everything.
-    pub fn clear(&mut self) {
-        self.bytes = Vec::new();
     }
 }
 

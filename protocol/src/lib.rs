@@ -12,5 +12,6 @@ pub mod endpoint;
 pub mod entropy;
 pub mod inbox;
 pub mod layout;
+pub mod ratchet;
 pub mod systems;
 pub mod weakness;

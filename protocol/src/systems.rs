@@ -2,6 +2,7 @@
 
 use crate::endpoint::{Endpoint, Kind};
 use crate::layout::Layout;
+use crate::ratchet;
 use crate::weakness::{Profile, Weakness};
 
 /// A system under attack: everything a driver, a judge or a report needs to know of it.
@@ -54,7 +55,7 @@ pub struct Setup {
 }
 
 /// Every system, by name.
-pub const SYSTEMS: &[System] = &[];
+pub const SYSTEMS: &[System] = &[ratchet::SYSTEM];
 
 /// The system of that name.
 pub fn system(name: &str) -> Option<&'static System> {

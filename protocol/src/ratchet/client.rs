@@ -1,0 +1,384 @@
+//! The client: one session at a time, one exchange at a time.
+
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::endpoint::{
+    Check, Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side,
+    Tick,
+};
+use crate::entropy::Entropy;
+use crate::inbox::{Cut, Inbox};
+use crate::layout::{FrameSpec, Layout};
+use crate::ratchet::keys::{Keys, Share, master};
+use crate::ratchet::wire::{
+    self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
+};
+use crate::systems::Setup;
+use crate::weakness::{Profile, Weakness};
+
+/// Hardened: how long the client waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A client with the identity `setup.number`.
+pub(super) fn new(setup: Setup) -> Box<dyn Endpoint> {
+    let id = u8::try_from(setup.number).unwrap_or(u8::MAX);
+    Box::new(Client {
+        shared: Shared {
+            profile: setup.profile,
+            layout: Arc::new(wire::layout(setup.profile)),
+            seed: setup.seed,
+            id,
+            local: Name::from(format!("client-{id}").as_str()),
+            peer: Name::from("server"),
+            entropy: Entropy::new(setup.seed, &format!("ratchet client {id}")),
+            commands: VecDeque::new(),
+        },
+        state: State::Idle,
+    })
+}
+
+#[derive(Clone, Debug)]
+struct Client {
+    shared: Shared,
+    state: State,
+}
+
+/// What outlives a session.
+#[derive(Clone, Debug)]
+struct Shared {
+    profile: Profile,
+    layout: Arc<Layout>,
+    seed: u64,
+    id: u8,
+    local: Name,
+    peer: Name,
+    entropy: Entropy,
+    commands: VecDeque<Command>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum State {
+    Idle,
+    ExpectChallenge(Session),
+    Ready(Session),
+    ExpectResponse(ExpectResponse),
+}
+
+/// A live session.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Session {
+    conn: Conn,
+    inbox: Inbox,
+    keys: Keys,
+    round: u32,
+    /// When the client loses patience; unused as built.
+    deadline: Tick,
+}
+
+/// A session whose data is on its way.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct ExpectResponse {
+    session: Session,
+    share: Option<Share>,
+    message: Message,
+}
+
+impl State {
+    fn session(&mut self) -> Option<&mut Session> {
+        match self {
+            Self::Idle => None,
+            Self::ExpectChallenge(session) | Self::Ready(session) => Some(session),
+            Self::ExpectResponse(waiting) => Some(&mut waiting.session),
+        }
+    }
+
+    fn waits_for_server(&self) -> bool {
+        matches!(self, Self::ExpectChallenge(_) | Self::ExpectResponse(_))
+    }
+}
+
+impl Endpoint for Client {
+    fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
+        match input {
+            Input::Opened(conn) => self.state = self.shared.hello(conn, now, out),
+            Input::Command(command) => {
+                // A command belongs to the session it was given in.
+                if !matches!(self.state, State::Idle) {
+                    self.shared.commands.push_back(command.clone());
+                }
+            }
+            Input::Received(conn, bytes) => {
+                let Some(session) = self.session_on(conn) else { return };
+                session.inbox.push(bytes);
+                self.read(now, out);
+            }
+            Input::Closed(conn) => {
+                if self.session_on(conn).is_some() {
+                    self.end(End::Truncated, out);
+                }
+                return;
+            }
+            Input::Timeout => {
+                let waits = self.state.waits_for_server();
+                if let Some(session) = self.state.session()
+                    && waits
+                    && !self.shared.profile.has(Weakness::NoTimeout)
+                    && session.deadline <= now
+                {
+                    self.refuse(Reject::new(Check::Timeout, "answer"), out);
+                }
+                return;
+            }
+        }
+        self.next_command(now, out);
+    }
+
+    fn fork(&self) -> Box<dyn Endpoint> {
+        Box::new(self.clone())
+    }
+
+    fn digest(&self, mut hasher: &mut dyn Hasher) {
+        let Shared { profile, layout: _, seed, id, local: _, peer: _, entropy, commands } =
+            &self.shared;
+        (profile, seed, id, entropy, commands, &self.state).hash(&mut hasher);
+    }
+
+    fn buffered(&self) -> usize {
+        match &self.state {
+            State::Idle => 0,
+            State::ExpectChallenge(session)
+            | State::Ready(session)
+            | State::ExpectResponse(ExpectResponse { session, .. }) => {
+                session.inbox.waiting().len()
+            }
+        }
+    }
+}
+
+impl Client {
+    fn session_on(&mut self, conn: Conn) -> Option<&mut Session> {
+        self.state.session().filter(|session| session.conn == conn)
+    }
+
+    /// Process every complete frame.
+    fn read(&mut self, now: Tick, out: &mut Output) {
+        loop {
+            let layout = self.shared.layout.clone();
+            let Some(session) = self.state.session() else { return };
+            match session.inbox.cut(layout.from_side(Side::Server)) {
+                Cut::Short => return,
+                Cut::Bad(reject) => return self.refuse(reject, out),
+                Cut::Whole(spec, frame) => {
+                    let state = std::mem::replace(&mut self.state, State::Idle);
+                    match self.shared.receive(state, &spec, &frame, out) {
+                        Ok(state) => self.state = state,
+                        Err((conn, Stop::Refused(reject))) => {
+                            out.claims.push(self.shared.claim(conn, Fact::Rejected(reject)));
+                            return self.shared.finish(conn, End::Aborted, out);
+                        }
+                        Err((conn, Stop::Told)) => {
+                            return self.shared.finish(conn, End::AbortedByPeer, out);
+                        }
+                    }
+                }
+            }
+            self.next_command(now, out);
+        }
+    }
+
+    /// Start the next exchange, or say goodbye, if the session is ready for it.
+    fn next_command(&mut self, now: Tick, out: &mut Output) {
+        if !matches!(self.state, State::Ready(_)) {
+            return;
+        }
+        let Some(command) = self.shared.commands.pop_front() else { return };
+        let State::Ready(session) = std::mem::replace(&mut self.state, State::Idle) else {
+            return;
+        };
+        match command {
+            Command::Send(message) => {
+                self.state = State::ExpectResponse(self.shared.data(session, message, now, out));
+            }
+            Command::End => self.shared.goodbye(session, out),
+        }
+    }
+
+    /// Break the session off.
+    fn refuse(&mut self, reject: Reject, out: &mut Output) {
+        if let Some(session) = self.state.session() {
+            out.claims.push(self.shared.claim(session.conn, Fact::Rejected(reject)));
+        }
+        self.end(End::Aborted, out);
+    }
+
+    fn end(&mut self, end: End, out: &mut Output) {
+        if let Some(session) = std::mem::replace(&mut self.state, State::Idle).session() {
+            self.shared.finish(session.conn, end, out);
+        }
+    }
+}
+
+/// Why a session stops in the middle of a frame.
+enum Stop {
+    Refused(Reject),
+    Told,
+}
+
+impl Shared {
+    fn claim(&self, conn: Conn, fact: Fact) -> Claim {
+        Claim { conn, local: self.local.clone(), peer: self.peer.clone(), fact }
+    }
+
+    fn spec(&self, name: &str) -> Option<&Arc<FrameSpec>> {
+        self.layout.frame(name)
+    }
+
+    /// The session is over: what was still to be sent belongs to it and goes with it.
+    fn finish(&mut self, conn: Conn, end: End, out: &mut Output) {
+        self.commands.clear();
+        out.claims.push(self.claim(conn, Fact::Ended(end)));
+        out.closes.push(conn);
+    }
+
+    fn hello(&mut self, conn: Conn, now: Tick, out: &mut Output) -> State {
+        let mut keys = Keys::from_master(&master(self.profile, self.seed, self.id));
+        let plaintext = format!("Hello from client {}", self.id);
+        let frame = self.seal(&keys, HELLO, 0, None, plaintext.as_bytes());
+        out.claims.push(self.claim(conn, Fact::Logged("sends CLIENT_HELLO")));
+        self.evolve(&mut keys, HELLO, &frame);
+        keys.bind_hello(self.profile, &frame);
+        if self.profile.has(Weakness::ChallengeNotMixed) {
+            out.claims.push(self.claim(conn, Fact::Running(keys.client_fingerprint())));
+        }
+        out.writes.push((conn, frame));
+        let deadline = self.expect_answer(now, out);
+        let inbox = Inbox::default();
+        State::ExpectChallenge(Session { conn, inbox, keys, round: 0, deadline })
+    }
+
+    fn data(
+        &mut self,
+        mut session: Session,
+        message: Message,
+        now: Tick,
+        out: &mut Output,
+    ) -> ExpectResponse {
+        let share = Share::fresh(self.profile, &mut self.entropy);
+        let public = share.as_ref().map(|share| share.public);
+        let frame = self.seal(&session.keys, DATA, session.round, public, &message.body);
+        self.evolve(&mut session.keys, DATA, &frame);
+        out.writes.push((session.conn, frame));
+        out.claims.push(self.claim(session.conn, Fact::Sent(message.clone())));
+        session.deadline = self.expect_answer(now, out);
+        ExpectResponse { session, share, message }
+    }
+
+    /// As built the client just closes; hardened it seals a TERMINATE first.
+    fn goodbye(&mut self, session: Session, out: &mut Output) {
+        if !self.profile.has(Weakness::TerminateNotAuthenticated) {
+            let frame =
+                self.seal(&session.keys, TERMINATE, session.round, None, b"Client finished");
+            out.writes.push((session.conn, frame));
+        }
+        self.finish(session.conn, End::Clean, out);
+    }
+
+    fn seal(
+        &mut self,
+        keys: &Keys,
+        name: &str,
+        round: u32,
+        share: Option<[u8; 32]>,
+        plaintext: &[u8],
+    ) -> Vec<u8> {
+        let iv = self.entropy.bytes();
+        let Some(spec) = self.spec(name) else { return Vec::new() };
+        let from = Side::Client;
+        let client_id = self.id;
+        Sealing { spec, from, client_id, round, share, iv, plaintext }.seal(&keys.c2s)
+    }
+
+    /// The client-to-server keys move on with what was just sent.
+    fn evolve(&self, keys: &mut Keys, name: &str, frame: &[u8]) {
+        if let Some(sent) = self.spec(name).and_then(|spec| Received::cut(spec, frame).ok()) {
+            keys.evolve_c2s(sent.ct, &sent.iv);
+        }
+    }
+
+    fn expect_answer(&self, now: Tick, out: &mut Output) -> Tick {
+        let deadline = now.after(PATIENCE);
+        if !self.profile.has(Weakness::NoTimeout) {
+            out.wake_at(deadline);
+        }
+        deadline
+    }
+
+    /// Take one frame. On an error the session is gone and its connection is returned.
+    fn receive(
+        &mut self,
+        state: State,
+        spec: &FrameSpec,
+        frame: &[u8],
+        out: &mut Output,
+    ) -> Result<State, (Conn, Stop)> {
+        let (mut session, waiting) = match state {
+            State::ExpectChallenge(session) => (session, Waiting::Challenge),
+            State::ExpectResponse(ExpectResponse { session, share, message }) => {
+                (session, Waiting::Response(share, message))
+            }
+            State::Ready(session) => (session, Waiting::Nothing),
+            State::Idle => return Ok(State::Idle),
+        };
+        let conn = session.conn;
+        let refused = |reject| (conn, Stop::Refused(reject));
+        let received = Received::cut(spec, frame).map_err(refused)?;
+        if received.client_id != self.id {
+            return Err(refused(Reject::new(Check::Identity, "client_id")));
+        }
+        let plaintext =
+            received.open(&session.keys.s2c, session.round, Side::Server).map_err(refused)?;
+        match (spec.name, waiting) {
+            (DESYNC | TERMINATE, _) => {
+                out.claims.push(self.claim(conn, Fact::Logged("is told of an error")));
+                Err((conn, Stop::Told))
+            }
+            (CHALLENGE, Waiting::Challenge) => {
+                session.keys.evolve_s2c(&plaintext);
+                session.keys.bind_challenge(self.profile, frame);
+                session.round = 1;
+                let fact = if self.profile.has(Weakness::ChallengeNotMixed) {
+                    Fact::Established(session.keys.server_fingerprint())
+                } else {
+                    let fingerprint = session.keys.session_fingerprint();
+                    out.claims.push(self.claim(conn, Fact::Running(fingerprint)));
+                    Fact::Established(fingerprint)
+                };
+                out.claims.push(self.claim(conn, fact));
+                Ok(State::Ready(session))
+            }
+            (RESPONSE, Waiting::Response(share, message)) => {
+                let text = String::from_utf8(plaintext)
+                    .map_err(|_| refused(Reject::new(Check::Content, "ct")))?;
+                session.keys.evolve_s2c(text.as_bytes());
+                if let (Some(ours), Some(theirs)) = (&share, received.share) {
+                    session.keys.mix_shared(&ours.agree(theirs).map_err(refused)?);
+                }
+                session.round += 1;
+                out.claims.push(self.claim(conn, Fact::Delivered(Message::aggregate(text))));
+                out.claims.push(self.claim(conn, Fact::Acknowledged(message)));
+                Ok(State::Ready(session))
+            }
+            _ => Err(refused(Reject::new(Check::Phase, "opcode"))),
+        }
+    }
+}
+
+/// What the client is waiting for.
+enum Waiting {
+    Challenge,
+    Response(Option<Share>, Message),
+    Nothing,
+}

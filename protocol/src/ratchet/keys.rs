@@ -1,0 +1,138 @@
+//! The key schedule: master keys, the four chain keys of a session, and how they evolve.
+
+use x25519_dalek::{PublicKey, StaticSecret};
+
+use crate::crypto::{Secret, sha256, sha256_truncated};
+use crate::endpoint::{Check, Fingerprint, Reject};
+use crate::entropy::Entropy;
+use crate::weakness::{Profile, Weakness};
+
+/// The master key of client `id`. The published program's is `client<id>_master_k` (16 bytes).
+pub(super) fn master(profile: Profile, seed: u64, id: u8) -> Vec<u8> {
+    if profile.has(Weakness::GuessableMasterKeys) {
+        format!("client{id}_master_k").into_bytes()
+    } else {
+        Entropy::new(seed, &format!("ratchet master key {id}")).bytes::<32>().to_vec()
+    }
+}
+
+/// The encryption and MAC key of one direction.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Chain {
+    pub(super) enc: Secret<16>,
+    pub(super) mac: Secret<16>,
+}
+
+impl Chain {
+    fn derive(master: &[u8], enc: &[u8], mac: &[u8]) -> Self {
+        Self { enc: sha256_truncated(&[master, enc]), mac: sha256_truncated(&[master, mac]) }
+    }
+
+    fn mix(&mut self, enc: &[u8], mac: &[u8]) {
+        self.enc = sha256_truncated(&[&self.enc.0, enc]);
+        self.mac = sha256_truncated(&[&self.mac.0, mac]);
+    }
+}
+
+/// All keys of one session at one moment.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Keys {
+    pub(super) c2s: Chain,
+    pub(super) s2c: Chain,
+}
+
+impl Keys {
+    /// The keys of round 0.
+    pub(super) fn from_master(master: &[u8]) -> Self {
+        Self {
+            c2s: Chain::derive(master, b"C2S-ENC", b"C2S-MAC"),
+            s2c: Chain::derive(master, b"S2C-ENC", b"S2C-MAC"),
+        }
+    }
+
+    /// After a client's message, by its ciphertext and initialization vector.
+    pub(super) fn evolve_c2s(&mut self, ct: &[u8], iv: &[u8]) {
+        self.c2s.mix(ct, iv);
+    }
+
+    /// After a server's message, by its plaintext. The status is always `OK`.
+    pub(super) fn evolve_s2c(&mut self, plaintext: &[u8]) {
+        self.s2c.mix(plaintext, b"OK");
+    }
+
+    /// Hardened: what the server sends depends on the whole HELLO, so a recorded server transcript is
+    /// worthless to an impostor.
+    pub(super) fn bind_hello(&mut self, profile: Profile, hello: &[u8]) {
+        if !profile.has(Weakness::ChallengeNotMixed) {
+            let hello = sha256(&[b"hello", hello]);
+            self.s2c.mix(&hello, &hello);
+        }
+    }
+
+    /// Hardened: what the client sends depends on the whole CHALLENGE, so a recorded client
+    /// transcript is worthless in a new session.
+    pub(super) fn bind_challenge(&mut self, profile: Profile, challenge: &[u8]) {
+        if !profile.has(Weakness::ChallengeNotMixed) {
+            let challenge = sha256(&[b"challenge", challenge]);
+            self.c2s.mix(&challenge, &challenge);
+        }
+    }
+
+    /// After an exchange of shares: fresh secret input into every key.
+    pub(super) fn mix_shared(&mut self, shared: &Secret<32>) {
+        self.c2s.mix(&shared.0, &shared.0);
+        self.s2c.mix(&shared.0, &shared.0);
+    }
+
+    /// What the client has fixed with its HELLO.
+    pub(super) fn client_fingerprint(&self) -> Fingerprint {
+        fingerprint(&[b"c2s", &self.c2s.enc.0, &self.c2s.mac.0])
+    }
+
+    /// What the server has fixed with its CHALLENGE.
+    pub(super) fn server_fingerprint(&self) -> Fingerprint {
+        fingerprint(&[b"s2c", &self.s2c.enc.0, &self.s2c.mac.0])
+    }
+
+    /// Hardened: what both have fixed once the CHALLENGE has arrived.
+    pub(super) fn session_fingerprint(&self) -> Fingerprint {
+        let Self { c2s, s2c } = self;
+        fingerprint(&[b"both", &c2s.enc.0, &c2s.mac.0, &s2c.enc.0, &s2c.mac.0])
+    }
+}
+
+fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
+    Fingerprint(sha256_truncated::<8>(parts).0)
+}
+
+/// An ephemeral X25519 key (RFC 7748): what DATA and RESPONSE carry in the hardened profile.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Share {
+    secret: Secret<32>,
+    pub(super) public: [u8; 32],
+}
+
+impl Share {
+    /// A fresh one, or none where the ratchet uses public input only.
+    pub(super) fn fresh(profile: Profile, entropy: &mut Entropy) -> Option<Self> {
+        if profile.has(Weakness::RatchetFromPublicInput) {
+            return None;
+        }
+        let secret = Secret(entropy.bytes::<32>());
+        let public = PublicKey::from(&StaticSecret::from(secret.0)).to_bytes();
+        Some(Self { secret, public })
+    }
+
+    /// The secret shared with the owner of `peer`.
+    ///
+    /// # Errors
+    /// [`Check::Value`] when the peer's point is of low order (RFC 7748 section 6.1).
+    pub(super) fn agree(&self, peer: [u8; 32]) -> Result<Secret<32>, Reject> {
+        let shared = StaticSecret::from(self.secret.0).diffie_hellman(&PublicKey::from(peer));
+        if shared.was_contributory() {
+            Ok(Secret(shared.to_bytes()))
+        } else {
+            Err(Reject::new(Check::Value, "share"))
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! The server: many connections, one session per client identity, and the aggregate over all of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::endpoint::{
+    Check, Claim, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
+};
+use crate::entropy::Entropy;
+use crate::inbox::{Cut, Inbox};
+use crate::layout::{FrameSpec, Layout};
+use crate::ratchet::SYSTEM;
+use crate::ratchet::keys::{Keys, Share, master};
+use crate::ratchet::wire::{
+    self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
+};
+use crate::systems::Setup;
+use crate::weakness::{Profile, Weakness};
+
+/// Hardened: how long a connection may take to prove its key.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(5);
+/// Hardened: how long a live session may be silent.
+const IDLE_PATIENCE: Duration = Duration::from_mins(1);
+/// How many rounds of numbers a session keeps for slower clients' aggregates.
+const ROUNDS_KEPT: usize = 64;
+
+/// The server.
+pub(super) fn new(setup: Setup) -> Box<dyn Endpoint> {
+    Box::new(Server {
+        profile: setup.profile,
+        layout: Arc::new(wire::layout(setup.profile)),
+        seed: setup.seed,
+        local: Name::from("server"),
+        entropy: Entropy::new(setup.seed, "ratchet server"),
+        links: BTreeMap::new(),
+        live: BTreeMap::new(),
+    })
+}
+
+#[derive(Clone, Debug)]
+struct Server {
+    profile: Profile,
+    layout: Arc<Layout>,
+    seed: u64,
+    local: Name,
+    entropy: Entropy,
+    links: BTreeMap<Conn, Link>,
+    /// The active sessions, by client identity.
+    live: BTreeMap<u8, Session>,
+}
+
+/// An open connection.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Link {
+    inbox: Inbox,
+    /// The client this connection spoke for, once its HELLO was accepted.
+    bound: Option<u8>,
+    /// Hardened: a session whose client has not yet proven its key under the challenge.
+    tentative: Option<Session>,
+    deadline: Tick,
+}
+
+/// A session, from the CHALLENGE on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Session {
+    id: u8,
+    conn: Conn,
+    peer: Name,
+    keys: Keys,
+    round: u32,
+    established: bool,
+    /// The numbers of the last rounds, as IEEE 754 bits.
+    numbers: VecDeque<(u32, Vec<u64>)>,
+}
+
+impl Endpoint for Server {
+    fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
+        match input {
+            Input::Opened(conn) => {
+                let deadline = self.expect(HANDSHAKE_PATIENCE, now, out);
+                let inbox = Inbox::default();
+                self.links.insert(conn, Link { inbox, bound: None, tentative: None, deadline });
+            }
+            Input::Received(conn, bytes) => {
+                if let Some(link) = self.links.get_mut(&conn) {
+                    link.inbox.push(bytes);
+                    self.read(conn, now, out);
+                }
+            }
+            Input::Closed(conn) => self.closed(conn, out),
+            Input::Timeout => self.give_up_on_the_silent(now, out),
+            Input::Command(_) => {}
+        }
+    }
+
+    fn fork(&self) -> Box<dyn Endpoint> {
+        Box::new(self.clone())
+    }
+
+    fn digest(&self, mut hasher: &mut dyn Hasher) {
+        let Self { profile, layout: _, seed, local: _, entropy, links, live } = self;
+        (profile, seed, entropy, links, live).hash(&mut hasher);
+    }
+
+    fn buffered(&self) -> usize {
+        self.links.values().map(|link| link.inbox.waiting().len()).sum()
+    }
+}
+
+impl Server {
+    fn claim(&self, conn: Conn, peer: &Name, fact: Fact) -> Claim {
+        Claim { conn, local: self.local.clone(), peer: peer.clone(), fact }
+    }
+
+    fn expect(&self, patience: Duration, now: Tick, out: &mut Output) -> Tick {
+        let deadline = now.after(patience);
+        if !self.profile.has(Weakness::NoTimeout) {
+            out.wake_at(deadline);
+        }
+        deadline
+    }
+
+    fn read(&mut self, conn: Conn, now: Tick, out: &mut Output) {
+        let layout = self.layout.clone();
+        while let Some(link) = self.links.get_mut(&conn) {
+            match link.inbox.cut(layout.from_side(Side::Client)) {
+                Cut::Short => return,
+                Cut::Bad(reject) => self.refuse_stream(conn, reject, out),
+                Cut::Whole(spec, frame) => self.frame(conn, &spec, &frame, now, out),
+            }
+        }
+    }
+
+    fn frame(&mut self, conn: Conn, spec: &FrameSpec, frame: &[u8], now: Tick, out: &mut Output) {
+        if spec.name == HELLO {
+            return self.hello(conn, spec, frame, now, out);
+        }
+        let id = spec
+            .range("client_id", frame.len())
+            .and_then(|range| frame.get(range)?.first().copied())
+            .unwrap_or(0);
+        let session = match self.find(conn, id) {
+            Ok(session) => session,
+            Err(reject) => return self.refuse_stranger(conn, id, reject, out),
+        };
+        let opened = Received::cut(spec, frame).and_then(|received| {
+            if received.client_id != session.id {
+                return Err(Reject::new(Check::Identity, "client_id"));
+            }
+            Ok(received)
+        });
+        match (spec.name, opened) {
+            (DATA, Ok(received)) => self.data(conn, session, &received, now, out),
+            (TERMINATE, Ok(received)) => self.terminate(conn, session, &received, out),
+            (_, Err(reject)) => self.end_refused(conn, session, reject, TERMINATE, out),
+            (_, Ok(_)) => {
+                let reject = Reject::new(Check::Opcode, "opcode");
+                self.end_refused(conn, session, reject, TERMINATE, out);
+            }
+        }
+    }
+
+    /// Take out the session that a frame from `conn` naming client `id` acts on.
+    fn find(&mut self, conn: Conn, id: u8) -> Result<Session, Reject> {
+        let link = self.links.get_mut(&conn);
+        if let Some(tentative) = link.and_then(|link| link.tentative.take()) {
+            return Ok(tentative);
+        }
+        let free = self.profile.has(Weakness::SessionNotBoundToConnection);
+        let wanted = if free { Some(id) } else { self.bound(conn) };
+        let Some(wanted) = wanted else {
+            return Err(Reject::new(Check::Connection, "client_id"));
+        };
+        match self.live.get(&wanted) {
+            Some(session) if free || session.conn == conn => {}
+            _ => return Err(Reject::new(Check::Phase, "session")),
+        }
+        self.live.remove(&wanted).ok_or(Reject::new(Check::Phase, "session"))
+    }
+
+    fn bound(&self, conn: Conn) -> Option<u8> {
+        self.links.get(&conn).and_then(|link| link.bound)
+    }
+
+    fn hello(&mut self, conn: Conn, spec: &FrameSpec, frame: &[u8], now: Tick, out: &mut Output) {
+        let evicts = self.profile.has(Weakness::HelloReplacesSession);
+        let Ok(received) = Received::cut(spec, frame) else { return };
+        let id = received.client_id;
+        let peer = client_name(id);
+        if id == 0 || u32::from(id) > SYSTEM.clients {
+            return self.refuse_stranger(conn, id, Reject::new(Check::Identity, "client_id"), out);
+        }
+        if evicts {
+            // Published order: the live session goes before the HELLO is verified.
+            if let Some(evicted) = self.live.remove(&id) {
+                out.claims.push(self.claim(evicted.conn, &peer, Fact::Ended(End::Aborted)));
+            }
+        } else if self.bound(conn).is_some() {
+            let reject = Reject::new(Check::Phase, "opcode");
+            return match self.find(conn, id) {
+                Ok(session) => self.end_refused(conn, session, reject, TERMINATE, out),
+                Err(_) => self.refuse_stranger(conn, id, reject, out),
+            };
+        }
+        let mut keys = Keys::from_master(&master(self.profile, self.seed, id));
+        if let Err(reject) = received.open(&keys.c2s, 0, Side::Client) {
+            return self.refuse_stranger(conn, id, reject, out);
+        }
+        keys.evolve_c2s(received.ct, &received.iv);
+        keys.bind_hello(self.profile, frame);
+        let plaintext =
+            format!("ServerChallenge-{}.{:06}", now.0 / 1_000_000_000, now.0 / 1000 % 1_000_000);
+        let challenge = self.seal(CHALLENGE, id, 0, &keys, None, plaintext.as_bytes());
+        keys.evolve_s2c(plaintext.as_bytes());
+        keys.bind_challenge(self.profile, &challenge);
+        out.writes.push((conn, challenge));
+
+        let unmixed = self.profile.has(Weakness::ChallengeNotMixed);
+        if unmixed {
+            let fact = Fact::Established(keys.client_fingerprint());
+            out.claims.push(self.claim(conn, &peer, fact));
+            let fact = Fact::Running(keys.server_fingerprint());
+            out.claims.push(self.claim(conn, &peer, fact));
+        } else {
+            let fact = Fact::Running(keys.session_fingerprint());
+            out.claims.push(self.claim(conn, &peer, fact));
+        }
+        let deadline = self.expect(HANDSHAKE_PATIENCE, now, out);
+        let numbers = VecDeque::new();
+        let session = Session { id, conn, peer, keys, round: 1, established: unmixed, numbers };
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.bound = Some(id);
+            link.deadline = deadline;
+            if evicts {
+                self.live.insert(id, session);
+            } else {
+                link.tentative = Some(session);
+            }
+        }
+    }
+
+    fn data(
+        &mut self,
+        conn: Conn,
+        mut session: Session,
+        received: &Received<'_>,
+        now: Tick,
+        out: &mut Output,
+    ) {
+        let opened = received
+            .open(&session.keys.c2s, session.round, Side::Client)
+            .and_then(|plaintext| self.parse(plaintext));
+        let (text, numbers) = match opened {
+            Ok(opened) => opened,
+            Err(reject) => return self.end_refused(conn, session, reject, DESYNC, out),
+        };
+        let share = Share::fresh(self.profile, &mut self.entropy);
+        let agreed = match (&share, received.share) {
+            (Some(ours), Some(theirs)) => match ours.agree(theirs) {
+                Ok(agreed) => Some(agreed),
+                Err(reject) => return self.end_refused(conn, session, reject, DESYNC, out),
+            },
+            _ => None,
+        };
+        if !session.established {
+            session.established = true;
+            let fact = Fact::Established(session.keys.session_fingerprint());
+            out.claims.push(self.claim(conn, &session.peer, fact));
+        }
+        let fact = Fact::Delivered(Message::numbers(text));
+        out.claims.push(self.claim(conn, &session.peer, fact));
+        session.keys.evolve_c2s(received.ct, &received.iv);
+        session.numbers.push_back((session.round, numbers));
+        if session.numbers.len() > ROUNDS_KEPT {
+            session.numbers.pop_front();
+        }
+
+        let answer = self.aggregate(&session);
+        let public = share.as_ref().map(|share| share.public);
+        let Session { id, round, .. } = session;
+        let frame = self.seal(RESPONSE, id, round, &session.keys, public, answer.as_bytes());
+        out.writes.push((conn, frame));
+        session.keys.evolve_s2c(answer.as_bytes());
+        if let Some(agreed) = &agreed {
+            session.keys.mix_shared(agreed);
+        }
+        session.round = session.round.saturating_add(1);
+        let fact = Fact::Sent(Message::aggregate(answer));
+        out.claims.push(self.claim(conn, &session.peer, fact));
+        self.keep(conn, session, now, out);
+    }
+
+    /// Put a session that has proven its key among the live ones. One it replaces is over.
+    fn keep(&mut self, conn: Conn, session: Session, now: Tick, out: &mut Output) {
+        let deadline = self.expect(IDLE_PATIENCE, now, out);
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.deadline = deadline;
+        }
+        let peer = session.peer.clone();
+        if let Some(replaced) = self.live.insert(session.id, session) {
+            out.claims.push(self.claim(replaced.conn, &peer, Fact::Ended(End::Aborted)));
+            self.close(replaced.conn, out);
+        }
+    }
+
+    /// The decrypted numbers: text, and IEEE 754 bits.
+    fn parse(&self, plaintext: Vec<u8>) -> Result<(String, Vec<u64>), Reject> {
+        let text = String::from_utf8(plaintext).map_err(|_| Reject::new(Check::Content, "ct"))?;
+        let mut numbers = Vec::new();
+        for number in text.split(',') {
+            let number: f64 =
+                number.trim().parse().map_err(|_| Reject::new(Check::Content, "ct"))?;
+            if !number.is_finite() && !self.profile.has(Weakness::NanAccepted) {
+                return Err(Reject::new(Check::Value, "ct"));
+            }
+            numbers.push(number.to_bits());
+        }
+        Ok((text, numbers))
+    }
+
+    /// The mean of what the active clients sent in the round of `session`.
+    fn aggregate(&self, session: &Session) -> String {
+        let others = self.live.values().filter(|other| other.id != session.id);
+        let values = others
+            .chain([session])
+            .flat_map(|active| active.numbers.iter().filter(|(round, _)| *round == session.round))
+            .flat_map(|(_, numbers)| numbers.iter().map(|bits| f64::from_bits(*bits)));
+        let (sum, count) =
+            values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+        let mean: f64 = sum / count;
+        // The published program prints a NaN in lower case.
+        if mean.is_nan() { "Aggregated: nan".to_owned() } else { format!("Aggregated: {mean:.2}") }
+    }
+
+    /// A frame that says the session is over.
+    fn terminate(
+        &mut self,
+        conn: Conn,
+        session: Session,
+        received: &Received<'_>,
+        out: &mut Output,
+    ) {
+        if self.profile.has(Weakness::TerminateNotAuthenticated) {
+            out.claims.push(self.claim(session.conn, &session.peer, Fact::Ended(End::Clean)));
+            let Session { id, round, .. } = session;
+            let frame = self.seal(TERMINATE, id, round, &session.keys, None, b"Invalid opcode");
+            out.writes.push((conn, frame));
+            return self.close(conn, out);
+        }
+        match received.open(&session.keys.c2s, session.round, Side::Client) {
+            Ok(_) => {
+                out.claims.push(self.claim(session.conn, &session.peer, Fact::Ended(End::Clean)));
+                self.close(conn, out);
+            }
+            Err(reject) => self.end_refused(conn, session, reject, DESYNC, out),
+        }
+    }
+
+    /// Refuse a frame, end the session it acted on and say so, sealed, where it came from.
+    fn end_refused(
+        &mut self,
+        conn: Conn,
+        session: Session,
+        reject: Reject,
+        answer: &str,
+        out: &mut Output,
+    ) {
+        let reason: &[u8] = match (answer, reject.check) {
+            (DESYNC, _) => b"Key desynchronization detected",
+            (_, Check::Opcode) => b"Invalid opcode",
+            _ => b"Invalid protocol state",
+        };
+        let Session { id, round, .. } = session;
+        let frame = self.seal(answer, id, round, &session.keys, None, reason);
+        out.writes.push((conn, frame));
+        out.claims.push(self.claim(conn, &session.peer, Fact::Rejected(reject)));
+        out.claims.push(self.claim(session.conn, &session.peer, Fact::Ended(End::Aborted)));
+        self.close(conn, out);
+    }
+
+    /// Refuse a frame that acts on no session. As built there is no answer, and a connection that never had a
+    /// session stays open.
+    fn refuse_stranger(&mut self, conn: Conn, id: u8, reject: Reject, out: &mut Output) {
+        let peer = client_name(id);
+        out.claims.push(self.claim(conn, &peer, Fact::Rejected(reject)));
+        if self.bound(conn).is_some() || !self.profile.has(Weakness::NoTimeout) {
+            self.close_and_forget(conn, &peer, out);
+        }
+    }
+
+    /// Refuse bytes that cannot be cut into frames: nothing after them can be trusted.
+    fn refuse_stream(&mut self, conn: Conn, reject: Reject, out: &mut Output) {
+        let id = self.bound(conn).unwrap_or(0);
+        if let Ok(session) = self.find(conn, id) {
+            return self.end_refused(conn, session, reject, TERMINATE, out);
+        }
+        let peer = client_name(id);
+        out.claims.push(self.claim(conn, &peer, Fact::Rejected(reject)));
+        self.close_and_forget(conn, &peer, out);
+    }
+
+    fn close_and_forget(&mut self, conn: Conn, peer: &Name, out: &mut Output) {
+        if let Some(end) = self.forget(conn, End::Aborted) {
+            out.claims.push(self.claim(conn, peer, Fact::Ended(end)));
+        }
+        self.close(conn, out);
+    }
+
+    fn close(&mut self, conn: Conn, out: &mut Output) {
+        if self.links.remove(&conn).is_some() {
+            out.closes.push(conn);
+        }
+    }
+
+    /// The peer closed. As built that is the only goodbye there is.
+    fn closed(&mut self, conn: Conn, out: &mut Output) {
+        let Some(id) = self.bound(conn) else {
+            self.links.remove(&conn);
+            return;
+        };
+        let end = if self.profile.has(Weakness::TerminateNotAuthenticated) {
+            End::Clean
+        } else {
+            End::Truncated
+        };
+        if let Some(end) = self.forget(conn, end) {
+            let peer = client_name(id);
+            out.claims.push(self.claim(conn, &peer, Fact::Ended(end)));
+        }
+        self.links.remove(&conn);
+    }
+
+    /// Drop the session that goes with `conn`, if there is one; `end` is how it ended. The published
+    /// program drops the session of the client it spoke for, even when that now lives on another connection.
+    fn forget(&mut self, conn: Conn, end: End) -> Option<End> {
+        let link = self.links.get_mut(&conn)?;
+        let tentative = link.tentative.take().is_some();
+        let id = link.bound?;
+        let free = self.profile.has(Weakness::SessionNotBoundToConnection);
+        let live = self.live.get(&id).is_some_and(|session| free || session.conn == conn);
+        if live {
+            self.live.remove(&id);
+        }
+        (tentative || live).then_some(end)
+    }
+
+    fn give_up_on_the_silent(&mut self, now: Tick, out: &mut Output) {
+        if self.profile.has(Weakness::NoTimeout) {
+            return;
+        }
+        let late = |link: &Link| link.deadline <= now;
+        let silent: Vec<Conn> =
+            self.links.iter().filter(|(_, link)| late(link)).map(|(conn, _)| *conn).collect();
+        for conn in silent {
+            let id = self.bound(conn).unwrap_or(0);
+            let peer = client_name(id);
+            let reject = Reject::new(Check::Timeout, "silence");
+            out.claims.push(self.claim(conn, &peer, Fact::Rejected(reject)));
+            self.close_and_forget(conn, &peer, out);
+        }
+    }
+
+    fn seal(
+        &mut self,
+        name: &str,
+        client_id: u8,
+        round: u32,
+        keys: &Keys,
+        share: Option<[u8; 32]>,
+        plaintext: &[u8],
+    ) -> Vec<u8> {
+        let iv = self.entropy.bytes();
+        let Some(spec) = self.layout.frame(name) else { return Vec::new() };
+        let from = Side::Server;
+        Sealing { spec, from, client_id, round, share, iv, plaintext }.seal(&keys.s2c)
+    }
+}
+
+fn client_name(id: u8) -> Name {
+    Name::from(format!("client-{id}").as_str())
+}

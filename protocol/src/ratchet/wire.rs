@@ -1,0 +1,220 @@
+//! The frames on the wire: declared layout, sealing and opening.
+
+use std::sync::Arc;
+
+use crate::crypto::{cbc, hmac_sha256, hmac_sha256_verifies};
+use crate::endpoint::{Check, Reject, Side};
+use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Role, Turn, number};
+use crate::ratchet::keys::Chain;
+use crate::weakness::{Profile, Weakness};
+
+/// The largest frame accepted, in bytes. The published client sends under 200.
+const MAX_FRAME: usize = 64 * 1024;
+
+pub(super) const HELLO: &str = "CLIENT_HELLO";
+pub(super) const CHALLENGE: &str = "SERVER_CHALLENGE";
+pub(super) const DATA: &str = "CLIENT_DATA";
+pub(super) const RESPONSE: &str = "SERVER_AGGR_RESPONSE";
+pub(super) const DESYNC: &str = "KEY_DESYNC_ERROR";
+pub(super) const TERMINATE: &str = "TERMINATE";
+const UNKNOWN: &str = "UNKNOWN";
+
+/// The value of the direction byte.
+pub(super) fn direction(from: Side) -> u8 {
+    match from {
+        Side::Client => 1,
+        Side::Server => 2,
+    }
+}
+
+const LENGTH: Field = Field::new("length", Role::Length, 4);
+const CLIENT_ID: Field = Field::new("client_id", Role::Number, 1);
+const ROUND: Field = Field::new("round", Role::Number, 4);
+const DIRECTION: Field = Field::new("direction", Role::Number, 1);
+const SHARE: Field =
+    Field::new("share", Role::PublicKey, 32).unless(Weakness::RatchetFromPublicInput);
+const IV: Field = Field::new("iv", Role::Iv, cbc::BLOCK);
+const CT: Field = Field::rest("ct", Role::Ciphertext);
+const MAC: Field = Field::new("mac", Role::Mac, 32);
+
+const fn opcode(tag: &'static [u8]) -> Field {
+    Field::new("opcode", Role::Tag(tag), 1)
+}
+
+const FRAMES: &[FrameDecl] = &[
+    FrameDecl {
+        name: HELLO,
+        from: Some(Side::Client),
+        fields: &[LENGTH, opcode(&[10]), CLIENT_ID, ROUND, DIRECTION, IV, CT, MAC],
+        max: MAX_FRAME,
+    },
+    FrameDecl {
+        name: CHALLENGE,
+        from: Some(Side::Server),
+        fields: &[LENGTH, opcode(&[20]), CLIENT_ID, ROUND, DIRECTION, IV, CT, MAC],
+        max: MAX_FRAME,
+    },
+    FrameDecl {
+        name: DATA,
+        from: Some(Side::Client),
+        fields: &[LENGTH, opcode(&[30]), CLIENT_ID, ROUND, DIRECTION, SHARE, IV, CT, MAC],
+        max: MAX_FRAME,
+    },
+    FrameDecl {
+        name: RESPONSE,
+        from: Some(Side::Server),
+        fields: &[LENGTH, opcode(&[40]), CLIENT_ID, ROUND, DIRECTION, SHARE, IV, CT, MAC],
+        max: MAX_FRAME,
+    },
+    FrameDecl {
+        name: DESYNC,
+        from: Some(Side::Server),
+        fields: &[LENGTH, opcode(&[50]), CLIENT_ID, ROUND, DIRECTION, IV, CT, MAC],
+        max: MAX_FRAME,
+    },
+    FrameDecl {
+        name: TERMINATE,
+        from: None,
+        fields: &[LENGTH, opcode(&[60]), CLIENT_ID, ROUND, DIRECTION, IV, CT, MAC],
+        max: MAX_FRAME,
+    },
+    FrameDecl {
+        name: UNKNOWN,
+        from: None,
+        fields: &[
+            LENGTH,
+            Field::new("opcode", Role::Number, 1),
+            CLIENT_ID,
+            Field::rest("body", Role::Bytes),
+        ],
+        max: MAX_FRAME,
+    },
+];
+
+/// The frames under `profile`.
+pub(super) fn layout(profile: Profile) -> Layout {
+    Layout {
+        system: "ratchet",
+        frames: FRAMES.iter().map(|decl| Arc::new(FrameSpec::new(decl, profile))).collect(),
+        client: &[Turn::Any(&[HELLO, DATA, TERMINATE])],
+        server: &[Turn::Any(&[CHALLENGE, RESPONSE, DESYNC, TERMINATE])],
+    }
+}
+
+/// What a sender decides about a frame.
+#[derive(Debug)]
+pub(super) struct Sealing<'a> {
+    pub(super) spec: &'a FrameSpec,
+    pub(super) from: Side,
+    pub(super) client_id: u8,
+    pub(super) round: u32,
+    pub(super) share: Option<[u8; 32]>,
+    pub(super) iv: [u8; 16],
+    pub(super) plaintext: &'a [u8],
+}
+
+impl Sealing<'_> {
+    /// Encrypt, then MAC. The result is the whole frame.
+    pub(super) fn seal(&self, chain: &Chain) -> Vec<u8> {
+        let mut ct = self.plaintext.to_vec();
+        cbc::encrypt(&chain.enc.0, &self.iv, &mut ct, 0);
+        let round = self.round.to_be_bytes();
+        let direction = [direction(self.from)];
+        let client_id = [self.client_id];
+        let mut values: Vec<(&str, &[u8])> = vec![
+            ("client_id", &client_id),
+            ("round", &round),
+            ("direction", &direction),
+            ("iv", &self.iv),
+            ("ct", &ct),
+            ("mac", &[0; 32]),
+        ];
+        if let (Some(share), Some(_)) = (&self.share, self.spec.field("share")) {
+            values.push(("share", share));
+        }
+        let frame = self.spec.assemble(&values);
+        debug_assert!(frame.is_ok(), "the values above are the declared fields: {frame:?}");
+        let mut frame = frame.unwrap_or_default();
+        let at = frame.len().saturating_sub(32);
+        let mac = hmac_sha256(&chain.mac.0, &[frame.get(4..at).unwrap_or_default()]);
+        frame.truncate(at);
+        frame.extend_from_slice(&mac);
+        frame
+    }
+}
+
+/// A received frame, cut into its fields. Nothing is verified yet.
+#[derive(Debug)]
+pub(super) struct Received<'a> {
+    pub(super) client_id: u8,
+    pub(super) round: u32,
+    pub(super) direction: u8,
+    pub(super) share: Option<[u8; 32]>,
+    pub(super) iv: [u8; 16],
+    pub(super) ct: &'a [u8],
+    signed: &'a [u8],
+    mac: &'a [u8],
+}
+
+impl<'a> Received<'a> {
+    /// Cut `frame`, which was measured as a whole `spec`.
+    ///
+    /// # Errors
+    /// [`Check::Opcode`] for a type that has no sealed content.
+    pub(super) fn cut(spec: &FrameSpec, frame: &'a [u8]) -> Result<Self, Reject> {
+        let mut received = Self {
+            client_id: 0,
+            round: 0,
+            direction: 0,
+            share: None,
+            iv: [0; 16],
+            ct: &[],
+            signed: &[],
+            mac: &[],
+        };
+        for (field, range) in spec.ranges(frame.len()) {
+            let start = range.start;
+            let bytes = frame.get(range).unwrap_or_default();
+            match field.name {
+                "client_id" => received.client_id = bytes.first().copied().unwrap_or(0),
+                "round" => received.round = u32::try_from(number(bytes)).unwrap_or(u32::MAX),
+                "direction" => received.direction = bytes.first().copied().unwrap_or(0),
+                "share" => received.share = bytes.try_into().ok(),
+                "iv" => received.iv = bytes.try_into().unwrap_or_default(),
+                "ct" => received.ct = bytes,
+                "mac" => {
+                    received.mac = bytes;
+                    received.signed = frame.get(4..start).unwrap_or_default();
+                }
+                _ => {}
+            }
+        }
+        if received.mac.is_empty() {
+            return Err(Reject::new(Check::Opcode, "opcode"));
+        }
+        Ok(received)
+    }
+
+    /// Verify MAC, round and direction, then decrypt: the order of the published program.
+    ///
+    /// # Errors
+    /// The first check that fails: [`Check::Mac`], [`Check::Round`], [`Check::Direction`],
+    /// [`Check::Padding`].
+    pub(super) fn open(&self, chain: &Chain, round: u32, from: Side) -> Result<Vec<u8>, Reject> {
+        if !hmac_sha256_verifies(&chain.mac.0, &[self.signed], self.mac) {
+            return Err(Reject::new(Check::Mac, "mac"));
+        }
+        if self.round != round {
+            return Err(Reject::new(Check::Round, "round"));
+        }
+        if self.direction != direction(from) {
+            return Err(Reject::new(Check::Direction, "direction"));
+        }
+        let mut plaintext = self.ct.to_vec();
+        let len = cbc::decrypt(&chain.enc.0, &self.iv, &mut plaintext)
+            .map_err(|_| Reject::new(Check::Padding, "ct"))?
+            .len();
+        plaintext.truncate(len);
+        Ok(plaintext)
+    }
+}
