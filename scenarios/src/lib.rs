@@ -1,1 +1,4 @@
-//! Placeholder.
+//! The judge: reads scenario files, runs them with an honest twin, and says from what the endpoints really
+//! did which security properties held.
+
+pub mod property;

@@ -1,0 +1,34 @@
+//! `close`: close the connection to one end or both.
+
+use std::sync::Arc;
+
+use protocol::endpoint::Side;
+
+use super::{Action, ActionSpec, Hand, Param, ParamKind, Plan, text};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "close",
+    about: "close the connection, after what is in hand is sent",
+    params: &[Param::new(
+        "to",
+        ParamKind::Word(&["both", "client", "server"]),
+        "towards which end; both if not given",
+    )],
+    build: |args| {
+        Ok(Arc::new(Close(match text(args, "to") {
+            Some("client") => vec![Side::Client],
+            Some("server") => vec![Side::Server],
+            _ => vec![Side::Client, Side::Server],
+        })))
+    },
+};
+
+#[derive(Debug)]
+struct Close(Vec<Side>);
+
+impl Action for Close {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        hand.plans.push(Plan::Close(self.0.clone()));
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! `coalesce`: the frame arrives in one segment with the frames after it.
+
+use std::sync::Arc;
+
+use super::{Action, ActionSpec, Hand, Param, ParamKind, number};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "coalesce",
+    about: "send the frame in one segment with the frames that follow it to the same end",
+    params: &[Param::new("next", ParamKind::Number(1, 1000), "how many of those; 1 if not given")],
+    build: |args| {
+        let next = u32::try_from(number(args, "next").unwrap_or(1)).unwrap_or(u32::MAX);
+        Ok(Arc::new(Coalesce(next)))
+    },
+};
+
+#[derive(Debug)]
+struct Coalesce(u32);
+
+impl Action for Coalesce {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        let current = hand.current()?;
+        current.join = self.0;
+        current.deeds.push(format!("coalesced with the next {}", self.0));
+        Ok(())
+    }
+}

@@ -1,0 +1,21 @@
+//! `drop`: the frame never arrives.
+
+use std::sync::Arc;
+
+use super::{Action, ActionSpec, Hand};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "drop",
+    about: "suppress the frame",
+    params: &[],
+    build: |_| Ok(Arc::new(Drop)),
+};
+
+#[derive(Debug)]
+struct Drop;
+
+impl Action for Drop {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        hand.take_current().map(|_| ())
+    }
+}

@@ -1,0 +1,29 @@
+//! `duplicate`: the frame arrives more than once, as a faulty network would do it.
+
+use std::sync::Arc;
+
+use super::{Action, ActionSpec, Hand, Outgoing, Param, ParamKind, number};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "duplicate",
+    about: "send the frame, as changed so far, and then copies of it",
+    params: &[Param::new("times", ParamKind::Number(1, 1000), "how many copies; 1 if not given")],
+    build: |args| Ok(Arc::new(Duplicate(number(args, "times").unwrap_or(1)))),
+};
+
+#[derive(Debug)]
+struct Duplicate(u64);
+
+impl Action for Duplicate {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        let current = hand.current()?;
+        let (frame, to, on, after) = (current.frame.clone(), current.to, current.on, current.after);
+        for _ in 0..self.0 {
+            let deed = "duplicate".to_owned();
+            let mut copy = Outgoing::made(frame.clone(), to, on, hand.trigger, deed);
+            copy.after = after;
+            hand.out.push(copy);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! `extend`: append bytes to a frame.
+
+use std::sync::Arc;
+
+use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, bytes, flag, number};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "extend",
+    about: "append bytes",
+    params: &[
+        Param::new("hex", ParamKind::Hex, "the bytes"),
+        Param::new("zeros", ParamKind::Number(1, 1 << 20), "or how many zero bytes"),
+        Param::new("fix_length", ParamKind::Flag, "make the length field true again"),
+    ],
+    build: |args| {
+        let tail = match (bytes(args, "hex"), number(args, "zeros")) {
+            (Some(bytes), None) if !bytes.is_empty() => bytes,
+            (None, Some(zeros)) => vec![0; usize::try_from(zeros).unwrap_or(0)],
+            _ => return Err(BuildError("give either `hex`, at least one byte, or `zeros`")),
+        };
+        Ok(Arc::new(Extend { tail, fix_length: flag(args, "fix_length") }))
+    },
+};
+
+#[derive(Debug)]
+struct Extend {
+    tail: Vec<u8>,
+    fix_length: bool,
+}
+
+impl Action for Extend {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        let current = hand.current()?;
+        current.edit(format!("extend by {} bytes", self.tail.len()), |bytes| {
+            bytes.extend_from_slice(&self.tail);
+        });
+        if self.fix_length {
+            current.fix_length();
+        }
+        Ok(())
+    }
+}

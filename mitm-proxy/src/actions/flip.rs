@@ -1,0 +1,85 @@
+//! `flip`: invert one bit, or run once for every bit in turn.
+
+use std::sync::Arc;
+
+use protocol::layout::Frame;
+
+use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Place, number, text};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "flip",
+    about: "invert one bit, or every bit in turn, each in a world of its own",
+    params: &[
+        Param::new("field", ParamKind::Field, "the field; `*` is the whole frame"),
+        Param::new("offset", ParamKind::Number(0, u32::MAX as u64), "or the byte, from 0"),
+        Param::new(
+            "bit",
+            ParamKind::Number(0, u32::MAX as u64),
+            "which bit, 0 the most significant",
+        ),
+        Param::new("every", ParamKind::Word(&["bit", "byte"]), "instead of `bit`: all, in turn"),
+    ],
+    build: |args| {
+        let place = Place::from_args(args)?;
+        let bit = number(args, "bit").map(|bit| usize::try_from(bit).unwrap_or(usize::MAX));
+        Ok(match (bit, text(args, "every")) {
+            (Some(bit), None) => Arc::new(Flip { place, bit }),
+            (None, Some(step)) => {
+                Arc::new(FlipEvery { place, step: if step == "bit" { 1 } else { 8 } })
+            }
+            _ => return Err(BuildError("give either `bit` or `every`")),
+        })
+    },
+};
+
+#[derive(Debug)]
+struct Flip {
+    place: Place,
+    bit: usize,
+}
+
+impl Action for Flip {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        let current = hand.current()?;
+        let range = whole_or_place(&self.place, &current.frame)?;
+        let at = range.start + self.bit / 8;
+        if at >= range.end {
+            return Err(format!("{} has {} bits here", self.place, range.len() * 8));
+        }
+        current.edit(format!("flip {} bit {}", self.place, self.bit), |bytes| {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= 0x80 >> (self.bit % 8);
+            }
+        });
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct FlipEvery {
+    place: Place,
+    step: usize,
+}
+
+impl Action for FlipEvery {
+    fn apply(&self, _: &mut Hand<'_>) -> Result<(), String> {
+        Err("`every` runs once for each bit, and only as the first rule that acts".to_owned())
+    }
+
+    /// One flip for each bit, or for one bit of each byte: a different one each time.
+    fn variants(&self, frame: &Frame) -> Option<Vec<Arc<dyn Action>>> {
+        let range = whole_or_place(&self.place, frame).ok()?;
+        let flip = |bit: usize| -> Arc<dyn Action> {
+            let bit = if self.step == 8 { bit + bit / 8 % 8 } else { bit };
+            Arc::new(Flip { place: self.place.clone(), bit })
+        };
+        Some((0..range.len() * 8).step_by(self.step).map(flip).collect())
+    }
+}
+
+fn whole_or_place(place: &Place, frame: &Frame) -> Result<std::ops::Range<usize>, String> {
+    match place {
+        Place::Field(name) if name == "*" => Ok(0..frame.bytes.len()),
+        _ => place.range(frame),
+    }
+}

@@ -1,0 +1,22 @@
+//! `forward`: send the frame as it came. It says aloud what happens without a rule.
+
+use std::sync::Arc;
+
+use super::{Action, ActionSpec, Hand};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "forward",
+    about: "send the frame as it came",
+    params: &[],
+    build: |_| Ok(Arc::new(Forward)),
+};
+
+#[derive(Debug)]
+struct Forward;
+
+impl Action for Forward {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        hand.current()?.deeds.push("forwarded".to_owned());
+        Ok(())
+    }
+}

@@ -1,0 +1,23 @@
+//! `hold`: keep the frame until a `release`.
+
+use std::sync::Arc;
+
+use super::{Action, ActionSpec, Hand, Param, ParamKind, Plan, text};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "hold",
+    about: "keep the frame until a `release` of the same name",
+    params: &[Param::new("name", ParamKind::Text, "what to release it by; `held` if not given")],
+    build: |args| Ok(Arc::new(Hold(text(args, "name").unwrap_or("held").to_owned()))),
+};
+
+#[derive(Debug)]
+struct Hold(String);
+
+impl Action for Hold {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        hand.current()?.deeds.push(format!("held as {:?}", self.0));
+        hand.plans.push(Plan::Hold(self.0.clone()));
+        Ok(())
+    }
+}

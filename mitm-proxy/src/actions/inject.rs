@@ -1,0 +1,108 @@
+//! `inject`: send a frame nobody sent: made from a template, from raw bytes, or a recorded one out of its
+//! place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::endpoint::Side;
+use protocol::layout::{Frame, FrameSpec};
+
+use super::delay::MAX_MS;
+use super::{
+    Action, ActionSpec, Arg, BuildError, Hand, Outgoing, Param, ParamKind, Target, Template, bytes,
+    flag, frame, number, text,
+};
+use crate::rule::FrameRef;
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "inject",
+    about: "send a frame nobody sent: from a template, from bytes, or a recorded one out of place",
+    params: &[
+        Param::new("to", ParamKind::Word(&["client", "server"]), "which end gets it"),
+        Param::new(
+            "template",
+            ParamKind::Template,
+            "a new frame; tags and lengths fill themselves in",
+        ),
+        Param::new("hex", ParamKind::Hex, "or any bytes"),
+        Param::new("frame", ParamKind::Frame, "or a recorded frame"),
+        Param::new("before", ParamKind::Flag, "ahead of the frame in hand, not after it"),
+        Param::new("new_connection", ParamKind::Flag, "on a connection of the attacker's own"),
+        Param::new("delay_ms", ParamKind::Number(1, MAX_MS), "how much later, in virtual time"),
+    ],
+    build: |args| {
+        let to = match text(args, "to") {
+            Some("client") => Side::Client,
+            Some(_) => Side::Server,
+            None => return Err(BuildError("`inject` needs `to`")),
+        };
+        let content = match (args.get("template"), bytes(args, "hex"), frame(args, "frame")) {
+            (Some(Arg::Template(template)), None, None) => Content::Template(template.clone()),
+            (None, Some(bytes), None) => Content::Raw(bytes.into()),
+            (None, None, Some(frame)) => Content::Recorded(frame),
+            _ => return Err(BuildError("give one of `template`, `hex` and `frame`")),
+        };
+        let new_connection = flag(args, "new_connection");
+        if new_connection && to == Side::Client {
+            return Err(BuildError("a new connection goes to the server"));
+        }
+        let before = flag(args, "before");
+        let delay = Duration::from_millis(number(args, "delay_ms").unwrap_or(0));
+        Ok(Arc::new(Inject { to, content, before, new_connection, delay }))
+    },
+};
+
+#[derive(Debug)]
+struct Inject {
+    to: Side,
+    content: Content,
+    before: bool,
+    new_connection: bool,
+    delay: Duration,
+}
+
+#[derive(Debug)]
+enum Content {
+    Template(Template),
+    Raw(Bytes),
+    Recorded(FrameRef),
+}
+
+impl Action for Inject {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        let (frame, copy_of, deed) = match &self.content {
+            Content::Template(template) => {
+                let spec = hand.layout.frame(&template.frame_type);
+                let spec = spec.ok_or_else(|| format!("no frame type {}", template.frame_type))?;
+                let mut values: Vec<(&str, &[u8])> = Vec::new();
+                for (name, value) in &template.fields {
+                    // A field that this profile does not have is nobody's fault.
+                    if spec.field(name).is_some() {
+                        values.push((name, value));
+                    }
+                }
+                let bytes = spec.assemble(&values).map_err(|error| error.to_string())?;
+                let frame = Frame { spec: spec.clone(), bytes: bytes.into() };
+                (frame, None, format!("forged {}", template.frame_type))
+            }
+            Content::Raw(bytes) => {
+                let spec = Arc::new(FrameSpec::raw());
+                (Frame { spec, bytes: bytes.clone() }, None, "injected bytes".to_owned())
+            }
+            Content::Recorded(wanted) => {
+                let (number, frame) = hand.recorded(wanted)?;
+                (frame, Some(number), format!("replay of {number}"))
+            }
+        };
+        let on = if self.new_connection { Target::NewConnection } else { Target::Link(hand.link) };
+        let mut outgoing = Outgoing::made(frame, self.to, on, copy_of, deed);
+        outgoing.after = self.delay;
+        if self.before {
+            hand.out.insert(0, outgoing);
+        } else {
+            hand.out.push(outgoing);
+        }
+        Ok(())
+    }
+}

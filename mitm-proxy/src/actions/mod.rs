@@ -1,0 +1,388 @@
+//! What the attacker can do to a frame: one file per action, and the table of them.
+//!
+//! An action declares its parameters as data, so that whoever reads scenario files needs to know none of
+//! them by name. A further action is one file and one line in [`ACTIONS`].
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::endpoint::Side;
+use protocol::layout::{Frame, Layout};
+
+use crate::rule::FrameRef;
+use crate::trace::Trace;
+
+mod close;
+mod coalesce;
+mod delay;
+mod drop;
+mod duplicate;
+mod extend;
+mod flip;
+mod forward;
+mod hold;
+mod inject;
+mod reflect;
+mod release;
+mod reorder;
+mod replay;
+mod retype;
+mod set;
+mod splice;
+mod split;
+mod truncate;
+
+/// Every action, by name.
+pub const ACTIONS: &[ActionSpec] = &[
+    close::SPEC,
+    coalesce::SPEC,
+    delay::SPEC,
+    drop::SPEC,
+    duplicate::SPEC,
+    extend::SPEC,
+    flip::SPEC,
+    forward::SPEC,
+    hold::SPEC,
+    inject::SPEC,
+    reflect::SPEC,
+    release::SPEC,
+    reorder::SPEC,
+    replay::SPEC,
+    retype::SPEC,
+    set::SPEC,
+    splice::SPEC,
+    split::SPEC,
+    truncate::SPEC,
+];
+
+/// One line of the table: an action and its parameters.
+#[derive(Debug)]
+pub struct ActionSpec {
+    /// The name scenario files use: `do.<name>`.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    /// What it takes.
+    pub params: &'static [Param],
+    /// Makes it from checked arguments.
+    pub build: fn(&Args) -> Result<Arc<dyn Action>, BuildError>,
+}
+
+/// A parameter of an action.
+#[derive(Debug)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// What values it takes.
+    pub kind: ParamKind,
+    /// One phrase.
+    pub about: &'static str,
+}
+
+impl Param {
+    const fn new(name: &'static str, kind: ParamKind, about: &'static str) -> Self {
+        Self { name, kind, about }
+    }
+}
+
+/// What values a parameter takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ParamKind {
+    /// The name of a field of the frame the rule waits for.
+    Field,
+    /// The name of a frame type of the system.
+    FrameType,
+    /// A whole number within these bounds.
+    Number(u64, u64),
+    /// Several whole numbers.
+    Numbers,
+    /// Hexadecimal digits.
+    Hex,
+    /// Any text.
+    Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// `true` or `false`.
+    Flag,
+    /// A recorded frame: `{ link, from, type, nth }`.
+    Frame,
+    /// A new frame: `{ type, fields… }`.
+    Template,
+}
+
+/// The arguments of one action, by parameter name.
+pub type Args = BTreeMap<&'static str, Arg>;
+
+/// One argument.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Arg {
+    /// For [`ParamKind::Number`].
+    Number(u64),
+    /// For [`ParamKind::Numbers`].
+    Numbers(Vec<u64>),
+    /// For [`ParamKind::Hex`].
+    Bytes(Vec<u8>),
+    /// For [`ParamKind::Field`], [`ParamKind::FrameType`], [`ParamKind::Text`] and [`ParamKind::Word`].
+    Text(String),
+    /// For [`ParamKind::Flag`].
+    Flag(bool),
+    /// For [`ParamKind::Frame`].
+    Frame(FrameRef),
+    /// For [`ParamKind::Template`].
+    Template(Template),
+}
+
+/// A frame to be made from nothing.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Template {
+    /// Its type.
+    pub frame_type: String,
+    /// The bytes of its fields, by name. Tags and lengths fill themselves in.
+    pub fields: Vec<(String, Vec<u8>)>,
+}
+
+/// Arguments that are well-formed one by one and wrong together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BuildError(pub &'static str);
+
+fn number(args: &Args, name: &str) -> Option<u64> {
+    match args.get(name) {
+        Some(Arg::Number(value)) => Some(*value),
+        _ => None,
+    }
+}
+
+fn text<'a>(args: &'a Args, name: &str) -> Option<&'a str> {
+    match args.get(name) {
+        Some(Arg::Text(value)) => Some(value),
+        _ => None,
+    }
+}
+
+fn flag(args: &Args, name: &str) -> bool {
+    matches!(args.get(name), Some(Arg::Flag(true)))
+}
+
+fn bytes(args: &Args, name: &str) -> Option<Vec<u8>> {
+    match args.get(name) {
+        Some(Arg::Bytes(value)) => Some(value.clone()),
+        _ => None,
+    }
+}
+
+fn frame(args: &Args, name: &str) -> Option<FrameRef> {
+    match args.get(name) {
+        Some(Arg::Frame(value)) => Some(value.clone()),
+        _ => None,
+    }
+}
+
+/// Something the attacker does when a rule matches.
+pub trait Action: Debug + Send + Sync {
+    /// Act on what is in `hand`.
+    ///
+    /// # Errors
+    /// The action cannot be done to this frame: a misfire, which makes a verdict inconclusive.
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String>;
+
+    /// For an action that stands for many ("every bit in turn"): those many, for this frame. Each is run in
+    /// a world of its own.
+    fn variants(&self, _frame: &Frame) -> Option<Vec<Arc<dyn Action>>> {
+        None
+    }
+}
+
+/// What the attacker holds in its hand while a rule acts.
+#[derive(Debug)]
+pub struct Hand<'a> {
+    /// The system's frames.
+    pub layout: &'a Layout,
+    /// Everything seen so far.
+    pub trace: &'a Trace,
+    /// The link it happened on.
+    pub link: u32,
+    /// Who sent the frame, or did the thing to the link.
+    pub from: Side,
+    /// The number of the frame that triggered the rule; none for links.
+    pub trigger: Option<u32>,
+    /// What will be sent, in order. At first this is the trigger itself.
+    pub out: Vec<Outgoing>,
+    /// What else will happen.
+    pub plans: Vec<Plan>,
+}
+
+/// A frame the attacker is about to send.
+#[derive(Clone, Hash, Debug)]
+pub struct Outgoing {
+    /// The frame.
+    pub frame: Frame,
+    /// To which end.
+    pub to: Side,
+    /// On which link.
+    pub on: Target,
+    /// The number it has already; none for frames made by the attacker.
+    pub number: Option<u32>,
+    /// The number of the frame it is a copy of.
+    pub copy_of: Option<u32>,
+    /// How much later it is sent.
+    pub after: Duration,
+    /// Where it is cut into segments: byte offsets, ascending.
+    pub cuts: Vec<usize>,
+    /// Wait for this many further frames and send all in one segment.
+    pub join: u32,
+    /// What was done to it, in words.
+    pub deeds: Vec<String>,
+}
+
+/// Where an outgoing frame goes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Target {
+    /// This link.
+    Link(u32),
+    /// A new connection to the server; all frames of one rule share it, and it is closed after them.
+    NewConnection,
+}
+
+/// Something an action wants besides frames being sent.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Plan {
+    /// Keep the trigger under this name.
+    Hold(String),
+    /// Send what is kept under this name, after what is in hand.
+    Release(String),
+    /// Keep the trigger until the next frame of the same link, direction and type has been sent.
+    SwapWithNext,
+    /// Pose as the server on this link, playing what the server once sent on that one.
+    Impersonate {
+        /// The link whose transcript is played.
+        source: u32,
+    },
+    /// Close the connection to these ends.
+    Close(Vec<Side>),
+}
+
+impl Hand<'_> {
+    /// The trigger, if it is still going to be sent.
+    ///
+    /// # Errors
+    /// The rule was not triggered by a frame, or an earlier action took it away.
+    pub fn current(&mut self) -> Result<&mut Outgoing, String> {
+        let number = self.trigger;
+        self.out
+            .iter_mut()
+            .find(|outgoing| number.is_some() && outgoing.number == number)
+            .ok_or_else(|| "there is no frame in hand".to_owned())
+    }
+
+    /// Take the trigger out of what will be sent.
+    ///
+    /// # Errors
+    /// As [`Hand::current`].
+    pub fn take_current(&mut self) -> Result<Outgoing, String> {
+        self.current()?;
+        let number = self.trigger;
+        let at = self.out.iter().position(|outgoing| outgoing.number == number);
+        at.map(|at| self.out.remove(at)).ok_or_else(|| "there is no frame in hand".to_owned())
+    }
+
+    /// A recorded frame.
+    ///
+    /// # Errors
+    /// It has not been seen yet.
+    pub fn recorded(&self, wanted: &FrameRef) -> Result<(u32, Frame), String> {
+        let found = self.trace.find(wanted);
+        let (number, record) = found.ok_or_else(|| format!("{wanted} was not seen"))?;
+        Ok((number, record.as_sent().clone()))
+    }
+}
+
+impl Outgoing {
+    /// A frame made by the attacker, to be sent at once.
+    pub fn made(frame: Frame, to: Side, on: Target, copy_of: Option<u32>, deed: String) -> Self {
+        Self {
+            frame,
+            to,
+            on,
+            number: None,
+            copy_of,
+            after: Duration::ZERO,
+            cuts: Vec::new(),
+            join: 0,
+            deeds: vec![deed],
+        }
+    }
+
+    /// Replace the frame's bytes by `change` of them, and note what was done.
+    pub fn edit(&mut self, deed: String, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = self.frame.bytes.to_vec();
+        change(&mut bytes);
+        self.frame.bytes = bytes.into();
+        self.deeds.push(deed);
+    }
+
+    /// Make the length field true again after a change of size.
+    pub fn fix_length(&mut self) {
+        use protocol::layout::Role;
+        let spec = self.frame.spec.clone();
+        let length = spec.ranges(self.frame.bytes.len()).find(|(f, _)| f.role == Role::Length);
+        if let Some((_, range)) = length {
+            let mut bytes = self.frame.bytes.to_vec();
+            let following = (bytes.len() - range.end) as u64;
+            let value = following.to_be_bytes();
+            if let (Some(field), Some(value)) =
+                (bytes.get_mut(range.clone()), value.get(8 - range.len().min(8)..))
+            {
+                field.copy_from_slice(value);
+            }
+            self.frame.bytes = bytes.into();
+        }
+    }
+}
+
+/// A byte range in a frame, given as a field name or an offset.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    Field(String),
+    Offset(usize),
+}
+
+impl Place {
+    /// From the parameters `field` and `offset`, of which exactly one must be there.
+    fn from_args(args: &Args) -> Result<Self, BuildError> {
+        match (text(args, "field"), number(args, "offset")) {
+            (Some(field), None) => Ok(Self::Field(field.to_owned())),
+            (None, Some(offset)) => Ok(Self::Offset(usize::try_from(offset).unwrap_or(usize::MAX))),
+            _ => Err(BuildError("give either `field` or `offset`")),
+        }
+    }
+
+    fn range(&self, frame: &Frame) -> Result<std::ops::Range<usize>, String> {
+        let len = frame.bytes.len();
+        match self {
+            Self::Field(name) => frame
+                .spec
+                .range(name, len)
+                .ok_or_else(|| format!("{} has no field `{name}` here", frame.spec.name)),
+            Self::Offset(offset) if *offset < len => Ok(*offset..len),
+            Self::Offset(offset) => {
+                Err(format!("offset {offset} is beyond the {len} bytes of {}", frame.spec.name))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(name) => f.write_str(name),
+            Self::Offset(offset) => write!(f, "offset {offset}"),
+        }
+    }
+}
+
+/// The action of that name.
+pub fn action(name: &str) -> Option<&'static ActionSpec> {
+    ACTIONS.iter().find(|spec| spec.name == name)
+}

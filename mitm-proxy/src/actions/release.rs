@@ -1,0 +1,22 @@
+//! `release`: send what was held.
+
+use std::sync::Arc;
+
+use super::{Action, ActionSpec, Hand, Param, ParamKind, Plan, text};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "release",
+    about: "send what was held, after the frame in hand",
+    params: &[Param::new("name", ParamKind::Text, "what it was held by; `held` if not given")],
+    build: |args| Ok(Arc::new(Release(text(args, "name").unwrap_or("held").to_owned()))),
+};
+
+#[derive(Debug)]
+struct Release(String);
+
+impl Action for Release {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        hand.plans.push(Plan::Release(self.0.clone()));
+        Ok(())
+    }
+}

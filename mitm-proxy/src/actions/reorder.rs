@@ -1,0 +1,23 @@
+//! `reorder`: the frame and the next one of its kind change places.
+
+use std::sync::Arc;
+
+use super::{Action, ActionSpec, Hand, Plan};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "reorder",
+    about: "send the frame after the next one of the same link, direction and type",
+    params: &[],
+    build: |_| Ok(Arc::new(Reorder)),
+};
+
+#[derive(Debug)]
+struct Reorder;
+
+impl Action for Reorder {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        hand.current()?.deeds.push("swapped with the next".to_owned());
+        hand.plans.push(Plan::SwapWithNext);
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! `replay`: what was recorded is sent again: a frame in its session, or a whole transcript to a server or
+//! client that has never seen it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::endpoint::Side;
+
+use super::delay::MAX_MS;
+use super::{
+    Action, ActionSpec, BuildError, Hand, Outgoing, Param, ParamKind, Plan, Target, flag, frame,
+    number, text,
+};
+use crate::rule::FrameRef;
+
+/// The pause between two frames of a replayed transcript: time for the server to answer.
+const PAUSE: Duration = Duration::from_millis(2);
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "replay",
+    about: "send a recorded frame, or a whole transcript, again",
+    params: &[
+        Param::new("times", ParamKind::Number(1, 1000), "how many copies; 1 if not given"),
+        Param::new("frame", ParamKind::Frame, "which frame; the one in hand if not given"),
+        Param::new("before", ParamKind::Flag, "ahead of the frame in hand, not after it"),
+        Param::new("delay_ms", ParamKind::Number(1, MAX_MS), "how much later, in virtual time"),
+        Param::new(
+            "transcript",
+            ParamKind::Word(&["client", "server"]),
+            "all the client sent on `link`, into a new connection; or all the server sent on \
+             `link`, to the client in hand, posing as the server",
+        ),
+        Param::new("link", ParamKind::Number(1, 1000), "whose transcript; link 1 if not given"),
+    ],
+    build: |args| {
+        let alone = ["times", "frame", "before"].iter().any(|name| args.contains_key(name));
+        let delay = Duration::from_millis(number(args, "delay_ms").unwrap_or(0));
+        let link = u32::try_from(number(args, "link").unwrap_or(1)).unwrap_or(u32::MAX);
+        Ok(match text(args, "transcript") {
+            None if args.contains_key("link") => {
+                return Err(BuildError("`link` goes with `transcript`"));
+            }
+            None => Arc::new(Replay {
+                times: number(args, "times").unwrap_or(1),
+                frame: frame(args, "frame"),
+                before: flag(args, "before"),
+                delay,
+            }),
+            Some(_) if alone => {
+                return Err(BuildError("`transcript` goes with `link` and `delay_ms` only"));
+            }
+            Some("client") => Arc::new(ReplayToServer { link, delay }),
+            Some(_) => Arc::new(ReplayToClient { link }),
+        })
+    },
+};
+
+#[derive(Debug)]
+struct Replay {
+    times: u64,
+    frame: Option<FrameRef>,
+    before: bool,
+    delay: Duration,
+}
+
+impl Action for Replay {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        let (number, frame, to) = match (&self.frame, hand.trigger) {
+            (Some(wanted), _) => {
+                let (number, frame) = hand.recorded(wanted)?;
+                let to = hand.trace.frame(number).map_or(Side::Server, |record| record.to);
+                (number, frame, to)
+            }
+            (None, Some(number)) => {
+                let record = hand.trace.frame(number);
+                let record = record.ok_or_else(|| "there is no frame in hand".to_owned())?;
+                (number, record.as_sent().clone(), record.to)
+            }
+            (None, None) => return Err("`frame` must say which, there is none in hand".to_owned()),
+        };
+        let on = Target::Link(hand.link);
+        for copy in 0..self.times {
+            let deed = format!("replay of {number}");
+            let mut outgoing = Outgoing::made(frame.clone(), to, on, Some(number), deed);
+            outgoing.after = self.delay;
+            if self.before {
+                hand.out.insert(usize::try_from(copy).unwrap_or(0).min(hand.out.len()), outgoing);
+            } else {
+                hand.out.push(outgoing);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct ReplayToServer {
+    link: u32,
+    delay: Duration,
+}
+
+impl Action for ReplayToServer {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        let mut after = self.delay;
+        let mut replayed = 0;
+        for (number, record) in hand.trace.honest() {
+            if record.link == self.link && record.to == Side::Server {
+                let deed = format!("replay of {number}");
+                let frame = record.as_sent().clone();
+                let mut outgoing =
+                    Outgoing::made(frame, Side::Server, Target::NewConnection, Some(number), deed);
+                outgoing.after = after;
+                hand.out.push(outgoing);
+                after += PAUSE;
+                replayed += 1;
+            }
+        }
+        if replayed == 0 {
+            return Err(format!("the client has sent nothing on link {}", self.link));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct ReplayToClient {
+    link: u32,
+}
+
+impl Action for ReplayToClient {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        let from_server = |record: &&crate::trace::FrameRecord| {
+            record.link == self.link && record.to == Side::Client
+        };
+        if !hand.trace.honest().map(|(_, record)| record).any(|record| from_server(&record)) {
+            return Err(format!("the server has sent nothing on link {}", self.link));
+        }
+        hand.plans.push(Plan::Impersonate { source: self.link });
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! `retype`: give a frame the tag of another type.
+
+use std::sync::Arc;
+
+use protocol::layout::Role;
+
+use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, text};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "retype",
+    about: "give the frame the tag of another type",
+    params: &[Param::new("to", ParamKind::FrameType, "the other type")],
+    build: |args| {
+        let to = text(args, "to").ok_or(BuildError("`retype` needs `to`"))?;
+        Ok(Arc::new(Retype(to.to_owned())))
+    },
+};
+
+#[derive(Debug)]
+struct Retype(String);
+
+impl Action for Retype {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        let spec = hand.layout.frame(&self.0).cloned();
+        let spec = spec.ok_or_else(|| format!("there is no frame type {}", self.0))?;
+        let current = hand.current()?;
+        let from = current.frame.spec.clone();
+        let tag = spec.fields.iter().find_map(|field| match field.role {
+            Role::Tag(tag) => Some((field.name, tag)),
+            _ => None,
+        });
+        let (name, tag) = tag.ok_or_else(|| format!("{} has no tag", self.0))?;
+        let range = from.range(name, current.frame.bytes.len()).filter(|r| r.len() == tag.len());
+        let range = range.ok_or_else(|| format!("{} has no tag `{name}`", from.name))?;
+        current.edit(format!("retype {} as {}", from.name, spec.name), |bytes| {
+            if let Some(field) = bytes.get_mut(range) {
+                field.copy_from_slice(tag);
+            }
+        });
+        current.frame.spec = spec;
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! `set`: overwrite a field, or bytes at an offset.
+
+use std::sync::Arc;
+
+use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Place, bytes, number, text};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "set",
+    about: "overwrite a field, or bytes at an offset",
+    params: &[
+        Param::new("field", ParamKind::Field, "the field"),
+        Param::new("offset", ParamKind::Number(0, u32::MAX as u64), "or the byte, from 0"),
+        Param::new(
+            "number",
+            ParamKind::Number(0, u64::MAX),
+            "the value, big-endian, as wide as the field",
+        ),
+        Param::new("hex", ParamKind::Hex, "or the bytes"),
+        Param::new("text", ParamKind::Text, "or the text"),
+    ],
+    build: |args| {
+        let place = Place::from_args(args)?;
+        let value = match (number(args, "number"), bytes(args, "hex"), text(args, "text")) {
+            (Some(number), None, None) => Value::Number(number),
+            (None, Some(bytes), None) => Value::Bytes(bytes),
+            (None, None, Some(text)) => Value::Bytes(text.as_bytes().to_vec()),
+            _ => return Err(BuildError("give one of `number`, `hex` and `text`")),
+        };
+        if matches!((&place, &value), (Place::Offset(_), Value::Number(_))) {
+            return Err(BuildError("`number` needs a `field` to know how wide it is"));
+        }
+        Ok(Arc::new(Set { place, value }))
+    },
+};
+
+#[derive(Debug)]
+struct Set {
+    place: Place,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Value {
+    Number(u64),
+    Bytes(Vec<u8>),
+}
+
+impl Action for Set {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        let current = hand.current()?;
+        let range = self.place.range(&current.frame)?;
+        let (value, shown) = match &self.value {
+            Value::Number(number) => {
+                let wide = range.len().min(8);
+                let all = number.to_be_bytes();
+                let (high, low) = all.split_at(8 - wide);
+                if high.iter().any(|byte| *byte != 0) {
+                    return Err(format!("{number} does not fit into {wide} bytes"));
+                }
+                (low.to_vec(), number.to_string())
+            }
+            Value::Bytes(bytes) => (bytes.clone(), format!("{} bytes", bytes.len())),
+        };
+        let range = match self.place {
+            Place::Field(_) if value.len() != range.len() => {
+                let (has, given) = (range.len(), value.len());
+                return Err(format!("{} has {has} bytes, {given} were given", self.place));
+            }
+            Place::Field(_) => range,
+            Place::Offset(_) if value.len() > range.len() => {
+                return Err(format!("only {} bytes follow {}", range.len(), self.place));
+            }
+            Place::Offset(at) => at..at + value.len(),
+        };
+        current.edit(format!("set {} to {shown}", self.place), |bytes| {
+            if let Some(field) = bytes.get_mut(range) {
+                field.copy_from_slice(&value);
+            }
+        });
+        Ok(())
+    }
+}

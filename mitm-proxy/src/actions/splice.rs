@@ -1,0 +1,47 @@
+//! `splice`: put a field of a recorded frame into this one.
+
+use std::sync::Arc;
+
+use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, flag, frame, text};
+use crate::rule::FrameRef;
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "splice",
+    about: "replace a field by that of a recorded frame",
+    params: &[
+        Param::new("field", ParamKind::Field, "the field"),
+        Param::new("frame", ParamKind::Frame, "the recorded frame"),
+        Param::new("fix_length", ParamKind::Flag, "make the length field true again"),
+    ],
+    build: |args| {
+        let field = text(args, "field").ok_or(BuildError("`splice` needs `field`"))?.to_owned();
+        let frame = frame(args, "frame").ok_or(BuildError("`splice` needs `frame`"))?;
+        Ok(Arc::new(Splice { field, frame, fix_length: flag(args, "fix_length") }))
+    },
+};
+
+#[derive(Debug)]
+struct Splice {
+    field: String,
+    frame: FrameRef,
+    fix_length: bool,
+}
+
+impl Action for Splice {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        let (number, source) = hand.recorded(&self.frame)?;
+        let value = source.field(&self.field).map(<[u8]>::to_vec);
+        let value = value.ok_or_else(|| format!("{} has no `{}`", source.spec.name, self.field))?;
+        let current = hand.current()?;
+        let range = current.frame.spec.range(&self.field, current.frame.bytes.len());
+        let range =
+            range.ok_or_else(|| format!("{} has no `{}`", current.frame.spec.name, self.field))?;
+        current.edit(format!("splice {} of {number}", self.field), |bytes| {
+            bytes.splice(range, value);
+        });
+        if self.fix_length {
+            current.fix_length();
+        }
+        Ok(())
+    }
+}

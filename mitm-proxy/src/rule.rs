@@ -1,0 +1,118 @@
+//! Rules: when to act, and what to do. Plain data, shared by every fork of a world.
+
+use std::sync::Arc;
+
+use protocol::endpoint::Side;
+use protocol::layout::Frame;
+
+use crate::actions::Action;
+
+/// One rule of a scenario. The first rule that matches a frame acts on it; later ones do not see it.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// What it waits for.
+    pub when: When,
+    /// What it does then, in order.
+    pub actions: Vec<Arc<dyn Action>>,
+}
+
+/// What a rule waits for.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct When {
+    /// A frame, or something that happens to a link.
+    pub event: Event,
+    /// Only on this link, from 1. Links the attacker opened match only by number.
+    pub link: Option<u32>,
+    /// Only what this end sends.
+    pub from: Option<Side>,
+    /// Only frames of this type.
+    pub frame_type: Option<String>,
+    /// Only frames whose number fields have these values.
+    pub fields: Vec<(String, u64)>,
+    /// Only the n-th match, from 1; without it, every match.
+    pub nth: Option<u32>,
+}
+
+impl Default for When {
+    fn default() -> Self {
+        Self {
+            event: Event::Frame,
+            link: None,
+            from: None,
+            frame_type: None,
+            fields: Vec::new(),
+            nth: None,
+        }
+    }
+}
+
+/// What sort of thing a rule waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Event {
+    /// An endpoint sent a frame.
+    Frame,
+    /// A client opened a link.
+    Open,
+    /// An endpoint closed a link.
+    Close,
+}
+
+impl When {
+    /// Whether a frame is of the kind waited for, leaving `nth` aside.
+    pub fn matches_frame(&self, link: u32, attackers: bool, from: Side, frame: &Frame) -> bool {
+        self.event == Event::Frame
+            && self.matches_link(link, attackers)
+            && self.from.is_none_or(|wanted| wanted == from)
+            && self.frame_type.as_deref().is_none_or(|wanted| wanted == frame.spec.name)
+            && self.fields.iter().all(|(name, value)| frame.number(name) == Some(*value))
+    }
+
+    /// Whether something that happened to a link is waited for, leaving `nth` aside.
+    pub fn matches_event(&self, event: Event, link: u32, attackers: bool, from: Side) -> bool {
+        self.event == event
+            && self.matches_link(link, attackers)
+            && self.from.is_none_or(|wanted| wanted == from)
+    }
+
+    fn matches_link(&self, link: u32, attackers: bool) -> bool {
+        self.link.map_or(!attackers, |wanted| wanted == link)
+    }
+}
+
+/// A frame the attacker has recorded, addressed by meaning.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct FrameRef {
+    /// On this link; without it, on any.
+    pub link: Option<u32>,
+    /// Sent by this end; without it, by either.
+    pub from: Option<Side>,
+    /// Of this type; without it, of any.
+    pub frame_type: Option<String>,
+    /// The n-th of those, from 1.
+    pub nth: u32,
+}
+
+impl FrameRef {
+    /// Whether a frame is one of those meant, leaving `nth` aside.
+    pub fn matches(&self, link: u32, from: Side, frame: &Frame) -> bool {
+        self.link.is_none_or(|wanted| wanted == link)
+            && self.from.is_none_or(|wanted| wanted == from)
+            && self.frame_type.as_deref().is_none_or(|wanted| wanted == frame.spec.name)
+    }
+}
+
+impl std::fmt::Display for FrameRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "frame {} of", self.nth)?;
+        if let Some(name) = &self.frame_type {
+            write!(f, " type {name}")?;
+        }
+        if let Some(from) = self.from {
+            write!(f, " from the {from}")?;
+        }
+        if let Some(link) = self.link {
+            write!(f, " on link {link}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,206 @@
+//! What happened: every frame, what the attacker did to it, and every claim. It is also the attacker's
+//! memory: whatever it replays or splices it takes from here.
+
+use bytes::Bytes;
+use protocol::endpoint::{Claim, Fact, Message, Side, Tick};
+use protocol::layout::Frame;
+
+use crate::rule::FrameRef;
+
+/// Everything that happened in one run, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    /// Every frame, numbered from 1 by its place.
+    pub frames: Vec<FrameRecord>,
+    /// Every claim.
+    pub claims: Vec<ClaimRecord>,
+    /// Every opening and closing of a link.
+    pub links: Vec<LinkRecord>,
+    /// How often each rule acted.
+    pub fired: Vec<u32>,
+    /// Rules that met their frame and could not act, and why.
+    pub misfires: Vec<Misfire>,
+    /// Endpoints that panicked.
+    pub panics: Vec<Panic>,
+    /// The most bytes any endpoint held unprocessed.
+    pub peak_buffered: usize,
+    /// The run was stopped because it did not come to rest.
+    pub exhausted: bool,
+}
+
+/// One frame on its way.
+#[derive(Clone, Debug)]
+pub struct FrameRecord {
+    /// When the attacker had it.
+    pub at: Tick,
+    /// The link it travels on, from 1.
+    pub link: u32,
+    /// Where it goes.
+    pub to: Side,
+    /// The frame as it goes out.
+    pub frame: Frame,
+    /// The frame as its sender made it, where the attacker changed it.
+    pub original: Option<Frame>,
+    /// Who made it.
+    pub origin: Origin,
+    /// What the attacker did to it, in words, with the rule that said so (from 1).
+    pub deeds: Vec<Deed>,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+impl FrameRecord {
+    /// The frame as its sender made it.
+    pub fn as_sent(&self) -> &Frame {
+        self.original.as_ref().unwrap_or(&self.frame)
+    }
+}
+
+/// Who made a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Origin {
+    /// An endpoint.
+    Endpoint,
+    /// The attacker, as a copy of the frame of that number, or from nothing.
+    Attacker {
+        /// The number of the frame it is a copy of.
+        copy_of: Option<u32>,
+    },
+}
+
+/// One thing the attacker did to a frame.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Deed {
+    /// The rule, from 1.
+    pub rule: u32,
+    /// What it did.
+    pub what: String,
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Fate {
+    /// Still under way.
+    Pending,
+    /// The attacker keeps it for later.
+    Held,
+    /// An endpoint took it.
+    Delivered(Tick),
+    /// The attacker suppressed it.
+    Dropped,
+    /// The attacker was the one it was for.
+    Absorbed,
+    /// Its receiver was gone.
+    Lost,
+}
+
+/// One claim, with its circumstances.
+#[derive(Clone, Debug)]
+pub struct ClaimRecord {
+    /// When.
+    pub at: Tick,
+    /// Which actor: 0 the server, n client n.
+    pub actor: usize,
+    /// The number of the frame that was being processed.
+    pub cause: Option<u32>,
+    /// What was claimed.
+    pub claim: Claim,
+}
+
+/// A link opened or closed.
+#[derive(Clone, Debug)]
+pub struct LinkRecord {
+    /// When.
+    pub at: Tick,
+    /// Which link, from 1.
+    pub link: u32,
+    /// What happened.
+    pub event: LinkEvent,
+    /// The rule that made the attacker do it, from 1.
+    pub rule: Option<u32>,
+}
+
+/// What can happen to a link.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LinkEvent {
+    /// A client opened it; the attacker passes it on to the server.
+    Opened,
+    /// A client opened it, and the attacker poses as the server.
+    Intercepted,
+    /// The attacker opened it, posing as a client.
+    OpenedByAttacker,
+    /// This end closed it.
+    ClosedBy(Side),
+    /// The attacker closed the connection to this end.
+    ClosedTo(Side),
+}
+
+/// A rule met its frame and could not act.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Misfire {
+    /// The rule, from 1.
+    pub rule: u32,
+    /// Why.
+    pub why: String,
+}
+
+/// An endpoint panicked: always a finding.
+#[derive(Clone, Debug)]
+pub struct Panic {
+    /// Which actor.
+    pub actor: usize,
+    /// The frame it was processing.
+    pub cause: Option<u32>,
+    /// Its message.
+    pub message: String,
+}
+
+impl Trace {
+    /// The number the next frame will get.
+    pub fn next_number(&self) -> u32 {
+        u32::try_from(self.frames.len()).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// The frame of that number.
+    pub fn frame(&self, number: u32) -> Option<&FrameRecord> {
+        self.frames.get((number as usize).checked_sub(1)?)
+    }
+
+    /// The frame of that number, to change.
+    pub fn frame_mut(&mut self, number: u32) -> Option<&mut FrameRecord> {
+        self.frames.get_mut((number as usize).checked_sub(1)?)
+    }
+
+    /// Frames that endpoints made, with their numbers.
+    pub fn honest(&self) -> impl Iterator<Item = (u32, &FrameRecord)> {
+        (1..).zip(&self.frames).filter(|(_, record)| record.origin == Origin::Endpoint)
+    }
+
+    /// The recorded frame a scenario means.
+    pub fn find(&self, wanted: &FrameRef) -> Option<(u32, &FrameRecord)> {
+        self.honest()
+            .filter(|(_, record)| wanted.matches(record.link, record.to.other(), record.as_sent()))
+            .nth(wanted.nth.saturating_sub(1) as usize)
+    }
+
+    /// Add a claim. A large body equal to one already known shares its memory.
+    pub fn claim(&mut self, mut record: ClaimRecord) {
+        if let Fact::Sent(message) | Fact::Delivered(message) | Fact::Acknowledged(message) =
+            &mut record.claim.fact
+            && message.body.len() > 4096
+            && let Some(known) = self.known_body(message)
+        {
+            message.body = known;
+        }
+        self.claims.push(record);
+    }
+
+    fn known_body(&self, message: &Message) -> Option<Bytes> {
+        self.claims.iter().find_map(|known| match &known.claim.fact {
+            Fact::Sent(other) | Fact::Delivered(other) if other.body == message.body => {
+                Some(other.body.clone())
+            }
+            _ => None,
+        })
+    }
+}
