@@ -5,6 +5,8 @@
 //! n-th, field) and do one or more [`actions`] to them.
 
 pub mod actions;
+pub mod attacker;
 pub mod rule;
 pub mod script;
 pub mod trace;
+pub mod world;

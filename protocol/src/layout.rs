@@ -338,12 +338,18 @@ impl Layout {
 }
 
 /// One frame: any bytes, with the type they were cut as.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
     /// The type.
     pub spec: Arc<FrameSpec>,
     /// The bytes, shared with whoever else keeps them.
     pub bytes: Bytes,
+}
+
+impl Hash for Frame {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.spec.name, &self.bytes).hash(state);
+    }
 }
 
 impl Frame {

@@ -26,6 +26,9 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// The most segments one frame is cut into.
+const MAX_SEGMENTS: usize = 65_536;
+
 #[derive(Debug)]
 enum Split {
     At(Vec<usize>),
@@ -42,6 +45,9 @@ impl Action for Split {
         };
         if cuts.is_empty() {
             return Err(format!("no cut lies within the {len} bytes"));
+        }
+        if cuts.len() >= MAX_SEGMENTS {
+            return Err(format!("more than {MAX_SEGMENTS} segments"));
         }
         current.deeds.push(format!("split into {} segments", cuts.len() + 1));
         current.cuts = cuts;

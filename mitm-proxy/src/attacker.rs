@@ -1,0 +1,622 @@
+//! The machine in the middle, without IO: it is told what the endpoints do and answers with effects.
+//! Every back end drives this one piece of code, so a scenario means the same in memory and over TCP.
+
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use protocol::endpoint::{Side, Tick};
+use protocol::layout::{Deframer, Frame, Layout};
+
+use crate::actions::{Hand, Outgoing, Plan, Target};
+use crate::rule::{Event, Rule};
+use crate::trace::{Deed, Fate, FrameRecord, LinkEvent, LinkRecord, Misfire, Origin, Trace};
+
+/// The pause before a connection of the attacker's own is closed: time for the last answer.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// What a back end has to do for the attacker.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Effect {
+    /// Open a connection to the server for this link.
+    Connect {
+        /// The link.
+        link: u32,
+        /// How much later.
+        after: Duration,
+    },
+    /// Write one segment.
+    Send {
+        /// The link.
+        link: u32,
+        /// To which end.
+        to: Side,
+        /// The bytes.
+        bytes: Bytes,
+        /// The numbers of the frames this segment completes.
+        numbers: Vec<u32>,
+        /// How much later.
+        after: Duration,
+    },
+    /// Close the connection to one end.
+    Close {
+        /// The link.
+        link: u32,
+        /// Which end.
+        to: Side,
+        /// How much later.
+        after: Duration,
+    },
+}
+
+/// The scripted attacker. A clone continues as its original would.
+#[derive(Clone, Debug)]
+pub struct Attacker {
+    layout: Arc<Layout>,
+    rules: Arc<[Rule]>,
+    /// How many frames or events each rule has matched, `nth` aside.
+    matched: Vec<u32>,
+    armed: bool,
+    links: BTreeMap<u32, Link>,
+    held: BTreeMap<String, Vec<Outgoing>>,
+    last_link: u32,
+}
+
+#[derive(Clone, Hash, Debug)]
+struct Link {
+    kind: LinkKind,
+    from_client: Deframer,
+    from_server: Deframer,
+    /// A frame that waits for the next one of its direction and type.
+    swap: Option<Outgoing>,
+    /// Segments that wait for further frames, towards the client and the server.
+    joining: [Option<Joining>; 2],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum LinkKind {
+    /// Between a client and the server.
+    Relayed,
+    /// Between a client and the attacker, who plays what the server sent on link `source`.
+    Intercepted { source: u32, rule: u32, heard: usize },
+    /// Between the attacker and the server.
+    Own,
+}
+
+#[derive(Clone, Hash, Debug)]
+struct Joining {
+    left: u32,
+    bytes: BytesMut,
+    numbers: Vec<u32>,
+}
+
+/// A rule that is about to act, and on what.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    /// The rule, by its place from 0.
+    pub rule: usize,
+    /// The frame, if it is one.
+    pub frame: Option<Frame>,
+}
+
+impl Attacker {
+    /// An attacker with these rules, for a system with this layout.
+    pub fn new(layout: Arc<Layout>, rules: Arc<[Rule]>) -> Self {
+        let matched = vec![0; rules.len()];
+        let (links, held) = (BTreeMap::new(), BTreeMap::new());
+        Self { layout, rules, matched, armed: true, links, held, last_link: 0 }
+    }
+
+    /// From now on only forward: the honest twin.
+    pub fn disarm(&mut self) {
+        self.armed = false;
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Use other rules from now on. What the old ones have counted stays.
+    pub fn replace_rules(&mut self, rules: Arc<[Rule]>) {
+        self.matched.resize(rules.len(), 0);
+        self.rules = rules;
+    }
+
+    /// The number for the next link.
+    pub fn next_link(&mut self) -> u32 {
+        self.last_link += 1;
+        self.last_link
+    }
+
+    /// Feed everything that decides the attacker's future, but its trace, into `hasher`.
+    pub fn digest(&self, mut hasher: &mut dyn Hasher) {
+        let Self { layout: _, rules: _, matched, armed, links, held, last_link } = self;
+        (matched, armed, links, held, last_link).hash(&mut hasher);
+    }
+
+    /// The rule that would act if these bytes came now.
+    pub fn would_act_on(&self, link: u32, from: Side, bytes: &Bytes) -> Option<Acting> {
+        let state = self.links.get(&link)?;
+        let mut matched = self.matched.clone();
+        let mut frames = Vec::new();
+        state.deframer(from).clone().push(bytes, &mut frames);
+        frames.into_iter().find_map(|frame| {
+            let own = state.kind == LinkKind::Own;
+            let rule = self.select_frame(&mut matched, link, own, from, &frame)?;
+            Some(Acting { rule, frame: Some(frame) })
+        })
+    }
+
+    /// The rule that would act if this happened to the link now.
+    pub fn would_act_on_event(&self, event: Event, link: u32, from: Side) -> Option<Acting> {
+        let own = self.links.get(&link).is_some_and(|state| state.kind == LinkKind::Own);
+        let rule = self.select_event(&mut self.matched.clone(), event, link, own, from)?;
+        Some(Acting { rule, frame: None })
+    }
+
+    /// A client opened a link.
+    pub fn on_open(&mut self, now: Tick, link: u32, trace: &mut Trace, effects: &mut Vec<Effect>) {
+        self.links.insert(link, self.new_link(LinkKind::Relayed));
+        let mut matched = std::mem::take(&mut self.matched);
+        let rule = self.select_event(&mut matched, Event::Open, link, false, Side::Client);
+        self.matched = matched;
+        let at = trace.links.len();
+        if let Some(rule) = rule {
+            self.act(now, rule, link, Side::Client, None, trace, effects);
+        }
+        let kind = self.links.get(&link).map(|state| state.kind);
+        let (event, rule) = if let Some(LinkKind::Intercepted { rule, .. }) = kind {
+            (LinkEvent::Intercepted, Some(rule))
+        } else {
+            effects.insert(0, Effect::Connect { link, after: Duration::ZERO });
+            (LinkEvent::Opened, None)
+        };
+        trace.links.insert(at, LinkRecord { at: now, link, event, rule });
+    }
+
+    /// An endpoint sent bytes.
+    pub fn on_bytes(
+        &mut self,
+        now: Tick,
+        link: u32,
+        from: Side,
+        bytes: &Bytes,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(state) = self.links.get_mut(&link) else { return };
+        let mut frames = Vec::new();
+        state.deframer_mut(from).push(bytes, &mut frames);
+        for frame in frames {
+            self.on_frame(now, link, from, frame, trace, effects);
+        }
+    }
+
+    /// An endpoint closed its connection. The attacker closes the other one, and only then acts.
+    pub fn on_close(
+        &mut self,
+        now: Tick,
+        link: u32,
+        from: Side,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(state) = self.links.get_mut(&link) else { return };
+        trace.links.push(LinkRecord {
+            at: now,
+            link,
+            event: LinkEvent::ClosedBy(from),
+            rule: None,
+        });
+        let own = state.kind == LinkKind::Own;
+        if let Some(rest) = state.deframer_mut(from).finish() {
+            self.on_frame(now, link, from, rest, trace, effects);
+        }
+        self.flush(now, link, trace, effects);
+        effects.push(Effect::Close { link, to: from.other(), after: Duration::ZERO });
+        // The rule acts once the link is gone at both ends.
+        let mut matched = std::mem::take(&mut self.matched);
+        let rule = self.select_event(&mut matched, Event::Close, link, own, from);
+        self.matched = matched;
+        if let Some(rule) = rule {
+            self.act(now, rule, link, from, None, trace, effects);
+        }
+    }
+
+    fn new_link(&self, kind: LinkKind) -> Link {
+        Link {
+            kind,
+            from_client: Deframer::new(self.layout.clone(), Side::Client),
+            from_server: Deframer::new(self.layout.clone(), Side::Server),
+            swap: None,
+            joining: [None, None],
+        }
+    }
+
+    fn select_frame(
+        &self,
+        matched: &mut [u32],
+        link: u32,
+        own: bool,
+        from: Side,
+        frame: &Frame,
+    ) -> Option<usize> {
+        self.select(matched, |rule| rule.when.matches_frame(link, own, from, frame))
+    }
+
+    fn select_event(
+        &self,
+        matched: &mut [u32],
+        event: Event,
+        link: u32,
+        own: bool,
+        from: Side,
+    ) -> Option<usize> {
+        self.select(matched, |rule| rule.when.matches_event(event, link, own, from))
+    }
+
+    /// The first rule that matches and whose turn it is. All that match count, so `nth` means the n-th
+    /// frame of its kind whatever other rules do.
+    fn select(&self, matched: &mut [u32], fits: impl Fn(&Rule) -> bool) -> Option<usize> {
+        if !self.armed {
+            return None;
+        }
+        let mut selected = None;
+        for (at, (rule, matched)) in self.rules.iter().zip(matched).enumerate() {
+            if fits(rule) {
+                *matched += 1;
+                if selected.is_none() && rule.when.nth.is_none_or(|nth| nth == *matched) {
+                    selected = Some(at);
+                }
+            }
+        }
+        selected
+    }
+
+    fn on_frame(
+        &mut self,
+        now: Tick,
+        link: u32,
+        from: Side,
+        frame: Frame,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(state) = self.links.get(&link) else { return };
+        let kind = state.kind;
+        let number = trace.next_number();
+        let to = from.other();
+        trace.frames.push(FrameRecord {
+            at: now,
+            link,
+            to,
+            frame: frame.clone(),
+            original: None,
+            origin: Origin::Endpoint,
+            deeds: Vec::new(),
+            fate: Fate::Pending,
+        });
+        let mut matched = std::mem::take(&mut self.matched);
+        let rule = self.select_frame(&mut matched, link, kind == LinkKind::Own, from, &frame);
+        self.matched = matched;
+
+        let relayed = kind == LinkKind::Relayed;
+        let trigger = relayed.then(|| outgoing(number, frame, to, link));
+        match (rule, trigger) {
+            (Some(rule), trigger) => {
+                let trigger = trigger.map(|outgoing| (number, outgoing));
+                self.act(now, rule, link, from, trigger, trace, effects);
+            }
+            (None, Some(outgoing)) => self.send(now, outgoing, None, link, trace, effects),
+            (None, None) => {}
+        }
+        if !relayed && let Some(record) = trace.frame_mut(number) {
+            record.fate = Fate::Absorbed;
+        }
+        self.send_swapped(now, number, link, trace, effects);
+        if from == Side::Client {
+            self.play(now, link, trace, effects);
+        }
+    }
+
+    /// Carry out a rule.
+    #[expect(clippy::too_many_arguments, reason = "one call site per thing that can happen")]
+    fn act(
+        &mut self,
+        now: Tick,
+        rule: usize,
+        link: u32,
+        from: Side,
+        trigger: Option<(u32, Outgoing)>,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        let rules = self.rules.clone();
+        let Some(wanted) = rules.get(rule) else { return };
+        let rule_number = u32::try_from(rule).unwrap_or(u32::MAX).saturating_add(1);
+        let (number, out) = match trigger {
+            Some((number, outgoing)) => (Some(number), vec![outgoing]),
+            None => (None, Vec::new()),
+        };
+        let layout = self.layout.clone();
+        let mut hand =
+            Hand { layout: &layout, trace, link, from, trigger: number, out, plans: Vec::new() };
+        let failed = wanted.actions.iter().find_map(|action| action.apply(&mut hand).err());
+        let Hand { mut out, plans, .. } = hand;
+        if let Some(why) = failed {
+            trace.misfires.push(Misfire { rule: rule_number, why });
+        } else if let Some(fired) = trace.fired.get_mut(rule) {
+            *fired += 1;
+        }
+        let mut closes = Vec::new();
+        for plan in plans {
+            match plan {
+                Plan::Hold(name) => {
+                    let kept = keep(&mut out, number, rule_number, trace);
+                    self.held.entry(name).or_default().extend(kept);
+                }
+                Plan::SwapWithNext => {
+                    let kept = keep(&mut out, number, rule_number, trace);
+                    if let Some(state) = self.links.get_mut(&link) {
+                        state.swap = kept.or(state.swap.take());
+                    }
+                }
+                Plan::Release(name) => {
+                    out.extend(self.held.remove(&name).unwrap_or_default());
+                }
+                Plan::Impersonate { source } => {
+                    if let Some(state) = self.links.get_mut(&link) {
+                        let rule = rule_number;
+                        state.kind = LinkKind::Intercepted { source, rule, heard: 0 };
+                    }
+                }
+                Plan::Close(ends) => closes.extend(ends),
+            }
+        }
+        suppress_missing(&out, number, rule_number, trace);
+        self.send_all(now, out, rule_number, trace, effects);
+        for to in closes {
+            let event = LinkEvent::ClosedTo(to);
+            trace.links.push(LinkRecord { at: now, link, event, rule: Some(rule_number) });
+            effects.push(Effect::Close { link, to, after: Duration::ZERO });
+        }
+    }
+
+    /// Send what a rule left in its hand. Frames for a new connection share one.
+    fn send_all(
+        &mut self,
+        now: Tick,
+        out: Vec<Outgoing>,
+        rule: u32,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut own: Option<(u32, Duration)> = None;
+        for outgoing in out {
+            let on = match (outgoing.on, own) {
+                (Target::Link(on), _) => on,
+                (Target::NewConnection, Some((on, last))) => {
+                    own = Some((on, last.max(outgoing.after)));
+                    on
+                }
+                (Target::NewConnection, None) => {
+                    let on = self.next_link();
+                    self.links.insert(on, self.new_link(LinkKind::Own));
+                    let (event, rule) = (LinkEvent::OpenedByAttacker, Some(rule));
+                    trace.links.push(LinkRecord { at: now, link: on, event, rule });
+                    effects.push(Effect::Connect { link: on, after: Duration::ZERO });
+                    own = Some((on, outgoing.after));
+                    on
+                }
+            };
+            self.send(now, outgoing, Some(rule), on, trace, effects);
+        }
+        if let Some((on, last)) = own {
+            effects.push(Effect::Close { link: on, to: Side::Server, after: last + LINGER });
+        }
+    }
+
+    /// Put one frame on its way and into the trace.
+    fn send(
+        &mut self,
+        now: Tick,
+        outgoing: Outgoing,
+        rule: Option<u32>,
+        on: u32,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Outgoing { frame, to, number, copy_of, after, cuts, join, deeds, .. } = outgoing;
+        let deeds = deeds.into_iter().map(|what| Deed { rule: rule.unwrap_or(0), what });
+        let bytes = frame.bytes.clone();
+        let number = if let Some(number) = number {
+            if let Some(record) = trace.frame_mut(number) {
+                if record.frame.bytes != frame.bytes {
+                    record.original = Some(std::mem::replace(&mut record.frame, frame));
+                }
+                record.deeds.extend(deeds);
+                record.fate = Fate::Pending;
+            }
+            number
+        } else {
+            let number = trace.next_number();
+            trace.frames.push(FrameRecord {
+                at: now.after(after),
+                link: on,
+                to,
+                frame,
+                original: None,
+                origin: Origin::Attacker { copy_of },
+                deeds: deeds.collect(),
+                fate: Fate::Pending,
+            });
+            number
+        };
+        let Some(state) = self.links.get_mut(&on) else { return };
+        let joining = match to {
+            Side::Client => &mut state.joining[0],
+            Side::Server => &mut state.joining[1],
+        };
+        let Some(mut waiting) = joining.take() else {
+            if join == 0 {
+                return send_cut(on, to, bytes, &cuts, number, after, effects);
+            }
+            let bytes = BytesMut::from(&bytes[..]);
+            *joining = Some(Joining { left: join, bytes, numbers: vec![number] });
+            return;
+        };
+        waiting.bytes.extend_from_slice(&bytes);
+        waiting.numbers.push(number);
+        waiting.left -= 1;
+        if waiting.left > 0 {
+            *joining = Some(waiting);
+        } else {
+            let Joining { bytes, numbers, .. } = waiting;
+            effects.push(Effect::Send { link: on, to, bytes: bytes.freeze(), numbers, after });
+        }
+    }
+
+    /// After the frame that a swapped one waited for, the swapped one.
+    fn send_swapped(
+        &mut self,
+        now: Tick,
+        number: u32,
+        link: u32,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(state) = self.links.get_mut(&link) else { return };
+        let Some(record) = trace.frame(number) else { return };
+        let due = state.swap.as_ref().is_some_and(|waiting| {
+            waiting.number != Some(number)
+                && waiting.to == record.to
+                && waiting.frame.spec.name == record.as_sent().spec.name
+        });
+        if due && let Some(waiting) = state.swap.take() {
+            self.send(now, waiting, None, link, trace, effects);
+        }
+    }
+
+    /// What still waits when a link closes goes out now.
+    fn flush(&mut self, now: Tick, link: u32, trace: &mut Trace, effects: &mut Vec<Effect>) {
+        let Some(state) = self.links.get_mut(&link) else { return };
+        let swapped = state.swap.take();
+        let [to_client, to_server] = std::mem::take(&mut state.joining);
+        for (to, joining) in [(Side::Client, to_client), (Side::Server, to_server)] {
+            if let Some(Joining { bytes, numbers, .. }) = joining {
+                let after = Duration::ZERO;
+                effects.push(Effect::Send { link, to, bytes: bytes.freeze(), numbers, after });
+            }
+        }
+        if let Some(swapped) = swapped {
+            self.send(now, swapped, None, link, trace, effects);
+        }
+    }
+
+    /// On an intercepted link: send what the server sent after as many client frames as were heard here.
+    fn play(&mut self, now: Tick, link: u32, trace: &mut Trace, effects: &mut Vec<Effect>) {
+        let Some(state) = self.links.get_mut(&link) else { return };
+        let LinkKind::Intercepted { source, rule, heard } = &mut state.kind else { return };
+        *heard += 1;
+        let (source, rule, heard) = (*source, *rule, *heard);
+        let mut client_frames = 0;
+        let mut answers = Vec::new();
+        for (number, record) in trace.honest().filter(|(_, record)| record.link == source) {
+            match record.to {
+                Side::Server => client_frames += 1,
+                Side::Client if client_frames == heard => {
+                    let frame = record.as_sent().clone();
+                    let deed = format!("replay of {number}");
+                    let on = Target::Link(link);
+                    answers.push(Outgoing::made(frame, Side::Client, on, Some(number), deed));
+                }
+                Side::Client => {}
+            }
+        }
+        for answer in answers {
+            self.send(now, answer, Some(rule), link, trace, effects);
+        }
+    }
+}
+
+impl Link {
+    fn deframer(&self, from: Side) -> &Deframer {
+        match from {
+            Side::Client => &self.from_client,
+            Side::Server => &self.from_server,
+        }
+    }
+
+    fn deframer_mut(&mut self, from: Side) -> &mut Deframer {
+        match from {
+            Side::Client => &mut self.from_client,
+            Side::Server => &mut self.from_server,
+        }
+    }
+}
+
+fn outgoing(number: u32, frame: Frame, to: Side, link: u32) -> Outgoing {
+    Outgoing {
+        frame,
+        to,
+        on: Target::Link(link),
+        number: Some(number),
+        copy_of: None,
+        after: Duration::ZERO,
+        cuts: Vec::new(),
+        join: 0,
+        deeds: Vec::new(),
+    }
+}
+
+/// Take the trigger out of `out`, to be sent later.
+fn keep(
+    out: &mut Vec<Outgoing>,
+    number: Option<u32>,
+    rule: u32,
+    trace: &mut Trace,
+) -> Option<Outgoing> {
+    let at = out.iter().position(|outgoing| outgoing.number == number && number.is_some())?;
+    let mut kept = out.remove(at);
+    if let Some(record) = trace.frame_mut(number?) {
+        record.fate = Fate::Held;
+        record.deeds.extend(kept.deeds.drain(..).map(|what| Deed { rule, what }));
+    }
+    Some(kept)
+}
+
+/// A trigger that is neither sent nor kept is dropped.
+fn suppress_missing(out: &[Outgoing], number: Option<u32>, rule: u32, trace: &mut Trace) {
+    let Some(number) = number else { return };
+    if out.iter().any(|outgoing| outgoing.number == Some(number)) {
+        return;
+    }
+    if let Some(record) = trace.frame_mut(number)
+        && record.fate == Fate::Pending
+    {
+        record.fate = Fate::Dropped;
+        record.deeds.push(Deed { rule, what: "dropped".to_owned() });
+    }
+}
+
+/// Send a frame in segments; the last one completes it.
+fn send_cut(
+    link: u32,
+    to: Side,
+    mut bytes: Bytes,
+    cuts: &[usize],
+    number: u32,
+    after: Duration,
+    effects: &mut Vec<Effect>,
+) {
+    let mut sent = 0;
+    for cut in cuts {
+        let segment = bytes.split_to((cut - sent).min(bytes.len()));
+        sent = *cut;
+        effects.push(Effect::Send { link, to, bytes: segment, numbers: Vec::new(), after });
+    }
+    effects.push(Effect::Send { link, to, bytes, numbers: vec![number], after });
+}

@@ -1,0 +1,470 @@
+//! The in-memory back end: endpoints, attacker, links and a virtual clock in one value that can be forked.
+//!
+//! Everything happens in the order of (time, sequence): the same setup always gives the same trace.
+
+use std::collections::BTreeMap;
+use std::hash::Hash;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::endpoint::{Command, Conn, Endpoint, Input, Output, Side, Tick};
+use protocol::layout::Layout;
+use protocol::systems::{Setup, System};
+use protocol::weakness::Profile;
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+use crate::attacker::{Acting, Attacker, Effect};
+use crate::rule::{Event as RuleEvent, Rule};
+use crate::script::Step;
+use crate::trace::{ClaimRecord, Fate, Panic, Trace};
+
+/// How long a segment takes from an endpoint to the attacker, and from there to the other end.
+pub const HOP: Duration = Duration::from_micros(500);
+
+/// A run that needs more events than this does not come to rest.
+const MAX_EVENTS: u64 = 2_000_000;
+
+/// What a world is made from.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The system under attack.
+    pub system: &'static System,
+    /// Which defences are off.
+    pub profile: Profile,
+    /// Decides every random byte.
+    pub seed: u64,
+    /// What each client does, by its number from 1.
+    pub scripts: BTreeMap<u32, Arc<[Step]>>,
+    /// The attacker's rules.
+    pub rules: Arc<[Rule]>,
+}
+
+/// Endpoints, attacker and links at one moment. A clone is a fork: neither ever notices the other.
+#[derive(Clone, Debug)]
+pub struct World {
+    actors: Vec<Actor>,
+    links: BTreeMap<u32, Link>,
+    attacker: Attacker,
+    clock: Tick,
+    queue: BTreeMap<(Tick, u64), Event>,
+    sequence: u64,
+    trace: Trace,
+    out: Scratch,
+}
+
+/// Reused between steps; a clone starts empty.
+#[derive(Debug, Default)]
+struct Scratch(Output);
+
+impl Clone for Scratch {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Actor {
+    endpoint: Box<dyn Endpoint>,
+    script: Arc<[Step]>,
+    at: usize,
+    link: Option<u32>,
+    waiting: bool,
+    dead: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Link {
+    /// The client at its end; none on links of the attacker's own.
+    client: Option<usize>,
+    client_open: bool,
+    server_open: bool,
+}
+
+impl Link {
+    fn open(&mut self, side: Side) -> &mut bool {
+        match side {
+            Side::Client => &mut self.client_open,
+            Side::Server => &mut self.server_open,
+        }
+    }
+
+    fn is_open(&self, side: Side) -> bool {
+        match side {
+            Side::Client => self.client_open,
+            Side::Server => self.server_open,
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Event {
+    /// A client connects.
+    Connect { actor: usize, link: u32 },
+    /// The server accepts.
+    Accept { link: u32 },
+    /// Bytes reach the attacker.
+    Sent { link: u32, from: Side, bytes: Bytes },
+    /// A close reaches the attacker.
+    Closed { link: u32, from: Side },
+    /// A segment reaches an endpoint and completes these frames.
+    Arrive { link: u32, to: Side, bytes: Bytes, numbers: Vec<u32> },
+    /// A close reaches an endpoint.
+    Hangup { link: u32, to: Side },
+    /// A timeout an endpoint asked for.
+    Wake { actor: usize },
+    /// A client's script goes on, its wait being over.
+    Resume { actor: usize },
+    /// A client's script goes on if it is not waiting.
+    Advance { actor: usize },
+}
+
+const SERVER: usize = 0;
+
+impl World {
+    /// A world at time zero, every client about to connect.
+    pub fn new(plan: &Plan) -> Self {
+        let Plan { system, profile, seed, scripts, rules } = plan;
+        let layout: Arc<Layout> = Arc::new((system.layout)(*profile));
+        let setup = |number| Setup { profile: *profile, seed: *seed, number };
+        let actor = |endpoint, script| Actor {
+            endpoint,
+            script,
+            at: 0,
+            link: None,
+            waiting: false,
+            dead: false,
+        };
+        let last = scripts.keys().next_back().copied().unwrap_or(0);
+        let mut actors = vec![actor((system.server)(setup(0)), Arc::from([]))];
+        for number in 1..=last {
+            let script = scripts.get(&number).cloned().unwrap_or_else(|| Arc::from([]));
+            actors.push(actor((system.client)(setup(number)), script));
+        }
+        let mut trace = Trace::default();
+        trace.fired.resize(rules.len(), 0);
+        let mut world = Self {
+            actors,
+            links: BTreeMap::new(),
+            attacker: Attacker::new(layout, rules.clone()),
+            clock: Tick::default(),
+            queue: BTreeMap::new(),
+            sequence: 0,
+            trace,
+            out: Scratch::default(),
+        };
+        for number in scripts.keys() {
+            world.connect(*number as usize);
+        }
+        world
+    }
+
+    /// What happened so far.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// What happened, the world being over.
+    pub fn into_trace(self) -> Trace {
+        self.trace
+    }
+
+    /// The attacker.
+    pub fn attacker_mut(&mut self) -> &mut Attacker {
+        &mut self.attacker
+    }
+
+    /// The virtual time.
+    pub fn now(&self) -> Tick {
+        self.clock
+    }
+
+    /// A deep copy.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        self.clone()
+    }
+
+    /// 128 bits over everything that decides the future: worlds of equal digest go on equally.
+    pub fn digest(&self) -> u128 {
+        let mut hasher = SipHasher24::new();
+        for actor in &self.actors {
+            actor.endpoint.digest(&mut hasher);
+            (actor.at, actor.link, actor.waiting, actor.dead).hash(&mut hasher);
+        }
+        self.attacker.digest(&mut hasher);
+        let Self { links, clock, queue, .. } = self;
+        (links, clock).hash(&mut hasher);
+        // The order of events counts, not the numbers it is kept by.
+        for ((at, _), event) in queue {
+            (at, event).hash(&mut hasher);
+        }
+        // What the attacker has seen it can send again.
+        for record in &self.trace.frames {
+            (record.link, record.to, &record.frame).hash(&mut hasher);
+        }
+        hasher.finish128().as_u128()
+    }
+
+    /// Run until nothing is left to happen.
+    pub fn run(&mut self) {
+        while self.step() {}
+        self.settle();
+    }
+
+    /// Run until a rule is about to act; it has not acted yet. `None` when the run ended without.
+    pub fn run_until_rule(&mut self) -> Option<Acting> {
+        loop {
+            if let Some(acting) = self.next_acting() {
+                return Some(acting);
+            }
+            if !self.step() {
+                self.settle();
+                return None;
+            }
+        }
+    }
+
+    /// The rule that the next event would set off.
+    fn next_acting(&self) -> Option<Acting> {
+        let (_, event) = self.queue.first_key_value()?;
+        match event {
+            Event::Sent { link, from, bytes } => self.attacker.would_act_on(*link, *from, bytes),
+            Event::Connect { link, .. } => {
+                self.attacker.would_act_on_event(RuleEvent::Open, *link, Side::Client)
+            }
+            Event::Closed { link, from } => {
+                self.attacker.would_act_on_event(RuleEvent::Close, *link, *from)
+            }
+            _ => None,
+        }
+    }
+
+    /// Let one event happen. `false` when there is none left.
+    pub fn step(&mut self) -> bool {
+        if self.sequence > MAX_EVENTS {
+            self.trace.exhausted = true;
+            return false;
+        }
+        let Some(((at, _), event)) = self.queue.pop_first() else { return false };
+        self.clock = at;
+        match event {
+            Event::Connect { actor, link } => {
+                self.tell_attacker(|attacker, now, trace, effects| {
+                    attacker.on_open(now, link, trace, effects);
+                });
+                self.dispatch(actor, Input::Opened(Conn(link)), None);
+                self.advance(actor);
+            }
+            Event::Accept { link } => {
+                self.dispatch(SERVER, Input::Opened(Conn(link)), None);
+            }
+            Event::Sent { link, from, bytes } => {
+                self.tell_attacker(|attacker, now, trace, effects| {
+                    attacker.on_bytes(now, link, from, &bytes, trace, effects);
+                });
+            }
+            Event::Closed { link, from } => {
+                self.tell_attacker(|attacker, now, trace, effects| {
+                    attacker.on_close(now, link, from, trace, effects);
+                });
+            }
+            Event::Arrive { link, to, bytes, numbers } => self.arrive(link, to, &bytes, &numbers),
+            Event::Hangup { link, to } => self.hangup(link, to),
+            Event::Wake { actor } => self.dispatch(actor, Input::Timeout, None),
+            Event::Advance { actor } => self.advance(actor),
+            Event::Resume { actor } => {
+                if let Some(actor) = self.actors.get_mut(actor) {
+                    actor.waiting = false;
+                }
+                self.advance(actor);
+            }
+        }
+        true
+    }
+
+    fn schedule(&mut self, after: Duration, event: Event) {
+        self.sequence += 1;
+        self.queue.insert((self.clock.after(after), self.sequence), event);
+    }
+
+    /// A client opens its next link.
+    fn connect(&mut self, actor: usize) {
+        let link = self.attacker.next_link();
+        let client = Some(actor);
+        self.links.insert(link, Link { client, client_open: true, server_open: false });
+        if let Some(actor) = self.actors.get_mut(actor) {
+            actor.link = Some(link);
+        }
+        self.schedule(Duration::ZERO, Event::Connect { actor, link });
+    }
+
+    /// Go on with a client's script as far as it can go now.
+    fn advance(&mut self, number: usize) {
+        loop {
+            let Some(actor) = self.actors.get_mut(number) else { return };
+            if actor.waiting || actor.dead {
+                return;
+            }
+            let open = actor.link.and_then(|link| self.links.get(&link));
+            let open = open.is_some_and(|link| link.client_open);
+            let Some(step) = actor.script.get(actor.at).cloned() else { return };
+            match step {
+                Step::Connect if open => return,
+                Step::Connect => {
+                    actor.at += 1;
+                    return self.connect(number);
+                }
+                Step::Wait(time) => {
+                    actor.at += 1;
+                    actor.waiting = true;
+                    return self.schedule(time, Event::Resume { actor: number });
+                }
+                // What was still to be said in a session that is over is never said.
+                Step::Send(_) | Step::End if !open => actor.at += 1,
+                Step::Send(message) => {
+                    actor.at += 1;
+                    self.dispatch(number, Input::Command(&Command::Send(message)), None);
+                }
+                Step::End => {
+                    actor.at += 1;
+                    self.dispatch(number, Input::Command(&Command::End), None);
+                }
+            }
+        }
+    }
+
+    fn tell_attacker(
+        &mut self,
+        tell: impl FnOnce(&mut Attacker, Tick, &mut Trace, &mut Vec<Effect>),
+    ) {
+        let mut effects = Vec::new();
+        let seen = self.trace.frames.len();
+        tell(&mut self.attacker, self.clock, &mut self.trace, &mut effects);
+        // A frame withheld from somebody who was gone was withheld from nobody.
+        for record in self.trace.frames.iter_mut().skip(seen) {
+            let open = self.links.get(&record.link).is_some_and(|link| link.is_open(record.to));
+            if record.fate == Fate::Dropped && !open {
+                record.fate = Fate::Lost;
+            }
+        }
+        for effect in effects {
+            match effect {
+                Effect::Connect { link, after } => {
+                    let own = Link { client: None, client_open: false, server_open: false };
+                    self.links.entry(link).or_insert(own).server_open = true;
+                    self.schedule(HOP + after, Event::Accept { link });
+                }
+                Effect::Send { link, to, bytes, numbers, after } => {
+                    self.schedule(HOP + after, Event::Arrive { link, to, bytes, numbers });
+                }
+                Effect::Close { link, to, after } => {
+                    self.schedule(HOP + after, Event::Hangup { link, to });
+                }
+            }
+        }
+    }
+
+    fn arrive(&mut self, link: u32, to: Side, bytes: &[u8], numbers: &[u32]) {
+        let open = self.links.get(&link).is_some_and(|link| link.is_open(to));
+        let fate = if open { Fate::Delivered(self.clock) } else { Fate::Lost };
+        for number in numbers {
+            if let Some(record) = self.trace.frame_mut(*number) {
+                record.fate = fate;
+            }
+        }
+        if open && let Some(actor) = self.actor_at(link, to) {
+            let cause = numbers.last().copied();
+            self.dispatch(actor, Input::Received(Conn(link), bytes), cause);
+            let held = self.actors.get(actor).map_or(0, |actor| actor.endpoint.buffered());
+            self.trace.peak_buffered = self.trace.peak_buffered.max(held);
+        }
+    }
+
+    fn hangup(&mut self, link: u32, to: Side) {
+        let Some(actor) = self.actor_at(link, to) else { return };
+        let open = self.links.get_mut(&link).map(|link| link.open(to));
+        if let Some(open) = open
+            && std::mem::replace(open, false)
+        {
+            self.dispatch(actor, Input::Closed(Conn(link)), None);
+            self.advance(actor);
+        }
+    }
+
+    fn actor_at(&self, link: u32, side: Side) -> Option<usize> {
+        match side {
+            Side::Server => Some(SERVER),
+            Side::Client => self.links.get(&link)?.client,
+        }
+    }
+
+    /// Give an actor one input and carry out what it wants.
+    fn dispatch(&mut self, number: usize, input: Input<'_>, cause: Option<u32>) {
+        let Some(actor) = self.actors.get_mut(number) else { return };
+        if actor.dead {
+            return;
+        }
+        let mut out = std::mem::take(&mut self.out.0);
+        out.clear();
+        let (now, endpoint) = (self.clock, &mut actor.endpoint);
+        let stepped = catch_unwind(AssertUnwindSafe(|| endpoint.step(now, input, &mut out)));
+        if let Err(payload) = stepped {
+            actor.dead = true;
+            let message = payload
+                .downcast_ref::<&str>()
+                .map(|message| (*message).to_owned())
+                .or_else(|| payload.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "panic".to_owned());
+            self.trace.panics.push(Panic { actor: number, cause, message });
+        }
+        for claim in out.claims.drain(..) {
+            self.trace.claim(ClaimRecord { at: now, actor: number, cause, claim });
+        }
+        let from = if number == SERVER { Side::Server } else { Side::Client };
+        for (Conn(link), bytes) in out.writes.drain(..) {
+            if self.links.get(&link).is_some_and(|link| link.is_open(from)) {
+                self.schedule(HOP, Event::Sent { link, from, bytes: bytes.into() });
+            }
+        }
+        if let Some(at) = out.wake {
+            let after = Duration::from_nanos(at.0.saturating_sub(now.0));
+            self.schedule(after, Event::Wake { actor: number });
+        }
+        let closes = std::mem::take(&mut out.closes);
+        self.out.0 = out;
+        for Conn(link) in closes {
+            let open = self.links.get_mut(&link).map(|link| link.open(from));
+            if let Some(open) = open
+                && std::mem::replace(open, false)
+            {
+                self.schedule(HOP, Event::Closed { link, from });
+                if from == Side::Client {
+                    self.schedule(Duration::ZERO, Event::Advance { actor: number });
+                }
+            }
+        }
+    }
+
+    /// At rest: what is still under way never arrives, and what is held never will.
+    fn settle(&mut self) {
+        for record in &mut self.trace.frames {
+            match record.fate {
+                Fate::Pending => record.fate = Fate::Lost,
+                Fate::Held => record.fate = Fate::Dropped,
+                _ => {}
+            }
+        }
+    }
+
+    /// Connections that an endpoint still holds open, of links that have a client.
+    pub fn open_ends(&self) -> impl Iterator<Item = (u32, Side)> {
+        self.links.iter().filter(|(_, link)| link.client.is_some()).flat_map(|(number, link)| {
+            [Side::Client, Side::Server]
+                .into_iter()
+                .filter(|side| link.is_open(*side))
+                .map(|side| (*number, side))
+        })
+    }
+}
