@@ -365,7 +365,11 @@ impl Attacker {
                     }
                 }
                 Plan::Release(name) => {
-                    out.extend(self.held.remove(&name).unwrap_or_default());
+                    let mut released = self.held.remove(&name).unwrap_or_default();
+                    for outgoing in &mut released {
+                        outgoing.deeds.push("released".to_owned());
+                    }
+                    out.extend(released);
                 }
                 Plan::Impersonate { source } => {
                     if let Some(state) = self.links.get_mut(&link) {

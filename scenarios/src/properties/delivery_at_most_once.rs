@@ -1,0 +1,75 @@
+//! **delivery-at-most-once**: between two identities, no message that was sent is delivered more often than it
+//! was sent. Two messages are the same if kind, name and every byte are. Messages that were never sent are the
+//! business of message-authenticity.
+//!
+//! Source: replay protection, RFC 4303 section 3.4.3; injective agreement on messages, Lowe 1997.
+
+use std::collections::BTreeMap;
+
+use mitm_proxy::trace::ClaimRecord;
+use protocol::endpoint::{Fact, Message};
+
+use super::{Finished, Flow, Monitor, PropertySpec, Ruling, count, frames};
+use crate::property::Property;
+
+pub(super) const SPEC: PropertySpec = PropertySpec {
+    property: Property::DeliveryAtMostOnce,
+    definition: "no message is delivered more often than it was sent",
+    source: "RFC 4303 section 3.4.3",
+    monitor: || Box::new(DeliveryAtMostOnce::default()),
+};
+
+#[derive(Clone, Debug, Default)]
+struct DeliveryAtMostOnce {
+    messages: BTreeMap<(Flow, Message), Deliveries>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Deliveries {
+    sent: usize,
+    delivered: usize,
+    frames: Vec<u32>,
+}
+
+impl Monitor for DeliveryAtMostOnce {
+    fn observe(&mut self, record: &ClaimRecord) {
+        match &record.claim.fact {
+            Fact::Sent(message) => {
+                let key = (Flow::outgoing(record), message.clone());
+                self.messages.entry(key).or_default().sent += 1;
+            }
+            Fact::Delivered(message) => {
+                let key = (Flow::incoming(record), message.clone());
+                let deliveries = self.messages.entry(key).or_default();
+                deliveries.delivered += 1;
+                deliveries.frames.extend(record.cause);
+            }
+            _ => {}
+        }
+    }
+
+    fn conclude(&self, _: &Finished<'_>) -> Ruling {
+        let repeated = self.messages.iter().filter(|(_, d)| d.sent > 0 && d.delivered > d.sent);
+        let lines: Vec<String> = repeated
+            .clone()
+            .map(|((Flow { from, to }, message), d)| {
+                let (sent, delivered) = (count(d.sent, "time"), count(d.delivered, "time"));
+                let at = frames(&d.frames);
+                format!("{to} delivered {message} {delivered}{at}; {from} sent it {sent}")
+            })
+            .collect();
+        if lines.is_empty() {
+            let delivered = self.messages.values().map(|d| d.delivered).sum();
+            return Ruling::held(format!(
+                "{} delivered, none repeated",
+                count(delivered, "message")
+            ));
+        }
+        let frames = repeated.flat_map(|(_, deliveries)| deliveries.frames.clone()).collect();
+        Ruling::violated(lines.join("; "), frames)
+    }
+
+    fn fork(&self) -> Box<dyn Monitor> {
+        Box::new(self.clone())
+    }
+}

@@ -1,0 +1,145 @@
+//! The properties: one file each, with its definition, and the table of them.
+//!
+//! A property is a monitor: it is fed the claims of a run in order and asked at the end. It sees what endpoints
+//! did, never what a scenario is called or expects.
+
+use std::fmt::Debug;
+
+use mitm_proxy::trace::{ClaimRecord, Trace};
+use protocol::endpoint::{Name, Side};
+
+use crate::property::{Outcome, Property};
+
+mod availability;
+mod completeness;
+mod delivery_agreement;
+mod delivery_at_most_once;
+mod message_authenticity;
+mod order;
+mod peer_authentication;
+mod robustness;
+mod secrecy;
+
+/// One line of the table.
+#[derive(Debug)]
+pub struct PropertySpec {
+    /// Which property.
+    pub property: Property,
+    /// Its definition, in a sentence.
+    pub definition: &'static str,
+    /// Where the definition comes from.
+    pub source: &'static str,
+    /// Makes a monitor for one run.
+    pub monitor: fn() -> Box<dyn Monitor>,
+}
+
+/// Every property, in the order reports show them.
+pub const PROPERTIES: &[PropertySpec] = &[
+    secrecy::SPEC,
+    message_authenticity::SPEC,
+    delivery_at_most_once::SPEC,
+    order::SPEC,
+    completeness::SPEC,
+    peer_authentication::SPEC,
+    delivery_agreement::SPEC,
+    availability::SPEC,
+    robustness::SPEC,
+];
+
+/// Judges one property of one run.
+pub trait Monitor: Debug + Send {
+    /// Take the next claim.
+    fn observe(&mut self, record: &ClaimRecord);
+
+    /// Say what is to be said at the end.
+    fn conclude(&self, run: &Finished<'_>) -> Ruling;
+
+    /// A copy that goes its own way.
+    fn fork(&self) -> Box<dyn Monitor>;
+}
+
+/// A run that has come to rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished<'a> {
+    /// What happened.
+    pub trace: &'a Trace,
+    /// Connections still held open by an endpoint.
+    pub open_ends: &'a [(u32, Side)],
+    /// What happened in the same run without an attack; in the twin's own judgement, itself.
+    pub twin: &'a Trace,
+    /// The largest frame the system accepts, in bytes.
+    pub largest_frame: usize,
+}
+
+/// What a monitor says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ruling {
+    /// The verdict.
+    pub outcome: Outcome,
+    /// Why, for people.
+    pub evidence: String,
+    /// The numbers of the frames that show it.
+    pub frames: Vec<u32>,
+}
+
+impl Ruling {
+    fn held(evidence: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Held, evidence: evidence.into(), frames: Vec::new() }
+    }
+
+    fn violated(evidence: impl Into<String>, frames: Vec<u32>) -> Self {
+        Self { outcome: Outcome::Violated, evidence: evidence.into(), frames }
+    }
+
+    /// Nothing can be said.
+    pub fn inconclusive(evidence: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Inconclusive, evidence: evidence.into(), frames: Vec::new() }
+    }
+}
+
+/// From whom to whom: one direction between two identities.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Flow {
+    from: Name,
+    to: Name,
+}
+
+impl Flow {
+    /// The flow of something the claimant sent.
+    fn outgoing(record: &ClaimRecord) -> Self {
+        Self { from: record.claim.local.clone(), to: record.claim.peer.clone() }
+    }
+
+    /// The flow of something the claimant received.
+    fn incoming(record: &ClaimRecord) -> Self {
+        Self { from: record.claim.peer.clone(), to: record.claim.local.clone() }
+    }
+}
+
+/// `1 message`, `2 messages`.
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `frame 3`, `frames 3 and 5`; empty for none.
+fn frames(numbers: &[u32]) -> String {
+    match numbers {
+        [] => String::new(),
+        [one] => format!(" (frame {one})"),
+        [first @ .., last] => {
+            let first: Vec<String> = first.iter().map(u32::to_string).collect();
+            format!(" (frames {} and {last})", first.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_every_property_once_and_in_order() {
+        let table: Vec<Property> = PROPERTIES.iter().map(|spec| spec.property).collect();
+        assert_eq!(table, Property::ALL);
+    }
+}
