@@ -1,0 +1,134 @@
+//! The message ladder: client on the left, attacker in the middle, server on the right, time downwards.
+
+use crate::view::{Case, Event, Frame, Weight};
+
+/// Columns from the client's to the server's line.
+const WIDTH: usize = 60;
+/// The attacker's column.
+const MIDDLE: usize = WIDTH / 2;
+/// The most rows shown; a flood is cut, and says so.
+const MOST_ROWS: usize = 400;
+
+/// One line of a ladder.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The line, without colour.
+    pub text: String,
+    /// What it shows.
+    pub tone: Tone,
+}
+
+/// What a row shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tone {
+    /// The names of the parties.
+    Head,
+    /// A frame nobody touched.
+    Plain,
+    /// A frame the attacker changed, withheld or made.
+    Attack,
+    /// A step of an honest run.
+    Step,
+    /// A message delivered.
+    Delivery,
+    /// A refusal.
+    Refusal,
+}
+
+/// The ladder of a case.
+pub fn rows(case: &Case) -> Vec<Row> {
+    let links = case.frames.iter().any(|frame| frame.link > 1);
+    let mut rows = vec![Row { text: head(links), tone: Tone::Head }];
+    let mut entries: Vec<(u64, Entry<'_>)> = Vec::new();
+    entries.extend(case.frames.iter().map(|frame| (frame.at_us, Entry::Frame(frame))));
+    let shown = case.events.iter().filter(|event| event.weight != Weight::Log);
+    entries.extend(shown.map(|event| (event.at_us, Entry::Event(event))));
+    entries.sort_by_key(|(at, _)| *at);
+    let left_out = entries.len().saturating_sub(MOST_ROWS);
+    for (_, entry) in entries.into_iter().take(MOST_ROWS) {
+        rows.push(match entry {
+            Entry::Frame(frame) => frame_row(frame, links),
+            Entry::Event(event) => event_row(event, links),
+        });
+    }
+    if left_out > 0 {
+        rows.push(Row { text: format!("… and {left_out} more lines"), tone: Tone::Step });
+    }
+    rows
+}
+
+enum Entry<'a> {
+    Frame(&'a Frame),
+    Event(&'a Event),
+}
+
+fn head(links: bool) -> String {
+    let link = if links { "link " } else { "" };
+    let gap = " ".repeat(MIDDLE - "client".len() - "attacker".len() / 2);
+    let rest = " ".repeat(MIDDLE - "attacker".len() / 2 - "server".len() + 1);
+    format!("   #        ms {link} client{gap}attacker{rest}server")
+}
+
+fn left(number: Option<u32>, at_us: u64, link: u32, links: bool) -> String {
+    let number = number.map_or_else(String::new, |number| number.to_string());
+    let ms = format!("{}.{:02}", at_us / 1000, at_us % 1000 / 10);
+    let link = if links { format!("{link:>4} ") } else { String::new() };
+    format!("{number:>4} {ms:>9} {link} ")
+}
+
+fn frame_row(frame: &Frame, links: bool) -> Row {
+    let start = match frame.from.as_str() {
+        "client" => 0,
+        "server" => WIDTH,
+        _ => MIDDLE,
+    };
+    let (end, tip) = match (frame.fate.as_str(), frame.to.as_str()) {
+        ("dropped" | "absorbed", _) => (MIDDLE, '✗'),
+        ("lost", "client") => (0, '✗'),
+        ("lost", _) => (WIDTH, '✗'),
+        (_, "client") => (0, '◀'),
+        _ => (WIDTH, '▶'),
+    };
+    let attacked = !frame.did.is_empty() || start == MIDDLE;
+    let mut lane = vec![' '; WIDTH + 1];
+    let (low, high) = (start.min(end), start.max(end));
+    for cell in lane.iter_mut().take(high + 1).skip(low) {
+        *cell = '─';
+    }
+    let mut put = |at: usize, symbol: char| {
+        if let Some(cell) = lane.get_mut(at) {
+            *cell = symbol;
+        }
+    };
+    if attacked {
+        put(MIDDLE, '●');
+    }
+    put(end, if frame.fate == "absorbed" { '●' } else { tip });
+    let name: Vec<char> = format!(" {} ", frame.kind).chars().collect();
+    let from = if start <= end { low + 2 } else { (high - 1).saturating_sub(name.len()) };
+    for (offset, symbol) in name.into_iter().enumerate() {
+        put(from + offset, symbol);
+    }
+    let lane: String = lane.into_iter().collect();
+    let mut text = left(Some(frame.number), frame.at_us, frame.link, links);
+    text.push_str(&lane);
+    text.push_str(&format!(" {:>5} B", frame.bytes));
+    let by_rule: Vec<String> = frame.did.iter().map(|deed| deed.what.clone()).collect();
+    if let Some(deed) = frame.did.first() {
+        text.push_str(&format!("  rule {}: {}", deed.rule, by_rule.join(", ")));
+    }
+    if frame.fate == "lost" {
+        text.push_str("  (receiver gone)");
+    }
+    Row { text, tone: if attacked { Tone::Attack } else { Tone::Plain } }
+}
+
+fn event_row(event: &Event, links: bool) -> Row {
+    let (sign, tone) = match event.weight {
+        Weight::Delivery => ('✓', Tone::Delivery),
+        Weight::Refusal => ('✗', Tone::Refusal),
+        Weight::Log | Weight::Step => ('·', Tone::Step),
+    };
+    let left = left(None, event.at_us, event.link, links);
+    Row { text: format!("{left}  {sign} {} {}", event.who, event.what), tone }
+}

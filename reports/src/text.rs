@@ -1,0 +1,152 @@
+//! Text for a terminal: readable without colour, and the same bytes for the same view.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{ContentArrangement, Table, presets};
+
+use crate::ladder::{Tone, rows};
+use crate::view::{Case, Report};
+
+/// Whether to colour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Paint {
+    /// Escape sequences for colour.
+    Colour,
+    /// Plain text.
+    Plain,
+}
+
+impl Paint {
+    fn on(self, style: Style, text: &str) -> String {
+        match self {
+            Self::Colour => format!("{style}{text}{style:#}"),
+            Self::Plain => text.to_owned(),
+        }
+    }
+}
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const GREEN: Style = AnsiColor::Green.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+
+/// One case: what it is, its ladder, its verdicts.
+pub fn case(case: &Case, paint: Paint) -> String {
+    let mut text = String::new();
+    let title =
+        format!("{} · {} · {} · seed {}", case.scenario, case.system, case.profile, case.seed);
+    let _ = writeln!(text, "{}", paint.on(BOLD, &title));
+    let _ = writeln!(text, "{}\n", case.summary);
+    for note in &case.notes {
+        let _ = writeln!(text, "  note: {note}");
+    }
+    if case.runs > 1 {
+        let _ = writeln!(text, "  {} runs; this is one of them:\n", case.runs);
+    }
+    for row in rows(case) {
+        let style = match row.tone {
+            Tone::Head => BOLD,
+            Tone::Plain => Style::new(),
+            Tone::Attack => YELLOW,
+            Tone::Step => DIM,
+            Tone::Delivery => GREEN,
+            Tone::Refusal => RED,
+        };
+        let _ = writeln!(text, "  {}", paint.on(style, row.text.trim_end()));
+    }
+    text.push('\n');
+    for property in &case.order {
+        let Some(verdict) = case.verdicts.get(property) else { continue };
+        let word = format!("{:<12}", shout(&verdict.verdict));
+        let word = paint.on(style_of(&verdict.verdict), &word);
+        let _ = writeln!(text, "  {property:<22} {word}  {}", verdict.evidence);
+    }
+    let _ = writeln!(text, "  {:<22} {}", "stopped by", case.stopped_by());
+    let _ = writeln!(text, "  {:<22} {}", "as expected", as_expected(case, paint));
+    for mismatch in &case.mismatches {
+        let _ = writeln!(text, "    {}", paint.on(RED, mismatch));
+    }
+    text
+}
+
+/// All cases in a table, at most `width` columns wide, and the counts below.
+pub fn summary(report: &Report, width: u16, paint: Paint) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(width);
+    table.set_header(["scenario", "system", "profile", "verdict", "stopped by", "as expected"]);
+    for case in &report.cases {
+        let expected = match (case.expected, case.declared) {
+            (false, _) => "NO",
+            (true, false) => "not declared",
+            (true, true) => "yes",
+        };
+        let violated = case.properties_with("violated");
+        let verdict = match case.outcome() {
+            "violated" => format!("VIOLATED {}", violated.join(", ")),
+            outcome => outcome.to_owned(),
+        };
+        let stopped = case.stopped_by();
+        table.add_row([&case.scenario, &case.system, &case.profile, &verdict, &stopped, expected]);
+    }
+    let mut text = String::new();
+    for line in table.lines() {
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    let _ = writeln!(text, "{}", counts(report, paint));
+    text
+}
+
+/// The counts, in a line.
+pub fn counts(report: &Report, paint: Paint) -> String {
+    let counts = &report.summary;
+    let cases = if counts.cases == 1 { "case" } else { "cases" };
+    let expected = format!("{} as expected", counts.expected);
+    let unexpected = format!("{} not", counts.unexpected);
+    format!(
+        "{} {cases}: {}, {}; {} violated, {} held, {} inconclusive",
+        counts.cases,
+        paint.on(GREEN, &expected),
+        paint.on(if counts.unexpected > 0 { RED } else { DIM }, &unexpected),
+        counts.violated,
+        counts.held,
+        counts.inconclusive,
+    )
+}
+
+/// What went otherwise than expected: a line for each case, and its differences.
+pub fn unexpected(report: &Report, paint: Paint) -> String {
+    let mut text = String::new();
+    for case in report.cases.iter().filter(|case| !case.expected) {
+        let title = format!("{} · {} · {}", case.scenario, case.system, case.profile);
+        let _ = writeln!(text, "{}", paint.on(RED, &title));
+        for line in case.inconclusive.iter().chain(&case.mismatches) {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    text
+}
+
+fn as_expected(case: &Case, paint: Paint) -> String {
+    match (case.expected, case.declared) {
+        (false, _) => paint.on(RED, "NO"),
+        (true, true) => paint.on(GREEN, "yes"),
+        (true, false) => "the scenario declares nothing for this profile".to_owned(),
+    }
+}
+
+/// A violation must be seen without colour.
+fn shout(verdict: &str) -> String {
+    if verdict == "violated" { "VIOLATED".to_owned() } else { verdict.to_owned() }
+}
+
+fn style_of(verdict: &str) -> Style {
+    match verdict {
+        "violated" => RED,
+        "held" => GREEN,
+        _ => YELLOW,
+    }
+}

@@ -1,0 +1,194 @@
+//! The view model: everything a report can show, as plain text and numbers.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// A whole run of the program.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Report {
+    /// Every case, in order.
+    pub cases: Vec<Case>,
+    /// Counts over all cases.
+    pub summary: Summary,
+}
+
+/// Counts over all cases.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug, Default)]
+pub struct Summary {
+    /// How many there were.
+    pub cases: usize,
+    /// How many went as the scenario expects.
+    pub expected: usize,
+    /// How many did not.
+    pub unexpected: usize,
+    /// In how many some property was violated.
+    pub violated: usize,
+    /// In how many every property held.
+    pub held: usize,
+    /// In how many nothing could be said.
+    pub inconclusive: usize,
+}
+
+/// One scenario against one system in one profile.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Case {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its family.
+    pub family: String,
+    /// The system.
+    pub system: String,
+    /// The profile.
+    pub profile: String,
+    /// What carried the frames: `world`.
+    pub over: String,
+    /// What decided every random byte.
+    pub seed: u64,
+    /// What the scenario does, in a sentence.
+    pub summary: String,
+    /// Whether everything went as the scenario says.
+    pub expected: bool,
+    /// Whether the scenario says anything about this profile.
+    pub declared: bool,
+    /// Where it did not go as expected.
+    pub mismatches: Vec<String>,
+    /// The verdict of every property.
+    pub verdicts: BTreeMap<String, Verdict>,
+    /// The checks that stopped it, with the number of runs each stopped.
+    pub blocked_by: BTreeMap<String, usize>,
+    /// Why nothing could be said, if so.
+    pub inconclusive: Option<String>,
+    /// How many runs this was.
+    pub runs: usize,
+    /// Every frame.
+    pub frames: Vec<Frame>,
+    /// What to show around the frames: openings, closings, claims.
+    pub events: Vec<Event>,
+    /// Remarks on the input, such as a payload that does not apply.
+    pub notes: Vec<String>,
+    /// The order in which to show the properties.
+    #[serde(skip)]
+    pub order: Vec<String>,
+}
+
+/// What the judge says of one property.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Verdict {
+    /// `held`, `violated` or `inconclusive`.
+    pub verdict: String,
+    /// Why.
+    pub evidence: String,
+    /// The numbers of the frames that show it.
+    pub frames: Vec<u32>,
+}
+
+/// One frame on its way.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Frame {
+    /// From 1.
+    pub number: u32,
+    /// When the attacker had it: microseconds of virtual time.
+    pub at_us: u64,
+    /// The link, from 1.
+    pub link: u32,
+    /// `client`, `server` or `attacker`.
+    pub from: String,
+    /// `client` or `server`.
+    pub to: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its size in bytes, as it went out.
+    pub bytes: usize,
+    /// The number of the frame it is a copy of.
+    pub copy_of: Option<u32>,
+    /// What the attacker did to it, with the rule that said so.
+    pub did: Vec<Deed>,
+    /// `delivered`, `dropped`, `absorbed` or `lost`.
+    pub fate: String,
+}
+
+/// One thing the attacker did.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Deed {
+    /// The rule, from 1.
+    pub rule: u32,
+    /// What.
+    pub what: String,
+}
+
+/// Something that happened beside the frames.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Event {
+    /// Microseconds of virtual time.
+    pub at_us: u64,
+    /// The link it happened on.
+    pub link: u32,
+    /// Who did or states it: `client`, `client-2`, `server`, `attacker`.
+    pub who: String,
+    /// What, in words.
+    pub what: String,
+    /// How much it matters.
+    pub weight: Weight,
+    /// The frame that caused it.
+    pub cause: Option<u32>,
+}
+
+/// How much an event matters to a reader.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weight {
+    /// Part of an endpoint's own log.
+    Log,
+    /// A step of an honest run.
+    Step,
+    /// A message delivered.
+    Delivery,
+    /// A refusal.
+    Refusal,
+}
+
+impl Report {
+    /// A report over these cases.
+    pub fn new(cases: Vec<Case>) -> Self {
+        let mut summary = Summary { cases: cases.len(), ..Summary::default() };
+        for case in &cases {
+            *(if case.expected { &mut summary.expected } else { &mut summary.unexpected }) += 1;
+            *(match case.outcome() {
+                "violated" => &mut summary.violated,
+                "held" => &mut summary.held,
+                _ => &mut summary.inconclusive,
+            }) += 1;
+        }
+        Self { cases, summary }
+    }
+}
+
+impl Case {
+    /// The case in one word: `violated` if any property is, else `inconclusive` if any is, else `held`.
+    pub fn outcome(&self) -> &'static str {
+        let any = |word| self.verdicts.values().any(|verdict| verdict.verdict == word);
+        match (any("violated"), any("inconclusive")) {
+            (true, _) => "violated",
+            (false, true) => "inconclusive",
+            (false, false) => "held",
+        }
+    }
+
+    /// The properties with this verdict, in order.
+    pub fn properties_with(&self, verdict: &str) -> Vec<&str> {
+        let with =
+            |name: &&String| self.verdicts.get(*name).is_some_and(|found| found.verdict == verdict);
+        self.order.iter().filter(with).map(String::as_str).collect()
+    }
+
+    /// What stopped it, in words.
+    pub fn stopped_by(&self) -> String {
+        let mut checks: Vec<String> = Vec::new();
+        for (check, runs) in &self.blocked_by {
+            checks.push(if self.runs > 1 { format!("{check} ({runs})") } else { check.clone() });
+        }
+        checks.join(", ")
+    }
+}

@@ -1,0 +1,380 @@
+//! Runs one case, with its honest twin, and says what held. The rules a verdict must obey:
+//!
+//! 1. Never vacuous: the twin succeeds, every rule acts, and what it did reaches a victim. Otherwise the
+//!    case is inconclusive. A rule may stay silent only where the attack was already stopped by a named check.
+//! 2. Never for the wrong reason: a `blocked_by` that names another check is a mismatch.
+//! 3. Facts and judgement apart: only claims and what the attacker saw count.
+//! 4. Held is scoped: under this script, this profile, this seed.
+//! 5. Both ways: a violation that is no longer one is a mismatch too.
+//! 6. Reproducible: scenario and seed decide every byte.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mitm_proxy::attacker::Acting;
+use mitm_proxy::rule::Rule;
+use mitm_proxy::script::Step;
+use mitm_proxy::trace::{Fate, LinkEvent, Trace};
+use mitm_proxy::world::{Plan, World};
+use protocol::endpoint::{End, Fact, Side};
+use protocol::systems::System;
+use protocol::weakness::Profile;
+
+use crate::expect::Expectation;
+use crate::properties::{Finished, PROPERTIES, Ruling};
+use crate::property::{Outcome, Property};
+use crate::scenario::Scenario;
+
+/// The word in `blocked_by` for a run that no check stopped.
+pub const NOTHING: &str = "nothing";
+
+/// One scenario against one system in one profile.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// The system.
+    pub system: &'static System,
+    /// The profile.
+    pub profile: Profile,
+    /// Decides every random byte.
+    pub seed: u64,
+}
+
+/// What the judge says of a case.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The verdict of every property, in order.
+    pub rulings: Vec<(Property, Ruling)>,
+    /// The first check that stopped each run, as `server: mac`, or [`NOTHING`]; with the number of runs.
+    pub blocked_by: BTreeMap<String, usize>,
+    /// Why nothing can be said, if so.
+    pub inconclusive: Option<String>,
+    /// Whether the scenario says what it expects under this profile.
+    pub declared: bool,
+    /// Where what happened differs from what the scenario expects. Empty is as expected.
+    pub mismatches: Vec<String>,
+    /// How many runs this was: one, or one for every bit in turn.
+    pub runs: usize,
+    /// What happened: in the first run that shows a violation, or else in the first.
+    pub trace: Trace,
+}
+
+/// Run and judge `case`.
+pub fn judge(case: Case<'_>) -> Judgement {
+    let plan = Plan {
+        system: case.system,
+        profile: case.profile,
+        seed: case.seed,
+        scripts: case.scenario.scripts.iter().map(|(n, steps)| (*n, steps[..].into())).collect(),
+        rules: case.scenario.rules.clone().into(),
+    };
+    let layout = (case.system.layout)(case.profile);
+    let court = Court {
+        scenario: case.scenario,
+        largest_frame: layout.frames.iter().map(|spec| spec.max).max().unwrap_or(0),
+    };
+
+    let mut world = World::new(&plan);
+    let mut acting = world.run_until_rule();
+    // Up to here run and twin are the same: one handshake serves both.
+    let mut twin = world.fork();
+    twin.attacker_mut().disarm();
+    twin.run();
+    let twin = court.rest(twin);
+    let twin_problem = court.twin_problem(&twin);
+    let twin = twin.trace;
+
+    let mut worlds = Vec::new();
+    while let Some(next) = acting {
+        if let Some(variants) = variants(&mut world, &next) {
+            worlds = variants;
+            break;
+        }
+        world.step();
+        acting = world.run_until_rule();
+    }
+    let runs: Vec<Run> = if worlds.is_empty() {
+        vec![court.run(world, &twin)]
+    } else {
+        worlds.into_iter().map(|rules| court.variant(&world, rules, &twin)).collect()
+    };
+    court.conclude(case, twin_problem, runs)
+}
+
+/// For a rule that stands for many: the rule lists of those many.
+fn variants(world: &mut World, acting: &Acting) -> Option<Vec<Arc<[Rule]>>> {
+    let frame = acting.frame.as_ref()?;
+    let rules = world.attacker_mut().rules().to_vec();
+    let rule = rules.get(acting.rule)?;
+    let found = rule.actions.iter().enumerate().find_map(|(at, action)| {
+        action.variants(frame).map(|variants| (at, variants))
+    });
+    let (at, actions) = found?;
+    let with = |action| {
+        let mut rules = rules.clone();
+        if let Some(slot) = rules.get_mut(acting.rule).and_then(|rule| rule.actions.get_mut(at)) {
+            *slot = action;
+        }
+        rules.into()
+    };
+    Some(actions.into_iter().map(with).collect())
+}
+
+struct Court<'a> {
+    scenario: &'a Scenario,
+    largest_frame: usize,
+}
+
+/// A world at rest.
+struct Rest {
+    trace: Trace,
+    open_ends: Vec<(u32, Side)>,
+}
+
+/// One run, judged.
+struct Run {
+    rulings: Vec<(Property, Ruling)>,
+    blocked_by: Option<String>,
+    problem: Option<String>,
+    trace: Trace,
+}
+
+impl Run {
+    fn violates(&self) -> bool {
+        self.rulings.iter().any(|(_, ruling)| ruling.outcome == Outcome::Violated)
+    }
+
+    /// What the attacker did first, for people.
+    fn deed(&self) -> &str {
+        let deeds = self.trace.frames.iter().flat_map(|frame| &frame.deeds);
+        deeds.map(|deed| deed.what.as_str()).next().unwrap_or("no change")
+    }
+}
+
+impl Court<'_> {
+    fn rest(&self, world: World) -> Rest {
+        let open_ends = world.open_ends().collect();
+        Rest { trace: world.into_trace(), open_ends }
+    }
+
+    fn variant(&self, world: &World, rules: Arc<[Rule]>, twin: &Trace) -> Run {
+        let mut fork = world.fork();
+        fork.attacker_mut().replace_rules(rules);
+        self.run(fork, twin)
+    }
+
+    fn run(&self, mut world: World, twin: &Trace) -> Run {
+        world.run();
+        let rest = self.rest(world);
+        let rulings = self.rule(&rest, twin);
+        let blocked_by = first_rejection(&rest.trace).map(|(check, _)| check);
+        let problem = self.vacuous(&rest.trace);
+        Run { rulings, blocked_by, problem, trace: rest.trace }
+    }
+
+    fn rule(&self, rest: &Rest, twin: &Trace) -> Vec<(Property, Ruling)> {
+        let Rest { trace, open_ends } = rest;
+        let run = Finished { trace, open_ends, twin, largest_frame: self.largest_frame };
+        let judged = PROPERTIES.iter().map(|spec| {
+            let mut monitor = (spec.monitor)();
+            for record in &trace.claims {
+                monitor.observe(record);
+            }
+            (spec.property, monitor.conclude(&run))
+        });
+        judged.collect()
+    }
+
+    /// Why the honest twin did not succeed, if so.
+    fn twin_problem(&self, twin: &Rest) -> Option<String> {
+        for (property, ruling) in self.rule(twin, &twin.trace) {
+            if ruling.outcome == Outcome::Violated {
+                let name = property.name();
+                return Some(format!("the honest twin violates {name}: {}", ruling.evidence));
+            }
+        }
+        if let Some((check, _)) = first_rejection(&twin.trace) {
+            return Some(format!("the honest twin is stopped by {check}"));
+        }
+        for (number, script) in &self.scenario.scripts {
+            let actor = *number as usize;
+            let claims = twin.trace.claims.iter().filter(|record| record.actor == actor);
+            let sent = claims.clone().filter(|r| matches!(r.claim.fact, Fact::Sent(_))).count();
+            let wanted = script.iter().filter(|step| matches!(step, Step::Send(_))).count();
+            if sent != wanted {
+                return Some(format!("the honest client {number} sent {sent} of {wanted} messages"));
+            }
+            let broken = claims.clone().find(|record| {
+                matches!(record.claim.fact, Fact::Ended(end) if end != End::Clean)
+            });
+            if broken.is_some() {
+                return Some(format!("a session of the honest client {number} does not end cleanly"));
+            }
+        }
+        let count = |wanted: fn(&Fact) -> bool| {
+            twin.trace.claims.iter().filter(|record| wanted(&record.claim.fact)).count()
+        };
+        let sent = count(|fact| matches!(fact, Fact::Sent(_)));
+        let delivered = count(|fact| matches!(fact, Fact::Delivered(_)));
+        (sent != delivered)
+            .then(|| format!("in the honest twin {delivered} of {sent} messages are delivered"))
+    }
+
+    /// Why a run shows nothing, if so.
+    fn vacuous(&self, trace: &Trace) -> Option<String> {
+        if let Some(misfire) = trace.misfires.first() {
+            return Some(format!("{} could not act: {}", self.rule_name(misfire.rule), misfire.why));
+        }
+        let stopped = first_rejection(trace).is_some_and(|(_, cause)| {
+            let frame = cause.and_then(|number| trace.frame(number));
+            // A timeout has no frame; it stops an attack that withheld something.
+            frame.is_none_or(|frame| !frame.deeds.is_empty())
+        });
+        let mut acted = false;
+        for (rule, fired) in (1..).zip(&trace.fired) {
+            if *fired == 0 {
+                if acted && stopped {
+                    return None;
+                }
+                return Some(format!("{} never acted", self.rule_name(rule)));
+            }
+            if !landed(trace, rule) {
+                return Some(format!("what {} did never reached a victim", self.rule_name(rule)));
+            }
+            acted = true;
+        }
+        None
+    }
+
+    fn rule_name(&self, rule: u32) -> String {
+        let at = (rule as usize).saturating_sub(1);
+        match self.scenario.rule_lines.get(at) {
+            Some(line) => format!("rule {rule} (line {line})"),
+            None => format!("rule {rule}"),
+        }
+    }
+
+    fn conclude(&self, case: Case<'_>, twin_problem: Option<String>, runs: Vec<Run>) -> Judgement {
+        let total = runs.len();
+        let mut blocked_by = BTreeMap::new();
+        for run in &runs {
+            let check = run.blocked_by.clone().unwrap_or_else(|| NOTHING.to_owned());
+            *blocked_by.entry(check).or_default() += 1;
+        }
+        let problem = runs.iter().find_map(|run| {
+            let problem = run.problem.clone()?;
+            Some(if total > 1 { format!("{}: {problem}", run.deed()) } else { problem })
+        });
+        let inconclusive = twin_problem.or(problem);
+        let rulings = match &inconclusive {
+            Some(why) => {
+                let inconclusive = |property: &Property| (*property, Ruling::inconclusive(why));
+                Property::ALL.iter().map(inconclusive).collect()
+            }
+            None => combine(&runs),
+        };
+        let expectation = case.scenario.expect.of(case.system.name, case.profile.name());
+        let mismatches =
+            expectation.map(|e| mismatches(e, &rulings, &blocked_by)).unwrap_or_default();
+        let shown = runs.iter().position(Run::violates).unwrap_or(0);
+        let trace = runs.into_iter().nth(shown).map(|run| run.trace).unwrap_or_default();
+        let declared = expectation.is_some();
+        Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs: total, trace }
+    }
+}
+
+/// The first refusal of a run, as `server: mac`, and the frame it was about.
+fn first_rejection(trace: &Trace) -> Option<(String, Option<u32>)> {
+    trace.claims.iter().find_map(|record| match record.claim.fact {
+        Fact::Rejected(reject) => {
+            Some((format!("{}: {}", actor_name(record.actor), reject.check), record.cause))
+        }
+        _ => None,
+    })
+}
+
+/// `server`, `client`, `client-2`: the actor's name in `blocked_by` and reports.
+pub fn actor_name(actor: usize) -> String {
+    match actor {
+        0 => "server".to_owned(),
+        1 => "client".to_owned(),
+        number => format!("client-{number}"),
+    }
+}
+
+/// Whether something that `rule` did reached an endpoint, or was withheld from one that was there.
+fn landed(trace: &Trace, rule: u32) -> bool {
+    let reached = |fate| matches!(fate, Fate::Delivered(_) | Fate::Dropped);
+    let frames = trace.frames.iter().any(|frame| {
+        reached(frame.fate) && frame.deeds.iter().any(|deed| deed.rule == rule)
+    });
+    let closed = |event| matches!(event, LinkEvent::ClosedTo(_));
+    frames || trace.links.iter().any(|link| link.rule == Some(rule) && closed(link.event))
+}
+
+/// One verdict over many runs: violated if any is, held if all are.
+fn combine(runs: &[Run]) -> Vec<(Property, Ruling)> {
+    let Some(first) = runs.first() else { return Vec::new() };
+    let total = runs.len();
+    let of = |run: &Run, property| {
+        run.rulings.iter().find(|(p, _)| *p == property).map(|(_, ruling)| ruling.clone())
+    };
+    let judged = first.rulings.iter().map(|(property, ruling)| {
+        if total == 1 {
+            return (*property, ruling.clone());
+        }
+        let with = |outcome| {
+            let found = runs.iter().filter_map(move |run| Some((run, of(run, *property)?)));
+            found.filter(move |(_, ruling)| ruling.outcome == outcome)
+        };
+        let violated = with(Outcome::Violated).count();
+        let ruling = if let Some((run, mut ruling)) = with(Outcome::Violated).next() {
+            let evidence = &ruling.evidence;
+            ruling.evidence = format!("in {violated} of {total} runs; {}: {evidence}", run.deed());
+            ruling
+        } else if let Some((run, mut ruling)) = with(Outcome::Inconclusive).next() {
+            ruling.evidence = format!("{}: {}", run.deed(), ruling.evidence);
+            ruling
+        } else {
+            let mut ruling = ruling.clone();
+            ruling.evidence = format!("in all {total} runs");
+            ruling
+        };
+        (*property, ruling)
+    });
+    judged.collect()
+}
+
+/// Where the verdicts differ from the expectation, a line each.
+fn mismatches(
+    expectation: &Expectation,
+    rulings: &[(Property, Ruling)],
+    blocked_by: &BTreeMap<String, usize>,
+) -> Vec<String> {
+    let mut mismatches = Vec::new();
+    for (property, ruling) in rulings {
+        let expected = expectation.outcome(*property);
+        if expected != ruling.outcome {
+            mismatches.push(format!(
+                "{}: expected {}, was {}",
+                property.name(),
+                expected.name(),
+                ruling.outcome.name()
+            ));
+        }
+    }
+    if let Some(expected) = &expectation.blocked_by {
+        let mut expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+        expected.sort_unstable();
+        let actual: Vec<&str> = blocked_by.keys().map(String::as_str).collect();
+        if expected != actual {
+            mismatches.push(format!(
+                "blocked_by: expected {}, was {}",
+                expected.join(", "),
+                actual.join(", ")
+            ));
+        }
+    }
+    mismatches
+}
