@@ -10,7 +10,9 @@
 pub mod crypto;
 pub mod endpoint;
 pub mod entropy;
+pub mod helo;
 pub mod inbox;
 pub mod layout;
+pub mod pki;
 pub mod systems;
 pub mod weakness;

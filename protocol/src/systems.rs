@@ -54,7 +54,7 @@ pub struct Setup {
 }
 
 /// Every system, by name.
-pub const SYSTEMS: &[System] = &[];
+pub const SYSTEMS: &[System] = &[crate::helo::SYSTEM];
 
 /// The system of that name.
 pub fn system(name: &str) -> Option<&'static System> {
