@@ -205,9 +205,7 @@ mod tests {
         let key = generate();
         assert_eq!(key.public_key().fingerprint(), generate().public_key().fingerprint());
         assert_eq!(PrivateKey::from_pem(&key.to_pem().unwrap()).as_ref(), Ok(&key));
-        let shown: String =
-            key.public_key().fingerprint()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(shown, "3f37308e");
+        assert_eq!(key.public_key().fingerprint()[..4], [0x3f, 0x37, 0x30, 0x8e]);
     }
 
     #[test]
@@ -215,4 +213,31 @@ mod tests {
         assert_eq!(PublicKey::from_pem("-----BEGIN PUBLIC KEY-----"), Err(RsaError::Key));
         assert_eq!(PrivateKey::from_pem("").err(), Some(RsaError::Key));
     }
+
+    /// Made with another implementation (OpenSSL), over `raw file bytes`.
+    #[test]
+    fn reads_what_another_implementation_wrote() {
+        use base64::Engine;
+        let bytes = |text| base64::engine::general_purpose::STANDARD.decode(text).unwrap();
+        let (key, digest) = (key(), sha256(&[b"raw file bytes"]));
+        assert_eq!(key.decrypt_oaep(&bytes(OPENSSL_OAEP)).unwrap(), b"CERT_RECEIVED");
+        assert_eq!(key.public_key().verify_pss(&digest, &bytes(OPENSSL_PSS)), Ok(()));
+        assert_eq!(key.sign_pkcs1v15(&digest).unwrap(), bytes(OPENSSL_PKCS1V15));
+    }
+
+    const OPENSSL_OAEP: &str = "n9V1yNbcppaSVLG4AK0A57niFBDqcOHDe81FyLTBqKUt6sswqX9Ab7Vrwl5d3IjQd0SH4XN8nAYGiVA/\
+         GNY7lsRzRHq8X25rWNngMx3E47uoDRi92/yCYZTTn7DhGONikQbOCOC4X3c63v13tGnGGF1CvDd7fVfq\
+         ooGBpoMcxA8CjX/kCa6dG1uv4p/HawkAxuVNQu++2Dg7TUTdfFD+AaXCUaddY6ChxdND+e66tIH+N9/d\
+         KD/gHXmwI7dHjHxQgY9HEQnWazmd6mL1AZvmKX022HqhOuySclkC6RHSZcnojPTLxdxtsT1Z3SCEOHaI\
+         Rs3EiRj02KdsGv4lit89Jw==";
+    const OPENSSL_PSS: &str = "xWv0L4zc4LOwEm0x7kb1YlBi4GZMkDh68DTg4YbygsgicRSVupQ6ud82o+L+GsAQC/MEz1PMxC7lQuqz\
+         uM6cjVNjmg9dFXIngtE2V+BKs/6J52PbUBI6JVOgb8k8strYYHl1vaG8k5UILfwginlTG9iLI1hEtNf3\
+         OwQQuiE0Z6/EGpn2VPVrziZmqesGRTbXfvKgTuh8YCCd3yxQ+5s7A5A3+5SR+bGAbKOJE4ORWK6jnYQl\
+         vBm4WWFkrTMzteTzmu3IJTjM1pW31CK28eX510cShddu5VIagGRLDeg3YyhkNcVq8WyZMJNJ+bqfrWsm\
+         zhpS1WQx6PCu3vQcanbo0A==";
+    const OPENSSL_PKCS1V15: &str = "z4cyL8w6nfzb9biEDUFXYpZKo70J/q7oM+llG7871xMiaTwsTxOP4zIhIHcFFYU+T4foolhg4H8Z6hmQ\
+         xGdBA65YVCXnkzGCAMIffCPH/5vcg2EZ6ua28kQWPY78vUDmpb+1dGIleDHiTEGIyx1MFk0pBo4l6vdj\
+         c4YV6UgxfXIx38kE7DF/ItVE0xGTcBJiJqC4jkdvMYesZGVP/r2mVUWVWgW6uWeb/FxdGDzKFaEcxdnU\
+         cWPstZWmgw4lidiU8ukirIFWiHPctMFwW3FDWYHcLz//F1zKwkOM1cx8MDR4cL37F+WT5E3J8TkhmT7D\
+         Ck8KWMPlDT7yS7dJHs8qqQ==";
 }

@@ -435,9 +435,9 @@ fn send(
                 .key
                 .sign_pss(context.entropy, &digest)
                 .map_err(|_| Reject::new(Check::Signature, "key"))?;
-            let content = Content::new(name, &message.body, &signature);
-            let write = |frame: &mut Vec<u8>| content.write(frame);
-            let (frame, receipt) = channel.seal(IMGX, content.len(), context.entropy, write);
+            let json = Content::new(name, &message.body, &signature);
+            let write = |frame: &mut Vec<u8>| json.write(frame);
+            let (frame, receipt) = channel.seal(IMGX, json.len(), context.entropy, write);
             // The published server acknowledges a file twice.
             (frame, receipt, if profile.has(Weakness::AckNotAuthenticated) { 2 } else { 1 })
         }

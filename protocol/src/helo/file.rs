@@ -1,6 +1,7 @@
 //! The content of an `IMGX` record: JSON with the name, the base64 bytes and a signature.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -69,7 +70,7 @@ fn quoted(text: &str) -> String {
         } else {
             let mut units = [0; 2];
             for unit in character.encode_utf16(&mut units) {
-                quoted.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(quoted, "\\u{unit:04x}");
             }
         }
     }

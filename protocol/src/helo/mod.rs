@@ -24,7 +24,7 @@
 //! format, byte for byte.
 //!
 //! # Claims
-//! The device claims `Running` when it sends PREM and `Established` at PREM_RECEIVED; `Sent` for
+//! The device claims `Running` when it sends PREM and `Established` at `PREM_RECEIVED`; `Sent` for
 //! every record; `Acknowledged` after the last acknowledgement of one. The server claims `Running`
 //! and `Established` when it has accepted PREM, and `Delivered` for every record it accepts. It is
 //! the device that says goodbye: it claims `Ended(Clean)` when it sends ENDD, the server when it
@@ -34,15 +34,15 @@
 //!
 //! # What is refused
 //! A refusal aborts the session and closes, in every profile, with two exceptions. A file whose
-//! JSON or signature is wrong is answered with IMX_REJECTED and the session goes on, because the
-//! device can then do something about it. And a device that reads IMX_REJECTED goes on with its
+//! JSON or signature is wrong is answered with `IMX_REJECTED` and the session goes on, because the
+//! device can then do something about it. And a device that reads `IMX_REJECTED` goes on with its
 //! next message. On a record the MAC is checked first, then the sequence number, then the padding,
 //! then the content. The documents do not say what the published server does after a wrong MAC or
 //! padding; it is taken to abort.
 //!
 //! # Hardened
 //! The handshake is hashed, every frame in order with its sender. The server signs its ephemeral
-//! share under that hash, the device signs PREM under it, and the MAC of PREM_RECEIVED covers all
+//! share under that hash, the device signs PREM under it, and the MAC of `PREM_RECEIVED` covers all
 //! of it. Names are checked, and keys come from certificates. The master secret needs the
 //! pre-master secret and the X25519 agreement. Records carry a sequence number and a fresh
 //! initialization vector; their MAC covers all that goes over the wire, and the direction. An

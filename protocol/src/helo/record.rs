@@ -35,7 +35,7 @@ impl Channel {
     /// Make a record of the `len` bytes of plaintext that `write` appends to the frame.
     pub(super) fn seal(
         &mut self,
-        header: &[u8; 6],
+        header: &[u8],
         len: usize,
         entropy: &mut Entropy,
         write: impl FnOnce(&mut Vec<u8>),
@@ -170,12 +170,14 @@ mod tests {
     #[test]
     fn the_published_record() {
         let record = seal(&mut channel(Profile::as_built(&SYSTEM)), b"pay bob 100");
-        let shown: String = record.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(
-            shown,
-            "3c534543583e00000030f8d26a0babedbb5b10f4f7754c11912db74541059c55d884482b1143a67c55f7\
-             9dc79240c6e3ae28aa1a36b1ba1573db"
-        );
+        let sealed = [
+            0xf8d2_6a0b_abed_bb5b_10f4_f775_4c11_912d_u128,
+            0xb745_4105_9c55_d884_482b_1143_a67c_55f7,
+            0x9dc7_9240_c6e3_ae28_aa1a_36b1_ba15_73db,
+        ];
+        let mut expected = b"<SECX>\0\0\0\x30".to_vec();
+        expected.extend(sealed.iter().flat_map(|part| part.to_be_bytes()));
+        assert_eq!(record.bytes, expected);
     }
 
     #[test]

@@ -27,15 +27,15 @@ pub(super) const MAX_CERTIFICATE: usize = 64 << 10;
 pub(super) const MAX_RECORD: usize = 256 << 20;
 
 /// Opens a certificate.
-pub(super) const HELO: &[u8; HEADER] = b"<HELO>";
+pub(super) const HELO: &[u8] = b"<HELO>";
 /// Opens the key transport.
-pub(super) const PREM: &[u8; HEADER] = b"<PREM>";
+pub(super) const PREM: &[u8] = b"<PREM>";
 /// Opens an encrypted text.
-pub(super) const SECX: &[u8; HEADER] = b"<SECX>";
+pub(super) const SECX: &[u8] = b"<SECX>";
 /// Opens an encrypted image or video.
-pub(super) const IMGX: &[u8; HEADER] = b"<IMGX>";
+pub(super) const IMGX: &[u8] = b"<IMGX>";
 /// Ends the session.
-pub(super) const ENDD: &[u8; HEADER] = b"<ENDD>";
+pub(super) const ENDD: &[u8] = b"<ENDD>";
 
 const LENGTH: Field = Field::new("length", Role::Length, 4);
 const SHARE: Field = Field::new("share", Role::PublicKey, 32).unless(Weakness::StaticRsaTransport);
@@ -44,7 +44,7 @@ const IV: Field = Field::new("iv", Role::Iv, 16).unless(Weakness::StaticIv);
 const CT: Field = Field::rest("ct", Role::Ciphertext);
 const WORD: Field = Field::new("word", Role::Ciphertext, RSA);
 
-const fn header(tag: &'static [u8; HEADER]) -> Field {
+const fn header(tag: &'static [u8]) -> Field {
     Field::new("header", Role::Tag(tag), HEADER)
 }
 
@@ -194,11 +194,13 @@ pub(super) fn next(
 }
 
 /// A frame of header, length and these parts.
-pub(super) fn tagged(header: &[u8; HEADER], parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn tagged(header: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut frame = Vec::with_capacity(HEAD + length);
     frame.extend_from_slice(header);
     frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
-    parts.iter().for_each(|part| frame.extend_from_slice(part));
+    for part in parts {
+        frame.extend_from_slice(part);
+    }
     frame
 }
