@@ -125,6 +125,17 @@ impl Client {
         }
     }
 
+    /// The keys of the live session, once the handshake is complete: what leaks when a device is
+    /// compromised.
+    pub fn keys(&self) -> Option<&Keys> {
+        match &self.session.as_ref()?.state {
+            State::Idle(channel) | State::ExpectAck(ExpectAck { channel, .. }) => {
+                Some(&channel.keys)
+            }
+            _ => None,
+        }
+    }
+
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         if let Some(old) = self.session.take() {
             self.port(old.conn, out).end(End::Aborted);

@@ -230,16 +230,65 @@ fn a_copied_certificate() {
     }
 }
 
-/// The published program signs the file only: its signature serves for any name.
+/// The keys of two sessions leak, the device's private key does not. A signature over the file
+/// only serves in the other session and under another name.
 #[test]
-fn a_signature_under_another_name() {
-    let body = b"picture";
-    let session = [1; 32];
+fn a_signature_in_another_session() {
     for profile in profiles() {
-        let signed = file::signed(profile, &session, "cat.png", body);
-        let same = signed == file::signed(profile, &[2; 32], "dog.png", body);
-        assert_eq!(same, profile.has(Weakness::SignatureNotBound));
+        let mut server = (SYSTEM.server)(setup(profile, 0));
+        let mut client = Client::new(setup(profile, 1));
+        let frames = connect(&mut client, &mut *server, Conn(1), &script()[2..3]);
+        let bytes = frames.into_iter().find(|frame| frame.starts_with(wire::IMGX)).unwrap();
+        let spec = wire::layout(profile).frame("IMGX").unwrap().clone();
+        let mut first = record::Channel::new(profile, client.keys().unwrap().clone());
+        let mut record = wire::Received { spec, bytes };
+        let (message, signature) = file::read(first.open(&mut record).unwrap().1).unwrap();
+
+        connect(&mut client, &mut *server, Conn(2), &[]);
+        let mut second = record::Channel::new(profile, client.keys().unwrap().clone());
+        let json = file::Content::new("other.png", &message.body, &signature);
+        let mut entropy = Entropy::new(1, "attacker");
+        let (forged, _) =
+            second.seal(wire::IMGX, json.len(), &mut entropy, |frame| json.write(frame));
+        let mut out = Output::default();
+        server.step(Tick(0), Input::Received(Conn(2), &forged), &mut out);
+        let refused = Fact::Rejected(Reject::new(Check::Signature, "signature"));
+        let expected = if profile.has(Weakness::SignatureNotBound) {
+            Fact::Delivered(Message::file("other.png", message.body))
+        } else {
+            refused
+        };
+        assert_eq!(out.claims[0].fact, expected, "{}", profile.name());
     }
+}
+
+/// Let the two talk on a new connection until they fall silent; every frame.
+fn connect(
+    client: &mut Client,
+    server: &mut dyn Endpoint,
+    conn: Conn,
+    commands: &[Command],
+) -> Vec<Vec<u8>> {
+    let (mut out, mut frames) = (Output::default(), Vec::new());
+    server.step(Tick(0), Input::Opened(conn), &mut out);
+    client.step(Tick(0), Input::Opened(conn), &mut out);
+    for command in commands {
+        client.step(Tick(0), Input::Command(command), &mut out);
+    }
+    let mut from = Side::Client;
+    while !out.writes.is_empty() {
+        let mut answers = Output::default();
+        for (conn, bytes) in out.writes {
+            match from {
+                Side::Client => server.step(Tick(0), Input::Received(conn, &bytes), &mut answers),
+                Side::Server => client.step(Tick(0), Input::Received(conn, &bytes), &mut answers),
+            }
+            frames.push(bytes);
+        }
+        out = answers;
+        from = from.other();
+    }
+    frames
 }
 
 #[test]
