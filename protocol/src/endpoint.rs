@@ -375,6 +375,8 @@ checks! {
     Padding = "padding",
     /// Public-key decryption failed.
     Decryption = "decryption",
+    /// The sequence number of a record is not the next one.
+    Sequence = "sequence",
     /// The round number is not the expected one.
     Round = "round",
     /// The direction byte is not the expected one.

@@ -10,8 +10,10 @@
 pub mod crypto;
 pub mod endpoint;
 pub mod entropy;
+pub mod helo;
 pub mod inbox;
 pub mod layout;
+pub mod pki;
 pub mod ratchet;
 pub mod systems;
 pub mod weakness;

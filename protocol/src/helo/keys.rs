@@ -1,0 +1,141 @@
+//! Nonces and pre-master secret in, the five keys of a session out (HKDF, RFC 5869).
+
+use x25519_dalek::{PublicKey as Share, StaticSecret};
+
+use crate::crypto::{Secret, hkdf_sha256, sha256};
+use crate::endpoint::{Fingerprint, Side};
+use crate::entropy::Entropy;
+
+/// The size of a nonce in bytes.
+pub(super) const NONCE: usize = 16;
+
+/// Everything both ends derive.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Keys {
+    /// Encrypts device to server.
+    pub client_enc: Secret<16>,
+    /// Encrypts server to device; the published program derives it and never uses it.
+    pub server_enc: Secret<16>,
+    /// Authenticates device to server.
+    pub client_mac: Secret<16>,
+    /// Authenticates server to device.
+    pub server_mac: Secret<16>,
+    /// The initialization vector of every record, where it is static.
+    pub iv: Secret<16>,
+    /// A hash over the keys and nonces: names the session.
+    pub session: [u8; 32],
+}
+
+impl Keys {
+    /// Derive from the master secret, 32 bytes, and both nonces.
+    pub fn derive(master: &[u8; 32], device: &[u8; NONCE], server: &[u8; NONCE]) -> Self {
+        let key = |label: &[u8]| hkdf_sha256::<16>(master, &[label, device, server]);
+        let (client_enc, server_enc) = (key(b"client_enc"), key(b"server_enc"));
+        let (client_mac, server_mac) = (key(b"client_mac"), key(b"server_mac"));
+        let iv = key(b"iv");
+        let session = sha256(&[
+            b"helo session",
+            device,
+            server,
+            &client_enc.0,
+            &server_enc.0,
+            &client_mac.0,
+            &server_mac.0,
+            &iv.0,
+        ]);
+        Self { client_enc, server_enc, client_mac, server_mac, iv, session }
+    }
+
+    /// What the two ends agree on.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint(self.session.first_chunk().copied().unwrap_or_default())
+    }
+}
+
+/// The master secret. Without an ephemeral secret it is the pre-master secret itself; with one it
+/// is derived from both, and falls only with both.
+pub(super) fn master(premaster: &[u8; 32], ephemeral: Option<&Secret<32>>) -> Secret<32> {
+    match ephemeral {
+        None => Secret(*premaster),
+        Some(ephemeral) => {
+            let mut secret = Secret([0; 64]);
+            let parts = premaster.iter().chain(&ephemeral.0);
+            secret.0.iter_mut().zip(parts).for_each(|(byte, part)| *byte = *part);
+            hkdf_sha256::<32>(&secret.0, &[b"helo master"])
+        }
+    }
+}
+
+/// One end's half of an X25519 agreement (RFC 7748), made for one session.
+#[derive(Clone, Hash, Debug)]
+pub(super) struct Ephemeral(Secret<32>);
+
+impl Ephemeral {
+    pub(super) fn generate(entropy: &mut Entropy) -> Self {
+        Self(Secret(entropy.bytes()))
+    }
+
+    /// What the peer is told.
+    pub(super) fn share(&self) -> [u8; 32] {
+        Share::from(&StaticSecret::from(self.0.0)).to_bytes()
+    }
+
+    /// The agreed secret; `None` if the peer's share forces it to zero (RFC 7748 section 6.1).
+    pub(super) fn agree(&self, peer: [u8; 32]) -> Option<Secret<32>> {
+        let agreed = StaticSecret::from(self.0.0).diffie_hellman(&Share::from(peer));
+        agreed.was_contributory().then(|| Secret(agreed.to_bytes()))
+    }
+}
+
+/// A running hash over the handshake: every frame, in order, with its sender.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Transcript(pub(super) [u8; 32]);
+
+impl Transcript {
+    pub(super) fn absorb(&mut self, from: Side, frame: &[u8]) {
+        self.0 = sha256(&[&self.0, from.name().as_bytes(), frame]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counting<const N: usize>(from: u8) -> [u8; N] {
+        let mut next = from;
+        [0; N].map(|_: u8| (next, next += 1).0)
+    }
+
+    #[test]
+    fn the_published_schedule() {
+        let keys = Keys::derive(&counting(0), &counting(0), &counting(16));
+        let expected: [(&Secret<16>, u128); 5] = [
+            (&keys.client_enc, 0x1e84_ac54_8f82_4d84_a13f_f988_9d3c_5464),
+            (&keys.server_enc, 0x2ae5_64bc_03d4_7371_5470_982a_b378_3283),
+            (&keys.client_mac, 0x45a3_3036_4a83_d9a7_7971_74f5_6fed_566a),
+            (&keys.server_mac, 0x5564_e5d9_04e3_b798_f10c_e631_31c6_1665),
+            (&keys.iv, 0xc023_3228_3389_b16d_3b7f_6f74_c287_0778),
+        ];
+        for (key, value) in expected {
+            assert_eq!(key.0, value.to_be_bytes());
+        }
+    }
+
+    #[test]
+    fn both_halves_agree_and_a_zero_share_is_refused() {
+        let mut entropy = Entropy::new(1, "ephemeral");
+        let (a, b) = (Ephemeral::generate(&mut entropy), Ephemeral::generate(&mut entropy));
+        assert_eq!(a.agree(b.share()), b.agree(a.share()));
+        assert!(a.agree(b.share()).is_some());
+        assert!(a.agree([0; 32]).is_none());
+    }
+
+    #[test]
+    fn the_master_needs_both_secrets() {
+        let premaster = [1; 32];
+        assert_eq!(master(&premaster, None).0, premaster);
+        let both = master(&premaster, Some(&Secret([2; 32])));
+        assert_ne!(both, master(&premaster, Some(&Secret([3; 32]))));
+        assert_ne!(both, master(&[4; 32], Some(&Secret([2; 32]))));
+    }
+}

@@ -1,0 +1,411 @@
+//! The server: believes certificates, answers every step, stores what comes.
+
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::crypto::rsa::PublicKey;
+use crate::endpoint::{
+    Check, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
+};
+use crate::entropy::Entropy;
+use crate::helo::ack::{self, Answers, Word};
+use crate::helo::file;
+use crate::helo::keys::{Ephemeral, Keys, NONCE, Transcript, master};
+use crate::helo::lab::{Identity, Keyring};
+use crate::helo::record::{Channel, Receipt};
+use crate::helo::session::{Alarm, Port, Setting, possession_digest, share_digest};
+use crate::helo::wire::{self, HELO, Received};
+use crate::inbox::Inbox;
+use crate::systems::Setup;
+use crate::weakness::Weakness;
+
+/// Whom a connection is believed to come from before it has shown a certificate.
+const NOBODY: &str = "unknown";
+
+/// The server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    setting: Arc<Setting>,
+    name: Name,
+    entropy: Entropy,
+    sessions: BTreeMap<Conn, Session>,
+    alarm: Alarm,
+}
+
+#[derive(Clone, Hash, Debug)]
+struct Session {
+    peer: Name,
+    inbox: Inbox,
+    heard: Tick,
+    state: State,
+}
+
+/// Where a session stands. Every state is consumed by what it waits for.
+#[derive(Clone, Hash, Debug)]
+enum State {
+    ExpectHello,
+    ExpectNonce(ExpectNonce),
+    ExpectCertAck(ExpectCertAck),
+    ExpectNonceAck(ExpectNonceAck),
+    ExpectPremaster(ExpectPremaster),
+    Active(Active),
+}
+
+#[derive(Clone, Hash, Debug)]
+struct ExpectNonce {
+    transcript: Transcript,
+    device: Arc<PublicKey>,
+}
+
+#[derive(Clone, Hash, Debug)]
+struct ExpectCertAck {
+    transcript: Transcript,
+    device: Arc<PublicKey>,
+    device_nonce: [u8; NONCE],
+}
+
+#[derive(Clone, Hash, Debug)]
+struct ExpectNonceAck {
+    transcript: Transcript,
+    device: Arc<PublicKey>,
+    device_nonce: [u8; NONCE],
+    nonce: [u8; NONCE],
+    ephemeral: Option<Ephemeral>,
+}
+
+#[derive(Clone, Hash, Debug)]
+struct ExpectPremaster {
+    transcript: Transcript,
+    device: Arc<PublicKey>,
+    device_nonce: [u8; NONCE],
+    nonce: [u8; NONCE],
+    ephemeral: Option<Ephemeral>,
+}
+
+#[derive(Clone, Hash, Debug)]
+struct Active {
+    device: Arc<PublicKey>,
+    channel: Channel,
+}
+
+/// What a state works with besides its own data.
+struct Context<'a, 'b> {
+    setting: &'a Setting,
+    me: &'a Identity,
+    entropy: &'a mut Entropy,
+    port: &'a mut Port<'b>,
+}
+
+impl Server {
+    /// The server of the lab.
+    pub fn new(setup: Setup) -> Self {
+        Self::with_keys(setup, Keyring::lab())
+    }
+
+    /// A server with its own keyring.
+    pub fn with_keys(setup: Setup, keyring: Arc<Keyring>) -> Self {
+        Self {
+            entropy: Entropy::new(setup.seed, "helo server"),
+            name: keyring.server.name.clone(),
+            setting: Setting::new(setup.profile, keyring),
+            sessions: BTreeMap::new(),
+            alarm: Alarm::default(),
+        }
+    }
+
+    fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
+        let peer = Name::from(NOBODY);
+        let state = State::ExpectHello;
+        let mut port = Port { conn, local: &self.name, peer: peer.clone(), out };
+        port.log("connection accepted");
+        self.sessions.insert(conn, Session { peer, inbox: Inbox::default(), heard: now, state });
+    }
+
+    fn receive(&mut self, now: Tick, conn: Conn, bytes: &[u8], out: &mut Output) {
+        let Some(mut session) = self.sessions.remove(&conn) else { return };
+        session.inbox.push(bytes);
+        session.heard = now;
+        let peer = session.peer.clone();
+        let mut port = Port { conn, local: &self.name, peer, out };
+        let mut context = Context {
+            setting: &self.setting,
+            me: &self.setting.keyring.server,
+            entropy: &mut self.entropy,
+            port: &mut port,
+        };
+        match session.drive(&mut context) {
+            Ok(Some(session)) => {
+                self.sessions.insert(conn, session);
+            }
+            Ok(None) => port.end(End::Clean),
+            Err(reject) => port.abort(reject),
+        }
+    }
+
+    fn give_up(&mut self, now: Tick, out: &mut Output) {
+        self.alarm.rang(now);
+        let setting = self.setting.clone();
+        let late = |session: &Session| {
+            setting.deadline(session.heard).is_some_and(|deadline| deadline <= now)
+        };
+        for (conn, session) in self.sessions.extract_if(.., |_, session| late(session)) {
+            let mut port = Port { conn, local: &self.name, peer: session.peer, out };
+            port.abort(Reject::new(Check::Timeout, "peer"));
+        }
+    }
+}
+
+impl Endpoint for Server {
+    fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
+        match input {
+            Input::Opened(conn) => self.open(now, conn, out),
+            Input::Received(conn, bytes) => self.receive(now, conn, bytes, out),
+            Input::Closed(conn) => {
+                if let Some(session) = self.sessions.remove(&conn) {
+                    let mut port = Port { conn, local: &self.name, peer: session.peer, out };
+                    port.end(End::Truncated);
+                }
+            }
+            Input::Timeout => self.give_up(now, out),
+            Input::Command(_) => {}
+        }
+        let deadlines = self.sessions.values().filter_map(|s| self.setting.deadline(s.heard));
+        self.alarm.set(deadlines, out);
+    }
+
+    fn fork(&self) -> Box<dyn Endpoint> {
+        Box::new(self.clone())
+    }
+
+    fn digest(&self, mut hasher: &mut dyn Hasher) {
+        (self.setting.profile, &self.entropy, &self.sessions, self.alarm).hash(&mut hasher);
+    }
+
+    fn buffered(&self) -> usize {
+        self.sessions.values().map(|session| session.inbox.waiting().len()).sum()
+    }
+}
+
+impl Session {
+    /// The session as it then stands, or nothing once the device has said goodbye.
+    fn drive(self, context: &mut Context<'_, '_>) -> Result<Option<Self>, Reject> {
+        let Self { mut inbox, heard, mut state, .. } = self;
+        loop {
+            let due = state.due();
+            let frame = wire::next(&context.setting.layout, Side::Client, due, &mut inbox)?;
+            let Some(mut frame) = frame else { break };
+            match state.receive(&mut frame, context)? {
+                Some(next) => state = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(Self { peer: context.port.peer.clone(), inbox, heard, state }))
+    }
+}
+
+impl State {
+    /// The names of the frames it waits for.
+    fn due(&self) -> &'static [&'static str] {
+        match self {
+            Self::ExpectHello => &["HELO"],
+            Self::ExpectNonce(_) => &["NONCE"],
+            Self::ExpectCertAck(_) | Self::ExpectNonceAck(_) => &["HACK"],
+            Self::ExpectPremaster(_) => &["PREM"],
+            Self::Active(_) => &["SECX", "IMGX", "ENDD"],
+        }
+    }
+
+    fn receive(
+        self,
+        frame: &mut Received,
+        context: &mut Context<'_, '_>,
+    ) -> Result<Option<Self>, Reject> {
+        match self {
+            Self::ExpectHello => receive_hello(frame, context).map(Some),
+            Self::ExpectNonce(state) => state.receive(frame, context).map(Some),
+            Self::ExpectCertAck(state) => state.receive(frame, context).map(Some),
+            Self::ExpectNonceAck(state) => state.receive(frame, context).map(Some),
+            Self::ExpectPremaster(state) => state.receive(frame, context).map(Some),
+            Self::Active(state) => state.receive(frame, context),
+        }
+    }
+}
+
+fn receive_hello(hello: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
+    let mut transcript = Transcript::default();
+    transcript.absorb(Side::Client, &hello.bytes);
+    let (name, device) = context.setting.believe(Side::Client, hello.field("certificate"))?;
+    context.port.peer = name;
+    context.port.log("device certificate verified");
+    let ack = ack::write_bare(&device, Word::CertReceived, context.entropy)?;
+    transcript.absorb(Side::Server, &ack);
+    context.port.send(ack);
+    Ok(State::ExpectNonce(ExpectNonce { transcript, device }))
+}
+
+impl ExpectNonce {
+    fn receive(self, nonce: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
+        let Self { mut transcript, device } = self;
+        let device_nonce = nonce.array("nonce")?;
+        transcript.absorb(Side::Client, &nonce.bytes);
+        let ack = ack::write_bare(&device, Word::HelloReceived, context.entropy)?;
+        transcript.absorb(Side::Server, &ack);
+        context.port.send(ack);
+        let hello = wire::tagged(HELO, &[&context.me.certificate]);
+        transcript.absorb(Side::Server, &hello);
+        context.port.send(hello);
+        context.port.log("nonce received, certificate sent");
+        Ok(State::ExpectCertAck(ExpectCertAck { transcript, device, device_nonce }))
+    }
+}
+
+impl ExpectCertAck {
+    fn receive(self, ack: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
+        let Self { mut transcript, device, device_nonce } = self;
+        let profile = context.setting.profile;
+        ack::read_bare(profile, ack, &context.me.key, Word::CertReceived)?;
+        transcript.absorb(Side::Client, &ack.bytes);
+        let nonce: [u8; NONCE] = context.entropy.bytes();
+        let mut frame = nonce.to_vec();
+        let mut ephemeral = None;
+        if !profile.has(Weakness::StaticRsaTransport) {
+            let ours = Ephemeral::generate(context.entropy);
+            let share = ours.share();
+            let digest = share_digest(&transcript, &nonce, &share);
+            let signature = context
+                .me
+                .key
+                .sign_pss(context.entropy, &digest)
+                .map_err(|_| Reject::new(Check::Signature, "key"))?;
+            frame.extend_from_slice(&share);
+            frame.extend_from_slice(&signature);
+            ephemeral = Some(ours);
+        }
+        transcript.absorb(Side::Server, &frame);
+        context.port.send(frame);
+        context.port.log("nonce sent");
+        Ok(State::ExpectNonceAck(ExpectNonceAck {
+            transcript,
+            device,
+            device_nonce,
+            nonce,
+            ephemeral,
+        }))
+    }
+}
+
+impl ExpectNonceAck {
+    fn receive(self, ack: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
+        let Self { mut transcript, device, device_nonce, nonce, ephemeral } = self;
+        let profile = context.setting.profile;
+        ack::read_bare(profile, ack, &context.me.key, Word::NonceReceived)?;
+        transcript.absorb(Side::Client, &ack.bytes);
+        let expect = ExpectPremaster { transcript, device, device_nonce, nonce, ephemeral };
+        Ok(State::ExpectPremaster(expect))
+    }
+}
+
+impl ExpectPremaster {
+    fn receive(self, prem: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
+        let Self { mut transcript, device, device_nonce, nonce, ephemeral } = self;
+        let profile = context.setting.profile;
+        if !profile.has(Weakness::NoProofOfPossession) {
+            let digest = possession_digest(&transcript, prem.before("signature"));
+            device
+                .verify_pss(&digest, prem.field("signature"))
+                .map_err(|_| Reject::new(Check::Signature, "signature"))?;
+        }
+        let mut agreed = None;
+        if let Some(ours) = ephemeral {
+            let secret = ours.agree(prem.array("share")?);
+            agreed = Some(secret.ok_or(Reject::new(Check::Content, "share"))?);
+        }
+        let premaster = context
+            .me
+            .key
+            .decrypt_oaep(prem.field("premaster"))
+            .map_err(|_| Reject::new(Check::Decryption, "premaster"))?;
+        let premaster: &[u8; 32] = premaster
+            .as_slice()
+            .try_into()
+            .map_err(|_| Reject::new(Check::Content, "premaster"))?;
+        let keys = Keys::derive(&master(premaster, agreed.as_ref()).0, &device_nonce, &nonce);
+        transcript.absorb(Side::Client, &prem.bytes);
+        context.port.claim(Fact::Running(keys.fingerprint()));
+        context.port.claim(Fact::Established(keys.fingerprint()));
+        let answers = Answers::Handshake(&transcript);
+        let word = Word::PremReceived;
+        let ack = ack::write(profile, &keys, answers, &device, word, context.entropy)?;
+        context.port.send(ack);
+        context.port.log("handshake complete");
+        Ok(State::Active(Active { device, channel: Channel::new(profile, keys) }))
+    }
+}
+
+impl Active {
+    /// A record or the goodbye; nothing is left after the goodbye.
+    fn receive(
+        mut self,
+        frame: &mut Received,
+        context: &mut Context<'_, '_>,
+    ) -> Result<Option<State>, Reject> {
+        match frame.spec.name {
+            "SECX" => {
+                let (receipt, plaintext) = self.channel.open(frame)?;
+                let text = std::str::from_utf8(plaintext)
+                    .map_err(|_| Reject::new(Check::Content, "text"))?;
+                context.port.claim(Fact::Delivered(Message::text(text)));
+                self.answer(&receipt, Word::SecTextReceived, context)?;
+            }
+            "IMGX" => {
+                let (receipt, plaintext) = self.channel.open(frame)?;
+                match self.read_file(plaintext) {
+                    Ok(message) => {
+                        context.port.claim(Fact::Delivered(message));
+                        self.answer(&receipt, Word::ImxReceived, context)?;
+                        if context.setting.profile.has(Weakness::AckNotAuthenticated) {
+                            // The published server acknowledges reception, then storage.
+                            self.answer(&receipt, Word::ImxReceived, context)?;
+                        }
+                    }
+                    Err(reject) => {
+                        context.port.claim(Fact::Rejected(reject));
+                        self.answer(&receipt, Word::ImxRejected, context)?;
+                    }
+                }
+            }
+            _ => {
+                self.channel.open_end(frame)?;
+                context.port.log("goodbye received");
+                return Ok(None);
+            }
+        }
+        Ok(Some(State::Active(self)))
+    }
+
+    /// The file in a record, if its signature is the device's.
+    fn read_file(&self, plaintext: &[u8]) -> Result<Message, Reject> {
+        let (message, signature) = file::read(plaintext)?;
+        let Channel { profile, keys, .. } = &self.channel;
+        let name = message.name.as_ref().map_or("", Name::as_str);
+        let digest = file::signed(*profile, &keys.session, name, &message.body);
+        self.device
+            .verify_pss(&digest, &signature)
+            .map_err(|_| Reject::new(Check::Signature, "signature"))?;
+        Ok(message)
+    }
+
+    fn answer(
+        &self,
+        receipt: &Receipt,
+        word: Word,
+        context: &mut Context<'_, '_>,
+    ) -> Result<(), Reject> {
+        let Channel { profile, keys, .. } = &self.channel;
+        let answers = Answers::Record(receipt);
+        let ack = ack::write(*profile, keys, answers, &self.device, word, context.entropy)?;
+        context.port.send(ack);
+        Ok(())
+    }
+}

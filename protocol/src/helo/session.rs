@@ -1,0 +1,149 @@
+//! What client and server share around their states: the way out, patience, and whom to believe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::crypto::rsa::PublicKey;
+use crate::endpoint::{Check, Claim, Conn, End, Fact, Name, Output, Reject, Side, Tick};
+use crate::helo::lab::{Keyring, SERVER};
+use crate::helo::wire::{self, RSA};
+use crate::layout::Layout;
+use crate::pki::Certificate;
+use crate::weakness::{Profile, Weakness};
+
+/// How long a hardened endpoint waits for a silent peer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What never changes over an endpoint's life.
+#[derive(Debug)]
+pub(super) struct Setting {
+    pub(super) profile: Profile,
+    pub(super) layout: Layout,
+    pub(super) keyring: Arc<Keyring>,
+}
+
+impl Setting {
+    pub(super) fn new(profile: Profile, keyring: Arc<Keyring>) -> Arc<Self> {
+        Arc::new(Self { profile, layout: wire::layout(profile), keyring })
+    }
+
+    /// Check the certificate of whoever is on the `peer` side; return its name and the key to use
+    /// with it.
+    ///
+    /// The published programs check the certificate and then use the key files they were set up
+    /// with, so the certificate proves nothing about who holds its key. The hardened ones use the
+    /// key of the certificate.
+    pub(super) fn believe(
+        &self,
+        peer: Side,
+        certificate: &[u8],
+    ) -> Result<(Name, Arc<PublicKey>), Reject> {
+        let unsigned = Reject::new(Check::Certificate, "certificate");
+        let certificate = Certificate::decode(certificate).map_err(|_| unsigned)?;
+        let key = certificate.verify(&self.keyring.authority_public).map_err(|_| unsigned)?;
+        if key.size() != RSA {
+            return Err(unsigned);
+        }
+        let name = certificate.common_name.as_str();
+        let device = self.keyring.device_named(name);
+        if !self.profile.has(Weakness::NameNotChecked) {
+            let expected = match peer {
+                Side::Client => device.is_some(),
+                Side::Server => name == SERVER,
+            };
+            if !expected {
+                return Err(Reject::new(Check::Name, "common_name"));
+            }
+        }
+        let key = if self.profile.has(Weakness::NoProofOfPossession) {
+            match peer {
+                Side::Client => device.unwrap_or(self.keyring.device(1)).public.clone(),
+                Side::Server => self.keyring.server.public.clone(),
+            }
+        } else {
+            Arc::new(key)
+        };
+        Ok((Name::from(name), key))
+    }
+
+    /// When an endpoint that last heard its peer at `heard` gives up waiting.
+    pub(super) fn deadline(&self, heard: Tick) -> Option<Tick> {
+        (!self.profile.has(Weakness::NoTimeout)).then(|| heard.after(PATIENCE))
+    }
+}
+
+/// The way out of one session: its writes and claims.
+#[derive(Debug)]
+pub(super) struct Port<'a> {
+    pub(super) conn: Conn,
+    pub(super) local: &'a Name,
+    pub(super) peer: Name,
+    pub(super) out: &'a mut Output,
+}
+
+impl Port<'_> {
+    pub(super) fn claim(&mut self, fact: Fact) {
+        let (conn, local, peer) = (self.conn, self.local.clone(), self.peer.clone());
+        self.out.claims.push(Claim { conn, local, peer, fact });
+    }
+
+    pub(super) fn log(&mut self, line: &'static str) {
+        self.claim(Fact::Logged(line));
+    }
+
+    pub(super) fn send(&mut self, frame: Vec<u8>) {
+        self.out.writes.push((self.conn, frame));
+    }
+
+    /// The session is over; close.
+    pub(super) fn end(&mut self, end: End) {
+        self.claim(Fact::Ended(end));
+        self.out.closes.push(self.conn);
+    }
+
+    /// Refuse, and close.
+    pub(super) fn abort(&mut self, reject: Reject) {
+        self.claim(Fact::Rejected(reject));
+        self.end(End::Aborted);
+    }
+}
+
+/// The one wake-up an endpoint has outstanding. Deadlines move with every byte heard; the
+/// wake-up does not, and is asked for again when it comes too early.
+#[derive(Clone, Copy, Hash, Debug, Default)]
+pub(super) struct Alarm(Option<Tick>);
+
+impl Alarm {
+    /// A wake-up came: forget it if it was this one.
+    pub(super) fn rang(&mut self, now: Tick) {
+        self.0 = self.0.filter(|at| *at > now);
+    }
+
+    /// Be woken by the earliest of `deadlines`.
+    pub(super) fn set(&mut self, deadlines: impl Iterator<Item = Tick>, out: &mut Output) {
+        if let Some(earliest) = deadlines.min()
+            && self.0.is_none_or(|at| earliest < at)
+        {
+            out.wake_at(earliest);
+            self.0 = Some(earliest);
+        }
+    }
+}
+
+/// What the server signs to own its ephemeral share: the handshake so far, its nonce, the share.
+pub(super) fn share_digest(
+    transcript: &super::keys::Transcript,
+    nonce: &[u8],
+    share: &[u8],
+) -> [u8; 32] {
+    crate::crypto::sha256(&[b"helo share", &transcript.0, nonce, share])
+}
+
+/// What the device signs to own its certificate: the handshake so far, and PREM up to the
+/// signature.
+pub(super) fn possession_digest(
+    transcript: &super::keys::Transcript,
+    before_signature: &[u8],
+) -> [u8; 32] {
+    crate::crypto::sha256(&[b"helo possession", &transcript.0, before_signature])
+}

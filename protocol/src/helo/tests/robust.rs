@@ -1,0 +1,174 @@
+//! Lies about length, silence, garbage and forks.
+
+use super::*;
+
+#[test]
+fn lying_lengths_and_garbage_are_refused_at_once() {
+    for profile in profiles() {
+        let mut pair = Pair::new(profile);
+        let hello = |length: u32| [b"<HELO>", &length.to_be_bytes()[..]].concat();
+        for (bytes, reject) in [
+            (hello(u32::MAX), "length (length)"),
+            (hello(64 << 10 | 1), "length (length)"),
+            (b"GET / HTTP/1.1".to_vec(), "opcode (header)"),
+            (b"<ENDD>".to_vec(), "phase (header)"),
+            (b"<SECX>".to_vec(), "phase (header)"),
+            (hello(0), "certificate (certificate)"),
+        ] {
+            pair.claims.clear();
+            pair.step(Side::Server, Input::Opened(LINK));
+            pair.step(Side::Server, Input::Received(LINK, &bytes));
+            check(&pair, &[], &[reject], Some(End::Aborted));
+            assert_eq!(pair.server.buffered(), 0);
+        }
+        for length in [0, u32::MAX] {
+            let lie = move |frame: &Frame| {
+                let mut bytes = frame.bytes.to_vec();
+                bytes[6..10].copy_from_slice(&length.to_be_bytes());
+                vec![bytes]
+            };
+            for name in ["PREM", "SECX", "IMGX"] {
+                let pair = run(profile, &script(), &mut once(Side::Client, name, 1, lie));
+                assert_eq!(pair.rejects(SERVER), ["length (length)"], "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn silence_is_waited_for_only_as_built() {
+    for profile in profiles() {
+        // The server's second acknowledgement never comes.
+        let pair = &mut run(profile, &texts(), &mut once(Side::Server, "ACK", 2, |_| vec![]));
+        for _ in 0..4 {
+            for (at, side) in std::mem::take(&mut pair.wakes) {
+                pair.now = pair.now.max(at);
+                pair.step(side, Input::Timeout);
+            }
+        }
+        if profile.has(Weakness::NoTimeout) {
+            assert_eq!(pair.now, Tick(0));
+            assert_eq!(pair.ends("device"), []);
+        } else {
+            assert_eq!(pair.now, Tick(0).after(PATIENCE));
+            assert_eq!(pair.rejects("device"), ["timeout (peer)"]);
+            assert_eq!(pair.rejects(SERVER), ["timeout (peer)"]);
+            assert_eq!(pair.ends("device"), [End::Aborted]);
+        }
+    }
+}
+
+#[test]
+fn a_stale_wake_up_is_ignored_and_asked_for_again() {
+    let mut pair = Pair::new(Profile::HARDENED);
+    pair.open();
+    assert_eq!(pair.wakes.len(), 2);
+    pair.now = Tick(1_000);
+    pair.pump(&mut untouched);
+    let asked = pair.wakes.len();
+    assert_eq!(asked, 2, "one wake-up at a time");
+    pair.now = Tick(0).after(PATIENCE);
+    pair.step(Side::Server, Input::Timeout);
+    assert_eq!(pair.rejects(SERVER), <[&str; 0]>::default());
+    assert_eq!(pair.wakes.last(), Some(&(Tick(1_000).after(PATIENCE), Side::Server)));
+}
+
+fn digest(endpoint: &dyn Endpoint) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    endpoint.digest(&mut hasher);
+    hasher.finish()
+}
+
+#[test]
+fn a_fork_never_touches_its_original_and_does_as_it_does() {
+    for profile in [as_built(), Profile::HARDENED] {
+        let mut pair = Pair::new(profile);
+        pair.open();
+        pair.command(&texts()[0]);
+        pair.pump(&mut once(Side::Client, "SECX", 1, |_| vec![]));
+        let before = (digest(&*pair.client), digest(&*pair.server));
+        let record = pair.frames.last().unwrap().1.bytes.clone();
+        let outputs = [(); 2].map(|()| {
+            let mut fork = pair.server.fork();
+            assert_eq!(digest(&*fork), before.1);
+            let mut out = Output::default();
+            fork.step(Tick(9), Input::Received(LINK, &record), &mut out);
+            assert_ne!(digest(&*fork), before.1);
+            let mut device = pair.client.fork();
+            device.step(Tick(9), Input::Closed(LINK), &mut out);
+            assert_ne!(digest(&*device), before.0);
+            (out.writes, out.claims, out.closes, digest(&*fork), digest(&*device))
+        });
+        assert_eq!(outputs[0], outputs[1]);
+        assert_eq!((digest(&*pair.client), digest(&*pair.server)), before);
+    }
+}
+
+#[test]
+fn unknown_connections_are_ignored() {
+    let mut pair = Pair::new(Profile::HARDENED);
+    for side in [Side::Client, Side::Server] {
+        pair.step(side, Input::Received(Conn(9), b"hello"));
+        pair.step(side, Input::Closed(Conn(9)));
+        pair.step(side, Input::Timeout);
+    }
+    assert!(pair.claims.is_empty() && pair.wakes.is_empty());
+}
+
+/// How far into a conversation `proptest` breaks it.
+fn after(profile: Profile, frames: usize) -> Pair {
+    let mut seen = 0;
+    let mut stop = |_: Side, _: &Frame| {
+        seen += 1;
+        (seen > frames).then(Vec::new)
+    };
+    run(profile, &script(), &mut stop)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_whatever_panic(
+        soup in proptest::collection::vec(any::<u8>(), 0..600),
+        header in proptest::option::of(0usize..5),
+        which in 0usize..12,
+        frames in 0usize..14,
+    ) {
+        let mut pair = after(profiles()[which], frames);
+        let headers = [wire::HELO, wire::PREM, wire::SECX, wire::IMGX, wire::ENDD];
+        let bytes = [header.map_or(&[][..], |at| headers[at]), &soup].concat();
+        for side in [Side::Client, Side::Server] {
+            pair.step(side, Input::Received(LINK, &bytes));
+            let held = if side == Side::Client { pair.client.buffered() } else { pair.server.buffered() };
+            prop_assert!(held <= bytes.len());
+        }
+    }
+
+    #[test]
+    fn no_flipped_bit_panics_or_delivers_anything_never_sent(
+        which in 0usize..12,
+        nth in 0usize..20,
+        place in any::<proptest::sample::Index>(),
+        bit in 0u8..8,
+    ) {
+        let mut seen = 0;
+        let mut meddle = |_: Side, frame: &Frame| {
+            seen += 1;
+            (seen == nth + 1).then(|| {
+                let mut bytes = frame.bytes.to_vec();
+                let at = place.index(bytes.len());
+                bytes[at] ^= 1 << bit;
+                vec![bytes]
+            })
+        };
+        let pair = run(profiles()[which], &script(), &mut meddle);
+        let sent: Vec<_> = pair.facts("device").into_iter().filter_map(sent).collect();
+        for message in pair.facts(SERVER).into_iter().filter_map(delivered) {
+            prop_assert!(sent.contains(&message));
+        }
+        for local in ["device", SERVER] {
+            prop_assert!(pair.ends(local).len() <= 1);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The frames of `helo` as data, and cutting a stream into them.
+//!
+//! Nonces and acknowledgements have no header: only their turn tells what they are. What the
+//! published program calls an acknowledgement is two types here, because those sent before there
+//! are keys (`HACK`, handshake acknowledgement) can carry no MAC and the later ones (`ACK`) can;
+//! with `ack-not-authenticated` both are the same 256 bytes. The server's nonce is `SNONCE`,
+//! because the hardened one carries more than the device's `NONCE`.
+
+use std::sync::Arc;
+
+use crate::endpoint::{Check, Reject, Side};
+use crate::inbox::Inbox;
+use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Measure, Role, Turn, first_match};
+use crate::weakness::{Profile, Weakness};
+
+/// The bytes of a header such as `<HELO>`.
+const HEADER: usize = 6;
+/// The bytes before the first declared field: header and length.
+pub(super) const HEAD: usize = HEADER + 4;
+/// The bytes of an HMAC-SHA256 tag.
+pub(super) const MAC: usize = 32;
+/// The bytes of an RSA-2048 ciphertext or signature.
+pub(super) const RSA: usize = 256;
+/// The largest certificate accepted, in bytes.
+pub(super) const MAX_CERTIFICATE: usize = 64 << 10;
+/// The largest record accepted, in bytes, header included.
+pub(super) const MAX_RECORD: usize = 256 << 20;
+
+/// Opens a certificate.
+pub(super) const HELO: &[u8] = b"<HELO>";
+/// Opens the key transport.
+pub(super) const PREM: &[u8] = b"<PREM>";
+/// Opens an encrypted text.
+pub(super) const SECX: &[u8] = b"<SECX>";
+/// Opens an encrypted image or video.
+pub(super) const IMGX: &[u8] = b"<IMGX>";
+/// Ends the session.
+pub(super) const ENDD: &[u8] = b"<ENDD>";
+
+const LENGTH: Field = Field::new("length", Role::Length, 4);
+const SHARE: Field = Field::new("share", Role::PublicKey, 32).unless(Weakness::StaticRsaTransport);
+const SEQUENCE: Field = Field::new("sequence", Role::Number, 8).unless(Weakness::NoSequence);
+const IV: Field = Field::new("iv", Role::Iv, 16).unless(Weakness::StaticIv);
+const CT: Field = Field::rest("ct", Role::Ciphertext);
+const WORD: Field = Field::new("word", Role::Ciphertext, RSA);
+
+const fn header(tag: &'static [u8]) -> Field {
+    Field::new("header", Role::Tag(tag), HEADER)
+}
+
+const FRAMES: &[FrameDecl] = &[
+    FrameDecl {
+        name: "HELO",
+        from: None,
+        fields: &[header(HELO), LENGTH, Field::rest("certificate", Role::Certificate)],
+        max: HEAD + MAX_CERTIFICATE,
+    },
+    FrameDecl {
+        name: "NONCE",
+        from: Some(Side::Client),
+        fields: &[Field::new("nonce", Role::Nonce, 16)],
+        max: 16,
+    },
+    FrameDecl {
+        name: "SNONCE",
+        from: Some(Side::Server),
+        fields: &[
+            Field::new("nonce", Role::Nonce, 16),
+            SHARE,
+            Field::new("signature", Role::Signature, RSA).unless(Weakness::StaticRsaTransport),
+        ],
+        max: 16 + 32 + RSA,
+    },
+    FrameDecl { name: "HACK", from: None, fields: &[WORD], max: RSA },
+    FrameDecl {
+        name: "PREM",
+        from: Some(Side::Client),
+        fields: &[
+            header(PREM),
+            LENGTH,
+            Field::new("premaster", Role::Ciphertext, RSA),
+            SHARE,
+            Field::new("signature", Role::Signature, RSA).unless(Weakness::NoProofOfPossession),
+        ],
+        max: HEAD + RSA + 32 + RSA,
+    },
+    FrameDecl {
+        name: "SECX",
+        from: Some(Side::Client),
+        fields: &[header(SECX), LENGTH, SEQUENCE, IV, CT, Field::new("mac", Role::Mac, MAC)],
+        max: MAX_RECORD,
+    },
+    FrameDecl {
+        name: "IMGX",
+        from: Some(Side::Client),
+        fields: &[header(IMGX), LENGTH, SEQUENCE, IV, CT, Field::new("mac", Role::Mac, MAC)],
+        max: MAX_RECORD,
+    },
+    FrameDecl {
+        name: "ENDD",
+        from: Some(Side::Client),
+        fields: &[
+            header(ENDD),
+            Field::new("sequence", Role::Number, 8).unless(Weakness::EndNotAuthenticated),
+            Field::new("mac", Role::Mac, MAC).unless(Weakness::EndNotAuthenticated),
+        ],
+        max: HEADER + 8 + MAC,
+    },
+    FrameDecl {
+        name: "ACK",
+        from: Some(Side::Server),
+        fields: &[WORD, Field::new("mac", Role::Mac, MAC).unless(Weakness::AckNotAuthenticated)],
+        max: RSA + MAC,
+    },
+];
+
+/// The frames under `profile`, and whose turn is when.
+pub(super) fn layout(profile: Profile) -> Layout {
+    Layout {
+        system: "helo",
+        frames: FRAMES.iter().map(|decl| Arc::new(FrameSpec::new(decl, profile))).collect(),
+        client: &[
+            Turn::One("HELO"),
+            Turn::One("NONCE"),
+            Turn::One("HACK"),
+            Turn::One("HACK"),
+            Turn::Any(&["PREM", "SECX", "IMGX", "ENDD"]),
+        ],
+        server: &[
+            Turn::One("HACK"),
+            Turn::One("HACK"),
+            Turn::One("HELO"),
+            Turn::One("SNONCE"),
+            Turn::Any(&["ACK"]),
+        ],
+    }
+}
+
+/// One whole frame, owned by whoever works on it.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) spec: Arc<FrameSpec>,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Received {
+    /// The bytes of a field; nothing where the profile has no such field.
+    pub(super) fn field(&self, name: &str) -> &[u8] {
+        let range = self.spec.range(name, self.bytes.len());
+        range.and_then(|range| self.bytes.get(range)).unwrap_or_default()
+    }
+
+    /// A field of exactly `N` bytes.
+    pub(super) fn array<const N: usize>(&self, name: &'static str) -> Result<[u8; N], Reject> {
+        self.field(name).try_into().map_err(|_| Reject::new(Check::Layout, name))
+    }
+
+    /// Everything that stands before a field.
+    pub(super) fn before(&self, name: &str) -> &[u8] {
+        let range = self.spec.range(name, self.bytes.len());
+        range.and_then(|range| self.bytes.get(..range.start)).unwrap_or_default()
+    }
+}
+
+/// Take the next frame out of the inbox, if it is whole, provided it is one of `due`.
+///
+/// # Errors
+/// `length` for a length that cannot be, `phase` for a frame type that is not due, `opcode` for
+/// none of the sender's.
+pub(super) fn next(
+    layout: &Layout,
+    sender: Side,
+    due: &[&str],
+    inbox: &mut Inbox,
+) -> Result<Option<Received>, Reject> {
+    let waiting = inbox.waiting();
+    if waiting.is_empty() {
+        return Ok(None);
+    }
+    match first_match(due.iter().filter_map(|name| layout.frame(name)), waiting) {
+        Some((spec, Measure::Whole(len))) => {
+            return Ok(Some(Received { spec, bytes: inbox.take(len) }));
+        }
+        Some((_, Measure::Bad(reject))) => return Err(reject),
+        Some((_, Measure::Short | Measure::Other)) => return Ok(None),
+        None => {}
+    }
+    let tagged = layout.from_side(sender).filter(|spec| spec.is_tagged());
+    match first_match(tagged, waiting) {
+        None => Err(Reject::new(Check::Opcode, "header")),
+        Some(_) if waiting.len() >= HEADER => Err(Reject::new(Check::Phase, "header")),
+        Some(_) => Ok(None),
+    }
+}
+
+/// A frame of header, length and these parts.
+pub(super) fn tagged(header: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let mut frame = Vec::with_capacity(HEAD + length);
+    frame.extend_from_slice(header);
+    frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+    for part in parts {
+        frame.extend_from_slice(part);
+    }
+    frame
+}
