@@ -1,4 +1,10 @@
 //! The judge: reads scenario files, runs them with an honest twin, and says from what the endpoints really
 //! did which security properties held.
 
+pub mod catalogue;
+pub mod diagnostic;
+pub mod expect;
+pub mod family;
 pub mod property;
+pub mod scenario;
+pub mod starter;
