@@ -1,5 +1,15 @@
 //! The judge: reads scenario files, runs them with an honest twin, and says from what the endpoints really
 //! did which security properties held.
 
+pub mod catalogue;
+pub mod cli;
+pub mod diagnostic;
+pub mod expect;
+pub mod family;
+pub mod judge;
+pub mod payload;
 pub mod properties;
 pub mod property;
+pub mod scenario;
+pub mod starter;
+pub mod view;

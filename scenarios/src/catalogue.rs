@@ -1,0 +1,480 @@
+//! Where scenarios come from: the catalogue embedded in the program, and the user's own files and folders.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use include_dir::{Dir, include_dir};
+
+use crate::diagnostic::{Diagnostics, escape};
+use crate::scenario::{MAX_FILE, MAX_PAYLOAD, Payloads, Scenario};
+
+/// The most scenario files of one folder.
+pub const MAX_FILES: usize = 10_000;
+
+static ATTACKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/attacks");
+
+/// Why a scenario could not be loaded. Each is one line, but for [`LoadError::Invalid`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LoadError {
+    /// There is nothing at this path.
+    Missing {
+        /// The path.
+        path: String,
+    },
+    /// It is there, and cannot be read.
+    Unreadable {
+        /// The path.
+        path: String,
+        /// Why not.
+        reason: io::ErrorKind,
+    },
+    /// A file was expected.
+    IsFolder {
+        /// The path.
+        path: String,
+    },
+    /// The file is larger than [`MAX_FILE`].
+    TooLarge {
+        /// The path.
+        path: String,
+    },
+    /// The file is not UTF-8.
+    NotUtf8 {
+        /// The path.
+        path: String,
+        /// The line of the first byte that is not, from 1.
+        line: usize,
+    },
+    /// The folder holds no `*.toml`.
+    NoScenario {
+        /// The path.
+        path: String,
+    },
+    /// The folder holds more than [`MAX_FILES`] of them.
+    TooManyFiles {
+        /// The path.
+        path: String,
+    },
+    /// Two files are scenarios of the same name.
+    Duplicate {
+        /// The name.
+        name: String,
+        /// One file.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// The file has mistakes.
+    Invalid(Diagnostics),
+}
+
+impl Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { path } => write!(f, "{}: no such file or folder", escape(path)),
+            Self::Unreadable { path, reason } => {
+                write!(f, "{}: cannot be read: {reason}", escape(path))
+            }
+            Self::IsFolder { path } => {
+                write!(f, "{}: a folder, where a file is expected", escape(path))
+            }
+            Self::TooLarge { path } => {
+                write!(f, "{}: more than {MAX_FILE} bytes, too large for a scenario", escape(path))
+            }
+            Self::NotUtf8 { path, line } => {
+                write!(f, "{}: not UTF-8 text, from line {line} on", escape(path))
+            }
+            Self::NoScenario { path } => write!(f, "no scenario (*.toml) in {}", escape(path)),
+            Self::TooManyFiles { path } => {
+                write!(f, "more than {MAX_FILES} scenarios (*.toml) in {}", escape(path))
+            }
+            Self::Duplicate { name, first, second } => write!(
+                f,
+                "two scenarios are named `{name}`: {} and {}",
+                escape(first),
+                escape(second)
+            ),
+            Self::Invalid(diagnostics) => diagnostics.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// The built-in catalogue, by family and name.
+///
+/// # Panics
+/// A file of the catalogue has a mistake. A test reads them all.
+pub fn catalogue() -> Vec<Scenario> {
+    match embedded(&ATTACKS) {
+        Ok(scenarios) => scenarios,
+        Err(errors) => {
+            let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            panic!("the catalogue has mistakes:\n{}", all.join("\n\n"))
+        }
+    }
+}
+
+/// The files of the built-in catalogue, by path: `replay/replay-data-in-session.toml`.
+pub fn embedded_files() -> Vec<(&'static str, &'static [u8])> {
+    let mut found = Vec::new();
+    let mut folders = vec![&ATTACKS];
+    while let Some(folder) = folders.pop() {
+        folders.extend(folder.dirs());
+        for file in folder.files() {
+            if let Some(path) = file.path().to_str() {
+                found.push((path, file.contents()));
+            }
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+fn embedded(attacks: &'static Dir<'static>) -> Result<Vec<Scenario>, Vec<LoadError>> {
+    let mut all = Loaded::default();
+    for (path, content) in embedded_files() {
+        let Some((folder, _)) = path.rsplit_once('/').filter(|_| is_toml(Path::new(path))) else {
+            continue;
+        };
+        let payloads = Embedded { attacks, folder };
+        all.add(text(path, content.to_vec()).and_then(|source| {
+            Scenario::parse(path, &source, &payloads).map_err(LoadError::Invalid)
+        }));
+    }
+    let mut scenarios = all.finish()?;
+    scenarios.sort_by(|a, b| (a.family, &a.name).cmp(&(b.family, &b.name)));
+    Ok(scenarios)
+}
+
+/// The scenarios at these paths: files in the order given, folders searched through and through, their files
+/// in the order of their paths.
+///
+/// # Errors
+/// Everything that is wrong with any of them.
+pub fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>, Vec<LoadError>> {
+    let mut all = Loaded::default();
+    for path in paths {
+        if path.is_dir() {
+            match search(path) {
+                Ok(files) => files.iter().for_each(|file| all.add_file(file)),
+                Err(error) => all.errors.push(error),
+            }
+        } else {
+            all.add_file(path);
+        }
+    }
+    all.finish()
+}
+
+/// The scenario in this file.
+///
+/// # Errors
+/// The file cannot be read, or has mistakes.
+pub fn load_file(path: &Path) -> Result<Scenario, LoadError> {
+    let shown = path.display().to_string();
+    let source = text(&shown, read(path)?)?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    Scenario::parse(&shown, &source, &Beside { folder }).map_err(LoadError::Invalid)
+}
+
+/// What was loaded so far, and what could not be.
+#[derive(Default)]
+struct Loaded {
+    scenarios: Vec<Scenario>,
+    errors: Vec<LoadError>,
+    /// The file that has a name already.
+    names: BTreeMap<String, String>,
+    /// Files that were loaded already: naming one twice is no mistake.
+    seen: Vec<PathBuf>,
+}
+
+impl Loaded {
+    fn add_file(&mut self, path: &Path) {
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if let Err(at) = self.seen.binary_search(&real) {
+            self.seen.insert(at, real);
+            self.add(load_file(path));
+        }
+    }
+
+    fn add(&mut self, scenario: Result<Scenario, LoadError>) {
+        let scenario = match scenario {
+            Ok(scenario) => scenario,
+            Err(error) => return self.errors.push(error),
+        };
+        let (name, second) = (scenario.name.clone(), scenario.path.clone());
+        match self.names.get(&name) {
+            Some(first) => {
+                self.errors.push(LoadError::Duplicate { name, first: first.clone(), second });
+            }
+            None => {
+                self.names.insert(name, second);
+                self.scenarios.push(scenario);
+            }
+        }
+    }
+
+    fn finish(self) -> Result<Vec<Scenario>, Vec<LoadError>> {
+        if self.errors.is_empty() { Ok(self.scenarios) } else { Err(self.errors) }
+    }
+}
+
+fn is_toml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
+}
+
+/// Every `*.toml` in a folder and those within, in the order of their paths. Links to folders are not
+/// followed: they can lead in circles.
+fn search(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let shown = || folder.display().to_string();
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let unreadable = |error: io::Error| failed(&folder, &error);
+        for entry in fs::read_dir(&folder).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let path = entry.path();
+            if entry.file_type().map_err(unreadable)?.is_dir() {
+                folders.push(path);
+            } else if is_toml(&path) && !path.is_dir() {
+                found.push(path);
+            }
+            if found.len() > MAX_FILES {
+                return Err(LoadError::TooManyFiles { path: shown() });
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(LoadError::NoScenario { path: shown() });
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let unreadable = |error: io::Error| failed(path, &error);
+    if path.is_dir() {
+        return Err(LoadError::IsFolder { path: path.display().to_string() });
+    }
+    let file = File::open(path).map_err(unreadable)?;
+    let mut content = Vec::new();
+    file.take(MAX_FILE as u64 + 1).read_to_end(&mut content).map_err(unreadable)?;
+    if content.len() > MAX_FILE {
+        return Err(LoadError::TooLarge { path: path.display().to_string() });
+    }
+    Ok(content)
+}
+
+fn failed(path: &Path, error: &io::Error) -> LoadError {
+    let path = path.display().to_string();
+    match error.kind() {
+        io::ErrorKind::NotFound => LoadError::Missing { path },
+        reason => LoadError::Unreadable { path, reason },
+    }
+}
+
+fn text(path: &str, content: Vec<u8>) -> Result<String, LoadError> {
+    String::from_utf8(content).map_err(|error| {
+        let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        LoadError::NotUtf8 { path: path.to_owned(), line }
+    })
+}
+
+/// Files beside a scenario file. Absolute paths are allowed: whoever runs a file trusts it to read.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// The folder of the scenario file.
+    pub folder: PathBuf,
+}
+
+impl Payloads for Beside {
+    fn read(&self, path: &str) -> Result<Bytes, String> {
+        let path = self.folder.join(path);
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => "does not exist".to_owned(),
+            kind => format!("cannot be read: {kind}"),
+        };
+        let about = fs::metadata(&path).map_err(failed)?;
+        if about.is_dir() {
+            return Err("is a folder".to_owned());
+        }
+        if !about.is_file() {
+            return Err("is not a regular file".to_owned());
+        }
+        let most = MAX_PAYLOAD as u64;
+        if about.len() > most {
+            return Err(format!("has {} bytes, at most {most} are sent", about.len()));
+        }
+        let mut content = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0));
+        let file = File::open(&path).map_err(failed)?;
+        file.take(most + 1).read_to_end(&mut content).map_err(failed)?;
+        Ok(content.into())
+    }
+}
+
+/// Files of the embedded catalogue, relative to the folder of one scenario.
+#[derive(Clone, Debug)]
+struct Embedded {
+    attacks: &'static Dir<'static>,
+    folder: &'static str,
+}
+
+impl Payloads for Embedded {
+    fn read(&self, path: &str) -> Result<Bytes, String> {
+        let mut parts: Vec<&str> = self.folder.split('/').collect();
+        for part in path.split('/') {
+            match part {
+                "." => {}
+                ".." => {
+                    parts.pop().ok_or("is outside the catalogue")?;
+                }
+                _ => parts.push(part),
+            }
+        }
+        let file = self.attacks.get_file(parts.join("/"));
+        file.map(|file| Bytes::from_static(file.contents())).ok_or_else(|| "does not exist".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::starter::starter;
+
+    /// A folder of its own for one test, removed when the test is over.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("meddle-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn write(&self, path: &str, content: impl AsRef<[u8]>) -> PathBuf {
+            let path = self.0.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, content).unwrap();
+            path
+        }
+
+        /// What loading these paths says, with the folder's own path left out.
+        fn errors(&self, paths: &[PathBuf]) -> Vec<String> {
+            let own = format!("{}", self.0.display());
+            let errors = load(paths).unwrap_err();
+            errors.iter().map(|error| error.to_string().replace(&own, "FOLDER")).collect()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn the_catalogue_has_no_mistakes_and_each_file_is_in_the_folder_of_its_family() {
+        let scenarios = catalogue();
+        assert!(scenarios.len() >= 2);
+        for scenario in &scenarios {
+            let expected = format!("{}/{}.toml", scenario.family.name(), scenario.name);
+            assert_eq!(scenario.path, expected);
+        }
+        assert!(scenarios.is_sorted_by_key(|scenario| (scenario.family, scenario.name.clone())));
+    }
+
+    #[test]
+    fn embedded_payloads_are_found_only_within_the_catalogue() {
+        let payloads = Embedded { attacks: &ATTACKS, folder: "replay" };
+        let own = "replay-data-in-session.toml";
+        assert!(payloads.read(own).is_ok());
+        assert!(payloads.read(&format!("../replay/./{own}")).is_ok());
+        assert_eq!(payloads.read("../../x").unwrap_err(), "is outside the catalogue");
+        assert_eq!(payloads.read("/x").unwrap_err(), "does not exist");
+        assert_eq!(payloads.read("..").unwrap_err(), "does not exist");
+    }
+
+    #[test]
+    fn folders_are_searched_in_order_and_files_load_alone() {
+        let folder = Folder::new("search");
+        folder.write("b/two.toml", starter("two"));
+        let one = folder.write("a/one.toml", starter("one"));
+        folder.write("a/note.txt", "no scenario");
+        let names = |paths: &[PathBuf]| -> Vec<String> {
+            load(paths).unwrap().into_iter().map(|scenario| scenario.name).collect()
+        };
+        assert_eq!(names(std::slice::from_ref(&folder.0)), ["one", "two"]);
+        assert_eq!(names(&[one.clone(), folder.0.clone()]), ["one", "two"], "once each");
+        assert_eq!(load_file(&one).unwrap().path, one.display().to_string());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_in_circles_end() {
+        let folder = Folder::new("circle");
+        folder.write("one.toml", starter("one"));
+        std::os::unix::fs::symlink(&folder.0, folder.0.join("again")).unwrap();
+        std::os::unix::fs::symlink(&folder.0, folder.0.join("again.toml")).unwrap();
+        assert_eq!(load(std::slice::from_ref(&folder.0)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn whatever_cannot_be_read_is_one_clear_line() {
+        let folder = Folder::new("unreadable");
+        let latin = folder.write("latin.toml", b"name = 'x'\nsummary = '\xe9'\n");
+        let huge = folder.write("huge.toml", vec![b'#'; MAX_FILE + 1]);
+        let empty = folder.0.join("empty");
+        fs::create_dir(&empty).unwrap();
+        let missing = folder.0.join("missing\u{1b}.toml");
+        let errors = folder.errors(&[latin, huge, empty, missing]);
+        assert_eq!(
+            errors,
+            [
+                "FOLDER/latin.toml: not UTF-8 text, from line 2 on",
+                "FOLDER/huge.toml: more than 1048576 bytes, too large for a scenario",
+                "no scenario (*.toml) in FOLDER/empty",
+                "FOLDER/missing\\u{1b}.toml: no such file or folder",
+            ]
+        );
+        let error = load_file(&folder.0).unwrap_err();
+        assert!(error.to_string().ends_with("a folder, where a file is expected"));
+    }
+
+    #[test]
+    fn two_scenarios_of_one_name_are_both_shown() {
+        let folder = Folder::new("twice");
+        folder.write("a/same.toml", starter("same"));
+        folder.write("b/same.toml", starter("same"));
+        assert_eq!(
+            folder.errors(std::slice::from_ref(&folder.0)),
+            ["two scenarios are named `same`: FOLDER/a/same.toml and FOLDER/b/same.toml"]
+        );
+    }
+
+    #[test]
+    fn every_file_with_mistakes_is_reported() {
+        let folder = Folder::new("mistakes");
+        folder.write("a.toml", "x");
+        folder.write("b.toml", "y");
+        assert_eq!(folder.errors(std::slice::from_ref(&folder.0)).len(), 2);
+    }
+
+    #[test]
+    fn payloads_are_read_beside_the_file() {
+        let folder = Folder::new("payloads");
+        let path = folder.write("cat.png", "meow");
+        let payloads = Beside { folder: folder.0.clone() };
+        assert_eq!(payloads.read("cat.png").unwrap(), "meow");
+        assert_eq!(payloads.read(path.to_str().unwrap()).unwrap(), "meow");
+        assert_eq!(payloads.read("dog.png").unwrap_err(), "does not exist");
+        assert_eq!(payloads.read(".").unwrap_err(), "is a folder");
+        assert!(payloads.read("a\0b").unwrap_err().starts_with("cannot be read"));
+    }
+}

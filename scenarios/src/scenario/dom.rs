@@ -1,0 +1,285 @@
+//! Walking a TOML document: typed access to its values, with a note of every mistake on the way.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeInteger, DeTable, DeValue};
+
+use crate::diagnostic::{Diagnostic, list, near, quote};
+
+/// A value and its place.
+pub(super) type Node<'t> = Spanned<DeValue<'t>>;
+
+/// A key and its place.
+pub(super) type Key<'t> = Spanned<toml::de::DeString<'t>>;
+
+/// Notes mistakes while a document is walked.
+#[derive(Debug)]
+pub(super) struct Reader {
+    /// Every mistake so far.
+    pub(super) mistakes: Vec<Diagnostic>,
+    /// The offset each line begins at.
+    line_starts: Vec<usize>,
+}
+
+/// A table whose keys have been checked.
+#[derive(Debug)]
+pub(super) struct Table<'t> {
+    entries: &'t DeTable<'t>,
+    /// Where the table, or its header, stands.
+    pub(super) span: Range<usize>,
+    /// Keys that were probably meant by unknown ones: they are not missing as well.
+    misspelt: Vec<String>,
+}
+
+impl<'t> Table<'t> {
+    /// The value of a key.
+    pub(super) fn get(&self, key: &str) -> Option<&'t Node<'t>> {
+        self.entries.get(key)
+    }
+
+    /// Where a key stands.
+    pub(super) fn key_span(&self, key: &str) -> Range<usize> {
+        self.entries.get_key_value(key).map_or(self.span.clone(), |(key, _)| key.span())
+    }
+
+    /// Whether the key is there, if only under a wrong name.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.get(key).is_some() || self.misspelt.iter().any(|meant| meant == key)
+    }
+
+    /// Every key and value, known or not.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'t Key<'t>, &'t Node<'t>)> + use<'t> {
+        self.entries.iter()
+    }
+}
+
+impl Reader {
+    pub(super) fn new(source: &str) -> Self {
+        let newlines = source.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
+        Self { mistakes: Vec::new(), line_starts }
+    }
+
+    /// The line of an offset, from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= at)
+    }
+
+    /// Note a mistake.
+    pub(super) fn mistake(&mut self, span: Range<usize>, message: String, label: &str) {
+        let label = label.to_owned();
+        self.mistakes.push(Diagnostic { message, span, label, help: None });
+    }
+
+    /// Note a mistake and what would be right.
+    pub(super) fn mistake_with_help(
+        &mut self,
+        span: Range<usize>,
+        message: String,
+        label: &str,
+        help: String,
+    ) {
+        let label = label.to_owned();
+        self.mistakes.push(Diagnostic { message, span, label, help: Some(help) });
+    }
+
+    /// Note a word that is not one of those allowed.
+    pub(super) fn unknown(
+        &mut self,
+        span: Range<usize>,
+        what: &str,
+        found: &str,
+        allowed: &[&str],
+    ) {
+        let label = match near(found, allowed) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("there is no such {what}"),
+        };
+        let help = match allowed {
+            [] => "none is allowed here".to_owned(),
+            _ => format!("allowed: {}", list(allowed)),
+        };
+        self.mistake_with_help(span, format!("unknown {what} {}", quote(found)), &label, help);
+    }
+
+    fn wrong_type(&mut self, node: &Node<'_>, what: &str, expected: &str) {
+        let found = type_name(node.get_ref());
+        let message = format!("{} must be {expected}, found {found}", quote(what));
+        self.mistake(node.span(), message, &format!("expected {expected}"));
+    }
+
+    /// A table with none but these keys.
+    pub(super) fn table<'t>(
+        &mut self,
+        node: &'t Node<'t>,
+        what: &str,
+        allowed: &[&str],
+    ) -> Option<Table<'t>> {
+        let mut table = self.open_table(node, what)?;
+        self.check_keys(&mut table, allowed);
+        Some(table)
+    }
+
+    /// A table with any keys.
+    pub(super) fn open_table<'t>(&mut self, node: &'t Node<'t>, what: &str) -> Option<Table<'t>> {
+        if let DeValue::Table(entries) = node.get_ref() {
+            return Some(Table { entries, span: node.span(), misspelt: Vec::new() });
+        }
+        self.wrong_type(node, what, "a table");
+        None
+    }
+
+    /// The whole document as a table.
+    pub(super) fn root<'t>(&mut self, entries: &'t DeTable<'t>, allowed: &[&str]) -> Table<'t> {
+        let mut table = Table { entries, span: 0..0, misspelt: Vec::new() };
+        self.check_keys(&mut table, allowed);
+        table
+    }
+
+    fn check_keys(&mut self, table: &mut Table<'_>, allowed: &[&str]) {
+        for (key, _) in table.entries() {
+            if !allowed.contains(&key.get_ref().as_ref()) {
+                self.unknown(key.span(), "key", key.get_ref(), allowed);
+                // A misspelt key is one mistake, not an unknown key and a missing one.
+                if let Some(meant) = near(key.get_ref(), allowed) {
+                    table.misspelt.push(meant.to_owned());
+                }
+            }
+        }
+    }
+
+    /// Note which of these keys are missing.
+    pub(super) fn require(&mut self, table: &Table<'_>, what: &str, keys: &[&str]) {
+        let missing: Vec<&str> = keys.iter().filter(|key| !table.has(key)).copied().collect();
+        if !missing.is_empty() {
+            let keys = if missing.len() == 1 { "key" } else { "keys" };
+            let message = format!("missing {keys} {}", list(&missing));
+            self.mistake(table.span.clone(), message, &format!("{what} needs it"));
+            if let (Some(last), true) = (self.mistakes.last_mut(), missing.len() > 1) {
+                last.label = format!("{what} needs them");
+            }
+        }
+    }
+
+    pub(super) fn string<'t>(&mut self, node: &'t Node<'t>, what: &str) -> Option<&'t str> {
+        let text = node.get_ref().as_str();
+        if text.is_none() {
+            self.wrong_type(node, what, "a string");
+        }
+        text
+    }
+
+    /// A string that says something.
+    pub(super) fn text<'t>(&mut self, node: &'t Node<'t>, what: &str) -> Option<&'t str> {
+        let text = self.string(node, what)?;
+        if text.trim().is_empty() {
+            self.mistake(node.span(), format!("`{what}` is empty"), "say something here");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// One of these words.
+    pub(super) fn word<'w>(
+        &mut self,
+        node: &Node<'_>,
+        key: &str,
+        what: &str,
+        allowed: &[&'w str],
+    ) -> Option<&'w str> {
+        let found = self.string(node, key)?;
+        let word = allowed.iter().find(|word| **word == found).copied();
+        if word.is_none() {
+            self.unknown(node.span(), what, found, allowed);
+        }
+        word
+    }
+
+    pub(super) fn flag(&mut self, node: &Node<'_>, what: &str) -> Option<bool> {
+        let flag = node.get_ref().as_bool();
+        if flag.is_none() {
+            self.wrong_type(node, what, "`true` or `false`");
+        }
+        flag
+    }
+
+    pub(super) fn array<'t>(
+        &mut self,
+        node: &'t Node<'t>,
+        what: &str,
+        of: &str,
+    ) -> Option<&'t [Node<'t>]> {
+        if let DeValue::Array(array) = node.get_ref() {
+            return Some(array);
+        }
+        self.wrong_type(node, what, &format!("an array of {of}"));
+        None
+    }
+
+    /// A string, or an array of them.
+    pub(super) fn one_or_more<'t>(
+        &mut self,
+        node: &'t Node<'t>,
+        what: &str,
+    ) -> Option<&'t [Node<'t>]> {
+        match node.get_ref() {
+            DeValue::String(_) => Some(std::slice::from_ref(node)),
+            DeValue::Array(array) if array.is_empty() => {
+                self.mistake(node.span(), format!("`{what}` is empty"), "name at least one");
+                None
+            }
+            DeValue::Array(array) => Some(array),
+            _ => {
+                self.wrong_type(node, what, "a string or an array of strings");
+                None
+            }
+        }
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn number(
+        &mut self,
+        node: &Node<'_>,
+        what: &str,
+        (low, high): (u64, u64),
+    ) -> Option<u64> {
+        let Some(integer) = node.get_ref().as_integer() else {
+            self.wrong_type(node, what, "a whole number");
+            return None;
+        };
+        let number = whole(integer).filter(|number| (low..=high).contains(number));
+        if number.is_none() {
+            let message = format!("{} is out of bounds", quote(what));
+            let label = match high {
+                u64::MAX => format!("at least {low}, at most 2^64 - 1"),
+                _ => format!("at least {low}, at most {high}"),
+            };
+            self.mistake(node.span(), message, &label);
+        }
+        number
+    }
+
+    /// The same, for numbers that count something: at least 1, at most 2^32 - 1.
+    pub(super) fn ordinal(&mut self, node: &Node<'_>, what: &str) -> Option<u32> {
+        let number = self.number(node, what, (1, u64::from(u32::MAX)))?;
+        u32::try_from(number).ok()
+    }
+}
+
+/// The value of an integer that is not negative and fits into 64 bits.
+pub(super) fn whole(integer: &DeInteger<'_>) -> Option<u64> {
+    u64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+fn type_name(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}

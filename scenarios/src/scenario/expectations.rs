@@ -1,0 +1,204 @@
+//! `expect`: what the judge should say, by profile, or by system and profile.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use protocol::endpoint::Check;
+use protocol::systems::System;
+use protocol::weakness::Profile;
+
+use super::dom::{Node, Reader};
+use super::read::weaknesses;
+use crate::diagnostic::{list, near, quote};
+use crate::expect::{Expect, Expectation};
+use crate::property::{Outcome, Property};
+
+/// The word for "no check stopped it".
+const NOTHING: &str = "nothing";
+
+/// The profiles every scenario must speak of.
+const REQUIRED: &[&str] = &["as-built", "hardened"];
+
+/// Read all expectations.
+pub(super) fn expect(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    key: Range<usize>,
+    systems: &[&'static System],
+) -> Option<Expect> {
+    let table = reader.open_table(node, "expect")?;
+    let mut expect = Expect::default();
+    let mut misspelt: Vec<&str> = Vec::new();
+    let mut allowed = profiles(systems);
+    allowed.extend(systems.iter().map(|system| system.name));
+    for (key, node) in table.entries() {
+        let name = key.get_ref().as_ref();
+        let system = systems.iter().find(|system| system.name == name);
+        if let Some(system) = system {
+            let own = of_system(reader, node, system, systems, &mut misspelt);
+            expect.systems.insert(system.name.to_owned(), own);
+        } else {
+            let known = is_profile(name, systems);
+            if !known {
+                reader.unknown(key.span(), "profile", name, &allowed);
+                misspelt.extend(near(name, &allowed));
+            }
+            if let Some(expectation) = expectation(reader, node, name, systems) {
+                expect.profiles.insert(name.to_owned(), expectation);
+            }
+        }
+    }
+    require(reader, &expect, key, systems, &misspelt);
+    Some(expect)
+}
+
+fn require(
+    reader: &mut Reader,
+    expect: &Expect,
+    key: Range<usize>,
+    systems: &[&'static System],
+    misspelt: &[&str],
+) {
+    for profile in REQUIRED {
+        let open = |system: &&&'static System| expect.of(system.name, profile).is_none();
+        let lacking: Vec<&str> = systems.iter().filter(open).map(|system| system.name).collect();
+        let lacking_at_all = systems.is_empty() && !expect.profiles.contains_key(*profile);
+        if (lacking.is_empty() && !lacking_at_all) || misspelt.contains(profile) {
+            continue;
+        }
+        let message = if lacking.len() == systems.len() {
+            format!("nothing is expected of `{profile}`")
+        } else {
+            format!("nothing is expected of `{profile}` for {}", list(&lacking))
+        };
+        let help = format!(
+            "add a table `[expect.{profile}]`; a property it does not name is expected to be held"
+        );
+        reader.mistake_with_help(key.clone(), message, "every scenario says what it expects", help);
+    }
+}
+
+fn of_system<'t>(
+    reader: &mut Reader,
+    node: &'t Node<'t>,
+    system: &'static System,
+    systems: &[&'static System],
+    misspelt: &mut Vec<&'static str>,
+) -> BTreeMap<String, Expectation> {
+    let mut found = BTreeMap::new();
+    let Some(table) = reader.open_table(node, system.name) else { return found };
+    let allowed = profiles(&[system]);
+    for (key, node) in table.entries() {
+        let name = key.get_ref().as_ref();
+        if !is_profile(name, &[system]) {
+            reader.unknown(key.span(), &format!("profile of `{}`", system.name), name, &allowed);
+            misspelt.extend(near(name, &allowed));
+        }
+        if let Some(expectation) = expectation(reader, node, name, systems) {
+            found.insert(name.to_owned(), expectation);
+        }
+    }
+    found
+}
+
+/// Every profile of any of these systems.
+fn profiles(systems: &[&'static System]) -> Vec<&'static str> {
+    let mut names = REQUIRED.to_vec();
+    names.extend(weaknesses(systems).iter().map(|weakness| weakness.name()));
+    names
+}
+
+fn is_profile(name: &str, systems: &[&'static System]) -> bool {
+    REQUIRED.contains(&name) || systems.iter().any(|system| Profile::named(system, name).is_some())
+}
+
+fn expectation(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    profile: &str,
+    systems: &[&'static System],
+) -> Option<Expectation> {
+    let properties: Vec<&str> = Property::ALL.iter().map(|property| property.name()).collect();
+    let outcomes: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();
+    let mut allowed = properties;
+    allowed.extend(["all", "blocked_by"]);
+    let table = reader.open_table(node, profile)?;
+    let mut expectation =
+        Expectation { line: reader.line(table.span.start), ..Expectation::default() };
+    for (key, node) in table.entries() {
+        let name = key.get_ref().as_ref();
+        if name == "blocked_by" {
+            expectation.blocked_by = blocked_by(reader, node, systems);
+            continue;
+        }
+        let property = Property::named(name);
+        if property.is_none() && name != "all" {
+            reader.unknown(key.span(), "property", name, &allowed);
+            continue;
+        }
+        let outcome = reader.word(node, name, "verdict", &outcomes).and_then(Outcome::named);
+        match (property, outcome) {
+            (Some(property), Some(outcome)) => {
+                expectation.verdicts.insert(property, outcome);
+            }
+            (None, outcome @ Some(_)) => expectation.all = outcome,
+            (_, None) => {}
+        }
+    }
+    Some(expectation)
+}
+
+fn blocked_by(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    systems: &[&'static System],
+) -> Option<Vec<String>> {
+    let nodes = reader.one_or_more(node, "blocked_by")?;
+    let mut found = Vec::new();
+    for node in nodes {
+        let Some(text) = reader.string(node, "blocked_by") else { continue };
+        if text == NOTHING {
+            if nodes.len() > 1 {
+                let message = format!("`{NOTHING}` and something are both said to block it");
+                reader.mistake(node.span(), message, "either this or the others");
+            }
+            continue;
+        }
+        found.extend(blocker(reader, node, text, systems));
+    }
+    Some(found)
+}
+
+/// One `<actor>: <check>`.
+fn blocker(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    text: &str,
+    systems: &[&'static System],
+) -> Option<String> {
+    let Some((actor, check)) = text.split_once(':') else {
+        let message = format!("{} names no check", quote(text));
+        let help = format!("write `server: mac`, or `{NOTHING}` if no check stopped it");
+        reader.mistake_with_help(node.span(), message, "expected `<actor>: <check>`", help);
+        return None;
+    };
+    let (actor, check) = (actor.trim(), check.trim());
+    let most = systems.iter().map(|system| system.clients).max().unwrap_or(u32::MAX);
+    let number = actor.strip_prefix("client-").and_then(|digits| {
+        digits.parse::<u32>().ok().filter(|number| number.to_string() == digits)
+    });
+    let known = matches!(actor, "server" | "client")
+        || number.is_some_and(|number| (1..=most).contains(&number));
+    if !known {
+        let mut actors = vec!["server".to_owned(), "client".to_owned()];
+        actors.extend((2..=most.min(20)).map(|number| format!("client-{number}")));
+        let actors: Vec<&str> = actors.iter().map(String::as_str).collect();
+        reader.unknown(node.span(), "actor", actor, &actors);
+    }
+    let checks: Vec<&str> = Check::ALL.iter().map(|check| check.name()).collect();
+    let checked = checks.contains(&check);
+    if !checked {
+        reader.unknown(node.span(), "check", check, &checks);
+    }
+    (known && checked).then(|| format!("{actor}: {check}"))
+}

@@ -1,0 +1,90 @@
+//! A scenario: one attack as data, read from a TOML file.
+//!
+//! Reading walks the document by hand and keeps every span, so that all mistakes of a file are reported in
+//! one go, each at its line and column with what would have been right.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use mitm_proxy::rule::Rule;
+use mitm_proxy::script::Step;
+use protocol::systems::System;
+use protocol::weakness::Weakness;
+
+use crate::diagnostic::Diagnostics;
+use crate::expect::Expect;
+use crate::family::Family;
+
+mod args;
+mod dom;
+mod expectations;
+mod read;
+mod rules;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod vocabulary;
+
+/// The largest scenario file, in bytes.
+pub const MAX_FILE: usize = 1 << 20;
+
+/// The largest payload file, in bytes.
+pub const MAX_PAYLOAD: usize = 256 << 20;
+
+/// The most rules of a scenario.
+pub const MAX_RULES: usize = 1000;
+
+/// The most steps of one client's script.
+pub const MAX_STEPS: usize = 1000;
+
+/// The seed of a scenario that names none.
+pub const DEFAULT_SEED: u64 = 7;
+
+/// One attack: what honest clients do, what the attacker does, and what the judge is expected to say.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Its name, which is also its file name without `.toml`.
+    pub name: String,
+    /// What kind of attack it is.
+    pub family: Family,
+    /// One line: what the attacker does.
+    pub summary: String,
+    /// A few sentences: what there is to learn.
+    pub teaches: String,
+    /// The systems it runs on, at least one.
+    pub systems: Vec<&'static System>,
+    /// Decides every random byte.
+    pub seed: u64,
+    /// The weaknesses without which there is no violation; may be empty.
+    pub needs: Vec<Weakness>,
+    /// What each client does, by client number from 1. Client 1 is always there and does something.
+    pub scripts: BTreeMap<u32, Vec<Step>>,
+    /// What the attacker does; empty if nothing.
+    pub rules: Vec<Rule>,
+    /// The line each rule begins in, from 1.
+    pub rule_lines: Vec<usize>,
+    /// What the judge is expected to say.
+    pub expect: Expect,
+    /// The file it was read from.
+    pub path: String,
+}
+
+impl Scenario {
+    /// Read a scenario. `path` is for messages, and says what the name must be if it ends with `.toml`.
+    ///
+    /// # Errors
+    /// Every mistake in `source`.
+    pub fn parse(path: &str, source: &str, payloads: &dyn Payloads) -> Result<Self, Diagnostics> {
+        let wrong = |list| Diagnostics { path: path.to_owned(), source: source.to_owned(), list };
+        read::scenario(path, source, payloads).map_err(wrong)
+    }
+}
+
+/// Where the files come from that a script sends.
+pub trait Payloads {
+    /// The content of a file, by its path as the scenario gives it.
+    ///
+    /// # Errors
+    /// Why there is none, in words that follow the path: `does not exist`.
+    fn read(&self, path: &str) -> Result<Bytes, String>;
+}

@@ -1,0 +1,210 @@
+//! What a scenario can speak of: the frames and fields of its systems. A name is known if it exists as
+//! built or hardened, and allowed if every system of the scenario knows it.
+
+use std::ops::Range;
+
+use protocol::endpoint::Side;
+use protocol::layout::{Field, FrameSpec, Layout, RAW, Role, Size};
+use protocol::systems::System;
+use protocol::weakness::Profile;
+
+use super::dom::{Node, Reader};
+
+/// The frames of the systems a scenario names. Empty if it names none that is known: then nothing is checked.
+#[derive(Debug)]
+pub(super) struct Vocabulary {
+    systems: Vec<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    name: &'static str,
+    as_built: Layout,
+    hardened: Layout,
+    raw: FrameSpec,
+}
+
+/// Whether frames that nobody could cut can be meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Raw {
+    Allowed,
+    Refused,
+}
+
+impl Known {
+    /// A frame type, as built and hardened.
+    fn specs(&self, frame_type: &str) -> impl Iterator<Item = &FrameSpec> {
+        let layouts = [&self.as_built, &self.hardened];
+        let declared = layouts.into_iter().filter_map(move |layout| layout.frame(frame_type));
+        let raw = (frame_type == RAW).then_some(&self.raw);
+        declared.map(AsRef::as_ref).chain(raw)
+    }
+
+    /// The fields of one frame type, or of all, as built and hardened; some twice.
+    fn fields(&self, frame_type: Option<&str>) -> Vec<&Field> {
+        let layouts = [&self.as_built, &self.hardened];
+        match frame_type {
+            Some(name) => self.specs(name).flat_map(|spec| &spec.fields).collect(),
+            None => {
+                let specs = layouts.into_iter().flat_map(|layout| &layout.frames);
+                specs.flat_map(|spec| &spec.fields).collect()
+            }
+        }
+    }
+}
+
+impl Vocabulary {
+    pub(super) fn new(systems: &[&'static System]) -> Self {
+        let known = |system: &&'static System| Known {
+            name: system.name,
+            as_built: (system.layout)(Profile::as_built(system)),
+            hardened: (system.layout)(Profile::HARDENED),
+            raw: FrameSpec::raw(),
+        };
+        Self { systems: systems.iter().map(known).collect() }
+    }
+
+    /// The frame types all systems have.
+    pub(super) fn frame_types(&self) -> Vec<&'static str> {
+        let mut names: Vec<&'static str> = Vec::new();
+        if let Some(first) = self.systems.first() {
+            let all = first.as_built.frames.iter().chain(&first.hardened.frames);
+            for spec in all {
+                let everywhere =
+                    self.systems.iter().all(|known| known.specs(spec.name).next().is_some());
+                if everywhere && !names.contains(&spec.name) {
+                    names.push(spec.name);
+                }
+            }
+        }
+        names
+    }
+
+    /// The field of that name in each system that has it, of one frame type or of any.
+    pub(super) fn field(&self, frame_type: Option<&str>, name: &str) -> Vec<&Field> {
+        let fields = self.systems.iter().flat_map(|known| known.fields(frame_type));
+        fields.filter(|field| field.name == name).collect()
+    }
+
+    /// The fields all systems have, of one frame type or of any.
+    pub(super) fn fields(
+        &self,
+        frame_type: Option<&str>,
+        wanted: fn(&Field) -> bool,
+    ) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        let Some(first) = self.systems.first() else { return names };
+        let has = |known: &Known, name: &str| {
+            known.fields(frame_type).iter().any(|field| field.name == name && wanted(field))
+        };
+        for field in first.fields(frame_type) {
+            let everywhere = self.systems.iter().all(|known| has(known, field.name));
+            if everywhere && wanted(field) && !names.contains(&field.name) {
+                names.push(field.name);
+            }
+        }
+        names
+    }
+
+    /// The fields a template of this type has to give: all but tags and lengths, as built.
+    pub(super) fn needed(&self, frame_type: &str) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for known in &self.systems {
+            let spec = known.as_built.frame(frame_type);
+            for field in spec.into_iter().flat_map(|spec| &spec.fields) {
+                let fills_itself = matches!(field.role, Role::Tag(_) | Role::Length);
+                if !fills_itself && !names.contains(&field.name) {
+                    names.push(field.name);
+                }
+            }
+        }
+        names
+    }
+
+    /// The largest value of a number field, by its size.
+    pub(super) fn largest(&self, frame_type: Option<&str>, name: &str) -> u64 {
+        let sizes = self.field(frame_type, name).into_iter().map(|field| match field.size {
+            Size::Fixed(size @ 0..8) => (1u64 << (8 * size)) - 1,
+            _ => u64::MAX,
+        });
+        sizes.max().unwrap_or(u64::MAX)
+    }
+
+    /// Read the name of a frame type, of those that `from` can send.
+    pub(super) fn frame_type<'t>(
+        &self,
+        reader: &mut Reader,
+        node: &'t Node<'t>,
+        from: Option<Side>,
+        raw: Raw,
+    ) -> Option<&'t str> {
+        let name = reader.string(node, "type")?;
+        if self.systems.is_empty() || (name == RAW && raw == Raw::Allowed) {
+            return Some(name);
+        }
+        let mut allowed = self.frame_types();
+        if !allowed.contains(&name) {
+            if raw == Raw::Allowed {
+                allowed.push(RAW);
+            }
+            reader.unknown(node.span(), &self.of_systems("frame type"), name, &allowed);
+            return None;
+        }
+        if let Some(side) = from {
+            self.check_sender(reader, node.span(), name, side);
+        }
+        Some(name)
+    }
+
+    fn check_sender(&self, reader: &mut Reader, span: Range<usize>, name: &str, side: Side) {
+        let sends = |known: &Known, name: &str| {
+            known.specs(name).any(|spec| spec.from.is_none_or(|from| from == side))
+        };
+        let never = self.systems.iter().find(|known| !sends(known, name));
+        if let Some(known) = never {
+            let sent: Vec<&str> =
+                self.frame_types().into_iter().filter(|name| sends(known, name)).collect();
+            let message = format!("the {side} of `{}` never sends `{name}`", known.name);
+            let help = format!("the {side} sends {}", crate::diagnostic::list(&sent));
+            reader.mistake_with_help(span, message, "it would never match", help);
+        }
+    }
+
+    /// Note a name that is not a field of all systems; whether it is one.
+    pub(super) fn check_field(
+        &self,
+        reader: &mut Reader,
+        span: Range<usize>,
+        name: &str,
+        frame_type: Option<&str>,
+        wanted: fn(&Field) -> bool,
+    ) -> bool {
+        if self.systems.is_empty() {
+            return true;
+        }
+        let allowed = self.fields(frame_type, wanted);
+        let known = allowed.contains(&name);
+        if !known {
+            let unwanted = self.fields(frame_type, |_| true).contains(&name);
+            let what = match frame_type {
+                _ if unwanted => "number field".to_owned(),
+                Some(frame_type) => format!("field of `{frame_type}`"),
+                None => self.of_systems("field"),
+            };
+            reader.unknown(span, &what, name, &allowed);
+        }
+        known
+    }
+
+    /// Whether there is nothing to check against.
+    pub(super) fn is_empty(&self) -> bool {
+        self.systems.is_empty()
+    }
+
+    fn of_systems(&self, what: &str) -> String {
+        match self.systems.as_slice() {
+            [only] => format!("{what} of `{}`", only.name),
+            _ => format!("{what} of all these systems"),
+        }
+    }
+}
