@@ -2,6 +2,7 @@
 //!
 //! Everything happens in the order of (time, sequence): the same setup always gives the same trace.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -121,6 +122,16 @@ enum Event {
 }
 
 const SERVER: usize = 0;
+
+thread_local! {
+    static STEPPING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside an endpoint's step right now. A panic there is caught and becomes a finding, so
+/// a panic hook may keep silent about it.
+pub fn stepping() -> bool {
+    STEPPING.get()
+}
 
 impl World {
     /// A world at time zero, every client about to connect.
@@ -409,7 +420,9 @@ impl World {
         let mut out = std::mem::take(&mut self.out.0);
         out.clear();
         let (now, endpoint) = (self.clock, &mut actor.endpoint);
+        STEPPING.set(true);
         let stepped = catch_unwind(AssertUnwindSafe(|| endpoint.step(now, input, &mut out)));
+        STEPPING.set(false);
         if let Err(payload) = stepped {
             actor.dead = true;
             let message = payload

@@ -1,5 +1,7 @@
 //! The message ladder: client on the left, attacker in the middle, server on the right, time downwards.
 
+use std::fmt::Write;
+
 use crate::view::{Case, Event, Frame, Weight};
 
 /// Columns from the client's to the server's line.
@@ -112,10 +114,10 @@ fn frame_row(frame: &Frame, links: bool) -> Row {
     let lane: String = lane.into_iter().collect();
     let mut text = left(Some(frame.number), frame.at_us, frame.link, links);
     text.push_str(&lane);
-    text.push_str(&format!(" {:>5} B", frame.bytes));
+    let _ = write!(text, " {:>5} B", frame.bytes);
     let by_rule: Vec<String> = frame.did.iter().map(|deed| deed.what.clone()).collect();
     if let Some(deed) = frame.did.first() {
-        text.push_str(&format!("  rule {}: {}", deed.rule, by_rule.join(", ")));
+        let _ = write!(text, "  rule {}: {}", deed.rule, by_rule.join(", "));
     }
     if frame.fate == "lost" {
         text.push_str("  (receiver gone)");

@@ -96,6 +96,8 @@ pub struct Frame {
     pub from: String,
     /// `client` or `server`.
     pub to: String,
+    /// Whose link it is: `client`, `client-2`.
+    pub client: String,
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,

@@ -94,11 +94,16 @@ pub fn judge(case: Case<'_>) -> Judgement {
         world.step();
         acting = world.run_until_rule();
     }
-    let runs: Vec<Run> = if worlds.is_empty() {
-        vec![court.run(world, &twin)]
+    let mut runs = Runs::default();
+    if worlds.is_empty() {
+        runs.add(court.run(world, &twin));
     } else {
-        worlds.into_iter().map(|rules| court.variant(&world, rules, &twin)).collect()
-    };
+        for rules in worlds {
+            let mut fork = world.fork();
+            fork.attacker_mut().replace_rules(rules);
+            runs.add(court.run(fork, &twin));
+        }
+    }
     court.conclude(case, twin_problem, runs)
 }
 
@@ -107,9 +112,11 @@ fn variants(world: &mut World, acting: &Acting) -> Option<Vec<Arc<[Rule]>>> {
     let frame = acting.frame.as_ref()?;
     let rules = world.attacker_mut().rules().to_vec();
     let rule = rules.get(acting.rule)?;
-    let found = rule.actions.iter().enumerate().find_map(|(at, action)| {
-        action.variants(frame).map(|variants| (at, variants))
-    });
+    let found = rule
+        .actions
+        .iter()
+        .enumerate()
+        .find_map(|(at, action)| action.variants(frame).map(|variants| (at, variants)));
     let (at, actions) = found?;
     let with = |action| {
         let mut rules = rules.clone();
@@ -121,6 +128,7 @@ fn variants(world: &mut World, acting: &Acting) -> Option<Vec<Arc<[Rule]>>> {
     Some(actions.into_iter().map(with).collect())
 }
 
+/// What every run of a case is judged by.
 struct Court<'a> {
     scenario: &'a Scenario,
     largest_frame: usize,
@@ -140,15 +148,34 @@ struct Run {
     trace: Trace,
 }
 
-impl Run {
-    fn violates(&self) -> bool {
-        self.rulings.iter().any(|(_, ruling)| ruling.outcome == Outcome::Violated)
-    }
-
+/// What a run leaves behind.
+struct Judged {
+    rulings: Vec<(Property, Ruling)>,
+    problem: Option<String>,
     /// What the attacker did first, for people.
-    fn deed(&self) -> &str {
-        let deeds = self.trace.frames.iter().flat_map(|frame| &frame.deeds);
-        deeds.map(|deed| deed.what.as_str()).next().unwrap_or("no change")
+    deed: String,
+}
+
+/// All runs of a case. Only one trace is kept: the first that shows a violation, or else the first.
+#[derive(Default)]
+struct Runs {
+    judged: Vec<Judged>,
+    blocked_by: BTreeMap<String, usize>,
+    shown: Option<(bool, Trace)>,
+}
+
+impl Runs {
+    fn add(&mut self, run: Run) {
+        let Run { rulings, blocked_by, problem, trace } = run;
+        let check = blocked_by.unwrap_or_else(|| NOTHING.to_owned());
+        *self.blocked_by.entry(check).or_default() += 1;
+        let mut deeds = trace.frames.iter().flat_map(|frame| &frame.deeds);
+        let deed = deeds.next().map_or_else(|| "no change".to_owned(), |deed| deed.what.clone());
+        let violates = rulings.iter().any(|(_, ruling)| ruling.outcome == Outcome::Violated);
+        if !self.shown.as_ref().is_some_and(|(shows_one, _)| *shows_one || !violates) {
+            self.shown = Some((violates, trace));
+        }
+        self.judged.push(Judged { rulings, problem, deed });
     }
 }
 
@@ -156,12 +183,6 @@ impl Court<'_> {
     fn rest(&self, world: World) -> Rest {
         let open_ends = world.open_ends().collect();
         Rest { trace: world.into_trace(), open_ends }
-    }
-
-    fn variant(&self, world: &World, rules: Arc<[Rule]>, twin: &Trace) -> Run {
-        let mut fork = world.fork();
-        fork.attacker_mut().replace_rules(rules);
-        self.run(fork, twin)
     }
 
     fn run(&self, mut world: World, twin: &Trace) -> Run {
@@ -203,13 +224,17 @@ impl Court<'_> {
             let sent = claims.clone().filter(|r| matches!(r.claim.fact, Fact::Sent(_))).count();
             let wanted = script.iter().filter(|step| matches!(step, Step::Send(_))).count();
             if sent != wanted {
-                return Some(format!("the honest client {number} sent {sent} of {wanted} messages"));
+                return Some(format!(
+                    "the honest client {number} sent {sent} of {wanted} messages"
+                ));
             }
-            let broken = claims.clone().find(|record| {
-                matches!(record.claim.fact, Fact::Ended(end) if end != End::Clean)
-            });
+            let broken = claims
+                .clone()
+                .find(|record| matches!(record.claim.fact, Fact::Ended(end) if end != End::Clean));
             if broken.is_some() {
-                return Some(format!("a session of the honest client {number} does not end cleanly"));
+                return Some(format!(
+                    "a session of the honest client {number} does not end cleanly"
+                ));
             }
         }
         let count = |wanted: fn(&Fact) -> bool| {
@@ -224,7 +249,11 @@ impl Court<'_> {
     /// Why a run shows nothing, if so.
     fn vacuous(&self, trace: &Trace) -> Option<String> {
         if let Some(misfire) = trace.misfires.first() {
-            return Some(format!("{} could not act: {}", self.rule_name(misfire.rule), misfire.why));
+            return Some(format!(
+                "{} could not act: {}",
+                self.rule_name(misfire.rule),
+                misfire.why
+            ));
         }
         let stopped = first_rejection(trace).is_some_and(|(_, cause)| {
             let frame = cause.and_then(|number| trace.frame(number));
@@ -255,16 +284,12 @@ impl Court<'_> {
         }
     }
 
-    fn conclude(&self, case: Case<'_>, twin_problem: Option<String>, runs: Vec<Run>) -> Judgement {
-        let total = runs.len();
-        let mut blocked_by = BTreeMap::new();
-        for run in &runs {
-            let check = run.blocked_by.clone().unwrap_or_else(|| NOTHING.to_owned());
-            *blocked_by.entry(check).or_default() += 1;
-        }
-        let problem = runs.iter().find_map(|run| {
+    fn conclude(&self, case: Case<'_>, twin_problem: Option<String>, runs: Runs) -> Judgement {
+        let Runs { judged, blocked_by, shown } = runs;
+        let total = judged.len();
+        let problem = judged.iter().find_map(|run| {
             let problem = run.problem.clone()?;
-            Some(if total > 1 { format!("{}: {problem}", run.deed()) } else { problem })
+            Some(if total > 1 { format!("{}: {problem}", run.deed) } else { problem })
         });
         let inconclusive = twin_problem.or(problem);
         let rulings = match &inconclusive {
@@ -272,13 +297,12 @@ impl Court<'_> {
                 let inconclusive = |property: &Property| (*property, Ruling::inconclusive(why));
                 Property::ALL.iter().map(inconclusive).collect()
             }
-            None => combine(&runs),
+            None => combine(&judged),
         };
         let expectation = case.scenario.expect.of(case.system.name, case.profile.name());
         let mismatches =
             expectation.map(|e| mismatches(e, &rulings, &blocked_by)).unwrap_or_default();
-        let shown = runs.iter().position(Run::violates).unwrap_or(0);
-        let trace = runs.into_iter().nth(shown).map(|run| run.trace).unwrap_or_default();
+        let trace = shown.map(|(_, trace)| trace).unwrap_or_default();
         let declared = expectation.is_some();
         Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs: total, trace }
     }
@@ -306,18 +330,19 @@ pub fn actor_name(actor: usize) -> String {
 /// Whether something that `rule` did reached an endpoint, or was withheld from one that was there.
 fn landed(trace: &Trace, rule: u32) -> bool {
     let reached = |fate| matches!(fate, Fate::Delivered(_) | Fate::Dropped);
-    let frames = trace.frames.iter().any(|frame| {
-        reached(frame.fate) && frame.deeds.iter().any(|deed| deed.rule == rule)
-    });
+    let frames = trace
+        .frames
+        .iter()
+        .any(|frame| reached(frame.fate) && frame.deeds.iter().any(|deed| deed.rule == rule));
     let closed = |event| matches!(event, LinkEvent::ClosedTo(_));
     frames || trace.links.iter().any(|link| link.rule == Some(rule) && closed(link.event))
 }
 
 /// One verdict over many runs: violated if any is, held if all are.
-fn combine(runs: &[Run]) -> Vec<(Property, Ruling)> {
+fn combine(runs: &[Judged]) -> Vec<(Property, Ruling)> {
     let Some(first) = runs.first() else { return Vec::new() };
     let total = runs.len();
-    let of = |run: &Run, property| {
+    let of = |run: &Judged, property| {
         run.rulings.iter().find(|(p, _)| *p == property).map(|(_, ruling)| ruling.clone())
     };
     let judged = first.rulings.iter().map(|(property, ruling)| {
@@ -331,10 +356,10 @@ fn combine(runs: &[Run]) -> Vec<(Property, Ruling)> {
         let violated = with(Outcome::Violated).count();
         let ruling = if let Some((run, mut ruling)) = with(Outcome::Violated).next() {
             let evidence = &ruling.evidence;
-            ruling.evidence = format!("in {violated} of {total} runs; {}: {evidence}", run.deed());
+            ruling.evidence = format!("in {violated} of {total} runs; {}: {evidence}", run.deed);
             ruling
         } else if let Some((run, mut ruling)) = with(Outcome::Inconclusive).next() {
-            ruling.evidence = format!("{}: {}", run.deed(), ruling.evidence);
+            ruling.evidence = format!("{}: {}", run.deed, ruling.evidence);
             ruling
         } else {
             let mut ruling = ruling.clone();
@@ -367,6 +392,9 @@ fn mismatches(
     if let Some(expected) = &expectation.blocked_by {
         let mut expected: Vec<&str> = expected.iter().map(String::as_str).collect();
         expected.sort_unstable();
+        if expected.is_empty() {
+            expected.push(NOTHING);
+        }
         let actual: Vec<&str> = blocked_by.keys().map(String::as_str).collect();
         if expected != actual {
             mismatches.push(format!(
