@@ -5,7 +5,7 @@ pub fn starter(name: &str) -> String {
     TEMPLATE.replace("NAME", name)
 }
 
-const TEMPLATE: &str = r##"# The name is the file name without `.toml`.
+const TEMPLATE: &str = r#"# The name is the file name without `.toml`.
 name = "NAME"
 
 # replay, reorder, drop, bit-flip, desync, reflect, splice, impersonate, oracle, compromise, framing,
@@ -65,7 +65,7 @@ blocked_by = "server: mac"
 # availability = "violated"
 # [expect.ratchet.hardened]
 # availability = "violated"
-"##;
+"#;
 
 #[cfg(test)]
 mod tests {

@@ -147,8 +147,8 @@ fn systems(reader: &mut Reader, node: &Node<'_>) -> Vec<&'static System> {
     let names: Vec<&str> = SYSTEMS.iter().map(|system| system.name).collect();
     let mut found: Vec<&'static System> = Vec::new();
     for node in reader.one_or_more(node, "system").unwrap_or_default() {
-        let named = reader.word(node, "system", "system", &names).and_then(system);
-        let Some(system) = named else { continue };
+        let word = reader.word(node, "system", "system", &names);
+        let Some(system) = word.and_then(system) else { continue };
         if found.iter().any(|other| other.name == system.name) {
             reader.mistake(node.span(), format!("`{}` is named twice", system.name), "again");
         } else {
