@@ -208,15 +208,12 @@ impl Loaded {
             Err(error) => return self.errors.push(error),
         };
         let (name, second) = (scenario.name.clone(), scenario.path.clone());
-        match self.names.get(&name) {
-            Some(first) => {
-                self.errors.push(LoadError::Duplicate { name, first: first.clone(), second });
-            }
-            None => {
-                self.names.insert(name, second);
-                self.scenarios.push(scenario);
-            }
+        if let Some(first) = self.names.get(&name) {
+            let first = first.clone();
+            return self.errors.push(LoadError::Duplicate { name, first, second });
         }
+        self.names.insert(name, second);
+        self.scenarios.push(scenario);
     }
 
     fn finish(self) -> Result<Vec<Scenario>, Vec<LoadError>> {
@@ -281,7 +278,7 @@ fn failed(path: &Path, error: &io::Error) -> LoadError {
 fn text(path: &str, content: Vec<u8>) -> Result<String, LoadError> {
     String::from_utf8(content).map_err(|error| {
         let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = good.split(|byte| *byte == b'\n').count();
         LoadError::NotUtf8 { path: path.to_owned(), line }
     })
 }

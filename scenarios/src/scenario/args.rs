@@ -88,8 +88,13 @@ fn argument(
             reader.string(node, param.name).map(|text| Arg::Text(text.to_owned()))
         }
         ParamKind::Word(words) => {
-            let what = format!("value of `{}`", param.name);
-            reader.word(node, param.name, &what, words).map(|word| Arg::Text(word.to_owned()))
+            let found = reader.string(node, param.name)?;
+            if !words.contains(&found) {
+                let message = format!("`{}` cannot be {}", param.name, quote(found));
+                reader.refuse(node.span(), message, found, words);
+                return None;
+            }
+            Some(Arg::Text(found.to_owned()))
         }
         ParamKind::Flag => reader.flag(node, param.name).map(Arg::Flag),
         ParamKind::FrameType => {

@@ -92,15 +92,26 @@ impl Reader {
         found: &str,
         allowed: &[&str],
     ) {
+        self.refuse(span, format!("unknown {what} {}", quote(found)), found, allowed);
+    }
+
+    /// The same, with a message of its own.
+    pub(super) fn refuse(
+        &mut self,
+        span: Range<usize>,
+        message: String,
+        found: &str,
+        allowed: &[&str],
+    ) {
         let label = match near(found, allowed) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("there is no such {what}"),
+            None => "not one of those allowed".to_owned(),
         };
         let help = match allowed {
             [] => "none is allowed here".to_owned(),
             _ => format!("allowed: {}", list(allowed)),
         };
-        self.mistake_with_help(span, format!("unknown {what} {}", quote(found)), &label, help);
+        self.mistake_with_help(span, message, &label, help);
     }
 
     fn wrong_type(&mut self, node: &Node<'_>, what: &str, expected: &str) {

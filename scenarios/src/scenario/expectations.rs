@@ -35,7 +35,7 @@ pub(super) fn expect(
         let name = key.get_ref().as_ref();
         let system = systems.iter().find(|system| system.name == name);
         if let Some(system) = system {
-            let own = of_system(reader, node, system, systems, &mut misspelt);
+            let own = of_system(reader, node, system, &mut misspelt);
             expect.systems.insert(system.name.to_owned(), own);
         } else {
             let known = is_profile(name, systems);
@@ -43,9 +43,8 @@ pub(super) fn expect(
                 reader.unknown(key.span(), "profile", name, &allowed);
                 misspelt.extend(near(name, &allowed));
             }
-            if let Some(expectation) = expectation(reader, node, name, systems) {
-                expect.profiles.insert(name.to_owned(), expectation);
-            }
+            let expectation = expectation(reader, node, name, systems);
+            expect.profiles.insert(name.to_owned(), expectation);
         }
     }
     require(reader, &expect, key, systems, &misspelt);
@@ -82,7 +81,6 @@ fn of_system<'t>(
     reader: &mut Reader,
     node: &'t Node<'t>,
     system: &'static System,
-    systems: &[&'static System],
     misspelt: &mut Vec<&'static str>,
 ) -> BTreeMap<String, Expectation> {
     let mut found = BTreeMap::new();
@@ -91,12 +89,12 @@ fn of_system<'t>(
     for (key, node) in table.entries() {
         let name = key.get_ref().as_ref();
         if !is_profile(name, &[system]) {
-            reader.unknown(key.span(), &format!("profile of `{}`", system.name), name, &allowed);
+            let message = format!("`{}` has no profile {}", system.name, quote(name));
+            reader.refuse(key.span(), message, name, &allowed);
             misspelt.extend(near(name, &allowed));
         }
-        if let Some(expectation) = expectation(reader, node, name, systems) {
-            found.insert(name.to_owned(), expectation);
-        }
+        let expectation = expectation(reader, node, name, &[system]);
+        found.insert(name.to_owned(), expectation);
     }
     found
 }
@@ -117,14 +115,15 @@ fn expectation(
     node: &Node<'_>,
     profile: &str,
     systems: &[&'static System],
-) -> Option<Expectation> {
+) -> Expectation {
     let properties: Vec<&str> = Property::ALL.iter().map(|property| property.name()).collect();
     let outcomes: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();
     let mut allowed = properties;
     allowed.extend(["all", "blocked_by"]);
-    let table = reader.open_table(node, profile)?;
-    let mut expectation =
-        Expectation { line: reader.line(table.span.start), ..Expectation::default() };
+    let line = reader.line(node.span().start);
+    let mut expectation = Expectation { line, ..Expectation::default() };
+    // What is there and wrong is not missing as well: it is one mistake.
+    let Some(table) = reader.open_table(node, profile) else { return expectation };
     for (key, node) in table.entries() {
         let name = key.get_ref().as_ref();
         if name == "blocked_by" {
@@ -145,7 +144,7 @@ fn expectation(
             (_, None) => {}
         }
     }
-    Some(expectation)
+    expectation
 }
 
 fn blocked_by(

@@ -144,15 +144,15 @@ impl Steps<'_> {
         key: &str,
         value: &Node<'_>,
     ) -> Option<Step> {
-        let (kind, message) = match key {
+        let kind = match key {
             "wait_ms" => {
                 let ms = reader.number(value, key, (1, MAX_WAIT_MS))?;
                 return Some(Step::Wait(Duration::from_millis(ms)));
             }
-            "text" => (Kind::Text, reader.string(value, key).map(Message::text)),
-            "numbers" => (Kind::Numbers, numbers(reader, value).map(Message::numbers)),
-            "image" => (Kind::Image, self.file(reader, value, Kind::Image)),
-            _ => (Kind::Video, self.file(reader, value, Kind::Video)),
+            "text" => Kind::Text,
+            "numbers" => Kind::Numbers,
+            "image" => Kind::Image,
+            _ => Kind::Video,
         };
         if let Some(system) = self.systems.iter().find(|system| !system.carries.contains(&kind)) {
             let carries: Vec<&str> = system.carries.iter().map(|kind| kind.name()).collect();
@@ -161,7 +161,12 @@ impl Steps<'_> {
             reader.mistake(table.key_span(key), message, &label);
             return None;
         }
-        message.map(Step::Send)
+        let message = match kind {
+            Kind::Text => Message::text(reader.string(value, key)?),
+            Kind::Numbers => Message::numbers(numbers(reader, value)?),
+            _ => self.file(reader, value, kind)?,
+        };
+        Some(Step::Send(message))
     }
 
     fn file(&mut self, reader: &mut Reader, node: &Node<'_>, kind: Kind) -> Option<Message> {

@@ -9,6 +9,7 @@ use protocol::systems::System;
 use protocol::weakness::Profile;
 
 use super::dom::{Node, Reader};
+use crate::diagnostic::{list, quote};
 
 /// The frames of the systems a scenario names. Empty if it names none that is known: then nothing is checked.
 #[derive(Debug)]
@@ -42,14 +43,12 @@ impl Known {
 
     /// The fields of one frame type, or of all, as built and hardened; some twice.
     fn fields(&self, frame_type: Option<&str>) -> Vec<&Field> {
-        let layouts = [&self.as_built, &self.hardened];
-        match frame_type {
-            Some(name) => self.specs(name).flat_map(|spec| &spec.fields).collect(),
-            None => {
-                let specs = layouts.into_iter().flat_map(|layout| &layout.frames);
-                specs.flat_map(|spec| &spec.fields).collect()
-            }
+        if let Some(name) = frame_type {
+            return self.specs(name).flat_map(|spec| &spec.fields).collect();
         }
+        let layouts = [&self.as_built, &self.hardened];
+        let specs = layouts.into_iter().flat_map(|layout| &layout.frames);
+        specs.flat_map(|spec| &spec.fields).collect()
     }
 }
 
@@ -147,7 +146,8 @@ impl Vocabulary {
             if raw == Raw::Allowed {
                 allowed.push(RAW);
             }
-            reader.unknown(node.span(), &self.of_systems("frame type"), name, &allowed);
+            let message = self.lacks(&format!("frame type {}", quote(name)));
+            reader.refuse(node.span(), message, name, &allowed);
             return None;
         }
         if let Some(side) = from {
@@ -165,7 +165,7 @@ impl Vocabulary {
             let sent: Vec<&str> =
                 self.frame_types().into_iter().filter(|name| sends(known, name)).collect();
             let message = format!("the {side} of `{}` never sends `{name}`", known.name);
-            let help = format!("the {side} sends {}", crate::diagnostic::list(&sent));
+            let help = format!("the {side} sends {}", list(&sent));
             reader.mistake_with_help(span, message, "it would never match", help);
         }
     }
@@ -186,12 +186,13 @@ impl Vocabulary {
         let known = allowed.contains(&name);
         if !known {
             let unwanted = self.fields(frame_type, |_| true).contains(&name);
-            let what = match frame_type {
-                _ if unwanted => "number field".to_owned(),
-                Some(frame_type) => format!("field of `{frame_type}`"),
-                None => self.of_systems("field"),
+            let name_shown = quote(name);
+            let message = match frame_type {
+                _ if unwanted => format!("{name_shown} is not a number"),
+                Some(frame_type) => format!("`{frame_type}` has no field {name_shown}"),
+                None => self.lacks(&format!("frame with a field {name_shown}")),
             };
-            reader.unknown(span, &what, name, &allowed);
+            reader.refuse(span, message, name, &allowed);
         }
         known
     }
@@ -201,10 +202,13 @@ impl Vocabulary {
         self.systems.is_empty()
     }
 
-    fn of_systems(&self, what: &str) -> String {
+    fn lacks(&self, what: &str) -> String {
         match self.systems.as_slice() {
-            [only] => format!("{what} of `{}`", only.name),
-            _ => format!("{what} of all these systems"),
+            [only] => format!("`{}` has no {what}", only.name),
+            several => {
+                let names: Vec<&str> = several.iter().map(|known| known.name).collect();
+                format!("not all of {} have a {what}", list(&names))
+            }
         }
     }
 }
