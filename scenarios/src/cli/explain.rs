@@ -1,0 +1,131 @@
+//! `scenarios explain NAME`: a scenario, and what it takes to understand it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use anyhow::Result;
+
+use super::Done;
+use super::output::{Format, Output};
+use super::select::check;
+use crate::catalogue::catalogue;
+use crate::expect::Expectation;
+use crate::properties::PROPERTIES;
+use crate::property::{Outcome, Property};
+use crate::scenario::Scenario;
+
+/// Options of `explain`.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Args {
+    /// The scenario's name, as `list` shows it; or the name of a property
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+/// Explain a scenario or a property.
+pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
+    let scenarios = catalogue();
+    let mut known: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+    known.extend(Property::ALL.iter().map(|property| property.name()));
+    let name = args.name.strip_suffix(".toml").unwrap_or(&args.name);
+    check("scenario or property", name, &known)?;
+    let sections = match scenarios.iter().find(|scenario| scenario.name == name) {
+        Some(scenario) => explain_scenario(scenario),
+        None => explain_property(name),
+    };
+    let text = if output.format == Format::Json {
+        let sections: BTreeMap<_, _> = sections.into_iter().collect();
+        format!("{:#}\n", serde_json::json!(sections))
+    } else {
+        let mut text = String::new();
+        for (title, body) in sections {
+            let _ = writeln!(text, "{title}");
+            for line in body.lines() {
+                let _ = writeln!(text, "  {line}");
+            }
+            text.push('\n');
+        }
+        text
+    };
+    output.print(&text)?;
+    Ok(Done::Expected)
+}
+
+type Sections = Vec<(&'static str, String)>;
+
+fn explain_scenario(scenario: &Scenario) -> Sections {
+    let mut sections = vec![
+        ("what it does", format!("{}: {}", scenario.name, scenario.summary)),
+        ("what there is to learn", scenario.teaches.trim().to_owned()),
+    ];
+    let mut works = String::new();
+    let mut stops = String::new();
+    let mut code = format!("scenarios/attacks/{}\n", scenario.path);
+    for system in &scenario.systems {
+        for weakness in &scenario.needs {
+            if let Some(planted) = system.planted(*weakness) {
+                let (name, weakness) = (system.name, weakness.name());
+                let _ = writeln!(works, "{name} has {weakness}: {}", planted.breaks);
+                let _ = writeln!(stops, "{name} without {weakness}: {}", planted.fix);
+                let _ = writeln!(code, "{} ({weakness})", planted.code);
+            }
+        }
+    }
+    if works.is_empty() {
+        works.push_str("it does not: no weakness of the published program makes it work");
+    }
+    if stops.is_empty() {
+        stops.push_str("what the published program has already\n");
+    }
+    let mut expected = String::new();
+    for system in &scenario.systems {
+        for profile in ["as-built", "hardened"] {
+            if let Some(expectation) = scenario.expect.of(system.name, profile) {
+                let _ = writeln!(expected, "{} {profile}: {}", system.name, describe(expectation));
+            }
+        }
+    }
+    sections.extend([
+        ("why it works", works),
+        ("what stops it", stops),
+        ("what to expect", expected),
+        ("where", code),
+        ("run it", format!("scenarios run, or: scenarios {}", scenario.family.name())),
+    ]);
+    sections
+}
+
+fn describe(expectation: &Expectation) -> String {
+    let with = |outcome: Outcome| -> Vec<&str> {
+        let all = Property::ALL.iter();
+        all.filter(|p| expectation.outcome(**p) == outcome).map(|p| p.name()).collect()
+    };
+    let mut parts = Vec::new();
+    for outcome in [Outcome::Violated, Outcome::Inconclusive] {
+        let names = with(outcome);
+        if !names.is_empty() {
+            parts.push(format!("{} {}", outcome.name(), names.join(", ")));
+        }
+    }
+    if parts.is_empty() {
+        parts.push("everything held".to_owned());
+    }
+    match &expectation.blocked_by {
+        Some(checks) if checks.is_empty() => parts.push("stopped by nothing".to_owned()),
+        Some(checks) => parts.push(format!("stopped by {}", checks.join(", "))),
+        None => {}
+    }
+    parts.join("; ")
+}
+
+fn explain_property(name: &str) -> Sections {
+    let found = PROPERTIES.iter().find(|spec| spec.property.name() == name);
+    found.map_or_else(Vec::new, |spec| {
+        let file = format!("scenarios/src/properties/{}.rs", name.replace('-', "_"));
+        vec![
+            ("definition", spec.definition.to_owned()),
+            ("source", spec.source.to_owned()),
+            ("where", file),
+        ]
+    })
+}

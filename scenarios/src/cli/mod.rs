@@ -1,0 +1,126 @@
+//! The command line: one file per command. Data goes to standard output, everything else to standard error.
+//!
+//! Exit codes: 0 all as expected, 1 a verdict differs, 2 could not run, 130 interrupted.
+
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::{Args as _, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::family::Family;
+
+mod check;
+mod explain;
+mod list;
+mod new;
+mod output;
+mod run;
+mod select;
+
+use output::Output;
+
+/// A lab for meddling in the middle of secure channels: attacks from scenario files, judged by what the
+/// endpoints really did.
+#[derive(Parser, Debug)]
+#[command(name = "scenarios", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 all as expected, 1 a verdict differs, 2 could not run, 130 interrupted."
+)]
+struct Cli {
+    #[command(flatten)]
+    output: Output,
+    #[command(subcommand)]
+    command: Commands,
+}
+
+#[derive(Subcommand, Debug)]
+enum Commands {
+    /// Run every scenario of the catalogue; ladders only where something is not as expected
+    All(run::Args),
+    /// Run scenario files, or all files of folders
+    Run(run::PathArgs),
+    /// List the scenarios of the catalogue
+    List(list::Args),
+    /// Explain a scenario: what it does, why it works, what stops it, where in the code
+    Explain(explain::Args),
+    /// Validate scenario files without running them
+    Check(check::Args),
+    /// Write a commented starter scenario
+    New(new::Args),
+}
+
+/// How a command ended, when it could run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Done {
+    /// All as expected.
+    Expected,
+    /// A verdict differs.
+    Unexpected,
+}
+
+/// Run the program.
+pub fn main() -> ExitCode {
+    let interrupted = ctrlc::set_handler(|| {
+        let _ = writeln!(io::stderr(), "interrupted");
+        std::process::exit(130);
+    });
+    if let Err(error) = interrupted {
+        let _ = writeln!(io::stderr(), "warning: Ctrl-C will not end cleanly: {error}");
+    }
+    quiet_victims();
+    match dispatch() {
+        Ok(Done::Expected) => ExitCode::SUCCESS,
+        Ok(Done::Unexpected) => ExitCode::from(1),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Each family is a command of its own, so the parser is the derived one plus those.
+fn parser() -> Command {
+    Family::ALL.iter().fold(Cli::command(), |command, family| {
+        let about = family.about();
+        let sub = Command::new(family.name()).about(format!("Run the family: {about}"));
+        command.subcommand(run::Args::augment_args(sub))
+    })
+}
+
+fn dispatch() -> anyhow::Result<Done> {
+    let matches = parser().get_matches();
+    let output = Output::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let Some((name, sub)) = matches.subcommand()
+        && let Some(family) = Family::named(name)
+    {
+        let args = run::Args::from_arg_matches(sub).unwrap_or_else(|error| error.exit());
+        return run::family(family, &args, output);
+    }
+    match Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command {
+        Commands::All(args) => run::all(&args, output),
+        Commands::Run(args) => run::paths(&args, output),
+        Commands::List(args) => list::run(&args, output),
+        Commands::Explain(args) => explain::run(&args, output),
+        Commands::Check(args) => check::run(&args, output),
+        Commands::New(args) => new::run(&args, output),
+    }
+}
+
+/// A panic inside a victim is caught and becomes a finding; its message belongs into the verdict, not
+/// into the terminal.
+fn quiet_victims() {
+    let loud = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !mitm_proxy::world::stepping() {
+            loud(info);
+        }
+    }));
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let of = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    };
+    error.chain().any(of)
+}

@@ -1,0 +1,47 @@
+//! `scenarios new NAME`: write a commented starter file.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use super::Done;
+use super::output::Output;
+use crate::diagnostic::quote;
+use crate::starter::starter;
+
+/// Options of `new`.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Args {
+    /// The scenario's name: lower-case words joined by `-`
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+/// Write `NAME.toml` into the current folder. A file that is there stays as it is.
+pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
+    let name = &args.name;
+    let word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    if !name.split('-').all(word) || name.len() > 100 {
+        let name = quote(name);
+        bail!(
+            "{name} is no scenario name: expected lower-case words joined by `-`, such as `my-first-replay`"
+        );
+    }
+    let path = PathBuf::from(format!("{name}.toml"));
+    let opened = OpenOptions::new().write(true).create_new(true).open(&path);
+    let mut file = match opened {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("{} is there already; nothing was written", path.display());
+        }
+        other => other.with_context(|| format!("{} cannot be written", path.display()))?,
+    };
+    file.write_all(starter(name).as_bytes())
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    output.print(&format!("{}\n", path.display()))?;
+    output.remark(&format!("run it: scenarios run {}", path.display()));
+    Ok(Done::Expected)
+}

@@ -1,0 +1,129 @@
+//! `scenarios replay` and the other families, `all`, and `run PATH…`.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow, bail};
+use rayon::prelude::*;
+use reports::view::Report;
+use reports::{json, text};
+
+use super::output::{Format, Output};
+use super::select::Selection;
+use super::{Done, check};
+use crate::catalogue::{catalogue, load};
+use crate::family::Family;
+use crate::judge::{Case, judge};
+use crate::payload::Payload;
+use crate::scenario::Scenario;
+use crate::view;
+
+/// The widest table, in columns.
+const TABLE_WIDTH: u16 = 132;
+
+/// Options of a run.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    /// Send this text instead of the script's; the n-th replaces the n-th
+    #[arg(long, value_name = "TEXT")]
+    text: Vec<String>,
+    /// Send this file instead of the script's image or video; the n-th replaces the n-th
+    #[arg(long, value_name = "PATH")]
+    file: Vec<PathBuf>,
+}
+
+/// Options of `run`.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct PathArgs {
+    /// Scenario files, or folders to search for them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    args: Args,
+}
+
+/// When to show ladders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ladders {
+    Always,
+    Unexpected,
+}
+
+/// Run one family of the catalogue.
+pub(super) fn family(family: Family, args: &Args, output: Output) -> Result<Done> {
+    let mut scenarios = catalogue();
+    scenarios.retain(|scenario| scenario.family == family);
+    if scenarios.is_empty() {
+        bail!("the catalogue has no scenario of the family {} yet", family.name());
+    }
+    run(scenarios, args, Ladders::Always, output)
+}
+
+/// Run the whole catalogue.
+pub(super) fn all(args: &Args, output: Output) -> Result<Done> {
+    run(catalogue(), args, Ladders::Unexpected, output)
+}
+
+/// Run scenario files.
+pub(super) fn paths(args: &PathArgs, output: Output) -> Result<Done> {
+    let scenarios = load(&args.paths).map_err(|errors| check::explain(&errors, output))?;
+    run(scenarios, &args.args, Ladders::Always, output)
+}
+
+fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) -> Result<Done> {
+    let mut scenarios = scenarios;
+    let notes = replace_payloads(&mut scenarios, args)?;
+    let cases = args.selection.cases(&scenarios)?;
+    // Cases know nothing of each other: in parallel they give the same bytes, in the same order.
+    let judged = cases.par_iter().map(|case: &Case<'_>| {
+        let at = scenarios.iter().position(|scenario| std::ptr::eq(scenario, case.scenario));
+        let notes = at.and_then(|at| notes.get(at)).cloned().unwrap_or_default();
+        view::case(*case, &judge(*case), notes)
+    });
+    let report = Report::new(judged.collect());
+    output.print(&render(&report, ladders, output)?)?;
+    Ok(if report.summary.unexpected == 0 { Done::Expected } else { Done::Unexpected })
+}
+
+fn render(report: &Report, ladders: Ladders, output: Output) -> Result<String> {
+    if output.format == Format::Json {
+        return Ok(json::render(report)?);
+    }
+    let paint = output.paint();
+    let mut out = String::new();
+    if output.quiet {
+        out.push_str(&text::unexpected(report, paint));
+        out.push_str(&text::counts(report, paint));
+        out.push('\n');
+        return Ok(out);
+    }
+    let shown = report.cases.iter().filter(|case| ladders == Ladders::Always || !case.expected);
+    for case in shown {
+        out.push_str(&text::case(case, paint));
+        out.push('\n');
+    }
+    out.push_str(&text::summary(report, TABLE_WIDTH, paint));
+    Ok(out)
+}
+
+/// Put `--text` and `--file` into the scripts. Returns remarks, per scenario.
+fn replace_payloads(scenarios: &mut [Scenario], args: &Args) -> Result<Vec<Vec<String>>> {
+    let files: Result<Vec<_>, String> = args.file.iter().map(|path| Payload::read(path)).collect();
+    let payload = Payload { texts: args.text.clone(), files: files.map_err(|why| anyhow!(why))? };
+    if payload.texts.is_empty() && payload.files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut replaced = 0;
+    let mut notes = Vec::new();
+    for scenario in scenarios {
+        let (count, remarks) = payload.replace_in(scenario);
+        replaced += count;
+        notes.push(remarks);
+    }
+    if replaced == 0 {
+        let first = notes.iter().flatten().next().cloned().unwrap_or_default();
+        bail!("nothing to replace in the scenarios selected: {first}");
+    }
+    Ok(notes)
+}

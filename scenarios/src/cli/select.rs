@@ -1,0 +1,85 @@
+//! Which cases to run: scenarios × systems × profiles.
+
+use anyhow::{Result, bail};
+use clap::Args;
+use protocol::systems::{SYSTEMS, System};
+use protocol::weakness::{Profile, Weakness};
+
+use crate::diagnostic::{list, near, quote};
+use crate::judge::Case;
+use crate::scenario::Scenario;
+
+/// The options that select.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Selection {
+    /// Only this system; may be given several times
+    #[arg(long, value_name = "SYSTEM")]
+    pub(super) system: Vec<String>,
+    /// This profile instead of as-built and hardened: one of those, or the name of a weakness; may be given several times
+    #[arg(long, value_name = "PROFILE")]
+    profile: Vec<String>,
+    /// This seed instead of the scenario's
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+}
+
+impl Selection {
+    /// The cases selected from `scenarios`.
+    pub(super) fn cases<'a>(&self, scenarios: &'a [Scenario]) -> Result<Vec<Case<'a>>> {
+        let systems = self.systems()?;
+        let names = self.profiles()?;
+        let mut cases = Vec::new();
+        for scenario in scenarios {
+            let wanted = |system: &&&'static System| systems.iter().any(|s| s.name == system.name);
+            for system in scenario.systems.iter().filter(wanted) {
+                for name in &names {
+                    // A weakness of another system selects nothing here.
+                    if let Some(profile) = Profile::named(system, name) {
+                        let seed = self.seed.unwrap_or(scenario.seed);
+                        cases.push(Case { scenario, system, profile, seed });
+                    }
+                }
+            }
+        }
+        if cases.is_empty() {
+            bail!("no case is selected: none of the scenarios runs on this system in this profile");
+        }
+        Ok(cases)
+    }
+
+    /// The systems selected.
+    pub(super) fn systems(&self) -> Result<Vec<&'static System>> {
+        let known: Vec<&str> = SYSTEMS.iter().map(|system| system.name).collect();
+        for name in &self.system {
+            check("system", name, &known)?;
+        }
+        let wanted = |system: &&System| {
+            self.system.is_empty() || self.system.iter().any(|name| name == system.name)
+        };
+        Ok(SYSTEMS.iter().filter(wanted).collect())
+    }
+
+    fn profiles(&self) -> Result<Vec<String>> {
+        if self.profile.is_empty() {
+            return Ok(vec!["as-built".to_owned(), "hardened".to_owned()]);
+        }
+        let mut known = vec!["as-built", "hardened"];
+        known.extend(Weakness::ALL.iter().map(|weakness| weakness.name()));
+        for name in &self.profile {
+            check("profile", name, &known)?;
+        }
+        Ok(self.profile.clone())
+    }
+}
+
+/// Refuse a name that is not known, with the nearest one that is.
+pub(super) fn check(what: &str, name: &str, known: &[&str]) -> Result<()> {
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let name_shown = quote(name);
+    match near(name, known) {
+        Some(near) => bail!("unknown {what} {name_shown}: did you mean `{near}`?"),
+        None => bail!("unknown {what} {name_shown}: expected {}", list(known)),
+    }
+}

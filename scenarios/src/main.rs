@@ -1,0 +1,7 @@
+//! The `scenarios` program. Everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    scenarios::cli::main()
+}

@@ -1,0 +1,85 @@
+//! Real input in place of what a script sends: `--text` and `--file`.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use bytes::Bytes;
+use mitm_proxy::script::Step;
+use protocol::endpoint::{Kind, Message};
+
+use crate::diagnostic::quote;
+use crate::scenario::{MAX_PAYLOAD, Scenario};
+
+/// What the user wants to be sent. The n-th text replaces the n-th text or numbers of a script, the n-th file
+/// its n-th image or video.
+#[derive(Clone, Debug, Default)]
+pub struct Payload {
+    /// Texts, and numbers as text.
+    pub texts: Vec<String>,
+    /// Files: name and content.
+    pub files: Vec<(String, Bytes)>,
+}
+
+impl Payload {
+    /// Read a file to send.
+    ///
+    /// # Errors
+    /// Why it cannot be sent, in a line that names it.
+    pub fn read(path: &Path) -> Result<(String, Bytes), String> {
+        let shown = quote(&path.display().to_string());
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| format!("{shown}: the path has no file name in UTF-8"))?;
+        let failed = |error: std::io::Error| format!("{shown}: cannot be read: {}", error.kind());
+        let file = File::open(path).map_err(failed)?;
+        let mut content = Vec::new();
+        file.take(MAX_PAYLOAD as u64 + 1).read_to_end(&mut content).map_err(failed)?;
+        if content.len() > MAX_PAYLOAD {
+            return Err(format!("{shown}: more than {MAX_PAYLOAD} bytes, too large to send"));
+        }
+        Ok((name.to_owned(), content.into()))
+    }
+
+    /// Put the payload into a scenario. Returns how many messages were replaced, and remarks on those that could
+    /// not be.
+    pub fn replace_in(&self, scenario: &mut Scenario) -> (usize, Vec<String>) {
+        let mut texts = self.texts.iter();
+        let mut files = self.files.iter();
+        let mut replaced = 0;
+        let mut notes = Vec::new();
+        for step in scenario.scripts.values_mut().flatten() {
+            let Step::Send(message) = step else { continue };
+            match message.kind {
+                Kind::Text => {
+                    let Some(text) = texts.next() else { continue };
+                    *message = Message::text(text);
+                }
+                Kind::Numbers => {
+                    let Some(text) = texts.next() else { continue };
+                    let numbers = text.split(',').all(|part| part.trim().parse::<f64>().is_ok());
+                    if !numbers {
+                        let text = quote(text);
+                        notes.push(format!(
+                            "--text {text}: this system sends comma-separated numbers; {message} stays"
+                        ));
+                        continue;
+                    }
+                    *message = Message::numbers(text);
+                }
+                Kind::Image | Kind::Video => {
+                    let Some((name, content)) = files.next() else { continue };
+                    *message = Message::file(name, content.clone());
+                }
+                Kind::Aggregate => continue,
+            }
+            replaced += 1;
+        }
+        if !self.files.is_empty() && files.len() == self.files.len() {
+            notes.push("--file: this script sends no file".to_owned());
+        }
+        if !self.texts.is_empty() && texts.len() == self.texts.len() {
+            notes.push("--text: this script sends no text".to_owned());
+        }
+        (replaced, notes)
+    }
+}

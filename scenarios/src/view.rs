@@ -1,0 +1,135 @@
+//! From a judgement to the view model that reports show.
+
+use std::collections::BTreeMap;
+
+use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, LinkEvent, LinkRecord, Origin, Trace};
+use protocol::endpoint::{End, Fact, Tick};
+use reports::view;
+
+use crate::judge::{Case, Judgement, actor_name};
+use crate::properties::Ruling;
+
+/// The view of a case and what the judge says of it.
+pub fn case(case: Case<'_>, judgement: &Judgement, notes: Vec<String>) -> view::Case {
+    let Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs, trace } =
+        judgement;
+    let verdict = |Ruling { outcome, evidence, frames }: &Ruling| view::Verdict {
+        verdict: outcome.name().to_owned(),
+        evidence: evidence.clone(),
+        frames: frames.clone(),
+    };
+    let named = rulings.iter().map(|(property, ruling)| (property.name().to_owned(), ruling));
+    let verdicts: BTreeMap<String, view::Verdict> =
+        named.clone().map(|(name, ruling)| (name, verdict(ruling))).collect();
+    view::Case {
+        scenario: case.scenario.name.clone(),
+        family: case.scenario.family.name().to_owned(),
+        system: case.system.name.to_owned(),
+        profile: case.profile.name().to_owned(),
+        over: "world".to_owned(),
+        seed: case.seed,
+        summary: case.scenario.summary.clone(),
+        expected: mismatches.is_empty(),
+        declared: *declared,
+        mismatches: mismatches.clone(),
+        verdicts,
+        blocked_by: blocked_by.clone(),
+        inconclusive: inconclusive.clone(),
+        runs: *runs,
+        frames: (1..)
+            .zip(&trace.frames)
+            .map(|(number, record)| frame(number, record, trace))
+            .collect(),
+        events: events(trace),
+        notes,
+        order: named.map(|(name, _)| name).collect(),
+    }
+}
+
+fn micros(at: Tick) -> u64 {
+    at.0 / 1000
+}
+
+/// The client at the end of a link, as `client` or `client-2`.
+fn client_of(link: u32, trace: &Trace) -> String {
+    let claims = trace.claims.iter().filter(|record| record.actor > 0);
+    let client = claims.map(|record| (record.claim.conn.0, record.actor)).find(|(l, _)| *l == link);
+    actor_name(client.map_or(1, |(_, actor)| actor))
+}
+
+fn frame(number: u32, record: &FrameRecord, trace: &Trace) -> view::Frame {
+    let FrameRecord { at, link, to, frame, origin, deeds, fate, .. } = record;
+    let (from, copy_of) = match origin {
+        Origin::Endpoint => (to.other().name(), None),
+        Origin::Attacker { copy_of } => ("attacker", *copy_of),
+    };
+    view::Frame {
+        number,
+        at_us: micros(*at),
+        link: *link,
+        from: from.to_owned(),
+        to: to.name().to_owned(),
+        client: client_of(*link, trace),
+        kind: frame.spec.name.to_owned(),
+        bytes: frame.bytes.len(),
+        copy_of,
+        did: deeds.iter().map(|d| view::Deed { rule: d.rule, what: d.what.clone() }).collect(),
+        fate: match fate {
+            Fate::Delivered(_) => "delivered",
+            Fate::Dropped | Fate::Held => "dropped",
+            Fate::Absorbed => "absorbed",
+            Fate::Lost | Fate::Pending => "lost",
+        }
+        .to_owned(),
+    }
+}
+
+/// Links and claims, in order of time; claims of one moment in the order they were made.
+fn events(trace: &Trace) -> Vec<view::Event> {
+    let mut events: Vec<view::Event> =
+        trace.links.iter().map(|link| link_event(link, trace)).collect();
+    events.extend(trace.claims.iter().map(claim_event));
+    events.sort_by_key(|event| event.at_us);
+    events
+}
+
+fn link_event(record: &LinkRecord, trace: &Trace) -> view::Event {
+    let LinkRecord { at, link, event, rule } = record;
+    let client = || client_of(*link, trace);
+    let (who, what) = match event {
+        LinkEvent::Opened => (client(), "connects".to_owned()),
+        LinkEvent::Intercepted => {
+            ("attacker".to_owned(), format!("answers {} as the server", client()))
+        }
+        LinkEvent::OpenedByAttacker => ("attacker".to_owned(), "connects to the server".to_owned()),
+        LinkEvent::ClosedBy(protocol::endpoint::Side::Client) => (client(), "closes".to_owned()),
+        LinkEvent::ClosedBy(side) => (side.name().to_owned(), "closes".to_owned()),
+        LinkEvent::ClosedTo(side) => ("attacker".to_owned(), format!("closes to the {side}")),
+    };
+    let what = match rule {
+        Some(rule) => format!("{what}  rule {rule}"),
+        None => what,
+    };
+    let weight = view::Weight::Step;
+    view::Event { at_us: micros(*at), link: *link, who, what, weight, cause: None }
+}
+
+fn claim_event(record: &ClaimRecord) -> view::Event {
+    let ClaimRecord { at, actor, cause, claim } = record;
+    let (weight, what) = match &claim.fact {
+        Fact::Running(data) => (view::Weight::Log, format!("runs with {} on {data:?}", claim.peer)),
+        Fact::Established(data) => (
+            view::Weight::Step,
+            format!("has established a session with {} on {data:?}", claim.peer),
+        ),
+        Fact::Sent(message) => (view::Weight::Log, format!("sends {message}")),
+        Fact::Delivered(message) => (view::Weight::Delivery, format!("delivers {message}")),
+        Fact::Acknowledged(message) => (view::Weight::Step, format!("knows {message} arrived")),
+        Fact::Rejected(reject) => (view::Weight::Refusal, format!("refuses: {reject}")),
+        Fact::Ended(End::Clean) => (view::Weight::Step, "sees a clean end".to_owned()),
+        Fact::Ended(end) => (view::Weight::Refusal, format!("ends: {}", end.name())),
+        Fact::Logged(line) => (view::Weight::Log, (*line).to_owned()),
+    };
+    let who = actor_name(*actor);
+    view::Event { at_us: micros(*at), link: claim.conn.0, who, what, weight, cause: *cause }
+}
