@@ -24,6 +24,11 @@ pub enum Effect {
     Connect {
         /// The link.
         link: u32,
+    },
+    /// Call [`Attacker::on_timer`] with this token.
+    Wake {
+        /// Which timer.
+        token: u64,
         /// How much later.
         after: Duration,
     },
@@ -37,8 +42,6 @@ pub enum Effect {
         bytes: Bytes,
         /// The numbers of the frames this segment completes.
         numbers: Vec<u32>,
-        /// How much later.
-        after: Duration,
     },
     /// Close the connection to one end.
     Close {
@@ -46,8 +49,6 @@ pub enum Effect {
         link: u32,
         /// Which end.
         to: Side,
-        /// How much later.
-        after: Duration,
     },
 }
 
@@ -61,7 +62,16 @@ pub struct Attacker {
     armed: bool,
     links: BTreeMap<u32, Link>,
     held: BTreeMap<String, Vec<Outgoing>>,
+    planned: BTreeMap<u64, Planned>,
     last_link: u32,
+    last_token: u64,
+}
+
+/// Something the attacker does later.
+#[derive(Clone, Hash, Debug)]
+enum Planned {
+    Send { outgoing: Box<Outgoing>, rule: Option<u32>, on: u32 },
+    Close { link: u32, to: Side },
 }
 
 #[derive(Clone, Hash, Debug)]
@@ -106,7 +116,9 @@ impl Attacker {
     pub fn new(layout: Arc<Layout>, rules: Arc<[Rule]>) -> Self {
         let matched = vec![0; rules.len()];
         let (links, held) = (BTreeMap::new(), BTreeMap::new());
-        Self { layout, rules, matched, armed: true, links, held, last_link: 0 }
+        let planned = BTreeMap::new();
+        let (last_link, last_token) = (0, 0);
+        Self { layout, rules, matched, armed: true, links, held, planned, last_link, last_token }
     }
 
     /// From now on only forward: the honest twin.
@@ -133,8 +145,8 @@ impl Attacker {
 
     /// Feed everything that decides the attacker's future, but its trace, into `hasher`.
     pub fn digest(&self, mut hasher: &mut dyn Hasher) {
-        let Self { layout: _, rules: _, matched, armed, links, held, last_link } = self;
-        (matched, armed, links, held, last_link).hash(&mut hasher);
+        let Self { layout: _, rules: _, matched, armed, links, held, planned, .. } = self;
+        (matched, armed, links, held, planned, self.last_link, self.last_token).hash(&mut hasher);
     }
 
     /// The rule that would act if these bytes came now.
@@ -163,7 +175,7 @@ impl Attacker {
         let mut matched = std::mem::take(&mut self.matched);
         let rule = self.select_event(&mut matched, Event::Open, link, false, Side::Client);
         self.matched = matched;
-        let at = trace.links.len();
+        let (at, moment) = (trace.links.len(), trace.next_moment());
         if let Some(rule) = rule {
             self.act(now, rule, link, Side::Client, None, trace, effects);
         }
@@ -171,10 +183,10 @@ impl Attacker {
         let (event, rule) = if let Some(LinkKind::Intercepted { rule, .. }) = kind {
             (LinkEvent::Intercepted, Some(rule))
         } else {
-            effects.insert(0, Effect::Connect { link, after: Duration::ZERO });
+            effects.insert(0, Effect::Connect { link });
             (LinkEvent::Opened, None)
         };
-        trace.links.insert(at, LinkRecord { at: now, link, event, rule });
+        trace.links.insert(at, LinkRecord { at: now, moment, link, event, rule });
     }
 
     /// An endpoint sent bytes.
@@ -205,18 +217,13 @@ impl Attacker {
         effects: &mut Vec<Effect>,
     ) {
         let Some(state) = self.links.get_mut(&link) else { return };
-        trace.links.push(LinkRecord {
-            at: now,
-            link,
-            event: LinkEvent::ClosedBy(from),
-            rule: None,
-        });
+        trace.link(now, link, LinkEvent::ClosedBy(from), None);
         let own = state.kind == LinkKind::Own;
         if let Some(rest) = state.deframer_mut(from).finish() {
             self.on_frame(now, link, from, rest, trace, effects);
         }
         self.flush(now, link, trace, effects);
-        effects.push(Effect::Close { link, to: from.other(), after: Duration::ZERO });
+        effects.push(Effect::Close { link, to: from.other() });
         // The rule acts once the link is gone at both ends.
         let mut matched = std::mem::take(&mut self.matched);
         let rule = self.select_event(&mut matched, Event::Close, link, own, from);
@@ -287,10 +294,11 @@ impl Attacker {
     ) {
         let Some(state) = self.links.get(&link) else { return };
         let kind = state.kind;
-        let number = trace.next_number();
+        let (number, moment) = (trace.next_number(), trace.next_moment());
         let to = from.other();
         trace.frames.push(FrameRecord {
             at: now,
+            moment,
             link,
             to,
             frame: frame.clone(),
@@ -383,9 +391,8 @@ impl Attacker {
         suppress_missing(&out, number, rule_number, trace);
         self.send_all(now, out, rule_number, trace, effects);
         for to in closes {
-            let event = LinkEvent::ClosedTo(to);
-            trace.links.push(LinkRecord { at: now, link, event, rule: Some(rule_number) });
-            effects.push(Effect::Close { link, to, after: Duration::ZERO });
+            trace.link(now, link, LinkEvent::ClosedTo(to), Some(rule_number));
+            effects.push(Effect::Close { link, to });
         }
     }
 
@@ -409,9 +416,8 @@ impl Attacker {
                 (Target::NewConnection, None) => {
                     let on = self.next_link();
                     self.links.insert(on, self.new_link(LinkKind::Own));
-                    let (event, rule) = (LinkEvent::OpenedByAttacker, Some(rule));
-                    trace.links.push(LinkRecord { at: now, link: on, event, rule });
-                    effects.push(Effect::Connect { link: on, after: Duration::ZERO });
+                    trace.link(now, on, LinkEvent::OpenedByAttacker, Some(rule));
+                    effects.push(Effect::Connect { link: on });
                     own = Some((on, outgoing.after));
                     on
                 }
@@ -419,11 +425,37 @@ impl Attacker {
             self.send(now, outgoing, Some(rule), on, trace, effects);
         }
         if let Some((on, last)) = own {
-            effects.push(Effect::Close { link: on, to: Side::Server, after: last + LINGER });
+            let close = Planned::Close { link: on, to: Side::Server };
+            self.plan(close, last + LINGER, effects);
         }
     }
 
-    /// Put one frame on its way and into the trace.
+    /// Do something later.
+    fn plan(&mut self, planned: Planned, after: Duration, effects: &mut Vec<Effect>) {
+        self.last_token += 1;
+        let token = self.last_token;
+        self.planned.insert(token, planned);
+        effects.push(Effect::Wake { token, after });
+    }
+
+    /// A time asked for with [`Effect::Wake`] has come.
+    pub fn on_timer(
+        &mut self,
+        now: Tick,
+        token: u64,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        match self.planned.remove(&token) {
+            Some(Planned::Send { outgoing, rule, on }) => {
+                self.send(now, *outgoing, rule, on, trace, effects);
+            }
+            Some(Planned::Close { link, to }) => effects.push(Effect::Close { link, to }),
+            None => {}
+        }
+    }
+
+    /// Put one frame on its way and into the trace, or plan to.
     fn send(
         &mut self,
         now: Tick,
@@ -433,7 +465,12 @@ impl Attacker {
         trace: &mut Trace,
         effects: &mut Vec<Effect>,
     ) {
-        let Outgoing { frame, to, number, copy_of, after, cuts, join, deeds, .. } = outgoing;
+        if !outgoing.after.is_zero() {
+            let after = outgoing.after;
+            let outgoing = Box::new(Outgoing { after: Duration::ZERO, ..outgoing });
+            return self.plan(Planned::Send { outgoing, rule, on }, after, effects);
+        }
+        let Outgoing { frame, to, number, copy_of, cuts, join, deeds, .. } = outgoing;
         let deeds = deeds.into_iter().map(|what| Deed { rule: rule.unwrap_or(0), what });
         let bytes = frame.bytes.clone();
         let number = if let Some(number) = number {
@@ -446,9 +483,10 @@ impl Attacker {
             }
             number
         } else {
-            let number = trace.next_number();
+            let (number, moment) = (trace.next_number(), trace.next_moment());
             trace.frames.push(FrameRecord {
-                at: now.after(after),
+                at: now,
+                moment,
                 link: on,
                 to,
                 frame,
@@ -466,7 +504,7 @@ impl Attacker {
         };
         let Some(mut waiting) = joining.take() else {
             if join == 0 {
-                return send_cut(on, to, bytes, &cuts, number, after, effects);
+                return send_cut(on, to, bytes, &cuts, number, effects);
             }
             let bytes = BytesMut::from(&bytes[..]);
             *joining = Some(Joining { left: join, bytes, numbers: vec![number] });
@@ -479,7 +517,7 @@ impl Attacker {
             *joining = Some(waiting);
         } else {
             let Joining { bytes, numbers, .. } = waiting;
-            effects.push(Effect::Send { link: on, to, bytes: bytes.freeze(), numbers, after });
+            effects.push(Effect::Send { link: on, to, bytes: bytes.freeze(), numbers });
         }
     }
 
@@ -511,8 +549,7 @@ impl Attacker {
         let [to_client, to_server] = std::mem::take(&mut state.joining);
         for (to, joining) in [(Side::Client, to_client), (Side::Server, to_server)] {
             if let Some(Joining { bytes, numbers, .. }) = joining {
-                let after = Duration::ZERO;
-                effects.push(Effect::Send { link, to, bytes: bytes.freeze(), numbers, after });
+                effects.push(Effect::Send { link, to, bytes: bytes.freeze(), numbers });
             }
         }
         if let Some(swapped) = swapped {
@@ -613,14 +650,13 @@ fn send_cut(
     mut bytes: Bytes,
     cuts: &[usize],
     number: u32,
-    after: Duration,
     effects: &mut Vec<Effect>,
 ) {
     let mut sent = 0;
     for cut in cuts {
         let segment = bytes.split_to((cut - sent).min(bytes.len()));
         sent = *cut;
-        effects.push(Effect::Send { link, to, bytes: segment, numbers: Vec::new(), after });
+        effects.push(Effect::Send { link, to, bytes: segment, numbers: Vec::new() });
     }
-    effects.push(Effect::Send { link, to, bytes, numbers: vec![number], after });
+    effects.push(Effect::Send { link, to, bytes, numbers: vec![number] });
 }

@@ -26,6 +26,8 @@ pub struct Trace {
     pub peak_buffered: usize,
     /// The run was stopped because it did not come to rest.
     pub exhausted: bool,
+    /// How many records there are of all kinds: the place of the next one among them.
+    moments: u64,
 }
 
 /// One frame on its way.
@@ -33,6 +35,8 @@ pub struct Trace {
 pub struct FrameRecord {
     /// When the attacker had it.
     pub at: Tick,
+    /// Its place among all records.
+    pub moment: u64,
     /// The link it travels on, from 1.
     pub link: u32,
     /// Where it goes.
@@ -99,6 +103,8 @@ pub enum Fate {
 pub struct ClaimRecord {
     /// When.
     pub at: Tick,
+    /// Its place among all records.
+    pub moment: u64,
     /// Which actor: 0 the server, n client n.
     pub actor: usize,
     /// The number of the frame that was being processed.
@@ -112,6 +118,8 @@ pub struct ClaimRecord {
 pub struct LinkRecord {
     /// When.
     pub at: Tick,
+    /// Its place among all records.
+    pub moment: u64,
     /// Which link, from 1.
     pub link: u32,
     /// What happened.
@@ -156,6 +164,18 @@ pub struct Panic {
 }
 
 impl Trace {
+    /// The place of a new record among all records.
+    pub fn next_moment(&mut self) -> u64 {
+        self.moments += 1;
+        self.moments
+    }
+
+    /// Add something that happened to a link.
+    pub fn link(&mut self, at: Tick, link: u32, event: LinkEvent, rule: Option<u32>) {
+        let moment = self.next_moment();
+        self.links.push(LinkRecord { at, moment, link, event, rule });
+    }
+
     /// The number the next frame will get.
     pub fn next_number(&self) -> u32 {
         u32::try_from(self.frames.len()).unwrap_or(u32::MAX).saturating_add(1)

@@ -113,6 +113,8 @@ enum Event {
     Arrive { link: u32, to: Side, bytes: Bytes, numbers: Vec<u32> },
     /// A close reaches an endpoint.
     Hangup { link: u32, to: Side },
+    /// A timer the attacker asked for.
+    Timer { token: u64 },
     /// A timeout an endpoint asked for.
     Wake { actor: usize },
     /// A client's script goes on, its wait being over.
@@ -281,6 +283,11 @@ impl World {
                     attacker.on_close(now, link, from, trace, effects);
                 });
             }
+            Event::Timer { token } => {
+                self.tell_attacker(|attacker, now, trace, effects| {
+                    attacker.on_timer(now, token, trace, effects);
+                });
+            }
             Event::Arrive { link, to, bytes, numbers } => self.arrive(link, to, &bytes, &numbers),
             Event::Hangup { link, to } => self.hangup(link, to),
             Event::Wake { actor } => self.dispatch(actor, Input::Timeout, None),
@@ -362,17 +369,16 @@ impl World {
         }
         for effect in effects {
             match effect {
-                Effect::Connect { link, after } => {
+                Effect::Connect { link } => {
                     let own = Link { client: None, client_open: false, server_open: false };
                     self.links.entry(link).or_insert(own).server_open = true;
-                    self.schedule(HOP + after, Event::Accept { link });
+                    self.schedule(HOP, Event::Accept { link });
                 }
-                Effect::Send { link, to, bytes, numbers, after } => {
-                    self.schedule(HOP + after, Event::Arrive { link, to, bytes, numbers });
+                Effect::Send { link, to, bytes, numbers } => {
+                    self.schedule(HOP, Event::Arrive { link, to, bytes, numbers });
                 }
-                Effect::Close { link, to, after } => {
-                    self.schedule(HOP + after, Event::Hangup { link, to });
-                }
+                Effect::Close { link, to } => self.schedule(HOP, Event::Hangup { link, to }),
+                Effect::Wake { token, after } => self.schedule(after, Event::Timer { token }),
             }
         }
     }
@@ -433,7 +439,8 @@ impl World {
             self.trace.panics.push(Panic { actor: number, cause, message });
         }
         for claim in out.claims.drain(..) {
-            self.trace.claim(ClaimRecord { at: now, actor: number, cause, claim });
+            let moment = self.trace.next_moment();
+            self.trace.claim(ClaimRecord { at: now, moment, actor: number, cause, claim });
         }
         let from = if number == SERVER { Side::Server } else { Side::Client };
         for (Conn(link), bytes) in out.writes.drain(..) {

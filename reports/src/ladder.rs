@@ -41,10 +41,11 @@ pub enum Tone {
 pub fn rows(case: &Case) -> Vec<Row> {
     let links = case.frames.iter().any(|frame| frame.link > 1);
     let mut rows = vec![Row { text: head(links), tone: Tone::Head }];
-    let mut entries: Vec<(u64, Entry<'_>)> = Vec::new();
-    entries.extend(case.frames.iter().map(|frame| (frame.at_us, Entry::Frame(frame))));
+    let mut entries: Vec<((u64, u64), Entry<'_>)> = Vec::new();
+    let frames = case.frames.iter();
+    entries.extend(frames.map(|frame| ((frame.at_us, frame.moment), Entry::Frame(frame))));
     let shown = case.events.iter().filter(|event| event.weight != Weight::Log);
-    entries.extend(shown.map(|event| (event.at_us, Entry::Event(event))));
+    entries.extend(shown.map(|event| ((event.at_us, event.moment), Entry::Event(event))));
     entries.sort_by_key(|(at, _)| *at);
     let left_out = entries.len().saturating_sub(MOST_ROWS);
     for (_, entry) in entries.into_iter().take(MOST_ROWS) {

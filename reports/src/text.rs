@@ -74,7 +74,7 @@ pub fn case(case: &Case, paint: Paint) -> String {
 /// All cases in a table, at most `width` columns wide, and the counts below.
 pub fn summary(report: &Report, width: u16, paint: Paint) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::ASCII_MARKDOWN);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(width);
     table.set_header(["scenario", "system", "profile", "verdict", "stopped by", "as expected"]);

@@ -90,6 +90,9 @@ pub struct Frame {
     pub number: u32,
     /// When the attacker had it: microseconds of virtual time.
     pub at_us: u64,
+    /// Its place among all that happened.
+    #[serde(skip)]
+    pub moment: u64,
     /// The link, from 1.
     pub link: u32,
     /// `client`, `server` or `attacker`.
@@ -125,6 +128,9 @@ pub struct Deed {
 pub struct Event {
     /// Microseconds of virtual time.
     pub at_us: u64,
+    /// Its place among all that happened.
+    #[serde(skip)]
+    pub moment: u64,
     /// The link it happened on.
     pub link: u32,
     /// Who did or states it: `client`, `client-2`, `server`, `attacker`.

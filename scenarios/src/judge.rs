@@ -81,7 +81,7 @@ pub fn judge(case: Case<'_>) -> Judgement {
     let mut twin = world.fork();
     twin.attacker_mut().disarm();
     twin.run();
-    let twin = court.rest(twin);
+    let twin = rest(twin);
     let twin_problem = court.twin_problem(&twin);
     let twin = twin.trace;
 
@@ -104,7 +104,7 @@ pub fn judge(case: Case<'_>) -> Judgement {
             runs.add(court.run(fork, &twin));
         }
     }
-    court.conclude(case, twin_problem, runs)
+    conclude(case, twin_problem, runs)
 }
 
 /// For a rule that stands for many: the rule lists of those many.
@@ -180,14 +180,9 @@ impl Runs {
 }
 
 impl Court<'_> {
-    fn rest(&self, world: World) -> Rest {
-        let open_ends = world.open_ends().collect();
-        Rest { trace: world.into_trace(), open_ends }
-    }
-
     fn run(&self, mut world: World, twin: &Trace) -> Run {
         world.run();
-        let rest = self.rest(world);
+        let rest = rest(world);
         let rulings = self.rule(&rest, twin);
         let blocked_by = first_rejection(&rest.trace).map(|(check, _)| check);
         let problem = self.vacuous(&rest.trace);
@@ -283,29 +278,33 @@ impl Court<'_> {
             None => format!("rule {rule}"),
         }
     }
+}
 
-    fn conclude(&self, case: Case<'_>, twin_problem: Option<String>, runs: Runs) -> Judgement {
-        let Runs { judged, blocked_by, shown } = runs;
-        let total = judged.len();
-        let problem = judged.iter().find_map(|run| {
-            let problem = run.problem.clone()?;
-            Some(if total > 1 { format!("{}: {problem}", run.deed) } else { problem })
-        });
-        let inconclusive = twin_problem.or(problem);
-        let rulings = match &inconclusive {
-            Some(why) => {
-                let inconclusive = |property: &Property| (*property, Ruling::inconclusive(why));
-                Property::ALL.iter().map(inconclusive).collect()
-            }
-            None => combine(&judged),
-        };
-        let expectation = case.scenario.expect.of(case.system.name, case.profile.name());
-        let mismatches =
-            expectation.map(|e| mismatches(e, &rulings, &blocked_by)).unwrap_or_default();
-        let trace = shown.map(|(_, trace)| trace).unwrap_or_default();
-        let declared = expectation.is_some();
-        Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs: total, trace }
-    }
+fn conclude(case: Case<'_>, twin_problem: Option<String>, runs: Runs) -> Judgement {
+    let Runs { judged, blocked_by, shown } = runs;
+    let total = judged.len();
+    let problem = judged.iter().find_map(|run| {
+        let problem = run.problem.clone()?;
+        Some(if total > 1 { format!("{}: {problem}", run.deed) } else { problem })
+    });
+    let inconclusive = twin_problem.or(problem);
+    let rulings = match &inconclusive {
+        Some(why) => {
+            let inconclusive = |property: &Property| (*property, Ruling::inconclusive(why));
+            Property::ALL.iter().map(inconclusive).collect()
+        }
+        None => combine(&judged),
+    };
+    let expectation = case.scenario.expect.of(case.system.name, case.profile.name());
+    let mismatches = expectation.map(|e| mismatches(e, &rulings, &blocked_by)).unwrap_or_default();
+    let trace = shown.map(|(_, trace)| trace).unwrap_or_default();
+    let declared = expectation.is_some();
+    Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs: total, trace }
+}
+
+fn rest(world: World) -> Rest {
+    let open_ends = world.open_ends().collect();
+    Rest { trace: world.into_trace(), open_ends }
 }
 
 /// The first refusal of a run, as `server: mac`, and the frame it was about.

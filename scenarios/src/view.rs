@@ -58,7 +58,7 @@ fn client_of(link: u32, trace: &Trace) -> String {
 }
 
 fn frame(number: u32, record: &FrameRecord, trace: &Trace) -> view::Frame {
-    let FrameRecord { at, link, to, frame, origin, deeds, fate, .. } = record;
+    let FrameRecord { at, moment, link, to, frame, origin, deeds, fate, .. } = record;
     let (from, copy_of) = match origin {
         Origin::Endpoint => (to.other().name(), None),
         Origin::Attacker { copy_of } => ("attacker", *copy_of),
@@ -66,6 +66,7 @@ fn frame(number: u32, record: &FrameRecord, trace: &Trace) -> view::Frame {
     view::Frame {
         number,
         at_us: micros(*at),
+        moment: *moment,
         link: *link,
         from: from.to_owned(),
         to: to.name().to_owned(),
@@ -84,17 +85,17 @@ fn frame(number: u32, record: &FrameRecord, trace: &Trace) -> view::Frame {
     }
 }
 
-/// Links and claims, in order of time; claims of one moment in the order they were made.
+/// Links and claims, as they happened.
 fn events(trace: &Trace) -> Vec<view::Event> {
     let mut events: Vec<view::Event> =
         trace.links.iter().map(|link| link_event(link, trace)).collect();
     events.extend(trace.claims.iter().map(claim_event));
-    events.sort_by_key(|event| event.at_us);
+    events.sort_by_key(|event| event.moment);
     events
 }
 
 fn link_event(record: &LinkRecord, trace: &Trace) -> view::Event {
-    let LinkRecord { at, link, event, rule } = record;
+    let LinkRecord { at, moment, link, event, rule } = record;
     let client = || client_of(*link, trace);
     let (who, what) = match event {
         LinkEvent::Opened => (client(), "connects".to_owned()),
@@ -111,11 +112,12 @@ fn link_event(record: &LinkRecord, trace: &Trace) -> view::Event {
         None => what,
     };
     let weight = view::Weight::Step;
-    view::Event { at_us: micros(*at), link: *link, who, what, weight, cause: None }
+    let (at_us, moment, link) = (micros(*at), *moment, *link);
+    view::Event { at_us, moment, link, who, what, weight, cause: None }
 }
 
 fn claim_event(record: &ClaimRecord) -> view::Event {
-    let ClaimRecord { at, actor, cause, claim } = record;
+    let ClaimRecord { at, moment, actor, cause, claim } = record;
     let (weight, what) = match &claim.fact {
         Fact::Running(data) => (view::Weight::Log, format!("runs with {} on {data:?}", claim.peer)),
         Fact::Established(data) => (
@@ -131,5 +133,6 @@ fn claim_event(record: &ClaimRecord) -> view::Event {
         Fact::Logged(line) => (view::Weight::Log, (*line).to_owned()),
     };
     let who = actor_name(*actor);
-    view::Event { at_us: micros(*at), link: claim.conn.0, who, what, weight, cause: *cause }
+    let (at_us, moment, link) = (micros(*at), *moment, claim.conn.0);
+    view::Event { at_us, moment, link, who, what, weight, cause: *cause }
 }

@@ -6,7 +6,7 @@ use anyhow::{Error, Result, anyhow};
 use reports::text::Paint;
 
 use super::Done;
-use super::output::{Format, Output};
+use super::output::{Format, Output, print};
 use crate::catalogue::{LoadError, load};
 use crate::diagnostic::{Color, escape};
 
@@ -24,11 +24,11 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     if output.format == Format::Json {
         let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
         let json = serde_json::json!({ "valid": names });
-        output.print(&format!("{json:#}\n"))?;
+        print(&format!("{json:#}\n"))?;
     } else if !output.quiet {
         let lines: Vec<String> =
             scenarios.iter().map(|scenario| format!("ok  {}\n", escape(&scenario.path))).collect();
-        output.print(&lines.concat())?;
+        print(&lines.concat())?;
     }
     Ok(Done::Expected)
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use anyhow::Result;
 
 use super::Done;
-use super::output::{Format, Output};
+use super::output::{Format, Output, print};
 use super::select::check;
 use crate::catalogue::catalogue;
 use crate::expect::Expectation;
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         }
         text
     };
-    output.print(&text)?;
+    print(&text)?;
     Ok(Done::Expected)
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::Result;
 
 use super::Done;
-use super::output::{Format, Output};
+use super::output::{Format, Output, print};
 use crate::catalogue::catalogue;
 use crate::family::Family;
 
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
                 })
             })
             .collect();
-        output.print(&format!("{:#}\n", serde_json::Value::from(rows)))?;
+        print(&format!("{:#}\n", serde_json::Value::from(rows)))?;
         return Ok(Done::Expected);
     }
     let mut text = String::new();
@@ -57,6 +57,6 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
             let _ = writeln!(text, "  {:<44} {systems:<8}  {}", scenario.name, scenario.summary);
         }
     }
-    output.print(&text)?;
+    print(&text)?;
     Ok(Done::Expected)
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use super::Done;
-use super::output::Output;
+use super::output::{Output, print};
 use crate::diagnostic::quote;
 use crate::starter::starter;
 
@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     };
     file.write_all(starter(name).as_bytes())
         .with_context(|| format!("{} cannot be written", path.display()))?;
-    output.print(&format!("{}\n", path.display()))?;
+    print(&format!("{}\n", path.display()))?;
     output.remark(&format!("run it: scenarios run {}", path.display()));
     Ok(Done::Expected)
 }

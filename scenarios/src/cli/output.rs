@@ -45,13 +45,6 @@ impl Output {
         paint(self.color, io::stderr().is_terminal())
     }
 
-    /// Write all of `text` to standard output.
-    pub(super) fn print(self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()
-    }
-
     /// A remark for people, on standard error.
     pub(super) fn remark(self, line: &str) {
         if !self.quiet {
@@ -67,4 +60,11 @@ fn paint(wanted: Colour, terminal: bool) -> Paint {
         Colour::Auto if terminal && !forbidden => Paint::Colour,
         Colour::Auto | Colour::Never => Paint::Plain,
     }
+}
+
+/// Write all of `text` to standard output.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use reports::view::Report;
 use reports::{json, text};
 
-use super::output::{Format, Output};
+use super::output::{Format, Output, print};
 use super::select::Selection;
 use super::{Done, check};
 use crate::catalogue::{catalogue, load};
@@ -82,7 +82,7 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
         view::case(*case, &judge(*case), notes)
     });
     let report = Report::new(judged.collect());
-    output.print(&render(&report, ladders, output)?)?;
+    print(&render(&report, ladders, output)?)?;
     Ok(if report.summary.unexpected == 0 { Done::Expected } else { Done::Unexpected })
 }
 
