@@ -8,13 +8,16 @@ use std::fmt::{self, Display, Write as _};
 use std::ops::Range;
 
 use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 /// How many mistakes are shown at once.
 const SHOWN: usize = 20;
 
 /// How many characters of one line are underlined, and how many are shown after that.
 const UNDERLINED: usize = 100;
+
+/// The last column of a line that is shown; of what is beyond, only the place is told.
+const FARTHEST: usize = 1000;
 
 /// One mistake.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,30 +73,41 @@ impl Diagnostics {
     }
 
     fn render_one(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
-        let from = self.floor(diagnostic.span.start);
-        let to = self.floor(diagnostic.span.end).max(from);
+        let (number, column) = self.position(diagnostic.span.start);
+        let path = escape(&self.path);
+        let label = escape(&diagnostic.label);
+        let title = Level::ERROR.primary_title(escape(&diagnostic.message));
+        let mut group: Group<'_> = if column > FARTHEST {
+            title.element(Origin::path(path).line(number).char_column(column))
+        } else {
+            title.element(self.snippet(diagnostic.span.clone(), path, label))
+        };
+        if let Some(help) = &diagnostic.help {
+            group = group.element(Level::HELP.message(escape(help)));
+        }
+        renderer.render(&[group])
+    }
+
+    /// The line a span begins in, with the span underlined.
+    fn snippet(
+        &self,
+        span: Range<usize>,
+        path: String,
+        label: String,
+    ) -> Snippet<'static, Annotation<'static>> {
+        let from = self.floor(span.start);
+        let to = self.floor(span.end).max(from);
         let before = self.source.get(..from).unwrap_or_default();
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let rest = self.source.get(start..).unwrap_or_default();
         let line = rest.split('\n').next().unwrap_or_default().trim_end_matches('\r');
         let (line, span) = visible(line, from - start..to - start);
-
-        let path = escape(&self.path);
-        let label = escape(&diagnostic.label);
         let mut annotation = AnnotationKind::Primary.span(span);
         if !label.is_empty() {
             annotation = annotation.label(label);
         }
-        let snippet = Snippet::source(line)
-            .line_start(self.position(from).0)
-            .path(path)
-            .annotation(annotation);
-        let title = Level::ERROR.primary_title(escape(&diagnostic.message));
-        let mut group: Group<'_> = title.element(snippet);
-        if let Some(help) = &diagnostic.help {
-            group = group.element(Level::HELP.message(escape(help)));
-        }
-        renderer.render(&[group])
+        let number = self.position(from).0;
+        Snippet::source(line).line_start(number).path(path).annotation(annotation)
     }
 
     /// The last place at or before `at` where a character begins.

@@ -13,6 +13,9 @@ pub(super) type Node<'t> = Spanned<DeValue<'t>>;
 /// A key and its place.
 pub(super) type Key<'t> = Spanned<toml::de::DeString<'t>>;
 
+/// After this many mistakes nothing is suggested any more: it takes time, and nobody reads that far.
+const MANY: usize = 1000;
+
 /// Notes mistakes while a document is walked.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -103,7 +106,7 @@ impl Reader {
         found: &str,
         allowed: &[&str],
     ) {
-        let label = match near(found, allowed) {
+        let label = match self.near(found, allowed) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "not one of those allowed".to_owned(),
         };
@@ -112,6 +115,11 @@ impl Reader {
             _ => format!("allowed: {}", list(allowed)),
         };
         self.mistake_with_help(span, message, &label, help);
+    }
+
+    /// What may have been meant, as long as somebody may still read it.
+    fn near<'w>(&self, found: &str, allowed: &[&'w str]) -> Option<&'w str> {
+        if self.mistakes.len() > MANY { None } else { near(found, allowed) }
     }
 
     fn wrong_type(&mut self, node: &Node<'_>, what: &str, expected: &str) {
@@ -153,7 +161,7 @@ impl Reader {
             if !allowed.contains(&key.get_ref().as_ref()) {
                 self.unknown(key.span(), "key", key.get_ref(), allowed);
                 // A misspelt key is one mistake, not an unknown key and a missing one.
-                if let Some(meant) = near(key.get_ref(), allowed) {
+                if let Some(meant) = self.near(key.get_ref(), allowed) {
                     table.misspelt.push(meant.to_owned());
                 }
             }

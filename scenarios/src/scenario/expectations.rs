@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use protocol::endpoint::Check;
-use protocol::systems::System;
+use protocol::systems::{System, system as system_named};
 use protocol::weakness::Profile;
 
 use super::dom::{Node, Reader};
-use super::read::weaknesses;
+use super::read::{is_weakness, weaknesses};
 use crate::diagnostic::{list, near, quote};
 use crate::expect::{Expect, Expectation};
 use crate::property::{Outcome, Property};
@@ -38,10 +38,17 @@ pub(super) fn expect(
             let own = of_system(reader, node, system, &mut misspelt);
             expect.systems.insert(system.name.to_owned(), own);
         } else {
-            let known = is_profile(name, systems);
-            if !known {
-                reader.unknown(key.span(), "profile", name, &allowed);
-                misspelt.extend(near(name, &allowed));
+            if !is_profile(name, systems) {
+                let message = if system_named(name).is_some() {
+                    format!("`{name}` is not a system of this scenario")
+                } else if is_weakness(name) {
+                    format!("no system of this scenario has the weakness `{name}`")
+                } else {
+                    format!("unknown profile {}", quote(name))
+                };
+                reader.refuse(key.span(), message, name, &allowed);
+                let Some(meant) = near(name, &allowed) else { continue };
+                misspelt.push(meant);
             }
             let expectation = expectation(reader, node, name, systems);
             expect.profiles.insert(name.to_owned(), expectation);

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::dom::{Node, Reader, Table};
 use super::vocabulary::Vocabulary;
-use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, rules, steps};
+use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, is_name, rules, steps};
 use crate::diagnostic::{Diagnostic, list, quote};
 use crate::family::Family;
 
@@ -107,11 +107,7 @@ fn read(
 
 fn name<'t>(reader: &mut Reader, node: &'t Node<'t>, path: &str) -> Option<&'t str> {
     let name = reader.text(node, "name")?;
-    let words = name.split('-').all(|word| {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        !word.is_empty() && word.bytes().all(plain)
-    });
-    if !words || name.len() > 100 {
+    if !is_name(name) {
         let message = format!("{} cannot be a name", quote(name));
         let label = "small letters, digits and single hyphens, at most 100";
         reader.mistake(node.span(), message, label);
@@ -190,7 +186,8 @@ fn unknown_weakness(reader: &mut Reader, node: &Node<'_>, name: &str, systems: &
     }
 }
 
-fn is_weakness(name: &str) -> bool {
+/// Whether any system has a weakness of that name.
+pub(super) fn is_weakness(name: &str) -> bool {
     Weakness::ALL.iter().any(|weakness| weakness.name() == name)
 }
 

@@ -212,3 +212,62 @@ impl Vocabulary {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use protocol::layout::FrameDecl;
+    use protocol::ratchet;
+    use toml::de::DeValue;
+
+    use super::*;
+
+    /// A system that shares one frame type with `ratchet`, with fewer fields.
+    static OTHER: System = System { name: "other", layout, ..ratchet::SYSTEM };
+
+    fn layout(profile: Profile) -> Layout {
+        const DECL: FrameDecl = FrameDecl {
+            name: "TERMINATE",
+            from: Some(Side::Server),
+            fields: &[Field::new("tag", Role::Tag(&[1]), 1), Field::new("round", Role::Number, 8)],
+            max: 100,
+        };
+        let frames = vec![Arc::new(FrameSpec::new(&DECL, profile))];
+        Layout { system: "other", frames, client: &[], server: &[] }
+    }
+
+    fn mistakes(check: impl FnOnce(&Vocabulary, &mut Reader)) -> Vec<String> {
+        let mut reader = Reader::new("");
+        check(&Vocabulary::new(&[&ratchet::SYSTEM, &OTHER]), &mut reader);
+        reader.mistakes.into_iter().map(|mistake| mistake.message).collect()
+    }
+
+    #[test]
+    fn a_name_must_be_known_to_every_system() {
+        let vocabulary = Vocabulary::new(&[&ratchet::SYSTEM, &OTHER]);
+        assert_eq!(vocabulary.frame_types(), ["TERMINATE"]);
+        assert_eq!(vocabulary.fields(Some("TERMINATE"), |_| true), ["round"]);
+        assert_eq!(vocabulary.largest(Some("TERMINATE"), "round"), u64::MAX);
+
+        let wrong = mistakes(|vocabulary, reader| {
+            vocabulary.check_field(reader, 0..0, "round", None, |_| true);
+            vocabulary.check_field(reader, 0..0, "iv", None, |_| true);
+            vocabulary.check_field(reader, 0..0, "iv", Some("TERMINATE"), |_| true);
+        });
+        let expected = [
+            "not all of `ratchet`, `other` have a frame with a field `iv`",
+            "`TERMINATE` has no field `iv`",
+        ];
+        assert_eq!(wrong, expected);
+    }
+
+    #[test]
+    fn a_type_must_be_sent_by_that_side_of_every_system() {
+        let node = DeValue::parse("\"TERMINATE\"").unwrap();
+        let wrong = mistakes(|vocabulary, reader| {
+            vocabulary.frame_type(reader, &node, Some(Side::Client), Raw::Refused);
+        });
+        assert_eq!(wrong, ["the client of `other` never sends `TERMINATE`"]);
+    }
+}
