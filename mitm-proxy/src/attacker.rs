@@ -222,7 +222,7 @@ impl Attacker {
         if let Some(rest) = state.deframer_mut(from).finish() {
             self.on_frame(now, link, from, rest, trace, effects);
         }
-        self.flush(now, link, trace, effects);
+        self.flush(now, link, from, trace, effects);
         effects.push(Effect::Close { link, to: from.other() });
         // The rule acts once the link is gone at both ends.
         let mut matched = std::mem::take(&mut self.matched);
@@ -542,8 +542,15 @@ impl Attacker {
         }
     }
 
-    /// What still waits when a link closes goes out now.
-    fn flush(&mut self, now: Tick, link: u32, trace: &mut Trace, effects: &mut Vec<Effect>) {
+    /// What still waits when an end closes goes out now; what was meant for that end never arrives.
+    fn flush(
+        &mut self,
+        now: Tick,
+        link: u32,
+        closed: Side,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(state) = self.links.get_mut(&link) else { return };
         let swapped = state.swap.take();
         let [to_client, to_server] = std::mem::take(&mut state.joining);
@@ -553,7 +560,12 @@ impl Attacker {
             }
         }
         if let Some(swapped) = swapped {
-            self.send(now, swapped, None, link, trace, effects);
+            if swapped.to != closed {
+                return self.send(now, swapped, None, link, trace, effects);
+            }
+            if let Some(record) = swapped.number.and_then(|number| trace.frame_mut(number)) {
+                record.fate = Fate::Dropped;
+            }
         }
     }
 

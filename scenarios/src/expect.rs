@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::property::{Outcome, Property};
 
+/// The word in `blocked_by` for a run that no check stopped.
+pub const NOTHING: &str = "nothing";
+
 /// The expected verdicts of one profile: one `[expect.…]` table.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Expectation {
@@ -12,8 +15,8 @@ pub struct Expectation {
     pub verdicts: BTreeMap<Property, Outcome>,
     /// What holds for all others; `held` if not given.
     pub all: Option<Outcome>,
-    /// The checks that must have stopped the attack, as `server: mac`. Empty if the file says "nothing": no
-    /// check stopped it. `None` if the file does not say.
+    /// The checks that must have stopped the attack, as `server: mac`, or [`NOTHING`]: over all runs of a
+    /// case, exactly these. `None` if the file does not say.
     pub blocked_by: Option<Vec<String>>,
     /// The line the table begins in, from 1.
     pub line: usize,

@@ -20,13 +20,10 @@ use protocol::endpoint::{End, Fact, Side};
 use protocol::systems::System;
 use protocol::weakness::Profile;
 
-use crate::expect::Expectation;
+use crate::expect::{Expectation, NOTHING};
 use crate::properties::{Finished, PROPERTIES, Ruling};
 use crate::property::{Outcome, Property};
 use crate::scenario::Scenario;
-
-/// The word in `blocked_by` for a run that no check stopped.
-pub const NOTHING: &str = "nothing";
 
 /// One scenario against one system in one profile.
 #[derive(Clone, Copy, Debug)]
@@ -391,9 +388,6 @@ fn mismatches(
     if let Some(expected) = &expectation.blocked_by {
         let mut expected: Vec<&str> = expected.iter().map(String::as_str).collect();
         expected.sort_unstable();
-        if expected.is_empty() {
-            expected.push(NOTHING);
-        }
         let actual: Vec<&str> = blocked_by.keys().map(String::as_str).collect();
         if expected != actual {
             mismatches.push(format!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::endpoint::Side;
-use protocol::layout::{Frame, FrameSpec};
+use protocol::layout::{Field, Frame, FrameSpec, Role, Size};
 
 use super::delay::MAX_MS;
 use super::{
@@ -23,7 +23,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         Param::new(
             "template",
             ParamKind::Template,
-            "a new frame; tags and lengths fill themselves in",
+            "a new frame; tags and lengths fill themselves in, other fields are zero",
         ),
         Param::new("hex", ParamKind::Hex, "or any bytes"),
         Param::new("frame", ParamKind::Frame, "or a recorded frame"),
@@ -82,6 +82,9 @@ impl Action for Inject {
                         values.push((name, value));
                     }
                 }
+                // A field nobody gives a value is zero bytes.
+                let zeros: Vec<(&str, Vec<u8>)> = missing(spec, &template.fields).collect();
+                values.extend(zeros.iter().map(|(name, zeros)| (*name, &zeros[..])));
                 let bytes = spec.assemble(&values).map_err(|error| error.to_string())?;
                 let frame = Frame { spec: spec.clone(), bytes: bytes.into() };
                 (frame, None, format!("forged {}", template.frame_type))
@@ -105,4 +108,19 @@ impl Action for Inject {
         }
         Ok(())
     }
+}
+
+/// The fields of `spec` that are neither given nor fill themselves in, with as many zeros as they have bytes.
+fn missing(
+    spec: &FrameSpec,
+    given: &[(String, Vec<u8>)],
+) -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+    let own = |field: &&Field| !matches!(field.role, Role::Tag(_) | Role::Length);
+    let fields = spec.fields.iter().filter(own);
+    fields.filter(|field| given.iter().all(|(name, _)| name != field.name)).map(|field| match field
+        .size
+    {
+        Size::Fixed(size) => (field.name, vec![0; size]),
+        Size::Rest => (field.name, Vec::new()),
+    })
 }

@@ -110,10 +110,8 @@ fn describe(expectation: &Expectation) -> String {
     if parts.is_empty() {
         parts.push("everything held".to_owned());
     }
-    match &expectation.blocked_by {
-        Some(checks) if checks.is_empty() => parts.push("stopped by nothing".to_owned()),
-        Some(checks) => parts.push(format!("stopped by {}", checks.join(", "))),
-        None => {}
+    if let Some(checks) = &expectation.blocked_by {
+        parts.push(format!("stopped by {}", checks.join(", ")));
     }
     parts.join("; ")
 }

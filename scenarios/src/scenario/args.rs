@@ -148,7 +148,6 @@ fn template(
     let mut allowed = vec!["type"];
     allowed.extend(vocabulary.fields(Some(frame_type), |_| true));
     let table = reader.table(node, what, &allowed)?;
-    reader.require(&table, &format!("a new `{frame_type}`"), &vocabulary.needed(frame_type));
     let mut fields = Vec::new();
     for (key, node) in table.entries() {
         let name = key.get_ref().as_ref();

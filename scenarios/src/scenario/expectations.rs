@@ -10,11 +10,9 @@ use protocol::weakness::Profile;
 use super::dom::{Node, Reader};
 use super::read::{is_weakness, weaknesses};
 use crate::diagnostic::{list, near, quote};
+use crate::expect::NOTHING;
 use crate::expect::{Expect, Expectation};
 use crate::property::{Outcome, Property};
-
-/// The word for "no check stopped it".
-const NOTHING: &str = "nothing";
 
 /// The profiles every scenario must speak of.
 const REQUIRED: &[&str] = &["as-built", "hardened"];
@@ -164,13 +162,10 @@ fn blocked_by(
     for node in nodes {
         let Some(text) = reader.string(node, "blocked_by") else { continue };
         if text == NOTHING {
-            if nodes.len() > 1 {
-                let message = format!("`{NOTHING}` and something are both said to block it");
-                reader.mistake(node.span(), message, "either this or the others");
-            }
-            continue;
+            found.push(NOTHING.to_owned());
+        } else {
+            found.extend(blocker(reader, node, text, systems));
         }
-        found.extend(blocker(reader, node, text, systems));
     }
     Some(found)
 }

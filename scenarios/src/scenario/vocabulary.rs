@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use protocol::endpoint::Side;
-use protocol::layout::{Field, FrameSpec, Layout, RAW, Role, Size};
+use protocol::layout::{Field, FrameSpec, Layout, RAW, Size};
 use protocol::systems::System;
 use protocol::weakness::Profile;
 
@@ -105,21 +105,6 @@ impl Vocabulary {
         names
     }
 
-    /// The fields a template of this type has to give: all but tags and lengths, as built.
-    pub(super) fn needed(&self, frame_type: &str) -> Vec<&'static str> {
-        let mut names = Vec::new();
-        for known in &self.systems {
-            let spec = known.as_built.frame(frame_type);
-            for field in spec.into_iter().flat_map(|spec| &spec.fields) {
-                let fills_itself = matches!(field.role, Role::Tag(_) | Role::Length);
-                if !fills_itself && !names.contains(&field.name) {
-                    names.push(field.name);
-                }
-            }
-        }
-        names
-    }
-
     /// The largest value of a number field, by its size.
     pub(super) fn largest(&self, frame_type: Option<&str>, name: &str) -> u64 {
         let sizes = self.field(frame_type, name).into_iter().map(|field| match field.size {
@@ -215,6 +200,7 @@ impl Vocabulary {
 
 #[cfg(test)]
 mod tests {
+    use protocol::layout::Role;
     use std::sync::Arc;
 
     use protocol::layout::FrameDecl;
