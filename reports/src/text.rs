@@ -42,6 +42,9 @@ pub fn case(case: &Case, paint: Paint) -> String {
     for note in &case.notes {
         let _ = writeln!(text, "  note: {note}");
     }
+    if !case.notes.is_empty() {
+        text.push('\n');
+    }
     if case.runs > 1 {
         let _ = writeln!(text, "  {} runs; this is one of them:\n", case.runs);
     }
@@ -63,6 +66,7 @@ pub fn case(case: &Case, paint: Paint) -> String {
         let word = paint.on(style_of(&verdict.verdict), &word);
         let _ = writeln!(text, "  {property:<22} {word}  {}", verdict.evidence);
     }
+    let _ = writeln!(text, "  {:<22} {}", "\"held\" means held", case.scope);
     let _ = writeln!(text, "  {:<22} {}", "stopped by", case.stopped_by());
     let _ = writeln!(text, "  {:<22} {}", "as expected", as_expected(case, paint));
     for mismatch in &case.mismatches {

@@ -45,6 +45,8 @@ pub struct Case {
     pub over: String,
     /// What decided every random byte.
     pub seed: u64,
+    /// What "held" speaks of: `under this script`.
+    pub scope: String,
     /// What the scenario does, in a sentence.
     pub summary: String,
     /// Whether everything went as the scenario says.

@@ -181,7 +181,7 @@ impl Court<'_> {
         world.run();
         let rest = rest(world);
         let rulings = self.rule(&rest, twin);
-        let blocked_by = first_rejection(&rest.trace).map(|(check, _)| check);
+        let blocked_by = first_rejection(&rest.trace);
         let problem = self.vacuous(&rest.trace);
         Run { rulings, blocked_by, problem, trace: rest.trace }
     }
@@ -207,7 +207,7 @@ impl Court<'_> {
                 return Some(format!("the honest twin violates {name}: {}", ruling.evidence));
             }
         }
-        if let Some((check, _)) = first_rejection(&twin.trace) {
+        if let Some(check) = first_rejection(&twin.trace) {
             return Some(format!("the honest twin is stopped by {check}"));
         }
         for (number, script) in &self.scenario.scripts {
@@ -247,23 +247,21 @@ impl Court<'_> {
                 misfire.why
             ));
         }
-        let stopped = first_rejection(trace).is_some_and(|(_, cause)| {
-            let frame = cause.and_then(|number| trace.frame(number));
-            // A timeout has no frame; it stops an attack that withheld something.
-            frame.is_none_or(|frame| !frame.deeds.is_empty())
-        });
+        // The twin is free of refusals, so a refusal here is the answer to the attack. What a later rule would
+        // have done is then beside the point.
+        let stopped = first_rejection(trace).is_some();
         let mut acted = false;
         for (rule, fired) in (1..).zip(&trace.fired) {
-            if *fired == 0 {
-                if acted && stopped {
-                    return None;
-                }
-                return Some(format!("{} never acted", self.rule_name(rule)));
+            if *fired > 0 && landed(trace, rule) {
+                acted = true;
+            } else if !(acted && stopped) {
+                let rule = self.rule_name(rule);
+                return Some(if *fired == 0 {
+                    format!("{rule} never acted")
+                } else {
+                    format!("what {rule} did never reached a victim")
+                });
             }
-            if !landed(trace, rule) {
-                return Some(format!("what {} did never reached a victim", self.rule_name(rule)));
-            }
-            acted = true;
         }
         None
     }
@@ -304,12 +302,10 @@ fn rest(world: World) -> Rest {
     Rest { trace: world.into_trace(), open_ends }
 }
 
-/// The first refusal of a run, as `server: mac`, and the frame it was about.
-fn first_rejection(trace: &Trace) -> Option<(String, Option<u32>)> {
+/// The first refusal of a run, as `server: mac`.
+fn first_rejection(trace: &Trace) -> Option<String> {
     trace.claims.iter().find_map(|record| match record.claim.fact {
-        Fact::Rejected(reject) => {
-            Some((format!("{}: {}", actor_name(record.actor), reject.check), record.cause))
-        }
+        Fact::Rejected(reject) => Some(format!("{}: {}", actor_name(record.actor), reject.check)),
         _ => None,
     })
 }

@@ -28,6 +28,7 @@ pub fn case(case: Case<'_>, judgement: &Judgement, notes: Vec<String>) -> view::
         profile: case.profile.name().to_owned(),
         over: "world".to_owned(),
         seed: case.seed,
+        scope: "under this script".to_owned(),
         summary: case.scenario.summary.clone(),
         expected: mismatches.is_empty(),
         declared: *declared,

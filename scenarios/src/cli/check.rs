@@ -1,8 +1,9 @@
 //! `scenarios check PATH…`: validate scenario files without running them.
 
+use std::fmt::{self, Display};
 use std::path::PathBuf;
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Error, Result};
 use reports::text::Paint;
 
 use super::Done;
@@ -33,6 +34,18 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     Ok(Done::Expected)
 }
 
+/// Everything that is wrong with some files, each with a heading of its own.
+#[derive(Debug)]
+pub(super) struct Mistakes(String);
+
+impl Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
 /// Everything that is wrong with the files, as one error.
 pub(super) fn explain(errors: &[LoadError], output: Output) -> Error {
     let color = match output.paint_errors() {
@@ -43,8 +56,8 @@ pub(super) fn explain(errors: &[LoadError], output: Output) -> Error {
         .iter()
         .map(|error| match error {
             LoadError::Invalid(diagnostics) => diagnostics.render(color).trim_end().to_owned(),
-            other => other.to_string(),
+            other => format!("error: {other}"),
         })
         .collect();
-    anyhow!("{}", all.join("\n\n"))
+    Mistakes(all.join("\n\n")).into()
 }

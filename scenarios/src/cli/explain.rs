@@ -90,7 +90,7 @@ fn explain_scenario(scenario: &Scenario) -> Sections {
         ("what stops it", stops),
         ("what to expect", expected),
         ("where", code),
-        ("run it", format!("scenarios run, or: scenarios {}", scenario.family.name())),
+        ("run it", format!("scenarios run {}", scenario.name)),
     ]);
     sections
 }

@@ -73,7 +73,9 @@ pub fn main() -> ExitCode {
         Ok(Done::Unexpected) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error:#}");
+            // A mistake in a file comes with a heading of its own.
+            let heading = if error.is::<check::Mistakes>() { "" } else { "error: " };
+            let _ = writeln!(io::stderr(), "{heading}{error:#}");
             ExitCode::from(2)
         }
     }
@@ -82,9 +84,8 @@ pub fn main() -> ExitCode {
 /// Each family is a command of its own, so the parser is the derived one plus those.
 fn parser() -> Command {
     Family::ALL.iter().fold(Cli::command(), |command, family| {
-        let about = family.about();
-        let sub = Command::new(family.name()).about(format!("Run the family: {about}"));
-        command.subcommand(run::Args::augment_args(sub))
+        let sub = run::Args::augment_args(Command::new(family.name())).about(family.about());
+        command.subcommand(sub)
     })
 }
 

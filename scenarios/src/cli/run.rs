@@ -36,7 +36,7 @@ pub(super) struct Args {
 /// Options of `run`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct PathArgs {
-    /// Scenario files, or folders to search for them
+    /// Scenario files, folders to search for them, or names of the catalogue
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -65,14 +65,25 @@ pub(super) fn all(args: &Args, output: Output) -> Result<Done> {
     run(catalogue(), args, Ladders::Unexpected, output)
 }
 
-/// Run scenario files.
+/// Run scenario files, and scenarios of the catalogue by name.
 pub(super) fn paths(args: &PathArgs, output: Output) -> Result<Done> {
-    let scenarios = load(&args.paths).map_err(|errors| check::explain(&errors, output))?;
+    let catalogue = catalogue();
+    let known = |path: &PathBuf| catalogue.iter().find(|s| path.as_os_str() == s.name.as_str());
+    let (named, files): (Vec<_>, Vec<_>) =
+        args.paths.iter().cloned().partition(|path| !path.exists() && known(path).is_some());
+    let mut scenarios: Vec<Scenario> = named.iter().filter_map(known).cloned().collect();
+    if !files.is_empty() {
+        scenarios.extend(load(&files).map_err(|errors| check::explain(&errors, output))?);
+    }
     run(scenarios, &args.args, Ladders::Always, output)
 }
 
 fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) -> Result<Done> {
+    let systems = args.selection.systems()?;
     let mut scenarios = scenarios;
+    scenarios.retain(|scenario| {
+        scenario.systems.iter().any(|system| systems.iter().any(|s| s.name == system.name))
+    });
     let notes = replace_payloads(&mut scenarios, args)?;
     let cases = args.selection.cases(&scenarios)?;
     // Cases know nothing of each other: in parallel they give the same bytes, in the same order.

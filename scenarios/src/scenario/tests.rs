@@ -178,7 +178,7 @@ availability = "violated"
     let as_built = scenario.expect.of("ratchet", "as-built").unwrap();
     assert_eq!(as_built.outcome(Property::Order), Outcome::Held);
     assert_eq!(as_built.outcome(Property::Secrecy), Outcome::Violated);
-    assert_eq!(as_built.blocked_by, Some(Vec::new()));
+    assert_eq!(as_built.blocked_by, Some(vec!["nothing".to_owned()]));
     assert_eq!(as_built.line, 8);
     let hardened = scenario.expect.of("ratchet", "hardened").unwrap();
     assert_eq!(hardened.outcome(Property::Secrecy), Outcome::Held);

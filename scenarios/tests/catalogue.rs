@@ -1,0 +1,75 @@
+//! Every scenario × system × profile: its ladder and verdicts as a snapshot, and every run done twice.
+
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use protocol::weakness::Profile;
+use rayon::prelude::*;
+use reports::text::{self, Paint};
+use reports::view::Report;
+use scenarios::catalogue::catalogue;
+use scenarios::judge::{Case, judge};
+use scenarios::scenario::Scenario;
+use scenarios::view;
+
+fn cases(catalogue: &[Scenario]) -> Vec<Case<'_>> {
+    let mut cases = Vec::new();
+    for scenario in catalogue {
+        for system in &scenario.systems {
+            for profile in [Profile::as_built(system), Profile::HARDENED] {
+                cases.push(Case { scenario, system, profile, seed: scenario.seed });
+            }
+        }
+    }
+    cases
+}
+
+#[test]
+fn every_case_is_as_expected_as_it_was_before_and_the_same_twice() {
+    let catalogue = catalogue();
+    let cases = cases(&catalogue);
+    let once = || -> Vec<_> {
+        cases.par_iter().map(|case| view::case(*case, &judge(*case), Vec::new())).collect()
+    };
+    let (first, second) = (once(), once());
+    let mut names = BTreeSet::new();
+    for (first, second) in first.iter().zip(&second) {
+        let name = format!("{}@{}@{}", first.scenario, first.system, first.profile);
+        assert_eq!(first, second, "{name}: two runs of one seed differ");
+        assert_eq!(first.mismatches, Vec::<String>::new(), "{name}");
+        assert_eq!(first.inconclusive, None, "{name}");
+        assert!(first.declared, "{name}");
+        let shown = text::case(first, Paint::Plain);
+        assert_eq!(shown, text::case(second, Paint::Plain), "{name}: two renderings differ");
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(name.as_str(), shown);
+        });
+        names.insert(format!("{name}.snap"));
+    }
+    let json = |cases: Vec<_>| reports::json::render(&Report::new(cases)).unwrap();
+    assert_eq!(json(first), json(second), "two reports of one seed differ");
+
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let files: BTreeSet<String> = files.map(|name| name.into_string().unwrap()).collect();
+    let stale: Vec<_> = files.iter().filter(|n| n.contains('@') && !names.contains(*n)).collect();
+    assert!(stale.is_empty(), "snapshots of cases that are gone: {stale:?}");
+}
+
+#[test]
+fn other_seeds_give_other_bytes_and_the_same_verdicts() {
+    let catalogue = catalogue();
+    let replays = catalogue.iter().filter(|s| s.family.name() == "replay").cloned();
+    let replays: Vec<Scenario> = replays.collect();
+    cases(&replays).par_iter().for_each(|case| {
+        let usual = judge(*case);
+        let other = judge(Case { seed: case.seed + 1, ..*case });
+        assert_eq!(other.mismatches, Vec::<String>::new(), "{}", case.scenario.name);
+        let bytes = |judgement: &scenarios::judge::Judgement| -> Vec<_> {
+            judgement.trace.frames.iter().map(|record| record.frame.bytes.clone()).collect()
+        };
+        assert_ne!(bytes(&usual), bytes(&other), "{}", case.scenario.name);
+    });
+}

@@ -1,0 +1,223 @@
+//! The verdict rules, each shown to bite.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by unwrapping"
+)]
+
+use bytes::Bytes;
+use protocol::systems::system;
+use protocol::weakness::Profile;
+use scenarios::judge::{Case, Judgement, judge};
+use scenarios::property::{Outcome, Property};
+use scenarios::scenario::{Payloads, Scenario};
+
+struct NoFiles;
+
+impl Payloads for NoFiles {
+    fn read(&self, _: &str) -> Result<Bytes, String> {
+        Err("is not there".to_owned())
+    }
+}
+
+const HELO: &str = r#"
+system = "helo"
+script.client = [{ text = "pay bob 100" }, "end"]
+"#;
+const RATCHET: &str = r#"
+system = "ratchet"
+script.client = [{ numbers = [10.5, 20.25] }, { numbers = [30.5, 40.25] }, "end"]
+"#;
+const NOTHING_EXPECTED: &str = "[expect.as-built]\n[expect.hardened]\n";
+const REPLAY: &str = r#"
+[[rule]]
+when = { from = "client", type = "SECX", nth = 1 }
+do.replay = {}
+"#;
+
+fn run(profile: &str, parts: &[&str]) -> Judgement {
+    let head = "name = \"rule\"\nfamily = \"replay\"\nsummary = \"s\"\nteaches = \"t\"\n";
+    let source = format!("{head}{}", parts.concat());
+    let scenario = match Scenario::parse("rule.toml", &source, &NoFiles) {
+        Ok(scenario) => scenario,
+        Err(mistakes) => panic!("{mistakes}"),
+    };
+    let system = scenario.systems[0];
+    let profile = Profile::named(system, profile).unwrap();
+    judge(Case { scenario: &scenario, system, profile, seed: 7 })
+}
+
+fn outcome(judgement: &Judgement, property: Property) -> Outcome {
+    judgement.rulings.iter().find(|(p, _)| *p == property).unwrap().1.outcome
+}
+
+fn assert_inconclusive(judgement: &Judgement, why: &str) {
+    assert_eq!(judgement.inconclusive.as_deref(), Some(why));
+    for (property, ruling) in &judgement.rulings {
+        assert_eq!(ruling.outcome, Outcome::Inconclusive, "{}", property.name());
+    }
+    assert!(!judgement.mismatches.is_empty(), "inconclusive is a failure unless it is expected");
+}
+
+#[test]
+fn rule_1_a_rule_that_never_acts_proves_nothing() {
+    let rule = REPLAY.replace("nth = 1", "nth = 9");
+    let judgement = run("as-built", &[HELO, &rule, NOTHING_EXPECTED]);
+    assert_inconclusive(&judgement, "rule 1 (line 9) never acted");
+}
+
+#[test]
+fn rule_1_a_second_rule_that_never_acts_proves_nothing_either() {
+    let second = REPLAY.replace("nth = 1", "nth = 9");
+    let judgement = run("as-built", &[HELO, REPLAY, &second, NOTHING_EXPECTED]);
+    assert_inconclusive(&judgement, "rule 2 (line 13) never acted");
+}
+
+#[test]
+fn rule_1_a_second_rule_may_stay_silent_once_a_check_has_stopped_the_attack() {
+    let second = REPLAY.replace("nth = 1", "nth = 9");
+    let judgement = run("hardened", &[HELO, REPLAY, &second, NOTHING_EXPECTED]);
+    assert_eq!(judgement.inconclusive, None);
+    assert_eq!(outcome(&judgement, Property::DeliveryAtMostOnce), Outcome::Held);
+}
+
+#[test]
+fn rule_1_a_frame_that_never_arrives_proves_nothing() {
+    // One second later the session is long over.
+    let rule = REPLAY.replace("{}", "{ delay_ms = 1000 }");
+    let judgement = run("as-built", &[HELO, &rule, NOTHING_EXPECTED]);
+    assert_inconclusive(&judgement, "what rule 1 (line 9) did never reached a victim");
+}
+
+#[test]
+fn rule_1_an_action_that_cannot_be_done_proves_nothing() {
+    let rule = "[[rule]]\nwhen = { type = \"CLIENT_DATA\", nth = 1 }\n\
+                do.flip = { field = \"share\", bit = 0 }\n";
+    let judgement = run("as-built", &[RATCHET, rule, NOTHING_EXPECTED]);
+    let why = "rule 1 (line 8) could not act: CLIENT_DATA has no field `share` here";
+    assert_inconclusive(&judgement, why);
+    let judgement = run("hardened", &[RATCHET, rule, NOTHING_EXPECTED]);
+    assert_eq!(judgement.inconclusive, None);
+}
+
+#[test]
+fn rule_1_without_a_working_twin_nothing_is_proven() {
+    let refused = RATCHET.replace("[10.5, 20.25]", "\"ten and twenty\"");
+    let rule = "[[rule]]\nwhen = { type = \"CLIENT_HELLO\" }\ndo.duplicate = {}\n";
+    let judgement = run("as-built", &[&refused, rule, NOTHING_EXPECTED]);
+    assert_inconclusive(&judgement, "the honest twin is stopped by server: content");
+}
+
+#[test]
+fn rule_1_a_twin_that_leaves_a_session_open_does_not_work() {
+    let endless = HELO.replace(", \"end\"", "");
+    let judgement = run("as-built", &[&endless, REPLAY, NOTHING_EXPECTED]);
+    let why = judgement.inconclusive.clone().unwrap();
+    assert!(why.starts_with("the honest twin violates availability"), "{why}");
+}
+
+#[test]
+fn rule_1_inconclusive_can_be_expected() {
+    let rule = REPLAY.replace("nth = 1", "nth = 9");
+    let expect = "[expect.as-built]\nall = \"inconclusive\"\n[expect.hardened]\n";
+    let judgement = run("as-built", &[HELO, &rule, expect]);
+    assert!(judgement.inconclusive.is_some());
+    assert_eq!(judgement.mismatches, Vec::<String>::new());
+}
+
+#[test]
+fn rule_1_a_payload_too_short_to_search_for_does_not_prove_secrecy() {
+    let short = HELO.replace("pay bob 100", "hi");
+    let judgement = run("as-built", &[&short, REPLAY, NOTHING_EXPECTED]);
+    assert_eq!(outcome(&judgement, Property::Secrecy), Outcome::Inconclusive);
+    assert_eq!(outcome(&judgement, Property::DeliveryAtMostOnce), Outcome::Violated);
+}
+
+#[test]
+fn rule_2_another_check_than_the_expected_one_is_a_mismatch() {
+    let expect = "[expect.as-built]\n[expect.hardened]\nblocked_by = \"server: mac\"\n";
+    let judgement = run("hardened", &[HELO, REPLAY, expect]);
+    assert_eq!(judgement.mismatches, ["blocked_by: expected server: mac, was server: sequence"]);
+    let expect = expect.replace("server: mac", "nothing");
+    let judgement = run("hardened", &[HELO, REPLAY, &expect]);
+    assert_eq!(judgement.mismatches, ["blocked_by: expected nothing, was server: sequence"]);
+}
+
+#[test]
+fn rule_3_an_answer_is_no_evidence() {
+    // The server answers the replayed data, with an error. The published demo counts that as a success.
+    let rule = "[[rule]]\nwhen = { type = \"CLIENT_DATA\", nth = 1 }\ndo.replay = {}\n";
+    let judgement = run("as-built", &[RATCHET, rule, NOTHING_EXPECTED]);
+    let answers = judgement.trace.frames.iter();
+    assert!(answers.clone().any(|frame| frame.frame.spec.name == "KEY_DESYNC_ERROR"));
+    assert_eq!(outcome(&judgement, Property::DeliveryAtMostOnce), Outcome::Held);
+}
+
+#[test]
+fn rule_3_the_name_of_a_scenario_decides_nothing() {
+    // Called a replay, does nothing: nothing is violated.
+    let rule = REPLAY.replace("replay", "forward");
+    let judgement = run("as-built", &[HELO, &rule, NOTHING_EXPECTED]);
+    assert_eq!(judgement.inconclusive, None);
+    for (property, ruling) in &judgement.rulings {
+        assert_eq!(ruling.outcome, Outcome::Held, "{}: {}", property.name(), ruling.evidence);
+    }
+}
+
+#[test]
+fn rule_4_held_says_under_what() {
+    let scenario = scenarios::catalogue::catalogue().remove(0);
+    let case = Case {
+        scenario: &scenario,
+        system: scenario.systems[0],
+        profile: Profile::HARDENED,
+        seed: 7,
+    };
+    let shown = scenarios::view::case(case, &judge(case), Vec::new());
+    assert_eq!(shown.scope, "under this script");
+    let text = reports::text::case(&shown, reports::text::Paint::Plain);
+    assert!(text.contains("\"held\" means held      under this script"), "{text}");
+}
+
+#[test]
+fn rule_5_an_unexpected_violation_is_a_mismatch() {
+    let judgement = run("as-built", &[HELO, REPLAY, NOTHING_EXPECTED]);
+    assert_eq!(judgement.mismatches, ["delivery-at-most-once: expected held, was violated"]);
+}
+
+#[test]
+fn rule_5_an_unexpected_fix_is_a_mismatch_too() {
+    let expect = "[expect.as-built]\n[expect.hardened]\ndelivery-at-most-once = \"violated\"\n";
+    let judgement = run("hardened", &[HELO, REPLAY, expect]);
+    assert_eq!(judgement.mismatches, ["delivery-at-most-once: expected violated, was held"]);
+}
+
+#[test]
+fn rule_6_the_seed_decides_every_byte() {
+    let of = |seed| {
+        let scenarios = scenarios::catalogue::catalogue();
+        let scenario = scenarios.iter().find(|s| s.name == "replay-text-in-session").unwrap();
+        let profile = Profile::as_built(system("helo").unwrap());
+        let judgement = judge(Case { scenario, system: scenario.systems[0], profile, seed });
+        format!("{:?}", judgement.trace)
+    };
+    assert_eq!(of(7), of(7));
+    assert_ne!(of(7), of(8));
+}
+
+#[test]
+fn a_sweep_is_violated_if_one_of_its_runs_is() {
+    let sweep = "[[rule]]\nwhen = { type = \"NONCE\", nth = 1 }\n\
+                 do.flip = { field = \"nonce\", every = \"byte\" }\n";
+    let judgement = run("as-built", &[HELO, sweep, NOTHING_EXPECTED]);
+    assert_eq!(judgement.runs, 16);
+    assert_eq!(judgement.blocked_by.values().sum::<usize>(), 16);
+    assert_eq!(outcome(&judgement, Property::PeerAuthentication), Outcome::Violated);
+    let (_, ruling) = &judgement.rulings[5];
+    assert!(
+        ruling.evidence.starts_with("in 16 of 16 runs; flip nonce bit 0"),
+        "{}",
+        ruling.evidence
+    );
+}

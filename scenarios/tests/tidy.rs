@@ -1,0 +1,149 @@
+//! The rules of the house that no compiler checks.
+
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mitm_proxy::actions::ACTIONS;
+use protocol::systems::SYSTEMS;
+use scenarios::catalogue::catalogue;
+use scenarios::properties::PROPERTIES;
+use scenarios::property::{Outcome, Property};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Every text file of the repository, but what git ignores.
+fn files(extensions: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() {
+                if !matches!(name, "target" | ".git" | "corpus" | "artifacts") {
+                    folders.push(path);
+                }
+            } else if extensions.iter().any(|end| name.ends_with(end)) {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path.strip_prefix(root()).unwrap().to_owned(), text));
+            }
+        }
+    }
+    assert!(found.len() > 10, "the walk finds the repository");
+    found
+}
+
+fn stems(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join(folder)).unwrap();
+    let names = entries.map(|entry| entry.unwrap().path());
+    let stems = names.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
+    let mut stems: Vec<String> = stems.filter(|stem| stem != "mod").collect();
+    stems.sort();
+    stems
+}
+
+#[test]
+fn an_action_is_one_file_and_one_table_line() {
+    let table: Vec<&str> = ACTIONS.iter().map(|spec| spec.name).collect();
+    assert_eq!(stems("mitm-proxy/src/actions"), table);
+}
+
+#[test]
+fn a_property_is_one_file_and_one_table_line() {
+    let mut table: Vec<String> =
+        PROPERTIES.iter().map(|spec| spec.property.name().replace('-', "_")).collect();
+    table.sort();
+    assert_eq!(stems("scenarios/src/properties"), table);
+}
+
+#[test]
+fn a_system_is_one_folder_and_one_table_line() {
+    for system in SYSTEMS {
+        assert!(root().join("protocol/src").join(system.name).join("mod.rs").is_file());
+    }
+}
+
+#[test]
+fn every_weakness_is_checked_where_the_table_says() {
+    for system in SYSTEMS {
+        for planted in system.planted {
+            let code = fs::read_to_string(root().join(planted.code)).unwrap();
+            let variant = format!("Weakness::{:?}", planted.weakness);
+            assert!(code.contains(&variant), "{}: no {variant}", planted.code);
+        }
+    }
+}
+
+#[test]
+fn every_scenario_says_what_stops_it_and_what_it_needs() {
+    for scenario in catalogue() {
+        let path = format!("{}/{}.toml", scenario.family.name(), scenario.name);
+        assert_eq!(scenario.path, path);
+        for system in &scenario.systems {
+            let expectation = |profile| scenario.expect.of(system.name, profile).unwrap();
+            for profile in ["as-built", "hardened"] {
+                assert!(expectation(profile).blocked_by.is_some(), "{path}: {profile}: blocked_by");
+            }
+            let violated = |profile| {
+                Property::ALL.iter().any(|p| expectation(profile).outcome(*p) == Outcome::Violated)
+            };
+            assert!(!violated("hardened"), "{path}: hardened keeps every property");
+            if violated("as-built") {
+                assert!(!scenario.needs.is_empty(), "{path}: which weakness does it need?");
+            }
+            for weakness in &scenario.needs {
+                assert!(system.planted(*weakness).is_some(), "{path}: {weakness}");
+            }
+        }
+    }
+}
+
+#[test]
+fn files_hold_one_thing() {
+    for (path, text) in files(&[".rs"]) {
+        let lines = text.lines().count();
+        assert!(lines <= 800, "{}: {lines} lines", path.display());
+        assert!(
+            text.starts_with("//!") || text.starts_with("#!"),
+            "{}: what lives here?",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn nothing_is_left_unfinished_or_switched_off() {
+    // Written in two halves, or this file would find itself.
+    let words = [["todo", "!("], ["unimpl", "emented!("], ["#[ign", "ore"], ["dbg", "!("]];
+    for (path, text) in files(&[".rs"]) {
+        for [one, two] in words {
+            let word = format!("{one}{two}");
+            assert!(!text.contains(&word), "{}: {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_machine_is_named() {
+    let folders = ["work", "root", "home", "Users"];
+    for (path, text) in files(&[".rs", ".toml", ".md", ".snap", "justfile", "run"]) {
+        for folder in folders {
+            let word = format!("/{folder}/");
+            assert!(!text.contains(&word), "{}: a path of some machine: {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_victims_and_the_attacker_have_no_runtime() {
+    for manifest in ["protocol/Cargo.toml", "mitm-proxy/Cargo.toml"] {
+        let text = fs::read_to_string(root().join(manifest)).unwrap();
+        for crate_name in ["tokio", "getrandom", "rand =", "mio"] {
+            assert!(!text.contains(crate_name), "{manifest}: {crate_name}");
+        }
+    }
+}
