@@ -17,7 +17,7 @@ use crate::helo::file::{self, Content};
 use crate::helo::keys::{Ephemeral, Keys, NONCE, Transcript, master};
 use crate::helo::lab::{Identity, Keyring, SERVER};
 use crate::helo::record::{Channel, Receipt};
-use crate::helo::session::{Alarm, Port, Setting, possession_digest, share_digest};
+use crate::helo::session::{Alarm, PATIENCE, Port, Setting, possession_digest, share_digest};
 use crate::helo::wire::{self, HELO, IMGX, MAX_RECORD, PREM, RSA, Received, SECX};
 use crate::inbox::Inbox;
 use crate::systems::Setup;
@@ -187,7 +187,7 @@ impl Client {
     fn deadline(&self) -> Option<Tick> {
         let session = self.session.as_ref()?;
         let waits = !matches!(session.state, State::Idle(_));
-        self.setting.deadline(session.heard).filter(|_| waits)
+        self.setting.deadline(session.heard, PATIENCE).filter(|_| waits)
     }
 
     fn port<'a>(&'a self, conn: Conn, out: &'a mut Output) -> Port<'a> {

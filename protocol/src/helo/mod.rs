@@ -47,7 +47,8 @@
 //! pre-master secret and the X25519 agreement. Records carry a sequence number and a fresh
 //! initialization vector; their MAC covers all that goes over the wire, and the direction. An
 //! acknowledgement's MAC covers the record's number and MAC. The goodbye says, under a MAC, how many
-//! records there were. Whoever waits for a peer that is silent for 5 s gives up.
+//! records there were. Whoever waits for a peer whose turn it is gives up after 5 s; a server
+//! keeps an established session for a minute of silence.
 //!
 //! Each weakness takes back one of these. The places are in [`SYSTEM`].
 

@@ -14,7 +14,9 @@ use crate::helo::file;
 use crate::helo::keys::{Ephemeral, Keys, NONCE, Transcript, master};
 use crate::helo::lab::{Identity, Keyring};
 use crate::helo::record::{Channel, Receipt};
-use crate::helo::session::{Alarm, Port, Setting, possession_digest, share_digest};
+use crate::helo::session::{
+    Alarm, IDLE_PATIENCE, PATIENCE, Port, Setting, possession_digest, share_digest,
+};
 use crate::helo::wire::{self, HELO, Received};
 use crate::inbox::Inbox;
 use crate::systems::Setup;
@@ -146,9 +148,8 @@ impl Server {
     fn give_up(&mut self, now: Tick, out: &mut Output) {
         self.alarm.rang(now);
         let setting = self.setting.clone();
-        let late = |session: &Session| {
-            setting.deadline(session.heard).is_some_and(|deadline| deadline <= now)
-        };
+        let late =
+            |session: &Session| session.deadline(&setting).is_some_and(|deadline| deadline <= now);
         for (conn, session) in self.sessions.extract_if(.., |_, session| late(session)) {
             let mut port = Port { conn, local: &self.name, peer: session.peer, out };
             port.abort(Reject::new(Check::Timeout, "peer"));
@@ -170,7 +171,7 @@ impl Endpoint for Server {
             Input::Timeout => self.give_up(now, out),
             Input::Command(_) => {}
         }
-        let deadlines = self.sessions.values().filter_map(|s| self.setting.deadline(s.heard));
+        let deadlines = self.sessions.values().filter_map(|s| s.deadline(&self.setting));
         self.alarm.set(deadlines, out);
     }
 
@@ -188,6 +189,13 @@ impl Endpoint for Server {
 }
 
 impl Session {
+    /// When to stop waiting for the device. Once the session is established it may take its time.
+    fn deadline(&self, setting: &Setting) -> Option<Tick> {
+        let patience =
+            if matches!(self.state, State::Active(_)) { IDLE_PATIENCE } else { PATIENCE };
+        setting.deadline(self.heard, patience)
+    }
+
     /// The session as it then stands, or nothing once the device has said goodbye.
     fn drive(self, context: &mut Context<'_, '_>) -> Result<Option<Self>, Reject> {
         let Self { mut inbox, heard, mut state, .. } = self;

@@ -11,8 +11,10 @@ use crate::layout::Layout;
 use crate::pki::Certificate;
 use crate::weakness::{Profile, Weakness};
 
-/// How long a hardened endpoint waits for a silent peer.
+/// How long a hardened endpoint waits for a peer whose turn it is.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a hardened server keeps an established session whose device says nothing.
+pub(super) const IDLE_PATIENCE: Duration = Duration::from_mins(1);
 
 /// What never changes over an endpoint's life.
 #[derive(Debug)]
@@ -66,9 +68,9 @@ impl Setting {
         Ok((Name::from(name), key))
     }
 
-    /// When an endpoint that last heard its peer at `heard` gives up waiting.
-    pub(super) fn deadline(&self, heard: Tick) -> Option<Tick> {
-        (!self.profile.has(Weakness::NoTimeout)).then(|| heard.after(PATIENCE))
+    /// When an endpoint that last heard its peer at `heard`, and has this patience, gives up waiting.
+    pub(super) fn deadline(&self, heard: Tick, patience: Duration) -> Option<Tick> {
+        (!self.profile.has(Weakness::NoTimeout)).then(|| heard.after(patience))
     }
 }
 

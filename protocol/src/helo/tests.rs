@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::session::PATIENCE;
+use super::session::{IDLE_PATIENCE, PATIENCE};
 use super::*;
 use crate::endpoint::{
     Check, Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Output, Reject, Side, Tick,

@@ -50,7 +50,8 @@ fn silence_is_waited_for_only_as_built() {
             assert_eq!(pair.now, Tick(0));
             assert_eq!(pair.ends("device"), []);
         } else {
-            assert_eq!(pair.now, Tick(0).after(PATIENCE));
+            // The device waits for an answer, the server only for the device's next word.
+            assert_eq!(pair.now, Tick(0).after(IDLE_PATIENCE));
             assert_eq!(pair.rejects("device"), ["timeout (peer)"]);
             assert_eq!(pair.rejects(SERVER), ["timeout (peer)"]);
             assert_eq!(pair.ends("device"), [End::Aborted]);
@@ -70,7 +71,7 @@ fn a_stale_wake_up_is_ignored_and_asked_for_again() {
     pair.now = Tick(0).after(PATIENCE);
     pair.step(Side::Server, Input::Timeout);
     assert_eq!(pair.rejects(SERVER), <[&str; 0]>::default());
-    assert_eq!(pair.wakes.last(), Some(&(Tick(1_000).after(PATIENCE), Side::Server)));
+    assert_eq!(pair.wakes.last(), Some(&(Tick(1_000).after(IDLE_PATIENCE), Side::Server)));
 }
 
 fn digest(endpoint: &dyn Endpoint) -> u64 {
