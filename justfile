@@ -1,0 +1,34 @@
+# List the recipes.
+default:
+    @just --list
+
+# What CI runs.
+ci:
+    .ci/run
+
+# Format, lint and test, quickly.
+check:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets
+    cargo test --workspace
+
+# Run the demo.
+replay *ARGS:
+    cargo run -q -p scenarios -- replay {{ARGS}}
+
+# Write changed snapshots; review the diff before committing.
+snapshots:
+    INSTA_UPDATE=always cargo test -p scenarios
+    git diff --stat -- '*.snap'
+
+# All benchmarks (criterion).
+bench *ARGS:
+    cargo bench -p benches {{ARGS}}
+
+# Conversations a second and the cost of a fork, in a table.
+throughput:
+    cargo run --release -p benches --bin throughput
+
+# Fuzz one target for a minute (needs cargo-fuzz and a nightly toolchain).
+fuzz TARGET:
+    cd fuzz && cargo fuzz run {{TARGET}} -- -max_total_time=60
