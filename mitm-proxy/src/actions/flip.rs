@@ -6,6 +6,9 @@ use protocol::layout::Frame;
 
 use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Place, number, text};
 
+/// The most worlds one `every` makes.
+const MOST_VARIANTS: usize = 65_536;
+
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "flip",
     about: "invert one bit, or every bit in turn, each in a world of its own",
@@ -63,7 +66,7 @@ struct FlipEvery {
 
 impl Action for FlipEvery {
     fn apply(&self, _: &mut Hand<'_>) -> Result<(), String> {
-        Err("`every` runs once for each bit, and only as the first rule that acts".to_owned())
+        Err(format!("`every` can be used once in a scenario, for at most {MOST_VARIANTS} runs"))
     }
 
     /// One flip for each bit, or for one bit of each byte: a different one each time.
@@ -73,7 +76,8 @@ impl Action for FlipEvery {
             let bit = if self.step == 8 { bit + bit / 8 % 8 } else { bit };
             Arc::new(Flip { place: self.place.clone(), bit })
         };
-        Some((0..range.len() * 8).step_by(self.step).map(flip).collect())
+        let runs = range.len() * 8 / self.step;
+        (runs <= MOST_VARIANTS).then(|| (0..runs).map(|run| flip(run * self.step)).collect())
     }
 }
 

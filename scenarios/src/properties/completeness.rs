@@ -21,7 +21,7 @@ pub(super) const SPEC: PropertySpec = PropertySpec {
 #[derive(Clone, Debug, Default)]
 struct Completeness {
     sent: BTreeMap<(Conn, Flow), Vec<Message>>,
-    delivered: BTreeMap<Flow, Vec<Message>>,
+    delivered: BTreeMap<Flow, Vec<(Conn, Message)>>,
     clean: Vec<(Conn, Flow)>,
 }
 
@@ -34,7 +34,8 @@ impl Monitor for Completeness {
                 self.sent.entry(key).or_default().push(message.clone());
             }
             Fact::Delivered(message) => {
-                self.delivered.entry(Flow::incoming(record)).or_default().push(message.clone());
+                let delivered = self.delivered.entry(Flow::incoming(record)).or_default();
+                delivered.push((conn, message.clone()));
             }
             Fact::Ended(End::Clean) => self.clean.push((conn, Flow::incoming(record))),
             _ => {}
@@ -42,18 +43,19 @@ impl Monitor for Completeness {
     }
 
     fn conclude(&self, run: &Finished<'_>) -> Ruling {
-        let mut missing = Vec::new();
-        for key @ (_, flow) in &self.clean {
-            let mut delivered = self.delivered.get(flow).cloned().unwrap_or_default();
+        // Each delivery answers for one message: of its own session if it can, else of another.
+        let mut delivered = self.delivered.clone();
+        let mut open = Vec::new();
+        for key in &self.clean {
             for message in self.sent.get(key).into_iter().flatten() {
-                match delivered.iter().position(|other| other == message) {
-                    Some(at) => {
-                        delivered.swap_remove(at);
-                    }
-                    None => missing.push((flow, message)),
+                let own = |(conn, other): &(Conn, Message)| *conn == key.0 && other == message;
+                if !take(&mut delivered, &key.1, own) {
+                    open.push((&key.1, message));
                 }
             }
         }
+        open.retain(|(flow, message)| !take(&mut delivered, flow, |(_, other)| other == *message));
+        let missing = open;
         if missing.is_empty() {
             let clean = count(self.clean.len(), "clean end");
             return Ruling::held(format!("{clean}, nothing missing"));
@@ -72,4 +74,15 @@ impl Monitor for Completeness {
     fn fork(&self) -> Box<dyn Monitor> {
         Box::new(self.clone())
     }
+}
+
+/// Take the first delivery of `flow` that fits; whether there was one.
+fn take(
+    delivered: &mut BTreeMap<Flow, Vec<(Conn, Message)>>,
+    flow: &Flow,
+    fits: impl Fn(&(Conn, Message)) -> bool,
+) -> bool {
+    let Some(of_flow) = delivered.get_mut(flow) else { return false };
+    let found = of_flow.iter().position(fits);
+    found.map(|at| of_flow.swap_remove(at)).is_some()
 }
