@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::ladder::{Tone, rows};
-use crate::view::{Case, Report};
+use crate::view::{Case, Divergence, Report};
 
 /// Whether to colour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,6 +68,13 @@ pub fn case(case: &Case, paint: Paint) -> String {
     }
     let _ = writeln!(text, "  {:<22} {}", "\"held\" means held", case.scope);
     let _ = writeln!(text, "  {:<22} {}", "stopped by", case.stopped_by());
+    for Divergence { link, behind, first, gap, recovered } in &case.divergences {
+        let frames = if *gap == 1 { "frame" } else { "frames" };
+        let end = if *recovered { "later ones were accepted" } else { "not recovered" };
+        let line =
+            format!("{behind} on link {link} from frame {first} on, {gap} {frames} behind; {end}");
+        let _ = writeln!(text, "  {:<22} {line}", "out of step");
+    }
     let _ = writeln!(text, "  {:<22} {}", "as expected", as_expected(case, paint));
     for mismatch in &case.mismatches {
         let _ = writeln!(text, "    {}", paint.on(RED, mismatch));

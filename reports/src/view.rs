@@ -67,6 +67,8 @@ pub struct Case {
     pub frames: Vec<Frame>,
     /// What to show around the frames: openings, closings, claims.
     pub events: Vec<Event>,
+    /// Where two ends fell out of step.
+    pub divergences: Vec<Divergence>,
     /// Remarks on the input, such as a payload that does not apply.
     pub notes: Vec<String>,
     /// The order in which to show the properties.
@@ -83,6 +85,21 @@ pub struct Verdict {
     pub evidence: String,
     /// The numbers of the frames that show it.
     pub frames: Vec<u32>,
+}
+
+/// One direction of a link that fell out of step.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Divergence {
+    /// The link, from 1.
+    pub link: u32,
+    /// Who is behind: `client` or `server`.
+    pub behind: String,
+    /// The number of the first frame that was not accepted as it was sent.
+    pub first: u32,
+    /// How many were not, from there on.
+    pub gap: usize,
+    /// Whether a later one was all the same.
+    pub recovered: bool,
 }
 
 /// One frame on its way.

@@ -4,6 +4,7 @@
 pub mod catalogue;
 pub mod cli;
 pub mod diagnostic;
+pub mod divergence;
 pub mod expect;
 pub mod family;
 pub mod judge;

@@ -6,6 +6,7 @@ use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, LinkEvent, LinkRecord, O
 use protocol::endpoint::{End, Fact, Tick};
 use reports::view;
 
+use crate::divergence::{Divergence, divergences};
 use crate::judge::{Case, Judgement, actor_name};
 use crate::properties::Ruling;
 
@@ -42,9 +43,15 @@ pub fn case(case: Case<'_>, judgement: &Judgement, notes: Vec<String>) -> view::
             .map(|(number, record)| frame(number, record, trace))
             .collect(),
         events: events(trace),
+        divergences: divergences(trace).into_iter().map(divergence).collect(),
         notes,
         order: named.map(|(name, _)| name).collect(),
     }
+}
+
+fn divergence(found: Divergence) -> view::Divergence {
+    let Divergence { link, to, first, gap, recovered } = found;
+    view::Divergence { link, behind: to.name().to_owned(), first, gap, recovered }
 }
 
 fn micros(at: Tick) -> u64 {
