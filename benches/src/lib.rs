@@ -46,11 +46,8 @@ impl Attack {
     }
 
     fn rules(self) -> Vec<Rule> {
-        let data = || When {
-            frame_type: Some("CLIENT_DATA".into()),
-            nth: Some(2),
-            ..When::default()
-        };
+        let data =
+            || When { frame_type: Some("CLIENT_DATA".into()), nth: Some(2), ..When::default() };
         let closed =
             || When { event: Event::Close, link: Some(1), nth: Some(1), ..When::default() };
         match self {
@@ -154,9 +151,8 @@ mod tests {
 
     #[test]
     fn each_attack_does_what_its_name_says() {
-        let delivered = |profile| {
-            Attack::ALL.map(|attack| delivered_to_server(&ratchet(profile, attack)))
-        };
+        let delivered =
+            |profile| Attack::ALL.map(|attack| delivered_to_server(&ratchet(profile, attack)));
         assert_eq!(delivered("as-built"), [3, 3, 2, 6]);
         assert_eq!(delivered("hardened"), [3, 3, 2, 3]);
     }
