@@ -3,7 +3,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::{Bytes, BytesMut};
 
@@ -124,12 +124,9 @@ pub enum Measure {
 impl FrameSpec {
     /// The frame type as it is under `profile`.
     pub fn new(decl: &FrameDecl, profile: Profile) -> Self {
-        let fields: Vec<Field> = decl
-            .fields
-            .iter()
-            .filter(|field| field.unless.is_none_or(|weakness| !profile.has(weakness)))
-            .copied()
-            .collect();
+        let exists = |field: &&Field| field.unless.is_none_or(|weakness| !profile.has(weakness));
+        let mut fields: Vec<Field> = Vec::with_capacity(decl.fields.len());
+        fields.extend(decl.fields.iter().filter(exists));
         let fixed = fields.iter().map(|field| field.size.fixed()).sum();
         let has_rest = fields.iter().any(|field| field.size == Size::Rest);
         Self { name: decl.name, from: decl.from, fields, max: decl.max, fixed, has_rest }
@@ -291,6 +288,9 @@ impl std::error::Error for AssembleError {}
 /// The name of frames nobody could cut.
 pub const RAW: &str = "RAW";
 
+/// One for all deframers.
+static RAW_SPEC: LazyLock<Arc<FrameSpec>> = LazyLock::new(|| Arc::new(FrameSpec::raw()));
+
 /// A big-endian number of at most 8 bytes; longer ones keep their last 8.
 pub fn number(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
@@ -369,7 +369,6 @@ impl Frame {
 #[derive(Clone, Debug)]
 pub struct Deframer {
     layout: Arc<Layout>,
-    raw: Arc<FrameSpec>,
     side: Side,
     turn: usize,
     waiting: BytesMut,
@@ -384,8 +383,7 @@ impl Hash for Deframer {
 impl Deframer {
     /// A deframer for what `side` sends.
     pub fn new(layout: Arc<Layout>, side: Side) -> Self {
-        let raw = Arc::new(FrameSpec::raw());
-        Self { layout, raw, side, turn: 0, waiting: BytesMut::new() }
+        Self { layout, side, turn: 0, waiting: BytesMut::new() }
     }
 
     /// Append a segment and append the frames it completes to `frames`. A segment that is exactly one frame is
@@ -401,7 +399,7 @@ impl Deframer {
                 Some((_, Measure::Short)) => break,
                 Some((spec, Measure::Whole(len))) => (spec, len),
                 Some((_, Measure::Bad(_) | Measure::Other)) | None => {
-                    (self.raw.clone(), segment.len())
+                    (RAW_SPEC.clone(), segment.len())
                 }
             };
             frames.push(Frame { spec, bytes: segment.split_to(len) });
@@ -412,7 +410,7 @@ impl Deframer {
     /// What is left when the stream ends: a frame that was never completed.
     pub fn finish(&mut self) -> Option<Frame> {
         let bytes = self.waiting.split().freeze();
-        (!bytes.is_empty()).then(|| Frame { spec: self.raw.clone(), bytes })
+        (!bytes.is_empty()).then(|| Frame { spec: RAW_SPEC.clone(), bytes })
     }
 
     /// The bytes waiting for the rest of their frame.

@@ -10,6 +10,10 @@ use crate::weakness::{Profile, Weakness};
 
 /// The largest frame accepted, in bytes. The published client sends under 200.
 const MAX_FRAME: usize = 64 * 1024;
+/// The bytes of the length field.
+const LENGTH_SIZE: usize = 4;
+/// The bytes of all fields but the ciphertext, with a share.
+const OVERHEAD: usize = LENGTH_SIZE + 1 + 1 + 4 + 1 + 32 + cbc::BLOCK + 32;
 
 pub(super) const HELLO: &str = "CLIENT_HELLO";
 pub(super) const CHALLENGE: &str = "SERVER_CHALLENGE";
@@ -27,7 +31,7 @@ pub(super) fn direction(from: Side) -> u8 {
     }
 }
 
-const LENGTH: Field = Field::new("length", Role::Length, 4);
+const LENGTH: Field = Field::new("length", Role::Length, LENGTH_SIZE);
 const CLIENT_ID: Field = Field::new("client_id", Role::Number, 1);
 const ROUND: Field = Field::new("round", Role::Number, 4);
 const DIRECTION: Field = Field::new("direction", Role::Number, 1);
@@ -114,31 +118,36 @@ pub(super) struct Sealing<'a> {
 }
 
 impl Sealing<'_> {
-    /// Encrypt, then MAC. The result is the whole frame.
+    /// Encrypt, then MAC. The result is the whole frame, made field by field in one buffer.
     pub(super) fn seal(&self, chain: &Chain) -> Vec<u8> {
-        let mut ct = self.plaintext.to_vec();
-        cbc::encrypt(&chain.enc.0, &self.iv, &mut ct, 0);
-        let round = self.round.to_be_bytes();
-        let direction = [direction(self.from)];
-        let client_id = [self.client_id];
-        let mut values: Vec<(&str, &[u8])> = vec![
-            ("client_id", &client_id),
-            ("round", &round),
-            ("direction", &direction),
-            ("iv", &self.iv),
-            ("ct", &ct),
-            ("mac", &[0; 32]),
-        ];
-        if let (Some(share), Some(_)) = (&self.share, self.spec.field("share")) {
-            values.push(("share", share));
+        let mut frame = Vec::with_capacity(OVERHEAD + cbc::padded(self.plaintext.len()));
+        for field in &self.spec.fields {
+            match (field.name, field.role) {
+                (_, Role::Tag(tag)) => frame.extend_from_slice(tag),
+                ("length", _) => frame.extend_from_slice(&[0; LENGTH_SIZE]),
+                ("client_id", _) => frame.push(self.client_id),
+                ("round", _) => frame.extend_from_slice(&self.round.to_be_bytes()),
+                ("direction", _) => frame.push(direction(self.from)),
+                ("share", _) => frame.extend_from_slice(&self.share.unwrap_or_default()),
+                ("iv", _) => frame.extend_from_slice(&self.iv),
+                ("ct", _) => {
+                    let from = frame.len();
+                    frame.extend_from_slice(self.plaintext);
+                    cbc::encrypt(&chain.enc.0, &self.iv, &mut frame, from);
+                }
+                ("mac", _) => {
+                    let signed = frame.get(LENGTH_SIZE..).unwrap_or_default();
+                    let mac = hmac_sha256(&chain.mac.0, &[signed]);
+                    frame.extend_from_slice(&mac);
+                }
+                _ => debug_assert!(false, "sealed frames have no field {}", field.name),
+            }
         }
-        let frame = self.spec.assemble(&values);
-        debug_assert!(frame.is_ok(), "the values above are the declared fields: {frame:?}");
-        let mut frame = frame.unwrap_or_default();
-        let at = frame.len().saturating_sub(32);
-        let mac = hmac_sha256(&chain.mac.0, &[frame.get(4..at).unwrap_or_default()]);
-        frame.truncate(at);
-        frame.extend_from_slice(&mac);
+        let following = frame.len().saturating_sub(LENGTH_SIZE);
+        let length = u32::try_from(following).unwrap_or(u32::MAX).to_be_bytes();
+        if let Some(declared) = frame.first_chunk_mut() {
+            *declared = length;
+        }
         frame
     }
 }
@@ -184,7 +193,7 @@ impl<'a> Received<'a> {
                 "ct" => received.ct = bytes,
                 "mac" => {
                     received.mac = bytes;
-                    received.signed = frame.get(4..start).unwrap_or_default();
+                    received.signed = frame.get(LENGTH_SIZE..start).unwrap_or_default();
                 }
                 _ => {}
             }
