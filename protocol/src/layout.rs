@@ -17,6 +17,8 @@ pub enum Role {
     Tag(&'static [u8]),
     /// The number of bytes that follow this field to the end of the frame, big-endian.
     Length,
+    /// The same in ASCII decimal digits, padded with zeros.
+    Digits,
     /// An unsigned number, big-endian, at most 8 bytes.
     Number,
     /// A value used once.
@@ -37,13 +39,42 @@ pub enum Role {
     Bytes,
 }
 
+impl Role {
+    /// Whether it says how many bytes follow.
+    pub fn is_length(self) -> bool {
+        matches!(self, Self::Length | Self::Digits)
+    }
+
+    /// The number of bytes a length field declares. Digits that are none declare the largest number.
+    pub fn read_length(self, field: &[u8]) -> u64 {
+        if self == Self::Digits {
+            let digits = std::str::from_utf8(field).ok().filter(|text| !text.starts_with('+'));
+            digits.and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
+        } else {
+            number(field)
+        }
+    }
+
+    /// A length field of `size` bytes. A length that does not fit loses its highest digits.
+    pub fn write_length(self, following: usize, size: usize) -> Vec<u8> {
+        let mut field = if self == Self::Digits {
+            format!("{following:0size$}").into_bytes()
+        } else {
+            let mut field = vec![0; size.saturating_sub(8)];
+            field.extend((following as u64).to_be_bytes());
+            field
+        };
+        field.split_off(field.len().saturating_sub(size))
+    }
+}
+
 /// How many bytes a field has.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Size {
     /// Always this many.
     Fixed(usize),
-    /// What the other fields leave of the frame. At most one field of a frame has this size, and
-    /// only where a [`Role::Length`] stands before it.
+    /// What the other fields leave of the frame. At most one field of a frame has this size. Where no
+    /// length stands before it, one read is one frame: it takes all that has arrived.
     Rest,
 }
 
@@ -178,13 +209,16 @@ impl FrameSpec {
             let seen = waiting.get(at..waiting.len().min(at + size)).unwrap_or(&[]);
             match field.role {
                 Role::Tag(tag) if !tag.starts_with(seen) => return Measure::Other,
-                Role::Length if seen.len() == size => {
-                    let declared = usize::try_from(number(seen)).unwrap_or(usize::MAX);
+                role if role.is_length() && seen.len() == size => {
+                    let declared = usize::try_from(role.read_length(seen)).unwrap_or(usize::MAX);
                     total = Some(declared.saturating_add(at + size));
                 }
                 _ => {}
             }
             at += size;
+        }
+        if self.is_one_read() && waiting.len() >= self.fixed {
+            total = Some(waiting.len());
         }
         match total {
             Some(total) if waiting.len() >= at.min(self.head()) && !self.allows(total) => {
@@ -202,11 +236,16 @@ impl FrameSpec {
         for field in &self.fields {
             let Size::Fixed(size) = field.size else { break };
             at += size;
-            if matches!(field.role, Role::Tag(_) | Role::Length) {
+            if matches!(field.role, Role::Tag(_)) || field.role.is_length() {
                 head = at;
             }
         }
         head
+    }
+
+    /// Whether a read tells where the frame ends, because nothing in it does.
+    pub fn is_one_read(&self) -> bool {
+        self.has_rest && !self.fields.iter().any(|field| field.role.is_length())
     }
 
     fn allows(&self, total: usize) -> bool {
@@ -236,10 +275,8 @@ impl FrameSpec {
                 }
                 (Some(value), ..) => frame.extend_from_slice(value),
                 (None, Role::Tag(tag), _) => frame.extend_from_slice(tag),
-                (None, Role::Length, Size::Fixed(size)) => {
-                    let following = (total - frame.len() - size) as u64;
-                    let bytes = following.to_be_bytes();
-                    frame.extend_from_slice(bytes.get(8 - size.min(8)..).unwrap_or(&bytes));
+                (None, role, Size::Fixed(size)) if role.is_length() => {
+                    frame.extend(role.write_length(total - frame.len() - size, size));
                 }
                 (None, ..) => return Err(AssembleError::Missing(field.name)),
             }
@@ -489,6 +526,41 @@ mod tests {
         assert_eq!(spec().measure(&[0, 0, 0, 3, 31]), Measure::Other);
         assert_eq!(spec().measure(&[0, 0, 0, 3]), Measure::Short);
         assert_eq!(spec().measure(&[0, 0, 0, 3, 30, 1, 2]), Measure::Whole(7));
+    }
+
+    #[test]
+    fn digits_declare_a_length_and_without_any_length_a_read_is_a_frame() {
+        const MEDIA: FrameDecl = FrameDecl {
+            name: "MEDIA",
+            from: None,
+            fields: &[Field::new("length", Role::Digits, 10), Field::rest("ct", Role::Ciphertext)],
+            max: 100,
+        };
+        let media = FrameSpec::new(&MEDIA, Profile::HARDENED);
+        assert_eq!(media.assemble(&[("ct", b"xyz")]).unwrap(), b"0000000003xyz");
+        assert_eq!(media.measure(b"0000000003xyzmore"), Measure::Whole(13));
+        assert_eq!(media.measure(b"0000000003xy"), Measure::Short);
+        let bad = Measure::Bad(Reject::new(Check::Length, "length"));
+        for lie in [&b"00000000x3xyz"[..], b"+000000003xyz", b"9999999999", b"-000000003xyz"] {
+            assert_eq!(media.measure(lie), bad, "{lie:?}");
+        }
+
+        const READ: FrameDecl = FrameDecl {
+            name: "READ",
+            from: None,
+            fields: &[
+                Field::new("head", Role::Tag(b"{\""), 2),
+                Field::rest("body", Role::Bytes),
+                Field::new("tail", Role::Tag(b"}"), 1),
+            ],
+            max: 8,
+        };
+        let read = FrameSpec::new(&READ, Profile::HARDENED);
+        assert!(read.is_one_read() && !media.is_one_read());
+        assert_eq!(read.measure(b"{\"abc}"), Measure::Whole(6));
+        assert_eq!(read.measure(b"{\""), Measure::Short);
+        assert_eq!(read.measure(b"x"), Measure::Other);
+        assert_eq!(read.measure(b"{\"abcdef}"), bad);
     }
 
     #[test]

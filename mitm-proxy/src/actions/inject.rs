@@ -115,7 +115,7 @@ fn missing(
     spec: &FrameSpec,
     given: &[(String, Vec<u8>)],
 ) -> impl Iterator<Item = (&'static str, Vec<u8>)> {
-    let own = |field: &&Field| !matches!(field.role, Role::Tag(_) | Role::Length);
+    let own = |field: &&Field| !matches!(field.role, Role::Tag(_)) && !field.role.is_length();
     let fields = spec.fields.iter().filter(own);
     fields.filter(|field| given.iter().all(|(name, _)| name != field.name)).map(|field| match field
         .size

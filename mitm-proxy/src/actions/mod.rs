@@ -324,18 +324,12 @@ impl Outgoing {
 
     /// Make the length field true again after a change of size.
     pub fn fix_length(&mut self) {
-        use protocol::layout::Role;
         let spec = self.frame.spec.clone();
-        let length = spec.ranges(self.frame.bytes.len()).find(|(f, _)| f.role == Role::Length);
-        if let Some((_, range)) = length {
+        let mut ranges = spec.ranges(self.frame.bytes.len());
+        if let Some((field, range)) = ranges.find(|(field, _)| field.role.is_length()) {
             let mut bytes = self.frame.bytes.to_vec();
-            let following = (bytes.len() - range.end) as u64;
-            let value = following.to_be_bytes();
-            if let (Some(field), Some(value)) =
-                (bytes.get_mut(range.clone()), value.get(8 - range.len().min(8)..))
-            {
-                field.copy_from_slice(value);
-            }
+            let length = field.role.write_length(bytes.len() - range.end, range.len());
+            bytes.splice(range, length);
             self.frame.bytes = bytes.into();
         }
     }
