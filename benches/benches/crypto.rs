@@ -83,7 +83,7 @@ fn rsa_2048(criterion: &mut Criterion) {
 fn settings() -> Criterion {
     Criterion::default()
         .sample_size(20)
-        .warm_up_time(Duration::from_millis(300))
+        .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_secs(1))
 }
 

@@ -78,7 +78,7 @@ fn finish(mut world: World) -> World {
 fn settings() -> Criterion {
     Criterion::default()
         .sample_size(20)
-        .warm_up_time(Duration::from_millis(300))
+        .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_secs(1))
 }
 

@@ -1,7 +1,11 @@
 //! What the benchmarks run: whole conversations, honest and attacked. Timings never decide a test; the tests
 //! here say that each workload really does what its name says, so that nobody measures a run that broke off.
 
-#![allow(clippy::expect_used, reason = "a workload that cannot be built is a mistake in this file")]
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a workload that cannot be built is a mistake in this file"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -108,7 +112,7 @@ pub fn world_after(plan: &Plan, steps: usize) -> World {
     world
 }
 
-/// A world of `plan` right after `client` has completed its first handshake.
+/// A world of `plan` right after client 1 has completed its first handshake.
 pub fn established(plan: &Plan) -> World {
     use protocol::endpoint::Fact;
     let mut world = World::new(plan);

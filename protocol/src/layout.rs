@@ -423,25 +423,37 @@ impl Deframer {
         Self { layout, side, turn: 0, waiting: BytesMut::new() }
     }
 
-    /// Append a segment and append the frames it completes to `frames`. A segment that is exactly one frame is
-    /// passed on without a copy.
+    /// Append a segment and append the frames it completes to `frames`. A segment of whole frames is passed on
+    /// without a copy; a frame in many segments is gathered in one buffer, each byte copied once.
     pub fn push(&mut self, segment: &Bytes, frames: &mut Vec<Frame>) {
-        let mut segment = segment.clone();
-        if !self.waiting.is_empty() {
-            self.waiting.extend_from_slice(&segment);
-            segment = self.waiting.split().freeze();
+        let mut waiting = std::mem::take(&mut self.waiting);
+        if waiting.is_empty() {
+            let mut segment = segment.clone();
+            while let Some((spec, len)) = self.cut(&segment) {
+                frames.push(Frame { spec, bytes: segment.split_to(len) });
+            }
+            waiting.extend_from_slice(&segment);
+        } else {
+            waiting.extend_from_slice(segment);
+            while let Some((spec, len)) = self.cut(&waiting) {
+                frames.push(Frame { spec, bytes: waiting.split_to(len).freeze() });
+            }
         }
-        while !segment.is_empty() {
-            let (spec, len) = match self.recognise(&segment) {
-                Some((_, Measure::Short)) => break,
-                Some((spec, Measure::Whole(len))) => (spec, len),
-                Some((_, Measure::Bad(_) | Measure::Other)) | None => {
-                    (RAW_SPEC.clone(), segment.len())
-                }
-            };
-            frames.push(Frame { spec, bytes: segment.split_to(len) });
+        self.waiting = waiting;
+    }
+
+    /// The type and size of the frame at the front of `waiting`, if it is whole.
+    fn cut(&mut self, waiting: &[u8]) -> Option<(Arc<FrameSpec>, usize)> {
+        if waiting.is_empty() {
+            return None;
         }
-        self.waiting.extend_from_slice(&segment);
+        match self.recognise(waiting) {
+            Some((_, Measure::Short)) => None,
+            Some((spec, Measure::Whole(len))) => Some((spec, len)),
+            Some((_, Measure::Bad(_) | Measure::Other)) | None => {
+                Some((RAW_SPEC.clone(), waiting.len()))
+            }
+        }
     }
 
     /// What is left when the stream ends: a frame that was never completed.
