@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
 use crate::ladder::{Tone, rows};
 use crate::view::{Case, Divergence, Report};
@@ -88,20 +88,26 @@ pub fn summary(report: &Report, width: u16, paint: Paint) -> String {
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(width);
-    table.set_header(["scenario", "system", "profile", "verdict", "stopped by", "as expected"]);
+    let head =
+        ["scenario", "system", "profile", "verdict", "violates", "stopped by", "as expected"];
+    table.set_header(head);
+    // Names and words are never broken, so that they can be copied.
+    for unbroken in [0, 1, 2, 3, 6] {
+        if let Some(column) = table.column_mut(unbroken) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
     for case in &report.cases {
         let expected = match (case.expected, case.declared) {
             (false, _) => "NO",
             (true, false) => "not declared",
             (true, true) => "yes",
         };
-        let violated = case.properties_with("violated");
-        let verdict = match case.outcome() {
-            "violated" => format!("VIOLATED {}", violated.join(", ")),
-            outcome => outcome.to_owned(),
-        };
+        let verdict = shout(case.outcome());
+        let violates = case.properties_with("violated").join(", ");
+        let Case { scenario, system, profile, .. } = case;
         let stopped = case.stopped_by();
-        table.add_row([&case.scenario, &case.system, &case.profile, &verdict, &stopped, expected]);
+        table.add_row([scenario, system, profile, &verdict, &violates, &stopped, expected]);
     }
     let mut text = String::new();
     for line in table.lines() {

@@ -18,7 +18,7 @@ use crate::scenario::Scenario;
 use crate::view;
 
 /// The widest table, in columns.
-const TABLE_WIDTH: u16 = 132;
+const TABLE_WIDTH: u16 = 140;
 
 /// Options of a run.
 #[derive(clap::Args, Clone, Debug)]
