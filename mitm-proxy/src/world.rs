@@ -363,7 +363,7 @@ impl World {
         // A frame withheld from somebody who was gone was withheld from nobody.
         for record in self.trace.frames.iter_mut().skip(seen) {
             let open = self.links.get(&record.link).is_some_and(|link| link.is_open(record.to));
-            if record.fate == Fate::Dropped && !open {
+            if matches!(record.fate, Fate::Dropped | Fate::Held) && !open {
                 record.fate = Fate::Lost;
             }
         }

@@ -548,15 +548,6 @@ mod tests {
             fields: &[Field::new("length", Role::Digits, 10), Field::rest("ct", Role::Ciphertext)],
             max: 100,
         };
-        let media = FrameSpec::new(&MEDIA, Profile::HARDENED);
-        assert_eq!(media.assemble(&[("ct", b"xyz")]).unwrap(), b"0000000003xyz");
-        assert_eq!(media.measure(b"0000000003xyzmore"), Measure::Whole(13));
-        assert_eq!(media.measure(b"0000000003xy"), Measure::Short);
-        let bad = Measure::Bad(Reject::new(Check::Length, "length"));
-        for lie in [&b"00000000x3xyz"[..], b"+000000003xyz", b"9999999999", b"-000000003xyz"] {
-            assert_eq!(media.measure(lie), bad, "{lie:?}");
-        }
-
         const READ: FrameDecl = FrameDecl {
             name: "READ",
             from: None,
@@ -567,6 +558,14 @@ mod tests {
             ],
             max: 8,
         };
+        let media = FrameSpec::new(&MEDIA, Profile::HARDENED);
+        assert_eq!(media.assemble(&[("ct", b"xyz")]).unwrap(), b"0000000003xyz");
+        assert_eq!(media.measure(b"0000000003xyzmore"), Measure::Whole(13));
+        assert_eq!(media.measure(b"0000000003xy"), Measure::Short);
+        let bad = Measure::Bad(Reject::new(Check::Length, "length"));
+        for lie in [&b"00000000x3xyz"[..], b"+000000003xyz", b"9999999999", b"-000000003xyz"] {
+            assert_eq!(media.measure(lie), bad, "{lie:?}");
+        }
         let read = FrameSpec::new(&READ, Profile::HARDENED);
         assert!(read.is_one_read() && !media.is_one_read());
         assert_eq!(read.measure(b"{\"abc}"), Measure::Whole(6));

@@ -1,0 +1,105 @@
+//! Carrying out a rule: what its actions leave in the hand is kept, dropped or sent.
+
+use protocol::endpoint::{Side, Tick};
+
+use super::{Attacker, Effect, LinkKind};
+use crate::actions::{Hand, Outgoing, Plan};
+use crate::trace::{Deed, Fate, LinkEvent, Misfire, Trace};
+
+impl Attacker {
+    /// Carry out a rule.
+    #[expect(clippy::too_many_arguments, reason = "one call site per thing that can happen")]
+    pub(super) fn act(
+        &mut self,
+        now: Tick,
+        rule: usize,
+        link: u32,
+        from: Side,
+        trigger: Option<(u32, Outgoing)>,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        let rules = self.rules.clone();
+        let Some(wanted) = rules.get(rule) else { return };
+        let rule_number = u32::try_from(rule).unwrap_or(u32::MAX).saturating_add(1);
+        let (number, out) = match trigger {
+            Some((number, outgoing)) => (Some(number), vec![outgoing]),
+            None => (None, Vec::new()),
+        };
+        let layout = self.layout.clone();
+        let mut hand =
+            Hand { layout: &layout, trace, link, from, trigger: number, out, plans: Vec::new() };
+        let failed = wanted.actions.iter().find_map(|action| action.apply(&mut hand).err());
+        let Hand { mut out, plans, .. } = hand;
+        if let Some(why) = failed {
+            trace.misfires.push(Misfire { rule: rule_number, why });
+        } else if let Some(fired) = trace.fired.get_mut(rule) {
+            *fired += 1;
+        }
+        let mut closes = Vec::new();
+        for plan in plans {
+            match plan {
+                Plan::Hold(name) => {
+                    let kept = keep(&mut out, number, rule_number, trace);
+                    self.held.entry(name).or_default().extend(kept);
+                }
+                Plan::SwapWithNext => {
+                    let kept = keep(&mut out, number, rule_number, trace);
+                    if let Some(state) = self.links.get_mut(&link) {
+                        state.swap = kept.or(state.swap.take());
+                    }
+                }
+                Plan::Release(name) => {
+                    let mut released = self.held.remove(&name).unwrap_or_default();
+                    for outgoing in &mut released {
+                        outgoing.deeds.push("released".to_owned());
+                    }
+                    out.extend(released);
+                }
+                Plan::Impersonate { source } => {
+                    if let Some(state) = self.links.get_mut(&link) {
+                        let rule = rule_number;
+                        state.kind = LinkKind::Intercepted { source, rule, heard: 0 };
+                    }
+                }
+                Plan::Close(ends) => closes.extend(ends),
+            }
+        }
+        suppress_missing(&out, number, rule_number, trace);
+        self.send_all(now, out, rule_number, trace, effects);
+        for to in closes {
+            trace.link(now, link, LinkEvent::ClosedTo(to), Some(rule_number));
+            effects.push(Effect::Close { link, to });
+        }
+    }
+}
+
+/// Take the trigger out of `out`, to be sent later.
+fn keep(
+    out: &mut Vec<Outgoing>,
+    number: Option<u32>,
+    rule: u32,
+    trace: &mut Trace,
+) -> Option<Outgoing> {
+    let at = out.iter().position(|outgoing| outgoing.number == number && number.is_some())?;
+    let mut kept = out.remove(at);
+    if let Some(record) = trace.frame_mut(number?) {
+        record.fate = Fate::Held;
+        record.deeds.extend(kept.deeds.drain(..).map(|what| Deed { rule, what }));
+    }
+    Some(kept)
+}
+
+/// A trigger that is neither sent nor kept is dropped.
+fn suppress_missing(out: &[Outgoing], number: Option<u32>, rule: u32, trace: &mut Trace) {
+    let Some(number) = number else { return };
+    if out.iter().any(|outgoing| outgoing.number == Some(number)) {
+        return;
+    }
+    if let Some(record) = trace.frame_mut(number)
+        && record.fate == Fate::Pending
+    {
+        record.fate = Fate::Dropped;
+        record.deeds.push(Deed { rule, what: "dropped".to_owned() });
+    }
+}

@@ -1,0 +1,237 @@
+//! Putting frames on their way: at once, later, in segments, joined with others, or as a recorded server.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use protocol::endpoint::{Side, Tick};
+
+use super::{Attacker, Effect, Joining, LinkKind, Planned};
+use crate::actions::{Outgoing, Target};
+use crate::trace::{Deed, Fate, FrameRecord, LinkEvent, Origin, Trace};
+
+/// The pause before a connection of the attacker's own is closed: time for the last answer.
+const LINGER: Duration = Duration::from_millis(2);
+
+impl Attacker {
+    /// Send what a rule left in its hand. Frames for a new connection share one.
+    pub(super) fn send_all(
+        &mut self,
+        now: Tick,
+        out: Vec<Outgoing>,
+        rule: u32,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut own: Option<(u32, Duration)> = None;
+        for outgoing in out {
+            let on = match (outgoing.on, own) {
+                (Target::Link(on), _) => on,
+                (Target::NewConnection, Some((on, last))) => {
+                    own = Some((on, last.max(outgoing.after)));
+                    on
+                }
+                (Target::NewConnection, None) => {
+                    let on = self.next_link();
+                    self.links.insert(on, self.new_link(LinkKind::Own));
+                    trace.link(now, on, LinkEvent::OpenedByAttacker, Some(rule));
+                    effects.push(Effect::Connect { link: on });
+                    own = Some((on, outgoing.after));
+                    on
+                }
+            };
+            self.send(now, outgoing, Some(rule), on, trace, effects);
+        }
+        if let Some((on, last)) = own {
+            let close = Planned::Close { link: on, to: Side::Server };
+            self.plan(close, last + LINGER, effects);
+        }
+    }
+
+    /// Do something later.
+    fn plan(&mut self, planned: Planned, after: Duration, effects: &mut Vec<Effect>) {
+        self.last_token += 1;
+        let token = self.last_token;
+        self.planned.insert(token, planned);
+        effects.push(Effect::Wake { token, after });
+    }
+
+    /// A time asked for with [`Effect::Wake`] has come.
+    pub fn on_timer(
+        &mut self,
+        now: Tick,
+        token: u64,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        match self.planned.remove(&token) {
+            Some(Planned::Send { outgoing, rule, on }) => {
+                self.send(now, *outgoing, rule, on, trace, effects);
+            }
+            Some(Planned::Close { link, to }) => effects.push(Effect::Close { link, to }),
+            None => {}
+        }
+    }
+
+    /// Put one frame on its way and into the trace, or plan to.
+    pub(super) fn send(
+        &mut self,
+        now: Tick,
+        outgoing: Outgoing,
+        rule: Option<u32>,
+        on: u32,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !outgoing.after.is_zero() {
+            let after = outgoing.after;
+            let outgoing = Box::new(Outgoing { after: Duration::ZERO, ..outgoing });
+            return self.plan(Planned::Send { outgoing, rule, on }, after, effects);
+        }
+        let Outgoing { frame, to, number, copy_of, cuts, join, deeds, .. } = outgoing;
+        let deeds = deeds.into_iter().map(|what| Deed { rule: rule.unwrap_or(0), what });
+        let bytes = frame.bytes.clone();
+        let number = if let Some(number) = number {
+            if let Some(record) = trace.frame_mut(number) {
+                if record.frame.bytes != frame.bytes {
+                    record.original = Some(std::mem::replace(&mut record.frame, frame));
+                }
+                record.deeds.extend(deeds);
+                record.fate = Fate::Pending;
+            }
+            number
+        } else {
+            let (number, moment) = (trace.next_number(), trace.next_moment());
+            trace.frames.push(FrameRecord {
+                at: now,
+                moment,
+                link: on,
+                to,
+                frame,
+                original: None,
+                origin: Origin::Attacker { copy_of },
+                deeds: deeds.collect(),
+                fate: Fate::Pending,
+            });
+            number
+        };
+        let Some(state) = self.links.get_mut(&on) else { return };
+        let joining = match to {
+            Side::Client => &mut state.joining[0],
+            Side::Server => &mut state.joining[1],
+        };
+        let Some(mut waiting) = joining.take() else {
+            if join == 0 {
+                return send_cut(on, to, bytes, &cuts, number, effects);
+            }
+            let bytes = BytesMut::from(&bytes[..]);
+            *joining = Some(Joining { left: join, bytes, numbers: vec![number] });
+            return;
+        };
+        waiting.bytes.extend_from_slice(&bytes);
+        waiting.numbers.push(number);
+        waiting.left -= 1;
+        if waiting.left > 0 {
+            *joining = Some(waiting);
+        } else {
+            let Joining { bytes, numbers, .. } = waiting;
+            effects.push(Effect::Send { link: on, to, bytes: bytes.freeze(), numbers });
+        }
+    }
+
+    /// After the frame that a swapped one waited for, the swapped one.
+    pub(super) fn send_swapped(
+        &mut self,
+        now: Tick,
+        number: u32,
+        link: u32,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(state) = self.links.get_mut(&link) else { return };
+        let Some(record) = trace.frame(number) else { return };
+        let due = state.swap.as_ref().is_some_and(|waiting| {
+            waiting.number != Some(number)
+                && waiting.to == record.to
+                && waiting.frame.spec.name == record.as_sent().spec.name
+        });
+        if due && let Some(waiting) = state.swap.take() {
+            self.send(now, waiting, None, link, trace, effects);
+        }
+    }
+
+    /// What still waits when an end closes goes out now; what was meant for that end never arrives.
+    pub(super) fn flush(
+        &mut self,
+        now: Tick,
+        link: u32,
+        closed: Side,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(state) = self.links.get_mut(&link) else { return };
+        let swapped = state.swap.take();
+        let [to_client, to_server] = std::mem::take(&mut state.joining);
+        for (to, joining) in [(Side::Client, to_client), (Side::Server, to_server)] {
+            if let Some(Joining { bytes, numbers, .. }) = joining {
+                effects.push(Effect::Send { link, to, bytes: bytes.freeze(), numbers });
+            }
+        }
+        if let Some(swapped) = swapped {
+            if swapped.to != closed {
+                return self.send(now, swapped, None, link, trace, effects);
+            }
+            if let Some(record) = swapped.number.and_then(|number| trace.frame_mut(number)) {
+                record.fate = Fate::Dropped;
+            }
+        }
+    }
+
+    /// On an intercepted link: send what the server sent after as many client frames as were heard here.
+    pub(super) fn play(
+        &mut self,
+        now: Tick,
+        link: u32,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(state) = self.links.get_mut(&link) else { return };
+        let LinkKind::Intercepted { source, rule, heard } = &mut state.kind else { return };
+        *heard += 1;
+        let (source, rule, heard) = (*source, *rule, *heard);
+        let mut client_frames = 0;
+        let mut answers = Vec::new();
+        for (number, record) in trace.honest().filter(|(_, record)| record.link == source) {
+            match record.to {
+                Side::Server => client_frames += 1,
+                Side::Client if client_frames == heard => {
+                    let frame = record.as_sent().clone();
+                    let deed = format!("replay of {number}");
+                    let on = Target::Link(link);
+                    answers.push(Outgoing::made(frame, Side::Client, on, Some(number), deed));
+                }
+                Side::Client => {}
+            }
+        }
+        for answer in answers {
+            self.send(now, answer, Some(rule), link, trace, effects);
+        }
+    }
+}
+
+/// Send a frame in segments; the last one completes it.
+fn send_cut(
+    link: u32,
+    to: Side,
+    mut bytes: Bytes,
+    cuts: &[usize],
+    number: u32,
+    effects: &mut Vec<Effect>,
+) {
+    let mut sent = 0;
+    for cut in cuts {
+        let segment = bytes.split_to((cut - sent).min(bytes.len()));
+        sent = *cut;
+        effects.push(Effect::Send { link, to, bytes: segment, numbers: Vec::new() });
+    }
+    effects.push(Effect::Send { link, to, bytes, numbers: vec![number] });
+}
