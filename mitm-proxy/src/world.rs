@@ -123,6 +123,22 @@ enum Event {
     Advance { actor: usize },
 }
 
+impl Event {
+    fn is_for_endpoint(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::Sent { .. } | Self::Closed { .. } | Self::Timer { .. } => {
+                false
+            }
+            Self::Accept { .. }
+            | Self::Arrive { .. }
+            | Self::Hangup { .. }
+            | Self::Wake { .. }
+            | Self::Resume { .. }
+            | Self::Advance { .. } => true,
+        }
+    }
+}
+
 const SERVER: usize = 0;
 
 thread_local! {
@@ -239,6 +255,21 @@ impl World {
         }
     }
 
+    /// With a rule about to act: let everything happen that it cannot change. What is on its way to an endpoint
+    /// already arrives before anything the attacker sends now, so the forks made next need not repeat it.
+    pub fn ripen(&mut self) {
+        let Some((key @ (now, last), acting)) = self.queue.pop_first() else { return };
+        let (horizon, last) = (now.after(HOP), self.sequence.max(last));
+        let due = |(key, event): (&(Tick, u64), &Event)| {
+            (key.0 <= horizon && key.1 <= last && event.is_for_endpoint()).then_some(*key)
+        };
+        while let Some(key) = self.queue.iter().find_map(due) {
+            let Some(event) = self.queue.remove(&key) else { break };
+            self.happen(key.0, event);
+        }
+        self.queue.insert(key, acting);
+    }
+
     /// The rule that the next event would set off.
     fn next_acting(&self) -> Option<Acting> {
         let (_, event) = self.queue.first_key_value()?;
@@ -261,6 +292,11 @@ impl World {
             return false;
         }
         let Some(((at, _), event)) = self.queue.pop_first() else { return false };
+        self.happen(at, event);
+        true
+    }
+
+    fn happen(&mut self, at: Tick, event: Event) {
         self.clock = at;
         match event {
             Event::Connect { actor, link } => {
@@ -299,7 +335,6 @@ impl World {
                 self.advance(actor);
             }
         }
-        true
     }
 
     fn schedule(&mut self, after: Duration, event: Event) {

@@ -247,6 +247,27 @@ fn every_bit_of_a_frame_is_a_world_of_its_own() {
     }
 }
 
+#[test]
+fn ripening_changes_no_claim() {
+    for profile in ["as-built", "hardened"] {
+        for nth in 1..=3 {
+            let mut world =
+                World::new(&plan(profile, vec![rule(data(nth), "duplicate", Args::new())]));
+            world.run_until_rule().unwrap();
+            let mut ripe = world.fork();
+            ripe.ripen();
+            ripe.run();
+            world.run();
+            let claims = |world: &World| -> Vec<_> {
+                let records = world.trace().claims.iter();
+                records.map(|r| (r.at, r.actor, r.cause, r.claim.clone())).collect()
+            };
+            assert_eq!(claims(&world), claims(&ripe), "{profile} {nth}");
+            assert_eq!(ladder(world.trace()), ladder(ripe.trace()), "{profile} {nth}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn equal_digests_have_equal_futures(steps in 0..60usize, profile in prop::bool::ANY) {

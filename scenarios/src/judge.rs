@@ -86,6 +86,7 @@ pub fn judge(case: Case<'_>) -> Judgement {
     while let Some(next) = acting {
         if let Some(variants) = variants(&mut world, &next) {
             worlds = variants;
+            world.ripen();
             break;
         }
         world.step();

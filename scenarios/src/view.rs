@@ -98,7 +98,7 @@ fn events(trace: &Trace) -> Vec<view::Event> {
     let mut events: Vec<view::Event> =
         trace.links.iter().map(|link| link_event(link, trace)).collect();
     events.extend(trace.claims.iter().map(claim_event));
-    events.sort_by_key(|event| event.moment);
+    events.sort_by_key(|event| (event.at_us, event.moment));
     events
 }
 
