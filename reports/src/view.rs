@@ -57,8 +57,10 @@ pub struct Case {
     pub mismatches: Vec<String>,
     /// The verdict of every property.
     pub verdicts: BTreeMap<String, Verdict>,
-    /// The checks that stopped it, with the number of runs each stopped.
-    pub blocked_by: BTreeMap<String, usize>,
+    /// The checks that stopped it, as `server: mac`, joined by commas; none if no check did.
+    pub blocked_by: Option<String>,
+    /// The same with the number of runs each stopped; `nothing` for runs that no check stopped.
+    pub blocked_runs: BTreeMap<String, usize>,
     /// Why nothing could be said, if so.
     pub inconclusive: Option<String>,
     /// How many runs this was.
@@ -213,7 +215,7 @@ impl Case {
     /// What stopped it, in words.
     pub fn stopped_by(&self) -> String {
         let mut checks: Vec<String> = Vec::new();
-        for (check, runs) in &self.blocked_by {
+        for (check, runs) in &self.blocked_runs {
             checks.push(if self.runs > 1 { format!("{check} ({runs})") } else { check.clone() });
         }
         checks.join(", ")

@@ -7,6 +7,7 @@ use protocol::endpoint::{End, Fact, Tick};
 use reports::view;
 
 use crate::divergence::{Divergence, divergences};
+use crate::expect::NOTHING;
 use crate::judge::{Case, Judgement, actor_name};
 use crate::properties::Ruling;
 
@@ -35,7 +36,8 @@ pub fn case(case: Case<'_>, judgement: &Judgement, notes: Vec<String>) -> view::
         declared: *declared,
         mismatches: mismatches.clone(),
         verdicts,
-        blocked_by: blocked_by.clone(),
+        blocked_by: checks(blocked_by),
+        blocked_runs: blocked_by.clone(),
         inconclusive: inconclusive.clone(),
         runs: *runs,
         frames: (1..)
@@ -47,6 +49,12 @@ pub fn case(case: Case<'_>, judgement: &Judgement, notes: Vec<String>) -> view::
         notes,
         order: named.map(|(name, _)| name).collect(),
     }
+}
+
+/// The checks by name; none where nothing stopped any run.
+fn checks(blocked_by: &BTreeMap<String, usize>) -> Option<String> {
+    let names: Vec<&str> = blocked_by.keys().map(String::as_str).collect();
+    (names != [NOTHING]).then(|| names.join(", "))
 }
 
 fn divergence(found: Divergence) -> view::Divergence {
