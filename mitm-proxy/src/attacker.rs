@@ -40,7 +40,7 @@ pub enum Effect {
         to: Side,
         /// The bytes.
         bytes: Bytes,
-        /// The numbers of the frames this segment completes.
+        /// The numbers of the frames this segment has bytes of.
         numbers: Vec<u32>,
     },
     /// Close the connection to one end.
@@ -65,6 +65,8 @@ pub struct Attacker {
     planned: BTreeMap<u64, Planned>,
     last_link: u32,
     last_token: u64,
+    /// How many frames the attacker has made.
+    made: u32,
 }
 
 /// Something the attacker does later.
@@ -83,6 +85,8 @@ struct Link {
     swap: Option<Outgoing>,
     /// Segments that wait for further frames, towards the client and the server.
     joining: [Option<Joining>; 2],
+    /// Which ends are gone: the client's, the server's.
+    closed: [bool; 2],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -117,8 +121,18 @@ impl Attacker {
         let matched = vec![0; rules.len()];
         let (links, held) = (BTreeMap::new(), BTreeMap::new());
         let planned = BTreeMap::new();
-        let (last_link, last_token) = (0, 0);
-        Self { layout, rules, matched, armed: true, links, held, planned, last_link, last_token }
+        Self {
+            layout,
+            rules,
+            matched,
+            armed: true,
+            links,
+            held,
+            planned,
+            last_link: 0,
+            last_token: 0,
+            made: 0,
+        }
     }
 
     /// From now on only forward: the honest twin.
@@ -145,8 +159,11 @@ impl Attacker {
 
     /// Feed everything that decides the attacker's future, but its trace, into `hasher`.
     pub fn digest(&self, mut hasher: &mut dyn Hasher) {
-        let Self { layout: _, rules: _, matched, armed, links, held, planned, .. } = self;
-        (matched, armed, links, held, planned, self.last_link, self.last_token).hash(&mut hasher);
+        let Self { layout: _, rules, matched, armed, links, held, planned, .. } = self;
+        let Self { last_link, last_token, made, .. } = self;
+        // Actions are data behind a trait: their debug form is all of it.
+        format!("{rules:?}").hash(&mut hasher);
+        (matched, armed, links, held, planned, last_link, last_token, made).hash(&mut hasher);
     }
 
     /// The rule that would act if these bytes came now.
@@ -219,10 +236,14 @@ impl Attacker {
         let Some(state) = self.links.get_mut(&link) else { return };
         trace.link(now, link, LinkEvent::ClosedBy(from), None);
         let own = state.kind == LinkKind::Own;
+        *state.closed_mut(from) = true;
         if let Some(rest) = state.deframer_mut(from).finish() {
             self.on_frame(now, link, from, rest, trace, effects);
         }
         self.flush(now, link, from, trace, effects);
+        if let Some(state) = self.links.get_mut(&link) {
+            *state.closed_mut(from.other()) = true;
+        }
         effects.push(Effect::Close { link, to: from.other() });
         // The rule acts once the link is gone at both ends.
         let mut matched = std::mem::take(&mut self.matched);
@@ -240,6 +261,7 @@ impl Attacker {
             from_server: Deframer::new(self.layout.clone(), Side::Server),
             swap: None,
             joining: [None, None],
+            closed: [false, false],
         }
     }
 
@@ -305,6 +327,7 @@ impl Attacker {
             original: None,
             origin: Origin::Endpoint,
             deeds: Vec::new(),
+            moved: false,
             fate: Fate::Pending,
         });
         let mut matched = std::mem::take(&mut self.matched);
@@ -332,6 +355,14 @@ impl Attacker {
 }
 
 impl Link {
+    fn closed_mut(&mut self, side: Side) -> &mut bool {
+        let [client, server] = &mut self.closed;
+        match side {
+            Side::Client => client,
+            Side::Server => server,
+        }
+    }
+
     fn deframer(&self, from: Side) -> &Deframer {
         match from {
             Side::Client => &self.from_client,

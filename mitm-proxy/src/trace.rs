@@ -22,7 +22,7 @@ pub struct Trace {
     pub misfires: Vec<Misfire>,
     /// Endpoints that panicked.
     pub panics: Vec<Panic>,
-    /// The most bytes any endpoint held unprocessed.
+    /// The most bytes any endpoint held unprocessed of one connection.
     pub peak_buffered: usize,
     /// The run was stopped because it did not come to rest.
     pub exhausted: bool,
@@ -49,11 +49,32 @@ pub struct FrameRecord {
     pub origin: Origin,
     /// What the attacker did to it, in words, with the rule that said so (from 1).
     pub deeds: Vec<Deed>,
+    /// The attacker sent it later, in other segments or in another order than it came.
+    pub moved: bool,
     /// What became of it.
     pub fate: Fate,
 }
 
 impl FrameRecord {
+    /// Whether the attacker made a difference to it: made, changed, withheld or moved it.
+    pub fn is_altered(&self) -> bool {
+        self.origin != Origin::Endpoint
+            || self.original.is_some()
+            || self.moved
+            || matches!(self.fate, Fate::Dropped | Fate::Held)
+    }
+
+    /// Whether that difference reached an endpoint: it took the frame, or went without it while it was there.
+    pub fn has_landed(&self) -> bool {
+        match self.fate {
+            Fate::Delivered(_) => self.is_altered(),
+            Fate::Dropped | Fate::Held => true,
+            // Too late is as good as never.
+            Fate::Lost => self.moved && self.origin == Origin::Endpoint,
+            Fate::Pending | Fate::Absorbed => false,
+        }
+    }
+
     /// The frame as its sender made it.
     pub fn as_sent(&self) -> &Frame {
         self.original.as_ref().unwrap_or(&self.frame)

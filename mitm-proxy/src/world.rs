@@ -109,7 +109,7 @@ enum Event {
     Sent { link: u32, from: Side, bytes: Bytes },
     /// A close reaches the attacker.
     Closed { link: u32, from: Side },
-    /// A segment reaches an endpoint and completes these frames.
+    /// A segment with bytes of these frames reaches an endpoint.
     Arrive { link: u32, to: Side, bytes: Bytes, numbers: Vec<u32> },
     /// A close reaches an endpoint.
     Hangup { link: u32, to: Side },
@@ -220,7 +220,8 @@ impl World {
         let mut hasher = SipHasher24::new();
         for actor in &self.actors {
             actor.endpoint.digest(&mut hasher);
-            (actor.at, actor.link, actor.waiting, actor.dead).hash(&mut hasher);
+            let left = actor.script.get(actor.at..);
+            (left, actor.link, actor.waiting, actor.dead).hash(&mut hasher);
         }
         self.attacker.digest(&mut hasher);
         let Self { links, clock, queue, .. } = self;
@@ -232,6 +233,7 @@ impl World {
         // What the attacker has seen it can send again.
         for record in &self.trace.frames {
             (record.link, record.to, &record.frame).hash(&mut hasher);
+            (&record.original, record.origin).hash(&mut hasher);
         }
         hasher.finish128().as_u128()
     }
@@ -422,7 +424,10 @@ impl World {
         let open = self.links.get(&link).is_some_and(|link| link.is_open(to));
         let fate = if open { Fate::Delivered(self.clock) } else { Fate::Lost };
         for number in numbers {
-            if let Some(record) = self.trace.frame_mut(*number) {
+            // A frame that was taken in part was taken.
+            if let Some(record) = self.trace.frame_mut(*number)
+                && !matches!(record.fate, Fate::Delivered(_))
+            {
                 record.fate = fate;
             }
         }

@@ -414,7 +414,8 @@ pub trait Endpoint: Debug + Send {
     /// Feed everything that decides this endpoint's future into `hasher`.
     fn digest(&self, hasher: &mut dyn Hasher);
 
-    /// Bytes received and not yet processed: what a hostile peer can make the endpoint hold.
+    /// The most bytes any one connection has received and not yet processed: what a hostile peer can make the
+    /// endpoint hold.
     fn buffered(&self) -> usize;
 }
 

@@ -123,8 +123,12 @@ pub fn counts(report: &Report, paint: Paint) -> String {
     let cases = if counts.cases == 1 { "case" } else { "cases" };
     let expected = format!("{} as expected", counts.expected);
     let unexpected = format!("{} not", counts.unexpected);
+    let undeclared = match counts.undeclared {
+        0 => String::new(),
+        undeclared => format!(", {undeclared} in profiles not declared"),
+    };
     format!(
-        "{} {cases}: {}, {}; {} violated, {} held, {} inconclusive",
+        "{} {cases}: {}, {}{undeclared}; {} violated, {} held, {} inconclusive",
         counts.cases,
         paint.on(GREEN, &expected),
         paint.on(if counts.unexpected > 0 { RED } else { DIM }, &unexpected),

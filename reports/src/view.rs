@@ -20,6 +20,8 @@ pub struct Summary {
     pub cases: usize,
     /// How many went as the scenario expects.
     pub expected: usize,
+    /// How many ran in a profile the scenario says nothing about.
+    pub undeclared: usize,
     /// How many did not.
     pub unexpected: usize,
     /// In how many some property was violated.
@@ -183,7 +185,11 @@ impl Report {
     pub fn new(cases: Vec<Case>) -> Self {
         let mut summary = Summary { cases: cases.len(), ..Summary::default() };
         for case in &cases {
-            *(if case.expected { &mut summary.expected } else { &mut summary.unexpected }) += 1;
+            *(match (case.expected, case.declared) {
+                (false, _) => &mut summary.unexpected,
+                (true, true) => &mut summary.expected,
+                (true, false) => &mut summary.undeclared,
+            }) += 1;
             *(match case.outcome() {
                 "violated" => &mut summary.violated,
                 "held" => &mut summary.held,

@@ -258,6 +258,11 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     if path.is_dir() {
         return Err(LoadError::IsFolder { path: path.display().to_string() });
     }
+    // A pipe or a device may never end, or never begin.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        let (path, reason) = (path.display().to_string(), io::ErrorKind::InvalidInput);
+        return Err(LoadError::Unreadable { path, reason });
+    }
     let file = File::open(path).map_err(unreadable)?;
     let mut content = Vec::new();
     file.take(MAX_FILE as u64 + 1).read_to_end(&mut content).map_err(unreadable)?;

@@ -181,7 +181,7 @@ pub fn escape(text: &str) -> String {
 }
 
 /// Control characters, line and paragraph separators, zero-width and bidirectional formatting characters.
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
@@ -195,7 +195,7 @@ fn is_hidden(c: char) -> bool {
 pub fn quote(text: &str) -> String {
     let head: String = text.chars().take(60).collect();
     let cut = if head.len() < text.len() { "…" } else { "" };
-    format!("`{head}{cut}`")
+    format!("`{}{cut}`", escape(&head))
 }
 
 /// Several words in backticks, with commas.

@@ -1,15 +1,14 @@
 //! Real input in place of what a script sends: `--text` and `--file`.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use bytes::Bytes;
 use mitm_proxy::script::Step;
 use protocol::endpoint::{Kind, Message};
 
+use crate::catalogue::Beside;
 use crate::diagnostic::quote;
-use crate::scenario::{MAX_PAYLOAD, Scenario};
+use crate::scenario::{Payloads, Scenario};
 
 /// What the user wants to be sent. The n-th text replaces the n-th text or numbers of a script, the n-th file
 /// its n-th image or video.
@@ -30,14 +29,11 @@ impl Payload {
         let shown = quote(&path.display().to_string());
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| format!("{shown}: the path has no file name in UTF-8"))?;
-        let failed = |error: std::io::Error| format!("{shown}: cannot be read: {}", error.kind());
-        let file = File::open(path).map_err(failed)?;
-        let mut content = Vec::new();
-        file.take(MAX_PAYLOAD as u64 + 1).read_to_end(&mut content).map_err(failed)?;
-        if content.len() > MAX_PAYLOAD {
-            return Err(format!("{shown}: more than {MAX_PAYLOAD} bytes, too large to send"));
-        }
-        Ok((name.to_owned(), content.into()))
+        let beside = Beside { folder: "".into() };
+        let content =
+            path.to_str().map_or(Err("is not UTF-8".to_owned()), |path| beside.read(path));
+        let content = content.map_err(|why| format!("{shown} {why}"))?;
+        Ok((name.to_owned(), content))
     }
 
     /// Put the payload into a scenario. Returns how many messages were replaced, and remarks on those that could
@@ -80,6 +76,7 @@ impl Payload {
         if !self.texts.is_empty() && texts.len() == self.texts.len() {
             notes.push("--text: this script sends no text".to_owned());
         }
+        scenario.replaced |= replaced > 0;
         (replaced, notes)
     }
 }

@@ -87,7 +87,7 @@ fn rule_1_a_frame_that_never_arrives_proves_nothing() {
     // One second later the session is long over.
     let rule = REPLAY.replace("{}", "{ delay_ms = 1000 }");
     let judgement = run("as-built", &[HELO, &rule, NOTHING_EXPECTED]);
-    assert_inconclusive(&judgement, "what rule 1 (line 9) did never reached a victim");
+    assert_inconclusive(&judgement, "what rule 1 (line 9) did made no difference to a victim");
 }
 
 #[test]
@@ -155,9 +155,51 @@ fn rule_3_an_answer_is_no_evidence() {
 }
 
 #[test]
+fn rule_1_an_action_that_changes_nothing_proves_nothing() {
+    let last = REPLAY.replace("SECX", "ENDD");
+    for (rule, action) in [
+        (REPLAY, "do.forward = {}"),
+        (REPLAY, "do.set = { field = \"header\", text = \"<SECX>\" }"),
+        (REPLAY, "do = [{ hold = {} }, { release = {} }]"),
+        (&last, "do.reorder = {}"),
+        (&last, "do.coalesce = {}"),
+    ] {
+        let rule = rule.replace("do.replay = {}", action);
+        let judgement = run("as-built", &[HELO, &rule, NOTHING_EXPECTED]);
+        assert_inconclusive(&judgement, "what rule 1 (line 9) did made no difference to a victim");
+    }
+    let rule = "[[rule]]\nwhen = { event = \"close\", nth = 1 }\ndo.close = {}\n";
+    let judgement = run("as-built", &[HELO, rule, NOTHING_EXPECTED]);
+    assert_inconclusive(&judgement, "what rule 1 (line 8) did made no difference to a victim");
+}
+
+#[test]
+fn rule_1_being_too_late_is_a_difference() {
+    let rule = REPLAY.replace("replay = {}", "delay = { ms = 6000 }").replace("SECX", "HELO");
+    let judgement = run("hardened", &[HELO, &rule, NOTHING_EXPECTED]);
+    assert_eq!(judgement.inconclusive, None);
+    assert!(judgement.blocked_by.contains_key("client: timeout"), "{:?}", judgement.blocked_by);
+    let rule = "[[rule]]\nwhen = { from = \"client\", type = \"CLIENT_DATA\", nth = 1 }\n\
+                do = [{ set = { field = \"length\", number = 4294967295 } }, { split = { every = 10 } }]\n";
+    let judgement = run("hardened", &[RATCHET, rule, NOTHING_EXPECTED]);
+    assert_eq!(judgement.inconclusive, None);
+    assert!(judgement.blocked_by.contains_key("server: length"));
+}
+
+#[test]
+fn rule_1_a_rule_that_feeds_itself_comes_to_an_end() {
+    let rules = "[[rule]]\nwhen = { from = \"server\", type = \"ACK\", nth = 1 }\ndo.forward = {}\n\
+                 [[rule]]\nwhen = { from = \"server\", type = \"ACK\" }\n\
+                 do = [{ drop = {} }, { replay = { frame = { from = \"client\", type = \"SECX\" } } }]\n";
+    let judgement = run("as-built", &[HELO, rules, NOTHING_EXPECTED]);
+    let why = judgement.inconclusive.clone().unwrap();
+    assert!(why.ends_with("could not act: the attacker has made more than 20000 frames"), "{why}");
+}
+
+#[test]
 fn rule_3_the_name_of_a_scenario_decides_nothing() {
-    // Called a replay, does nothing: nothing is violated.
-    let rule = REPLAY.replace("replay", "forward");
+    // Called a replay, is a delay: nothing is violated.
+    let rule = REPLAY.replace("replay = {}", "delay = { ms = 1 }");
     let judgement = run("as-built", &[HELO, &rule, NOTHING_EXPECTED]);
     assert_eq!(judgement.inconclusive, None);
     for (property, ruling) in &judgement.rulings {
@@ -220,4 +262,82 @@ fn a_sweep_is_violated_if_one_of_its_runs_is() {
         "{}",
         ruling.evidence
     );
+}
+
+/// Outcomes of cases that are easy to get wrong, each with the property that matters.
+fn verdict(profile: &str, parts: &[&str], property: Property) -> Outcome {
+    let judgement = run(profile, &[parts.concat().as_str(), NOTHING_EXPECTED]);
+    assert_eq!(judgement.inconclusive, None);
+    outcome(&judgement, property)
+}
+
+const TWICE: &str = r#"
+system = "helo"
+script.client = [{ text = "pay bob 100" }, "end", "connect", { text = "pay bob 100" }, "end"]
+"#;
+
+#[test]
+fn a_copy_delivered_before_its_equal_was_sent_is_one_too_many() {
+    let script = HELO.replace("\"end\"", "{ text = \"pay bob 100\" }, \"end\"");
+    let rules = "[[rule]]\nwhen = { type = \"SECX\", nth = 1 }\ndo.replay = {}\n\
+                 [[rule]]\nwhen = { type = \"SECX\", nth = 2 }\ndo.drop = {}\n";
+    let property = Property::DeliveryAtMostOnce;
+    assert_eq!(verdict("as-built", &[&script, rules], property), Outcome::Violated);
+}
+
+#[test]
+fn a_delivery_of_one_session_does_not_answer_for_another() {
+    let forged = "[[rule]]\nwhen = { link = 1, from = \"server\", type = \"ACK\", nth = 2 }\n\
+                  do = [{ drop = {} }, { close = {} }]\n\
+                  [[rule]]\nwhen = { link = 2, from = \"client\", type = \"SECX\", nth = 1 }\n\
+                  do = [{ drop = {} }, { inject = { to = \"client\", frame = { from = \"server\", \
+                  type = \"ACK\" } } }]\n";
+    for property in [Property::DeliveryAgreement, Property::Completeness] {
+        assert_eq!(verdict("as-built", &[TWICE, forged], property), Outcome::Violated);
+    }
+}
+
+#[test]
+fn an_equal_message_that_was_lost_does_not_put_the_rest_out_of_order() {
+    let script = "system = \"helo\"\nscript.client = [{ text = \"pay bob 100\" }, \
+                  { text = \"pay eve 100\" }, { text = \"pay bob 100\" }, \"end\"]\n";
+    let rule = "[[rule]]\nwhen = { from = \"client\", type = \"SECX\", nth = 1 }\n\
+                do = [{ drop = {} }, { inject = { to = \"client\", frame = { from = \"server\", \
+                type = \"ACK\" } } }]\n";
+    assert_eq!(verdict("as-built", &[script, rule], Property::Order), Outcome::Held);
+    // And only the receipt of the lost one is wrong.
+    let judgement = run("as-built", &[script, rule, NOTHING_EXPECTED]);
+    let agreement = &judgement.rulings[6].1;
+    assert_eq!(agreement.outcome, Outcome::Violated);
+    assert_eq!(agreement.frames.len(), 1, "{}", agreement.evidence);
+}
+
+#[test]
+fn what_the_attacker_writes_itself_is_no_leak() {
+    let rule = "[[rule]]\nwhen = { type = \"SECX\", nth = 1 }\n\
+                do.inject = { to = \"server\", hex = \"70617920626f6220313030\" }\n";
+    assert_eq!(verdict("as-built", &[HELO, rule], Property::Secrecy), Outcome::Held);
+}
+
+#[test]
+fn what_was_public_before_is_no_secret() {
+    let public = HELO.replace("pay bob 100", "common_name");
+    let judgement = run("as-built", &[&public, REPLAY, NOTHING_EXPECTED]);
+    assert_eq!(judgement.inconclusive, None);
+    assert_eq!(outcome(&judgement, Property::Secrecy), Outcome::Inconclusive);
+}
+
+#[test]
+fn a_session_held_back_does_not_evict_a_newer_one() {
+    let script = "system = \"ratchet\"\nscript.client = [{ numbers = \"10.5,20.25\" }, \"end\", \
+                  \"connect\", { numbers = \"1.25,2.25\" }, \"end\"]\n";
+    let rules = "[[rule]]\nwhen = { link = 1, from = \"client\", type = \"CLIENT_DATA\", nth = 1 }\n\
+                 do = [{ hold = {} }, { close = { to = \"client\" } }]\n\
+                 [[rule]]\nwhen = { link = 2, from = \"server\", type = \"SERVER_AGGR_RESPONSE\" }\n\
+                 do.release = {}\n";
+    let judgement = run("hardened", &[script, rules, NOTHING_EXPECTED]);
+    for (property, ruling) in &judgement.rulings {
+        assert_eq!(ruling.outcome, Outcome::Held, "{}: {}", property.name(), ruling.evidence);
+    }
+    assert!(judgement.blocked_by.contains_key("server: phase"), "{:?}", judgement.blocked_by);
 }

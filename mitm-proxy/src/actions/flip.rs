@@ -66,7 +66,9 @@ struct FlipEvery {
 
 impl Action for FlipEvery {
     fn apply(&self, _: &mut Hand<'_>) -> Result<(), String> {
-        Err(format!("`every` can be used once in a scenario, for at most {MOST_VARIANTS} runs"))
+        Err(format!(
+            "`every` can be used once in a scenario, as the first action of its rule, for at most {MOST_VARIANTS} runs"
+        ))
     }
 
     /// One flip for each bit, or for one bit of each byte: a different one each time.

@@ -68,6 +68,11 @@ impl Attacker {
         suppress_missing(&out, number, rule_number, trace);
         self.send_all(now, out, rule_number, trace, effects);
         for to in closes {
+            // An end that is gone already cannot be closed.
+            let gone = self.links.get_mut(&link).map(|state| state.closed_mut(to));
+            if gone.is_none_or(|gone| std::mem::replace(gone, true)) {
+                continue;
+            }
             trace.link(now, link, LinkEvent::ClosedTo(to), Some(rule_number));
             effects.push(Effect::Close { link, to });
         }

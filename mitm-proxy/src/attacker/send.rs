@@ -7,10 +7,13 @@ use protocol::endpoint::{Side, Tick};
 
 use super::{Attacker, Effect, Joining, LinkKind, Planned};
 use crate::actions::{Outgoing, Target};
-use crate::trace::{Deed, Fate, FrameRecord, LinkEvent, Origin, Trace};
+use crate::trace::{Deed, Fate, FrameRecord, LinkEvent, Misfire, Origin, Trace};
 
 /// The pause before a connection of the attacker's own is closed: time for the last answer.
 const LINGER: Duration = Duration::from_millis(2);
+
+/// The most frames the attacker makes in one run: a rule that feeds itself must end.
+const MOST_MADE: u32 = 20_000;
 
 impl Attacker {
     /// Send what a rule left in its hand. Frames for a new connection share one.
@@ -84,6 +87,9 @@ impl Attacker {
     ) {
         if !outgoing.after.is_zero() {
             let after = outgoing.after;
+            if let Some(record) = outgoing.number.and_then(|number| trace.frame_mut(number)) {
+                record.fate = Fate::Held;
+            }
             let outgoing = Box::new(Outgoing { after: Duration::ZERO, ..outgoing });
             return self.plan(Planned::Send { outgoing, rule, on }, after, effects);
         }
@@ -96,10 +102,22 @@ impl Attacker {
                     record.original = Some(std::mem::replace(&mut record.frame, frame));
                 }
                 record.deeds.extend(deeds);
+                if record.fate == Fate::Lost {
+                    return;
+                }
+                record.moved |= now > record.at || !cuts.is_empty();
                 record.fate = Fate::Pending;
             }
             number
         } else {
+            self.made += 1;
+            if self.made > MOST_MADE {
+                let why = format!("the attacker has made more than {MOST_MADE} frames");
+                if self.made == MOST_MADE + 1 {
+                    trace.misfires.push(Misfire { rule: rule.unwrap_or(0), why });
+                }
+                return;
+            }
             let (number, moment) = (trace.next_number(), trace.next_moment());
             trace.frames.push(FrameRecord {
                 at: now,
@@ -110,6 +128,7 @@ impl Attacker {
                 original: None,
                 origin: Origin::Attacker { copy_of },
                 deeds: deeds.collect(),
+                moved: false,
                 fate: Fate::Pending,
             });
             number
@@ -125,11 +144,20 @@ impl Attacker {
             }
             let bytes = BytesMut::from(&bytes[..]);
             *joining = Some(Joining { left: join, bytes, numbers: vec![number] });
+            if let Some(record) = trace.frame_mut(number) {
+                record.fate = Fate::Held;
+            }
             return;
         };
         waiting.bytes.extend_from_slice(&bytes);
         waiting.numbers.push(number);
         waiting.left -= 1;
+        for number in &waiting.numbers {
+            if let Some(record) = trace.frame_mut(*number) {
+                record.moved = true;
+                record.fate = if waiting.left > 0 { Fate::Held } else { Fate::Pending };
+            }
+        }
         if waiting.left > 0 {
             *joining = Some(waiting);
         } else {
@@ -155,6 +183,9 @@ impl Attacker {
                 && waiting.frame.spec.name == record.as_sent().spec.name
         });
         if due && let Some(waiting) = state.swap.take() {
+            if let Some(record) = waiting.number.and_then(|number| trace.frame_mut(number)) {
+                record.moved = true;
+            }
             self.send(now, waiting, None, link, trace, effects);
         }
     }
@@ -172,7 +203,13 @@ impl Attacker {
         let swapped = state.swap.take();
         let [to_client, to_server] = std::mem::take(&mut state.joining);
         for (to, joining) in [(Side::Client, to_client), (Side::Server, to_server)] {
-            if let Some(Joining { bytes, numbers, .. }) = joining {
+            if let Some(Joining { bytes, numbers, .. }) = joining.filter(|_| to != closed) {
+                for number in &numbers {
+                    if let Some(record) = trace.frame_mut(*number) {
+                        record.moved |= now > record.at;
+                        record.fate = Fate::Pending;
+                    }
+                }
                 effects.push(Effect::Send { link, to, bytes: bytes.freeze(), numbers });
             }
         }
@@ -218,7 +255,7 @@ impl Attacker {
     }
 }
 
-/// Send a frame in segments; the last one completes it.
+/// Send a frame in segments.
 fn send_cut(
     link: u32,
     to: Side,
@@ -231,7 +268,7 @@ fn send_cut(
     for cut in cuts {
         let segment = bytes.split_to((cut - sent).min(bytes.len()));
         sent = *cut;
-        effects.push(Effect::Send { link, to, bytes: segment, numbers: Vec::new() });
+        effects.push(Effect::Send { link, to, bytes: segment, numbers: vec![number] });
     }
     effects.push(Effect::Send { link, to, bytes, numbers: vec![number] });
 }

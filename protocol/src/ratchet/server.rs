@@ -36,6 +36,7 @@ pub(super) fn new(setup: Setup) -> Box<dyn Endpoint> {
         entropy: Entropy::new(setup.seed, "ratchet server"),
         links: BTreeMap::new(),
         live: BTreeMap::new(),
+        hellos: 0,
     })
 }
 
@@ -49,6 +50,8 @@ struct Server {
     links: BTreeMap<Conn, Link>,
     /// The active sessions, by client identity.
     live: BTreeMap<u8, Session>,
+    /// How many HELLOs were accepted.
+    hellos: u64,
 }
 
 /// An open connection.
@@ -66,6 +69,8 @@ struct Link {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Session {
     id: u8,
+    /// Which accepted HELLO it began with, counted over all clients.
+    hello: u64,
     conn: Conn,
     peer: Name,
     keys: Keys,
@@ -100,12 +105,12 @@ impl Endpoint for Server {
     }
 
     fn digest(&self, mut hasher: &mut dyn Hasher) {
-        let Self { profile, layout: _, seed, local: _, entropy, links, live } = self;
-        (profile, seed, entropy, links, live).hash(&mut hasher);
+        let Self { profile, layout: _, seed, local: _, entropy, links, live, hellos } = self;
+        (profile, seed, entropy, links, live, hellos).hash(&mut hasher);
     }
 
     fn buffered(&self) -> usize {
-        self.links.values().map(|link| link.inbox.waiting().len()).sum()
+        self.links.values().map(|link| link.inbox.waiting().len()).max().unwrap_or(0)
     }
 }
 
@@ -229,7 +234,10 @@ impl Server {
         }
         let deadline = self.expect(HANDSHAKE_PATIENCE, now, out);
         let numbers = VecDeque::new();
-        let session = Session { id, conn, peer, keys, round: 1, established: unmixed, numbers };
+        self.hellos += 1;
+        let hello = self.hellos;
+        let session =
+            Session { id, hello, conn, peer, keys, round: 1, established: unmixed, numbers };
         if let Some(link) = self.links.get_mut(&conn) {
             link.bound = Some(id);
             link.deadline = deadline;
@@ -256,6 +264,13 @@ impl Server {
             Ok(opened) => opened,
             Err(reject) => return self.end_refused(conn, session, reject, DESYNC, out),
         };
+        // A session that somebody held back must not replace one that began after it.
+        if self.live.get(&session.id).is_some_and(|live| live.hello > session.hello)
+            && !self.profile.has(Weakness::HelloReplacesSession)
+        {
+            let reject = Reject::new(Check::Phase, "session");
+            return self.end_refused(conn, session, reject, TERMINATE, out);
+        }
         let share = Share::fresh(self.profile, &mut self.entropy);
         let agreed = match (&share, received.share) {
             (Some(ours), Some(theirs)) => match ours.agree(theirs) {

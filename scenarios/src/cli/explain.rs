@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::Done;
+use super::check::explain as mistakes;
 use super::output::{Format, Output, print};
-use super::select::check;
-use crate::catalogue::catalogue;
+use crate::catalogue::{catalogue, load_file};
+use crate::diagnostic::{near, quote};
 use crate::expect::Expectation;
 use crate::properties::PROPERTIES;
 use crate::property::{Outcome, Property};
@@ -17,7 +19,7 @@ use crate::scenario::Scenario;
 /// Options of `explain`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
-    /// The scenario's name, as `list` shows it; or the name of a property
+    /// The scenario's name, as `list` shows it, or its file; or the name of a property
     #[arg(value_name = "NAME")]
     name: String,
 }
@@ -27,11 +29,18 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let scenarios = catalogue();
     let mut known: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
     known.extend(Property::ALL.iter().map(|property| property.name()));
-    let name = args.name.strip_suffix(".toml").unwrap_or(&args.name);
-    check("scenario or property", name, &known)?;
-    let sections = match scenarios.iter().find(|scenario| scenario.name == name) {
-        Some(scenario) => explain_scenario(scenario),
-        None => explain_property(name),
+    let name = args.name.as_str();
+    let sections = if let Some(scenario) = scenarios.iter().find(|scenario| scenario.name == name) {
+        explain_scenario(scenario)
+    } else if Property::named(name).is_some() {
+        explain_property(name)
+    } else if Path::new(name).is_file() {
+        let found = load_file(Path::new(name));
+        explain_scenario(&found.map_err(|error| mistakes(&[error], output))?)
+    } else {
+        let meant = near(name, &known).map(|near| format!("did you mean `{near}`?"));
+        let help = meant.unwrap_or_else(|| "`scenarios list` shows what there is".to_owned());
+        bail!("no scenario, file or property is named {}: {help}", quote(name));
     };
     let text = if output.format == Format::Json {
         let sections: BTreeMap<_, _> = sections.into_iter().collect();
@@ -60,7 +69,9 @@ fn explain_scenario(scenario: &Scenario) -> Sections {
     ];
     let mut works = String::new();
     let mut stops = String::new();
-    let mut code = format!("scenarios/attacks/{}\n", scenario.path);
+    let built_in = catalogue().iter().any(|known| known.path == scenario.path);
+    let folder = if built_in { "scenarios/attacks/" } else { "" };
+    let mut code = format!("{folder}{}\n", scenario.path);
     for system in &scenario.systems {
         for weakness in &scenario.needs {
             if let Some(planted) = system.planted(*weakness) {

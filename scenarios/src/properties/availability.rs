@@ -121,7 +121,7 @@ fn sessions(trace: &Trace) -> BTreeMap<(usize, usize), Session> {
 /// The links on which the attacker changed, withheld or added something.
 fn touched(trace: &Trace) -> BTreeSet<u32> {
     let frames = trace.frames.iter();
-    let frames = frames.filter(|frame| !frame.deeds.is_empty() || frame.origin != Origin::Endpoint);
+    let frames = frames.filter(|frame| frame.is_altered());
     let links = trace
         .links
         .iter()

@@ -3,12 +3,10 @@
 //!
 //! Source: agreement on data in the sense of Lowe 1997, from the sender's side.
 
-use std::collections::BTreeMap;
-
 use mitm_proxy::trace::ClaimRecord;
-use protocol::endpoint::{Fact, Message};
+use protocol::endpoint::Fact;
 
-use super::{Finished, Flow, Monitor, PropertySpec, Ruling, count, frames};
+use super::{Finished, Flow, Ledger, Monitor, PropertySpec, Ruling, count, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
@@ -20,41 +18,33 @@ pub(super) const SPEC: PropertySpec = PropertySpec {
 
 #[derive(Clone, Debug, Default)]
 struct DeliveryAgreement {
-    delivered: BTreeMap<(Flow, Message), usize>,
-    acknowledged: BTreeMap<(Flow, Message), usize>,
+    ledger: Ledger,
+    acknowledged: usize,
     broken: Vec<String>,
     frames: Vec<u32>,
 }
 
 impl Monitor for DeliveryAgreement {
     fn observe(&mut self, record: &ClaimRecord) {
-        match &record.claim.fact {
-            Fact::Delivered(message) => {
-                let key = (Flow::incoming(record), message.clone());
-                *self.delivered.entry(key).or_default() += 1;
+        self.ledger.observe(record);
+        if let Fact::Acknowledged(message) = &record.claim.fact {
+            self.acknowledged += 1;
+            let flow = Flow::outgoing(record);
+            if !self.ledger.settle(&flow, message, record.claim.conn) {
+                let cause: Vec<u32> = record.cause.into_iter().collect();
+                let (Flow { from, to }, at) = (flow, frames(&cause));
+                let line = format!(
+                    "{from} believes that {message} arrived{at}; {to} had not delivered it"
+                );
+                self.broken.push(line);
+                self.frames.extend(cause);
             }
-            Fact::Acknowledged(message) => {
-                let key = (Flow::outgoing(record), message.clone());
-                let delivered = self.delivered.get(&key).copied().unwrap_or(0);
-                let acknowledged = self.acknowledged.entry(key.clone()).or_default();
-                *acknowledged += 1;
-                if *acknowledged > delivered {
-                    let cause: Vec<u32> = record.cause.into_iter().collect();
-                    let (Flow { from, to }, at) = (key.0, frames(&cause));
-                    let line = format!(
-                        "{from} believes that {message} arrived{at}; {to} had not delivered it"
-                    );
-                    self.broken.push(line);
-                    self.frames.extend(cause);
-                }
-            }
-            _ => {}
         }
     }
 
     fn conclude(&self, _: &Finished<'_>) -> Ruling {
         if self.broken.is_empty() {
-            let acknowledged = count(self.acknowledged.values().sum(), "acknowledgement");
+            let acknowledged = count(self.acknowledged, "acknowledgement");
             Ruling::held(format!("{acknowledged}, each after its delivery"))
         } else {
             Ruling::violated(self.broken.join("; "), self.frames.clone())

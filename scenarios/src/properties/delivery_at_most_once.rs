@@ -1,5 +1,5 @@
-//! **delivery-at-most-once**: between two identities, no message that was sent is delivered more often than it
-//! was sent. Two messages are the same if kind, name and every byte are. Messages that were never sent are the
+//! **delivery-at-most-once**: between two identities, no message that was sent has at any time been delivered
+//! more often than it had been sent by then. Two messages are the same if kind, name and every byte are. Messages that were never sent are the
 //! business of message-authenticity.
 //!
 //! Source: replay protection, RFC 4303 section 3.4.3; injective agreement on messages, Lowe 1997.
@@ -29,6 +29,8 @@ struct Deliveries {
     sent: usize,
     delivered: usize,
     frames: Vec<u32>,
+    /// How often it had been sent and delivered when there first was one delivery too many.
+    repeated: Option<(usize, usize)>,
 }
 
 impl Monitor for DeliveryAtMostOnce {
@@ -43,19 +45,24 @@ impl Monitor for DeliveryAtMostOnce {
                 let deliveries = self.messages.entry(key).or_default();
                 deliveries.delivered += 1;
                 deliveries.frames.extend(record.cause);
+                let Deliveries { sent, delivered, .. } = *deliveries;
+                if sent > 0 && delivered > sent {
+                    deliveries.repeated = Some((sent, delivered));
+                }
             }
             _ => {}
         }
     }
 
     fn conclude(&self, _: &Finished<'_>) -> Ruling {
-        let repeated = self.messages.iter().filter(|(_, d)| d.sent > 0 && d.delivered > d.sent);
+        let repeated = self.messages.iter().filter(|(_, d)| d.repeated.is_some());
         let lines: Vec<String> = repeated
             .clone()
             .map(|((Flow { from, to }, message), d)| {
-                let (sent, delivered) = (count(d.sent, "time"), count(d.delivered, "time"));
+                let (sent, delivered) = d.repeated.unwrap_or((d.sent, d.delivered));
+                let (sent, delivered) = (count(sent, "time"), count(delivered, "time"));
                 let at = frames(&d.frames);
-                format!("{to} delivered {message} {delivered}{at}; {from} sent it {sent}")
+                format!("{to} delivered {message} {delivered}{at}; {from} had sent it {sent}")
             })
             .collect();
         if lines.is_empty() {

@@ -3,10 +3,11 @@
 //! A property is a monitor: it is fed the claims of a run in order and asked at the end. It sees what endpoints
 //! did, never what a scenario is called or expects.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use mitm_proxy::trace::{ClaimRecord, Trace};
-use protocol::endpoint::{Name, Side};
+use protocol::endpoint::{Conn, Fact, Message, Name, Side};
 
 use crate::property::{Outcome, Property};
 
@@ -113,6 +114,56 @@ impl Flow {
     /// The flow of something the claimant received.
     fn incoming(record: &ClaimRecord) -> Self {
         Self { from: record.claim.peer.clone(), to: record.claim.local.clone() }
+    }
+}
+
+/// How often each message was sent and delivered, connection by connection.
+#[derive(Clone, Debug, Default)]
+struct Ledger {
+    entries: BTreeMap<(Flow, Message), BTreeMap<Conn, Tally>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    sent: usize,
+    delivered: usize,
+    settled: usize,
+}
+
+impl Ledger {
+    fn observe(&mut self, record: &ClaimRecord) {
+        match &record.claim.fact {
+            Fact::Sent(message) => self.tally(Flow::outgoing(record), message, record).sent += 1,
+            Fact::Delivered(message) => {
+                self.tally(Flow::incoming(record), message, record).delivered += 1;
+            }
+            _ => {}
+        }
+    }
+
+    fn tally(&mut self, flow: Flow, message: &Message, record: &ClaimRecord) -> &mut Tally {
+        let of_message = self.entries.entry((flow, message.clone())).or_default();
+        of_message.entry(record.claim.conn).or_default()
+    }
+
+    /// Find the delivery that answers for one `message` sent on `conn`, and use it up: one on that connection,
+    /// or else one on a connection where it was delivered more often than sent. `false` if there is none.
+    fn settle(&mut self, flow: &Flow, message: &Message, conn: Conn) -> bool {
+        let key = (flow.clone(), message.clone());
+        let Some(tallies) = self.entries.get_mut(&key) else { return false };
+        let own = tallies.get_mut(&conn).filter(|tally| tally.delivered > tally.settled);
+        if let Some(own) = own {
+            own.settled += 1;
+            return true;
+        }
+        let mut others = tallies.iter_mut().filter(|(other, _)| **other != conn);
+        let spare = others.find(|(_, tally)| tally.delivered > tally.sent.max(tally.settled));
+        if let Some((_, tally)) = spare {
+            // What is spare counts from the deliveries beyond those of its own connection.
+            tally.settled = tally.settled.max(tally.sent) + 1;
+            return true;
+        }
+        false
     }
 }
 

@@ -1,5 +1,7 @@
-//! **order**: between two identities, messages are delivered in the order they were sent. Repeated deliveries
-//! and messages that were never sent do not count here; equal messages are paired first with first.
+//! **order**: between two identities on one connection, messages are delivered in the order they were sent.
+//! Repeated deliveries and messages that were never sent do not count here. A delivery is paired with the next equal message
+//! that keeps the order, if there is one. Across connections no order is promised, as for any channel that
+//! lives as long as its connection.
 //!
 //! Source: in-order delivery, RFC 9293 section 3.4; stateful authenticated encryption of level 3 and 4, Kohno,
 //! Palacio and Black 2003.
@@ -7,21 +9,21 @@
 use std::collections::BTreeMap;
 
 use mitm_proxy::trace::ClaimRecord;
-use protocol::endpoint::{Fact, Message};
+use protocol::endpoint::{Conn, Fact, Message};
 
 use super::{Finished, Flow, Monitor, PropertySpec, Ruling, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::Order,
-    definition: "messages are delivered in the order they were sent",
+    definition: "on one connection, messages are delivered in the order they were sent",
     source: "Kohno, Palacio and Black 2003",
     monitor: || Box::new(Order::default()),
 };
 
 #[derive(Clone, Debug, Default)]
 struct Order {
-    flows: BTreeMap<Flow, Sequence>,
+    flows: BTreeMap<(Conn, Flow), Sequence>,
     inversions: Vec<String>,
     frames: Vec<u32>,
 }
@@ -39,7 +41,8 @@ impl Monitor for Order {
     fn observe(&mut self, record: &ClaimRecord) {
         match &record.claim.fact {
             Fact::Sent(message) => {
-                let sequence = self.flows.entry(Flow::outgoing(record)).or_default();
+                let sequence =
+                    self.flows.entry((record.claim.conn, Flow::outgoing(record))).or_default();
                 sequence.sent.push(message.clone());
                 sequence.done.push(false);
             }
@@ -64,13 +67,17 @@ impl Monitor for Order {
 impl Order {
     fn delivered(&mut self, record: &ClaimRecord, message: &Message) {
         let flow = Flow::incoming(record);
-        let Some(sequence) = self.flows.get_mut(&flow) else { return };
-        let mut open = sequence.sent.iter().zip(&mut sequence.done).enumerate();
-        let Some((at, (_, done))) = open.find(|(_, (sent, done))| !**done && *sent == message)
-        else {
-            return;
-        };
-        *done = true;
+        let key = (record.claim.conn, flow.clone());
+        let Some(sequence) = self.flows.get_mut(&key) else { return };
+        let open = sequence.sent.iter().zip(&sequence.done).enumerate();
+        let open = open.filter(|(_, (sent, done))| !**done && *sent == message).map(|(at, _)| at);
+        let open: Vec<usize> = open.collect();
+        let latest = sequence.latest.map_or(0, |(latest, _)| latest);
+        let in_order = open.iter().find(|at| **at >= latest);
+        let Some(at) = in_order.or(open.first()).copied() else { return };
+        if let Some(done) = sequence.done.get_mut(at) {
+            *done = true;
+        }
         match sequence.latest {
             Some((latest, cause)) if latest > at => {
                 let numbers: Vec<u32> = cause.into_iter().chain(record.cause).collect();

@@ -1,4 +1,4 @@
-//! **robustness**: no endpoint panics, none holds more unprocessed bytes than its largest frame and one
+//! **robustness**: no endpoint panics, none holds more unprocessed bytes of a connection than its largest frame and one
 //! segment, and the run comes to rest.
 //!
 //! Source: CWE-248 (uncaught exception), CWE-400 (uncontrolled resource consumption).
@@ -13,7 +13,7 @@ const SEGMENT: usize = 64 * 1024;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::Robustness,
-    definition: "no endpoint panics, none holds more than its largest frame, and the run comes to rest",
+    definition: "no endpoint panics, none holds more of a connection than its largest frame, and the run comes to rest",
     source: "CWE-248, CWE-400",
     monitor: || Box::new(Robustness),
 };

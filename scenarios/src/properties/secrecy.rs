@@ -1,16 +1,17 @@
-//! **secrecy**: nothing that an honest endpoint sent can be read in what the attacker saw. Every frame is
-//! searched for the beginning, the middle and the end of every message, as they are and in base64. Messages
-//! under 8 bytes are not searched for: they could stand in random bytes by chance.
+//! **secrecy**: nothing that an honest endpoint sent can be read in what endpoints put on the wire from then on.
+//! Those frames, as their senders made them, are searched for the beginning, the middle and the end of every message,
+//! as they are and in base64. Messages under 8 bytes are not searched for: they could stand in random bytes by
+//! chance. Nor are messages that stood on the wire before they were sent: they are no secret.
 //!
 //! "Held" says that no content was found under this script. It does not say that two equal messages
 //! look different, nor that a stronger attacker learns nothing. Source: one-wayness of the channel, the
 //! weakest useful notion of confidentiality (Goldwasser and Micali 1984 call for more).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mitm_proxy::trace::ClaimRecord;
+use mitm_proxy::trace::{ClaimRecord, FrameRecord};
 use protocol::endpoint::{Fact, Message};
 
 use super::{Finished, Monitor, PropertySpec, Ruling, count};
@@ -31,41 +32,48 @@ pub(super) const SPEC: PropertySpec = PropertySpec {
 
 #[derive(Clone, Debug, Default)]
 struct Secrecy {
-    sent: BTreeSet<Message>,
+    /// What was sent, with the moment it was sent first.
+    sent: BTreeMap<Message, u64>,
 }
 
 impl Monitor for Secrecy {
     fn observe(&mut self, record: &ClaimRecord) {
         if let Fact::Sent(message) = &record.claim.fact {
-            self.sent.insert(message.clone());
+            self.sent.entry(message.clone()).or_insert(record.moment);
         }
     }
 
     fn conclude(&self, run: &Finished<'_>) -> Ruling {
-        let (long, short): (Vec<_>, Vec<_>) =
-            self.sent.iter().partition(|message| message.body.len() >= SHORTEST);
-        for message in &long {
-            for probe in probes(&message.body) {
-                let found = (1..).zip(&run.trace.frames).find(|(_, record)| {
-                    let frames = [Some(&record.frame), record.original.as_ref()];
-                    frames.into_iter().flatten().any(|frame| contains(&frame.bytes, &probe))
-                });
-                if let Some((number, _)) = found {
+        let frames: Vec<(u32, &FrameRecord)> = run.trace.honest().collect();
+        let (mut searched, mut skipped) = (0, 0);
+        for (message, sent) in &self.sent {
+            let probes = probes(&message.body);
+            let shows = |(_, record): &&(u32, &FrameRecord)| {
+                probes.iter().any(|probe| contains(&record.as_sent().bytes, probe))
+            };
+            let mut showing = frames.iter().filter(shows);
+            match showing.next() {
+                _ if message.body.len() < SHORTEST => skipped += 1,
+                Some((_, record)) if record.moment < *sent => skipped += 1,
+                Some((number, _)) => {
                     let evidence = format!("{message} can be read in frame {number}");
-                    return Ruling::violated(evidence, vec![number]);
+                    return Ruling::violated(evidence, vec![*number]);
                 }
+                None => searched += 1,
             }
         }
-        if long.is_empty() && !short.is_empty() {
-            return Ruling::inconclusive("every message is too short to be searched for");
+        if searched == 0 && skipped > 0 {
+            return Ruling::inconclusive(
+                "every message is too short to be searched for, or public",
+            );
         }
-        let bytes: usize = run.trace.frames.iter().map(|record| record.frame.bytes.len()).sum();
-        let skipped = match short.len() {
+        let bytes: usize = frames.iter().map(|(_, record)| record.as_sent().bytes.len()).sum();
+        let aside = match skipped {
             0 => String::new(),
-            short => format!(", {short} too short to tell"),
+            skipped => format!(", {skipped} too short to tell, or public"),
         };
-        let long = count(long.len(), "message");
-        Ruling::held(format!("none of {long} found in {bytes} bytes{skipped}"))
+        let searched = count(searched, "message");
+        Ruling::held(format!("none of {searched} found in {bytes} bytes{aside}"))
     }
 
     fn fork(&self) -> Box<dyn Monitor> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use crate::diagnostic::{Diagnostic, list, near, quote};
+use crate::diagnostic::{Diagnostic, is_hidden, list, near, quote};
 
 /// A value and its place.
 pub(super) type Node<'t> = Spanned<DeValue<'t>>;
@@ -194,6 +194,13 @@ impl Reader {
         let text = self.string(node, what)?;
         if text.trim().is_empty() {
             self.mistake(node.span(), format!("`{what}` is empty"), "say something here");
+            return None;
+        }
+        // It is shown on a terminal.
+        if let Some(hidden) = text.chars().find(|c| is_hidden(*c) && !matches!(c, '\n' | '\t')) {
+            let message =
+                format!("`{what}` has a character that does not show: {}", hidden.escape_unicode());
+            self.mistake(node.span(), message, "text that people can read");
             return None;
         }
         Some(text)

@@ -28,8 +28,11 @@ mod vocabulary;
 /// The largest scenario file, in bytes.
 pub const MAX_FILE: usize = 1 << 20;
 
-/// The largest payload file, in bytes.
-pub const MAX_PAYLOAD: usize = 256 << 20;
+/// The largest payload file, in bytes: with base64 around it, it fits into the largest frame of `helo`.
+pub const MAX_PAYLOAD: usize = 190 << 20;
+
+/// The most actions of a rule.
+pub const MAX_ACTIONS: usize = 100;
 
 /// The most rules of a scenario.
 pub const MAX_RULES: usize = 1000;
@@ -67,6 +70,9 @@ pub struct Scenario {
     pub expect: Expect,
     /// The file it was read from.
     pub path: String,
+    /// Somebody's own input stands in place of what the script sends. It may be too short to say anything of
+    /// secrecy, and that is then no surprise.
+    pub replaced: bool,
 }
 
 impl Scenario {

@@ -102,6 +102,7 @@ fn read(
         rule_lines,
         expect: expect?,
         path: path.to_owned(),
+        replaced: false,
     })
 }
 

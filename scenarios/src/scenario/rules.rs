@@ -8,10 +8,10 @@ use protocol::endpoint::Side;
 use protocol::layout::{Field, Role};
 use toml::de::DeValue;
 
-use super::MAX_RULES;
 use super::args::arguments;
 use super::dom::{Node, Reader, Table};
 use super::vocabulary::{Raw, Vocabulary};
+use super::{MAX_ACTIONS, MAX_RULES};
 use crate::diagnostic::{list, quote};
 
 const WHEN: &[&str] = &["event", "link", "from", "type", "nth", "field"];
@@ -132,6 +132,11 @@ fn actions(
             return Vec::new();
         }
     };
+    if let Some(node) = nodes.get(MAX_ACTIONS) {
+        let message = format!("{} actions in one rule", nodes.len());
+        reader.mistake(node.span(), message, &format!("at most {MAX_ACTIONS}"));
+        return Vec::new();
+    }
     nodes.iter().filter_map(|node| one_action(reader, node, frame_type, vocabulary)).collect()
 }
 
