@@ -221,9 +221,8 @@ impl Issuer<'_> {
         let issuing = Issuing { issuer, subject: request.0.info.subject.clone(), kind };
         let mut serial: [u8; 16] = self.entropy.bytes();
         // A serial number is positive and its first byte is not zero (RFC 5280 section 4.1.2.2).
-        if let [first, ..] = &mut serial {
-            *first = *first & 0x3f | 0x40;
-        }
+        let [first, ..] = &mut serial;
+        *first = *first & 0x3f | 0x40;
         let serial = SerialNumber::new(&serial).map_err(|_| X509Error::Form)?;
         let key = request.0.info.public_key.clone();
         CertificateBuilder::new(issuing, serial, period.to_validity()?, key)
