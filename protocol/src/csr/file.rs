@@ -142,4 +142,15 @@ mod tests {
             assert_eq!(read(Profile::HARDENED, bad), Err(refused));
         }
     }
+
+    #[test]
+    fn a_bound_signature_is_for_one_session_and_one_name() {
+        let file = |name| Message::file(name, Bytes::from_static(b"abcd"));
+        for profile in [Profile::HARDENED, Profile::only(Weakness::SignatureNotBound)] {
+            let digest = signed(profile, &[1; 32], &file("a.png"));
+            let free = profile.has(Weakness::SignatureNotBound);
+            assert_eq!(digest == signed(profile, &[2; 32], &file("a.png")), free);
+            assert_eq!(digest == signed(profile, &[1; 32], &file("b.png")), free);
+        }
+    }
 }

@@ -216,8 +216,8 @@ pub(super) mod tests {
         Schedule::new(Secret(counting(0x40)), nonces, ratchet)
     }
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    pub(in crate::csr) fn hex(bytes: &[u8]) -> String {
+        bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     #[test]
@@ -258,5 +258,31 @@ pub(super) mod tests {
         assert_ne!(plain.keys, fresh.keys);
         assert!(fresh.learn(&[0; SHARE]).is_err());
         assert!(plain.learn(&[0; SHARE]).is_ok(), "nothing is learnt");
+    }
+
+    /// Everything a device knows leaks; from the second message after that the leak opens nothing,
+    /// unless updates mix in nothing new.
+    #[test]
+    fn an_update_heals_a_leak() {
+        for profile in [Profile::HARDENED, Profile::only(Weakness::UpdateFromSameSecret)] {
+            let mut entropy = Entropy::new(1, "both");
+            let nonces = Nonces { device: counting(0), server: counting(0x20) };
+            let halves = [(); 2].map(|()| Ephemeral::generate(&mut entropy));
+            let shares = [*halves[0].share(), *halves[1].share()];
+            let [ours, theirs] = halves;
+            let mut device = Schedule::agree(profile, nonces, ours, shares[1]).unwrap();
+            let mut server = Schedule::agree(profile, nonces, theirs, shares[0]).unwrap();
+            let mut leaked = device.clone();
+            for _ in 0..2 {
+                let share = device.renew(&mut entropy).unwrap_or([0; SHARE]);
+                server.learn(&share).unwrap();
+                for end in [&mut device, &mut server, &mut leaked] {
+                    end.count();
+                }
+            }
+            assert_eq!(device.keys, server.keys);
+            let healed = !profile.has(Weakness::UpdateFromSameSecret);
+            assert_eq!(device.keys != leaked.keys, healed, "{}", profile.name());
+        }
     }
 }

@@ -29,7 +29,7 @@
 //! Both ends count the messages of both directions, and each second message ends an epoch. A text and
 //! its reply are two, so two texts are never under the same keys; two media can be. As-built, a server
 //! counts a verified file twice and nothing a device sends after a file decrypts. Hardened, every
-//! record carries a fresh P-256 share of its sender under the encryption, and an update mixes the
+//! record carries, behind its content and encrypted with it, a fresh P-256 share of its sender, and an update mixes the
 //! agreement of both latest shares into the secret: what leaks later opens no earlier epoch, and what
 //! leaked from a device is of no use from the update after its next record; from a server, after its
 //! next reply.

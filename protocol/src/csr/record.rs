@@ -92,8 +92,8 @@ impl Channel {
 
         let share = self.schedule.renew(entropy);
         let from = frame.len();
-        frame.extend_from_slice(share.as_ref().map_or(&[], |share| &share[..]));
         write(&mut frame);
+        frame.extend_from_slice(share.as_ref().map_or(&[], |share| &share[..]));
         let keys = &self.schedule.keys;
         let (enc, mac) = (keys.enc(content.from()), keys.mac(content.from()));
         if inside {
@@ -157,8 +157,10 @@ impl Channel {
         } else {
             plaintext
         };
-        let (share, plaintext) = plaintext
-            .split_at_checked(self.schedule.share_len())
+        let (plaintext, share) = plaintext
+            .len()
+            .checked_sub(self.schedule.share_len())
+            .and_then(|len| plaintext.split_at_checked(len))
             .ok_or(Reject::new(Check::Content, "share"))?;
         self.schedule.learn(share)?;
         self.received += 1;
@@ -211,7 +213,7 @@ fn head(profile: Profile, content: Content, following: usize, frame: &mut Vec<u8
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::csr::keys::tests::known;
+    use crate::csr::keys::tests::{hex, known};
     use crate::csr::tests::profiles;
     use crate::csr::{SYSTEM, wire};
     use crate::inbox::Inbox;
@@ -237,8 +239,7 @@ mod tests {
     fn the_published_record() {
         let profile = Profile::as_built(&SYSTEM);
         let record = seal(&mut channel(profile), Content::Text, b"pay bob 100");
-        let hex: String = record.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, OPENSSL_RECORD);
+        assert_eq!(hex(&record), OPENSSL_RECORD);
         let media = seal(&mut channel(profile), Content::Media, b"pay bob 100");
         assert_eq!(media, [b"0000000048", &record[..]].concat());
     }

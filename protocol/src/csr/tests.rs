@@ -180,7 +180,9 @@ impl Pair {
 
     fn ends(&self, local: &str) -> Vec<End> {
         let facts = self.facts(local).into_iter();
-        facts.filter_map(|fact| if let Fact::Ended(end) = fact { Some(end) } else { None }).collect()
+        facts
+            .filter_map(|fact| if let Fact::Ended(end) = fact { Some(end) } else { None })
+            .collect()
     }
 
     fn delivered(&self) -> Vec<String> {

@@ -6,12 +6,12 @@ use super::*;
 fn the_lab_keys_load_and_their_certificates_verify() {
     use crate::pki::x509::{Certificate, Checks, Roles};
     let lab = Keyring::lab();
-    for (identity, common_name) in lab
-        .devices
-        .iter()
-        .chain([&lab.server])
-        .zip(["Device 001", "Device 002", "Device 003", "Server 001"])
-    {
+    for (identity, common_name) in lab.devices.iter().chain([&lab.server]).zip([
+        "Device 001",
+        "Device 002",
+        "Device 003",
+        "Server 001",
+    ]) {
         let certificate = Certificate::from_pem(&identity.certificate).unwrap();
         let common_name = Some(common_name);
         let checks = Checks { now: Some(EPOCH), authority: Some(Roles), common_name };
@@ -168,10 +168,8 @@ fn equal_files_of_an_epoch_give_equal_ciphertext_only_under_a_static_vector() {
         let pair = run(profile, &[image(), image(), Command::End], &mut untouched);
         let records = pair.frames.iter().filter(|(_, frame)| frame.spec.name == "MEDIA");
         let cts: Vec<_> = records.map(|(_, frame)| frame.field("ct").unwrap()).collect();
-        // A fresh share stands in front where updates are fresh, but for its first byte.
         let alike = cts[0][..16] == cts[1][..16];
-        let expected = profile == as_built();
-        assert_eq!(alike, expected, "{}", profile.name());
+        assert_eq!(alike, profile.has(Weakness::StaticIv), "{}", profile.name());
     }
 }
 
