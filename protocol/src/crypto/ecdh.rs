@@ -46,13 +46,21 @@ impl Ephemeral {
     /// [`ShareError`].
     pub fn agree(&self, peer: &[u8; SHARE]) -> Result<Secret<32>, ShareError> {
         let key = SecretKey::from_slice(&self.scalar.0).map_err(|_| ShareError)?;
-        let peer = check(peer)?;
+        let peer = point(peer)?;
         Ok(Secret((*key.diffie_hellman(&peer).raw_secret_bytes()).into()))
     }
 }
 
+/// Whether a share is a point of the curve.
+///
+/// # Errors
+/// [`ShareError`].
+pub fn check(share: &[u8; SHARE]) -> Result<(), ShareError> {
+    point(share).map(|_| ())
+}
+
 /// The point a share stands for.
-fn check(share: &[u8; SHARE]) -> Result<PublicKey, ShareError> {
+fn point(share: &[u8; SHARE]) -> Result<PublicKey, ShareError> {
     PublicKey::from_sec1_bytes(share).map_err(|_| ShareError)
 }
 

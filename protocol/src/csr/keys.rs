@@ -1,7 +1,7 @@
 //! The shared secret and both nonces in, the five keys of an epoch out (HKDF, RFC 5869), and the
 //! rule by which one epoch follows another.
 
-use crate::crypto::ecdh::{Ephemeral, SHARE};
+use crate::crypto::ecdh::{self, Ephemeral, SHARE};
 use crate::crypto::{Secret, hkdf_sha256, sha256};
 use crate::endpoint::{Check, Fingerprint, Reject, Side};
 use crate::entropy::Entropy;
@@ -158,7 +158,7 @@ impl Schedule {
         let Some(ratchet) = &mut self.ratchet else { return Ok(()) };
         let bad = Reject::new(Check::Content, "share");
         let share = share.try_into().map_err(|_| bad)?;
-        ratchet.own.agree(&share).map_err(|_| bad)?;
+        ecdh::check(&share).map_err(|_| bad)?;
         ratchet.peer = share;
         Ok(())
     }
