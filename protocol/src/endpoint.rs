@@ -385,6 +385,8 @@ checks! {
     Certificate = "certificate",
     /// The name in a certificate is not the expected one.
     Name = "name",
+    /// A certificate is not valid at this time.
+    Validity = "validity",
     /// A signature is wrong.
     Signature = "signature",
     /// An acknowledgement is not the expected one.

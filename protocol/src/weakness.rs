@@ -58,6 +58,20 @@ weaknesses! {
     GuessableMasterKeys = "guessable-master-keys",
     /// A silent peer is waited for without end.
     NoTimeout = "no-timeout",
+    /// The ephemeral keys of an agreement are not signed.
+    EcdhNotAuthenticated = "ecdh-not-authenticated",
+    /// The MAC is inside the encryption: padding is looked at before anything is authenticated.
+    MacThenEncrypt = "mac-then-encrypt",
+    /// An endpoint says which check a record failed, and goes on.
+    DistinguishableErrors = "distinguishable-errors",
+    /// A certificate is believed before and after its time.
+    ValidityNotChecked = "validity-not-checked",
+    /// Key updates mix nothing new into the secret of the session.
+    UpdateFromSameSecret = "update-from-same-secret",
+    /// Messages have no length: a read is a message.
+    NoFraming = "no-framing",
+    /// The two ends count messages differently.
+    CounterDesync = "counter-desync",
 }
 
 impl Display for Weakness {

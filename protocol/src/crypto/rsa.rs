@@ -6,6 +6,8 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use rsa::pkcs1::DecodeRsaPrivateKey;
+use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::{
     DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding,
 };
@@ -63,6 +65,11 @@ impl PublicKey {
         self.0.to_public_key_pem(LineEnding::LF).map_err(|_| RsaError::Key)
     }
 
+    /// Read a DER `SubjectPublicKeyInfo` (RFC 5280), as it stands in certificates.
+    pub fn from_spki(der: &[u8]) -> Result<Self, RsaError> {
+        RsaPublicKey::from_public_key_der(der).map(Self).map_err(|_| RsaError::Key)
+    }
+
     /// The size of the modulus, and so of a ciphertext or signature, in bytes.
     pub fn size(&self) -> usize {
         self.0.size()
@@ -112,9 +119,18 @@ impl PrivateKey {
         RsaPrivateKey::new(entropy, bits).map(Self).map_err(|_| RsaError::Key)
     }
 
-    /// Read a PEM `PRIVATE KEY` (PKCS#8, RFC 5208), unencrypted.
+    /// Read a PEM `PRIVATE KEY` (PKCS#8, RFC 5208) or `RSA PRIVATE KEY` (PKCS#1, RFC 8017),
+    /// unencrypted.
     pub fn from_pem(pem: &str) -> Result<Self, RsaError> {
-        RsaPrivateKey::from_pkcs8_pem(pem).map(Self).map_err(|_| RsaError::Key)
+        RsaPrivateKey::from_pkcs8_pem(pem)
+            .or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem))
+            .map(Self)
+            .map_err(|_| RsaError::Key)
+    }
+
+    /// What signs certificates and requests: PKCS#1 v1.5 with SHA-256.
+    pub(crate) fn signer(&self) -> SigningKey<Sha256> {
+        SigningKey::new(self.0.clone())
     }
 
     /// Write a PEM `PRIVATE KEY`, unencrypted.

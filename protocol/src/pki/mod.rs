@@ -1,4 +1,7 @@
 //! Certificates of the JSON kind: a name and a public key, signed by a certificate authority.
+//! X.509 has a file of its own.
+
+pub mod x509;
 
 use std::fmt;
 

@@ -1,0 +1,158 @@
+//! What client and server share around their states: the way out, patience, and whom to believe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::crypto::rsa::{PrivateKey, PublicKey};
+use crate::csr::lab::{EPOCH, Keyring, SERVER_COMMON_NAME, is_device, local_name};
+use crate::csr::wire::{self, RSA};
+use crate::endpoint::{Check, Claim, Conn, End, Fact, Name, Output, Reject, Side, Tick};
+use crate::entropy::Entropy;
+use crate::layout::Layout;
+use crate::pki::x509::{Certificate, Checks, Roles, X509Error};
+use crate::weakness::{Profile, Weakness};
+
+/// How long a hardened endpoint waits for a peer whose turn it is.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a hardened server keeps an established session whose device says nothing.
+pub(super) const IDLE_PATIENCE: Duration = Duration::from_mins(1);
+/// How long an endpoint that sends no lengths waits between two messages that the peer does not
+/// answer, so that they are not read as one.
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
+
+/// What never changes over an endpoint's life.
+#[derive(Debug)]
+pub(super) struct Setting {
+    pub(super) profile: Profile,
+    pub(super) layout: Layout,
+    pub(super) keyring: Arc<Keyring>,
+}
+
+impl Setting {
+    pub(super) fn new(profile: Profile, keyring: Arc<Keyring>) -> Arc<Self> {
+        Arc::new(Self { profile, layout: wire::layout(profile), keyring })
+    }
+
+    /// Check the certificate of whoever is on the `peer` side; return its name and key.
+    pub(super) fn believe(
+        &self,
+        now: Tick,
+        peer: Side,
+        pem: &str,
+    ) -> Result<(Name, Arc<PublicKey>), Reject> {
+        let certificate = Certificate::from_pem(pem).map_err(refusal)?;
+        let named = !self.profile.has(Weakness::NameNotChecked);
+        let dated = !self.profile.has(Weakness::ValidityNotChecked);
+        let checks = Checks {
+            now: dated.then(|| EPOCH.saturating_add(now.millis() / 1000)),
+            // Where names are not looked at, nor is what a certificate may be used for.
+            authority: named.then_some(Roles),
+            common_name: (named && peer == Side::Server).then_some(SERVER_COMMON_NAME),
+        };
+        let trusted = &self.keyring.authority_certificate;
+        let key = certificate.verify(trusted, checks).map_err(refusal)?;
+        if key.size() != RSA {
+            return Err(refusal(X509Error::Key));
+        }
+        let common_name = certificate.common_name().ok_or(refusal(X509Error::Name))?;
+        if named && peer == Side::Client && !is_device(&common_name) {
+            return Err(refusal(X509Error::Name));
+        }
+        Ok((local_name(&common_name), Arc::new(key)))
+    }
+
+    /// When an endpoint that last heard its peer at `heard`, and has this patience, gives up waiting.
+    pub(super) fn deadline(&self, heard: Tick, patience: Duration) -> Option<Tick> {
+        (!self.profile.has(Weakness::NoTimeout)).then(|| heard.after(patience))
+    }
+
+    /// Until when to be silent after a message sent `now` that the peer does not answer.
+    pub(super) fn pause(&self, now: Tick) -> Option<Tick> {
+        self.profile.has(Weakness::NoFraming).then(|| now.after(PAUSE))
+    }
+}
+
+/// The check a certificate failed.
+fn refusal(error: X509Error) -> Reject {
+    match error {
+        X509Error::Name => Reject::new(Check::Name, "common_name"),
+        X509Error::Validity => Reject::new(Check::Validity, "validity"),
+        X509Error::Form
+        | X509Error::Issuer
+        | X509Error::Signature
+        | X509Error::Authority
+        | X509Error::Key => Reject::new(Check::Certificate, "certificate"),
+    }
+}
+
+/// Sign a digest of the handshake.
+pub(super) fn sign(
+    key: &PrivateKey,
+    digest: &[u8; 32],
+    entropy: &mut Entropy,
+) -> Result<Vec<u8>, Reject> {
+    key.sign_pss(entropy, digest).map_err(|_| Reject::new(Check::Signature, "key"))
+}
+
+/// Check such a signature.
+pub(super) fn verify(key: &PublicKey, digest: &[u8; 32], signature: &[u8]) -> Result<(), Reject> {
+    key.verify_pss(digest, signature).map_err(|_| Reject::new(Check::Signature, "signature"))
+}
+
+/// The way out of one session: its writes and claims.
+#[derive(Debug)]
+pub(super) struct Port<'a> {
+    pub(super) conn: Conn,
+    pub(super) local: &'a Name,
+    pub(super) peer: Name,
+    pub(super) out: &'a mut Output,
+}
+
+impl Port<'_> {
+    pub(super) fn claim(&mut self, fact: Fact) {
+        let (conn, local, peer) = (self.conn, self.local.clone(), self.peer.clone());
+        self.out.claims.push(Claim { conn, local, peer, fact });
+    }
+
+    pub(super) fn log(&mut self, line: &'static str) {
+        self.claim(Fact::Logged(line));
+    }
+
+    pub(super) fn send(&mut self, message: Vec<u8>) {
+        self.out.writes.push((self.conn, message));
+    }
+
+    /// The session is over; close.
+    pub(super) fn end(&mut self, end: End) {
+        self.claim(Fact::Ended(end));
+        self.out.closes.push(self.conn);
+    }
+
+    /// Refuse, and close.
+    pub(super) fn abort(&mut self, reject: Reject) {
+        self.claim(Fact::Rejected(reject));
+        self.end(End::Aborted);
+    }
+}
+
+/// The one wake-up an endpoint has outstanding. Deadlines move; the wake-up does not, and is asked
+/// for again when it comes too early.
+#[derive(Clone, Copy, Hash, Debug, Default)]
+pub(super) struct Alarm(Option<Tick>);
+
+impl Alarm {
+    /// A wake-up came: forget it if it was this one.
+    pub(super) fn rang(&mut self, now: Tick) {
+        self.0 = self.0.filter(|at| *at > now);
+    }
+
+    /// Be woken by the earliest of `deadlines`.
+    pub(super) fn set(&mut self, deadlines: impl Iterator<Item = Tick>, out: &mut Output) {
+        if let Some(earliest) = deadlines.min()
+            && self.0.is_none_or(|at| earliest < at)
+        {
+            out.wake_at(earliest);
+            self.0 = Some(earliest);
+        }
+    }
+}

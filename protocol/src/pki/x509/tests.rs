@@ -1,0 +1,165 @@
+//! What the chain check believes, and that other implementations believe what is written here.
+
+use std::process::{Command, Stdio};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const ROOT: &str = "CN=Root,O=Lab,C=TR";
+const PARTY: &str = "CN=Party 001,O=Lab";
+const PERIOD: Period = Period::days(1_767_225_600, 365);
+
+fn key(name: &str) -> PrivateKey {
+    let pem = match name {
+        "ca" => include_str!("../../../lab/csr/ca_private_key.pem"),
+        "party" => include_str!("../../../lab/csr/device_private_key.pem"),
+        _ => include_str!("../../../lab/csr/server_private_key.pem"),
+    };
+    PrivateKey::from_pem(pem).unwrap()
+}
+
+/// A self-signed root of this kind and a party's certificate by it.
+fn chain(root_key: &PrivateKey, root: Kind, party: Kind) -> [Certificate; 2] {
+    let mut issuer =
+        Issuer { subject: ROOT, key: root_key, entropy: Entropy::new(1, "serial numbers") };
+    let own = issuer.certify_itself(PERIOD, root).unwrap();
+    let request = Request::new(PARTY, &key("party")).unwrap();
+    let request = Request::from_pem(&request.to_pem().unwrap()).unwrap();
+    assert_eq!(request.verify(), Ok(key("party").public_key()));
+    [own, issuer.sign(&request, PERIOD, party).unwrap()]
+}
+
+fn all() -> Checks<'static> {
+    Checks { now: Some(PERIOD.from), authority: Some(Roles), common_name: Some("Party 001") }
+}
+
+#[test]
+fn an_issued_certificate_is_believed_and_the_same_every_time() {
+    let [root, party] = chain(&key("ca"), Kind::Authority, Kind::Party);
+    assert_eq!(party.verify(&root, all()), Ok(key("party").public_key()));
+    assert_eq!(party.common_name().as_deref(), Some("Party 001"));
+    assert_eq!(chain(&key("ca"), Kind::Authority, Kind::Party), [root.clone(), party.clone()]);
+    assert_eq!(Certificate::from_pem(&party.to_pem().unwrap()), Ok(party.clone()));
+    assert_eq!(Certificate::from_der(&party.to_der().unwrap()), Ok(party));
+}
+
+#[test]
+fn each_check_refuses_what_it_is_for_and_can_be_left_out() {
+    let [root, party] = chain(&key("ca"), Kind::Authority, Kind::Party);
+    for (now, valid) in [
+        (PERIOD.from - 1, false),
+        (PERIOD.from, true),
+        (PERIOD.until, true),
+        (PERIOD.until + 1, false),
+    ] {
+        let verified = party.verify(&root, Checks { now: Some(now), ..all() });
+        assert_eq!(verified.err(), (!valid).then_some(X509Error::Validity));
+    }
+    assert!(party.verify(&root, Checks { now: None, ..all() }).is_ok());
+
+    let other = Checks { common_name: Some("Party 002"), ..all() };
+    assert_eq!(party.verify(&root, other), Err(X509Error::Name));
+    assert!(party.verify(&root, Checks { common_name: None, ..all() }).is_ok());
+
+    for (of_root, of_party) in [(Kind::Bare, Kind::Party), (Kind::Authority, Kind::Authority)] {
+        let [root, party] = chain(&key("ca"), of_root, of_party);
+        assert_eq!(party.verify(&root, all()), Err(X509Error::Authority));
+        assert!(party.verify(&root, Checks { authority: None, ..all() }).is_ok());
+    }
+}
+
+#[test]
+fn another_authority_is_refused_by_key_and_by_name() {
+    let [root, _] = chain(&key("ca"), Kind::Authority, Kind::Party);
+    let [_, party] = chain(&key("other"), Kind::Authority, Kind::Party);
+    assert_eq!(party.verify(&root, all()), Err(X509Error::Signature));
+    // A party is no authority, even if it signs in its own name.
+    let party_key = key("party");
+    let mut issuer =
+        Issuer { subject: PARTY, key: &party_key, entropy: Entropy::new(1, "serial numbers") };
+    let request = Request::new("CN=Party 001,O=Other", &key("other")).unwrap();
+    let forged = issuer.sign(&request, PERIOD, Kind::Party).unwrap();
+    assert_eq!(forged.verify(&root, all()), Err(X509Error::Issuer));
+    let [_, party] = chain(&key("ca"), Kind::Authority, Kind::Party);
+    assert_eq!(forged.verify(&party, all()), Err(X509Error::Authority));
+}
+
+#[test]
+fn every_changed_byte_is_refused() {
+    let [root, party] = chain(&key("ca"), Kind::Authority, Kind::Party);
+    let der = party.to_der().unwrap();
+    for at in (0..der.len()).step_by(3) {
+        let mut changed = der.clone();
+        changed[at] ^= 1;
+        let verified = Certificate::from_der(&changed).and_then(|read| read.verify(&root, all()));
+        assert!(verified.is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn a_request_is_signed_with_the_key_it_asks_for() {
+    let mut request = Request::new(PARTY, &key("party")).unwrap();
+    let other = Request::new(PARTY, &key("other")).unwrap();
+    request.0.info.public_key = other.0.info.public_key;
+    assert_eq!(request.verify(), Err(X509Error::Signature));
+    let ca = key("ca");
+    let mut issuer = Issuer { subject: ROOT, key: &ca, entropy: Entropy::new(1, "serial") };
+    assert_eq!(issuer.sign(&request, PERIOD, Kind::Bare), Err(X509Error::Signature));
+    assert_eq!(Request::new("no name", &ca), Err(X509Error::Name));
+}
+
+/// Skipped where there is no such program.
+#[test]
+fn openssl_verifies_the_chain() {
+    if Command::new("openssl").arg("version").stdout(Stdio::null()).status().is_err() {
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("meddle-x509-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let verdict = |root: Kind, party: Kind, at: u64| {
+        let [root, party] = chain(&key("ca"), root, party);
+        std::fs::write(folder.join("root.pem"), root.to_pem().unwrap()).unwrap();
+        std::fs::write(folder.join("party.pem"), party.to_pem().unwrap()).unwrap();
+        let verify = Command::new("openssl")
+            .args(["verify", "-attime", &at.to_string(), "-CAfile"])
+            .args([folder.join("root.pem"), folder.join("party.pem")])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        verify.unwrap().success()
+    };
+    let signed = (
+        verdict(Kind::Authority, Kind::Party, PERIOD.from + 1),
+        verdict(Kind::Authority, Kind::Party, PERIOD.until + 1),
+    );
+    let request = Request::new(PARTY, &key("party")).unwrap();
+    std::fs::write(folder.join("party.csr"), request.to_pem().unwrap()).unwrap();
+    let asked = Command::new("openssl")
+        .args(["req", "-verify", "-noout", "-in"])
+        .arg(folder.join("party.csr"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(asked.unwrap().success());
+    assert_eq!(signed, (true, false));
+}
+
+proptest! {
+    #[test]
+    fn garbage_never_panics(
+        soup in prop::collection::vec(any::<u8>(), 0..300),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let [root, party] = chain(&key("ca"), Kind::Bare, Kind::Bare);
+        prop_assert!(Certificate::from_der(&soup).is_err());
+        let _ = Certificate::from_pem(&String::from_utf8_lossy(&soup));
+        let _ = Request::from_pem(&String::from_utf8_lossy(&soup));
+        let mut der = party.to_der().unwrap();
+        let at = at.index(der.len());
+        der[at] = byte;
+        let _ = Certificate::from_der(&der).and_then(|read| read.verify(&root, all()));
+    }
+}
