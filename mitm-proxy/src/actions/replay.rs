@@ -13,9 +13,6 @@ use super::{
 };
 use crate::rule::FrameRef;
 
-/// The pause between two frames of a replayed transcript: time for the server to answer.
-const PAUSE: Duration = Duration::from_millis(2);
-
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "replay",
     about: "send a recorded frame, or a whole transcript, again",
@@ -101,21 +98,21 @@ struct ReplayToServer {
 
 impl Action for ReplayToServer {
     fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
-        let mut after = self.delay;
-        let mut replayed = 0;
+        let mut first = None;
         for (number, record) in hand.trace.honest() {
             if record.link == self.link && record.to == Side::Server {
+                // At the pace of the recording: some servers depend on it.
+                let first = *first.get_or_insert(record.at);
                 let deed = format!("replay of {number}");
                 let frame = record.as_sent().clone();
                 let mut outgoing =
                     Outgoing::made(frame, Side::Server, Target::NewConnection, Some(number), deed);
-                outgoing.after = after;
+                outgoing.after =
+                    self.delay + Duration::from_nanos(record.at.0.saturating_sub(first.0));
                 hand.out.push(outgoing);
-                after += PAUSE;
-                replayed += 1;
             }
         }
-        if replayed == 0 {
+        if first.is_none() {
             return Err(format!("the client has sent nothing on link {}", self.link));
         }
         Ok(())

@@ -189,7 +189,7 @@ impl Endpoint for Server {
     }
 
     fn buffered(&self) -> usize {
-        self.sessions.values().map(|session| session.inbox.waiting().len()).sum()
+        self.sessions.values().map(|session| session.inbox.waiting().len()).max().unwrap_or(0)
     }
 }
 
