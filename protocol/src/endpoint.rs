@@ -338,65 +338,50 @@ impl Display for Reject {
     }
 }
 
-macro_rules! checks {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
-        /// The checks an endpoint can refuse something by. Scenario files name them in `blocked_by`.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub enum Check { $($(#[doc = $doc])+ $variant,)+ }
-
-        impl Check {
-            /// Every check, in order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The word scenario files use.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-        }
-    };
-}
-
-checks! {
-    /// A declared length is outside what the frame allows.
-    Length = "length",
-    /// The frame is not of the declared form.
-    Layout = "layout",
-    /// The frame type is not known, or not allowed for this sender.
-    Opcode = "opcode",
-    /// The frame type is known, but not now.
-    Phase = "phase",
-    /// The claimed identity has no key here.
-    Identity = "identity",
-    /// The frame belongs to a session on another connection.
-    Connection = "connection",
-    /// The message authentication code is wrong.
-    Mac = "mac",
-    /// The padding is wrong.
-    Padding = "padding",
-    /// Public-key decryption failed.
-    Decryption = "decryption",
-    /// The sequence number of a record is not the next one.
-    Sequence = "sequence",
-    /// The round number is not the expected one.
-    Round = "round",
-    /// The direction byte is not the expected one.
-    Direction = "direction",
-    /// The certificate is not signed by the CA.
-    Certificate = "certificate",
-    /// The name in a certificate is not the expected one.
-    Name = "name",
-    /// A certificate is not valid at this time.
-    Validity = "validity",
-    /// A signature is wrong.
-    Signature = "signature",
-    /// An acknowledgement is not the expected one.
-    Acknowledgement = "acknowledgement",
-    /// The decrypted content is not of the expected form.
-    Content = "content",
-    /// A number is not finite.
-    Value = "value",
-    /// The peer was silent for too long.
-    Timeout = "timeout",
+crate::words! {
+    /// The checks an endpoint can refuse something by. Scenario files name them in `blocked_by`.
+    Check {
+        /// A declared length is outside what the frame allows.
+        Length = "length",
+        /// The frame is not of the declared form.
+        Layout = "layout",
+        /// The frame type is not known, or not allowed for this sender.
+        Opcode = "opcode",
+        /// The frame type is known, but not now.
+        Phase = "phase",
+        /// The claimed identity has no key here.
+        Identity = "identity",
+        /// The frame belongs to a session on another connection.
+        Connection = "connection",
+        /// The message authentication code is wrong.
+        Mac = "mac",
+        /// The padding is wrong.
+        Padding = "padding",
+        /// Public-key decryption failed.
+        Decryption = "decryption",
+        /// The sequence number of a record is not the next one.
+        Sequence = "sequence",
+        /// The round number is not the expected one.
+        Round = "round",
+        /// The direction byte is not the expected one.
+        Direction = "direction",
+        /// The certificate is not signed by the CA.
+        Certificate = "certificate",
+        /// The name in a certificate is not the expected one.
+        Name = "name",
+        /// A certificate is not valid at this time.
+        Validity = "validity",
+        /// A signature is wrong.
+        Signature = "signature",
+        /// An acknowledgement is not the expected one.
+        Acknowledgement = "acknowledgement",
+        /// The decrypted content is not of the expected form.
+        Content = "content",
+        /// A number is not finite.
+        Value = "value",
+        /// The peer was silent for too long.
+        Timeout = "timeout",
+    }
 }
 
 impl Display for Check {

@@ -18,3 +18,4 @@ pub mod pki;
 pub mod ratchet;
 pub mod systems;
 pub mod weakness;
+mod words;

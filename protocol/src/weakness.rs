@@ -5,73 +5,58 @@ use std::fmt::{self, Display};
 
 use crate::systems::System;
 
-macro_rules! weaknesses {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
-        /// One defence, switched off.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub enum Weakness { $($(#[doc = $doc])+ $variant,)+ }
-
-        impl Weakness {
-            /// Every weakness of every system.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The name scenario files and `--profile` use.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-        }
-    };
-}
-
-weaknesses! {
-    /// Every record of a session is encrypted under the same initialization vector.
-    StaticIv = "static-iv",
-    /// Records carry no sequence number.
-    NoSequence = "no-sequence",
-    /// The MAC does not cover the frame header.
-    HeaderNotAuthenticated = "header-not-authenticated",
-    /// Anyone can say goodbye.
-    EndNotAuthenticated = "end-not-authenticated",
-    /// A certificate is believed without proof of the private key.
-    NoProofOfPossession = "no-proof-of-possession",
-    /// Any name in a certificate will do.
-    NameNotChecked = "name-not-checked",
-    /// Acknowledgements are not bound to anything, and their word is not compared.
-    AckNotAuthenticated = "ack-not-authenticated",
-    /// The pre-master secret is encrypted under a long-term RSA key and nothing else.
-    StaticRsaTransport = "static-rsa-transport",
-    /// A file signature covers the content only.
-    SignatureNotBound = "signature-not-bound",
-    /// Client-to-server keys do not depend on the server's challenge, nor server-to-client keys on the hello.
-    ChallengeNotMixed = "challenge-not-mixed",
-    /// Opcode 60 needs no MAC.
-    TerminateNotAuthenticated = "terminate-not-authenticated",
-    /// A HELLO replaces the live session before it is verified.
-    HelloReplacesSession = "hello-replaces-session",
-    /// A frame acts on the session it names, from whatever connection.
-    SessionNotBoundToConnection = "session-not-bound-to-connection",
-    /// Numbers that are not finite enter the aggregate.
-    NanAccepted = "nan-accepted",
-    /// Keys evolve from public bytes only.
-    RatchetFromPublicInput = "ratchet-from-public-input",
-    /// Master keys follow a pattern.
-    GuessableMasterKeys = "guessable-master-keys",
-    /// A silent peer is waited for without end.
-    NoTimeout = "no-timeout",
-    /// The ephemeral keys of an agreement are not signed.
-    EcdhNotAuthenticated = "ecdh-not-authenticated",
-    /// The MAC is inside the encryption: padding is looked at before anything is authenticated.
-    MacThenEncrypt = "mac-then-encrypt",
-    /// An endpoint says which check a record failed, and goes on.
-    DistinguishableErrors = "distinguishable-errors",
-    /// A certificate is believed before and after its time.
-    ValidityNotChecked = "validity-not-checked",
-    /// Key updates mix nothing new into the secret of the session.
-    UpdateFromSameSecret = "update-from-same-secret",
-    /// Messages have no length: a read is a message.
-    NoFraming = "no-framing",
-    /// The two ends count messages differently.
-    CounterDesync = "counter-desync",
+crate::words! {
+    /// One defence, switched off.
+    Weakness {
+        /// Every record of a session is encrypted under the same initialization vector.
+        StaticIv = "static-iv",
+        /// Records carry no sequence number.
+        NoSequence = "no-sequence",
+        /// The MAC does not cover the frame header.
+        HeaderNotAuthenticated = "header-not-authenticated",
+        /// Anyone can say goodbye.
+        EndNotAuthenticated = "end-not-authenticated",
+        /// A certificate is believed without proof of the private key.
+        NoProofOfPossession = "no-proof-of-possession",
+        /// Any name in a certificate will do.
+        NameNotChecked = "name-not-checked",
+        /// Acknowledgements are not bound to anything, and their word is not compared.
+        AckNotAuthenticated = "ack-not-authenticated",
+        /// The pre-master secret is encrypted under a long-term RSA key and nothing else.
+        StaticRsaTransport = "static-rsa-transport",
+        /// A file signature covers the content only.
+        SignatureNotBound = "signature-not-bound",
+        /// Client-to-server keys do not depend on the server's challenge, nor server-to-client keys on the hello.
+        ChallengeNotMixed = "challenge-not-mixed",
+        /// Opcode 60 needs no MAC.
+        TerminateNotAuthenticated = "terminate-not-authenticated",
+        /// A HELLO replaces the live session before it is verified.
+        HelloReplacesSession = "hello-replaces-session",
+        /// A frame acts on the session it names, from whatever connection.
+        SessionNotBoundToConnection = "session-not-bound-to-connection",
+        /// Numbers that are not finite enter the aggregate.
+        NanAccepted = "nan-accepted",
+        /// Keys evolve from public bytes only.
+        RatchetFromPublicInput = "ratchet-from-public-input",
+        /// Master keys follow a pattern.
+        GuessableMasterKeys = "guessable-master-keys",
+        /// A silent peer is waited for without end.
+        NoTimeout = "no-timeout",
+        /// The ephemeral keys of an agreement are not signed.
+        EcdhNotAuthenticated = "ecdh-not-authenticated",
+        /// The MAC is inside the encryption: padding is looked at before anything is authenticated.
+        MacThenEncrypt = "mac-then-encrypt",
+        /// An endpoint says which check a record failed, and goes on.
+        DistinguishableErrors = "distinguishable-errors",
+        /// A certificate is believed before and after its time.
+        ValidityNotChecked = "validity-not-checked",
+        /// Key updates mix nothing new into the secret of the session.
+        UpdateFromSameSecret = "update-from-same-secret",
+        /// Messages have no length: a read is a message.
+        NoFraming = "no-framing",
+        /// The two ends count messages differently.
+        CounterDesync = "counter-desync",
+    }
 }
 
 impl Display for Weakness {

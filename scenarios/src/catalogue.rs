@@ -37,6 +37,11 @@ pub enum LoadError {
         /// The path.
         path: String,
     },
+    /// It is a pipe or a device, which may never end.
+    NotRegular {
+        /// The path.
+        path: String,
+    },
     /// The file is larger than [`MAX_FILE`].
     TooLarge {
         /// The path.
@@ -82,6 +87,7 @@ impl Display for LoadError {
             Self::IsFolder { path } => {
                 write!(f, "{}: a folder, where a file is expected", escape(path))
             }
+            Self::NotRegular { path } => write!(f, "{}: not a regular file", escape(path)),
             Self::TooLarge { path } => {
                 write!(f, "{}: more than {MAX_FILE} bytes, too large for a scenario", escape(path))
             }
@@ -260,8 +266,7 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     }
     // A pipe or a device may never end, or never begin.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        let (path, reason) = (path.display().to_string(), io::ErrorKind::InvalidInput);
-        return Err(LoadError::Unreadable { path, reason });
+        return Err(LoadError::NotRegular { path: path.display().to_string() });
     }
     let file = File::open(path).map_err(unreadable)?;
     let mut content = Vec::new();

@@ -1,7 +1,7 @@
 //! The families of the catalogue: what an attack does, in one word. Each is a folder under `attacks/` and a
 //! sub-command.
 
-use crate::property::words;
+use protocol::words;
 
 words! {
     /// What an attack does.

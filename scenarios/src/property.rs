@@ -1,28 +1,6 @@
 //! The properties a run is judged by, and the three things a judge can say of one.
 
-macro_rules! words {
-    ($(#[doc = $about:literal])+ $Enum:ident { $($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+ }) => {
-        $(#[doc = $about])+
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub enum $Enum { $($(#[doc = $doc])+ $variant,)+ }
-
-        impl $Enum {
-            /// All of them, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The word scenario files and reports use.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-
-            /// The one of that name.
-            pub fn named(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.name() == name)
-            }
-        }
-    };
-}
-pub(crate) use words;
+use protocol::words;
 
 words! {
     /// A named judgement over claims and attacker knowledge. The precise definition of each is in its file.
