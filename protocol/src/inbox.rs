@@ -58,6 +58,32 @@ impl Inbox {
     }
 }
 
+/// One whole frame, owned by whoever works on it.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) spec: Arc<FrameSpec>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Received {
+    /// The bytes of a field; nothing where the profile has no such field.
+    pub(crate) fn field(&self, name: &str) -> &[u8] {
+        let range = self.spec.range(name, self.bytes.len());
+        range.and_then(|range| self.bytes.get(range)).unwrap_or_default()
+    }
+
+    /// A field of exactly `N` bytes.
+    pub(crate) fn array<const N: usize>(&self, name: &'static str) -> Result<[u8; N], Reject> {
+        self.field(name).try_into().map_err(|_| Reject::new(Check::Layout, name))
+    }
+
+    /// Everything that stands before a field.
+    pub(crate) fn before(&self, name: &str) -> &[u8] {
+        let range = self.spec.range(name, self.bytes.len());
+        range.and_then(|range| self.bytes.get(..range.start)).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,6 +16,7 @@ pub mod inbox;
 pub mod layout;
 pub mod pki;
 pub mod ratchet;
+mod session;
 pub mod systems;
 pub mod weakness;
 mod words;

@@ -9,15 +9,16 @@ use crate::csr::file::{self, Json};
 use crate::csr::keys::{NONCE, Nonces, Schedule, Transcript};
 use crate::csr::lab::{Identity, Keyring, SERVER};
 use crate::csr::record::{Channel, Content};
-use crate::csr::session::{Alarm, PATIENCE, Port, Setting, sign, verify};
-use crate::csr::wire::{self, MAX_MEDIA, MAX_MESSAGE, Received, encoded_len};
+use crate::csr::session::{PATIENCE, Setting, sign, verify};
+use crate::csr::wire::{self, MAX_MEDIA, MAX_MESSAGE, encoded_len};
 use crate::csr::{acknowledgement, wire::READ};
 use crate::endpoint::{
     Check, Command, Conn, End, Endpoint, Fact, Input, Kind, Message, Name, Output, Reject, Side,
     Tick,
 };
 use crate::entropy::Entropy;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Received};
+use crate::session::{Alarm, Port};
 use crate::systems::Setup;
 use crate::weakness::Weakness;
 
@@ -313,8 +314,8 @@ impl State {
 impl ExpectHello {
     fn receive(self, hello: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
         let Self { mut transcript, nonce } = self;
-        transcript.absorb(Side::Server, hello.body());
-        let (pem, server_nonce) = wire::read_hello(hello.body())?;
+        transcript.absorb(Side::Server, wire::body(hello));
+        let (pem, server_nonce) = wire::read_hello(wire::body(hello))?;
         let (_, server) = context.setting.believe(context.now, Side::Server, &pem)?;
         context.port.log("server certificate verified");
         let nonces = Nonces { device: nonce, server: server_nonce };
@@ -326,7 +327,7 @@ impl ExpectShare {
     fn receive(self, share: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
         let Self { transcript, nonces, server } = self;
         let profile = context.setting.profile;
-        let (theirs, signature) = wire::read_share(share.body())?;
+        let (theirs, signature) = wire::read_share(wire::body(share))?;
         if wire::server_signs(profile) {
             let digest = transcript.signed(profile, Side::Server, &[&theirs]);
             verify(&server, &digest, &signature)?;

@@ -3,9 +3,10 @@
 
 use crate::crypto::{cbc, hmac_sha256, hmac_sha256_verifies};
 use crate::csr::keys::Schedule;
-use crate::csr::wire::{DIGITS, END, MAC, Received};
+use crate::csr::wire::{DIGITS, END, MAC, body};
 use crate::endpoint::{Check, Reject, Side};
 use crate::entropy::Entropy;
+use crate::inbox::Received;
 use crate::layout::number;
 use crate::weakness::{Profile, Weakness};
 
@@ -177,7 +178,7 @@ impl Channel {
     /// Check a goodbye: that the device sent it, and that every record before it has come.
     pub(super) fn open_end(&self, end: &Received) -> Result<(), Reject> {
         let (body, mac) =
-            end.body().split_last_chunk::<MAC>().ok_or(Reject::new(Check::Layout, "mac"))?;
+            body(end).split_last_chunk::<MAC>().ok_or(Reject::new(Check::Layout, "mac"))?;
         let key = self.schedule.keys.mac(Side::Client);
         if !hmac_sha256_verifies(key, &[END_LABEL, body], mac) {
             return Err(Reject::new(Check::Mac, "mac"));
@@ -216,7 +217,7 @@ mod tests {
     use crate::csr::keys::tests::{hex, known};
     use crate::csr::tests::profiles;
     use crate::csr::{SYSTEM, wire};
-    use crate::inbox::Inbox;
+    use crate::inbox::{Inbox, Received};
 
     fn channel(profile: Profile) -> Channel {
         Channel::new(profile, known(!profile.has(Weakness::UpdateFromSameSecret)))

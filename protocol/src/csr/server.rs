@@ -11,13 +11,14 @@ use crate::csr::file;
 use crate::csr::keys::{NONCE, Nonces, Schedule, Transcript};
 use crate::csr::lab::{Identity, Keyring};
 use crate::csr::record::{Channel, Content};
-use crate::csr::session::{Alarm, IDLE_PATIENCE, PATIENCE, Port, Setting, sign, verify};
-use crate::csr::wire::{self, ERROR, READ, Received};
+use crate::csr::session::{IDLE_PATIENCE, PATIENCE, Setting, sign, verify};
+use crate::csr::wire::{self, ERROR, READ};
 use crate::endpoint::{
     Check, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
 };
 use crate::entropy::Entropy;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Received};
+use crate::session::{Alarm, Port};
 use crate::systems::Setup;
 use crate::weakness::Weakness;
 
@@ -264,8 +265,8 @@ impl State {
 fn receive_hello(hello: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
     let profile = context.setting.profile;
     let mut transcript = Transcript::default();
-    transcript.absorb(Side::Client, hello.body());
-    let (pem, device_nonce) = wire::read_hello(hello.body())?;
+    transcript.absorb(Side::Client, wire::body(hello));
+    let (pem, device_nonce) = wire::read_hello(wire::body(hello))?;
     let nonce: [u8; NONCE] = context.entropy.bytes();
     let own = wire::hello(&context.me.certificate, &nonce);
     transcript.absorb(Side::Server, &own);
@@ -302,7 +303,7 @@ impl ExpectShare {
     fn receive(self, share: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
         let Self { settled: Agreeing { transcript, nonces, device }, ours } = self;
         let profile = context.setting.profile;
-        let (theirs, signature) = wire::read_share(share.body())?;
+        let (theirs, signature) = wire::read_share(wire::body(share))?;
         if !profile.has(Weakness::NoProofOfPossession) {
             let digest = transcript.signed(profile, Side::Client, &[ours.share(), &theirs]);
             verify(&device, &digest, &signature)?;

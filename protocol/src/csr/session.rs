@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::csr::lab::{EPOCH, Keyring, SERVER_COMMON_NAME, is_device, local_name};
 use crate::csr::wire::{self, RSA};
-use crate::endpoint::{Check, Claim, Conn, End, Fact, Name, Output, Reject, Side, Tick};
+use crate::endpoint::{Check, Name, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::layout::Layout;
 use crate::pki::x509::{Certificate, Checks, Roles, X509Error};
@@ -97,62 +97,4 @@ pub(super) fn sign(
 /// Check such a signature.
 pub(super) fn verify(key: &PublicKey, digest: &[u8; 32], signature: &[u8]) -> Result<(), Reject> {
     key.verify_pss(digest, signature).map_err(|_| Reject::new(Check::Signature, "signature"))
-}
-
-/// The way out of one session: its writes and claims.
-#[derive(Debug)]
-pub(super) struct Port<'a> {
-    pub(super) conn: Conn,
-    pub(super) local: &'a Name,
-    pub(super) peer: Name,
-    pub(super) out: &'a mut Output,
-}
-
-impl Port<'_> {
-    pub(super) fn claim(&mut self, fact: Fact) {
-        let (conn, local, peer) = (self.conn, self.local.clone(), self.peer.clone());
-        self.out.claims.push(Claim { conn, local, peer, fact });
-    }
-
-    pub(super) fn log(&mut self, line: &'static str) {
-        self.claim(Fact::Logged(line));
-    }
-
-    pub(super) fn send(&mut self, message: Vec<u8>) {
-        self.out.writes.push((self.conn, message));
-    }
-
-    /// The session is over; close.
-    pub(super) fn end(&mut self, end: End) {
-        self.claim(Fact::Ended(end));
-        self.out.closes.push(self.conn);
-    }
-
-    /// Refuse, and close.
-    pub(super) fn abort(&mut self, reject: Reject) {
-        self.claim(Fact::Rejected(reject));
-        self.end(End::Aborted);
-    }
-}
-
-/// The one wake-up an endpoint has outstanding. Deadlines move; the wake-up does not, and is asked
-/// for again when it comes too early.
-#[derive(Clone, Copy, Hash, Debug, Default)]
-pub(super) struct Alarm(Option<Tick>);
-
-impl Alarm {
-    /// A wake-up came: forget it if it was this one.
-    pub(super) fn rang(&mut self, now: Tick) {
-        self.0 = self.0.filter(|at| *at > now);
-    }
-
-    /// Be woken by the earliest of `deadlines`.
-    pub(super) fn set(&mut self, deadlines: impl Iterator<Item = Tick>, out: &mut Output) {
-        if let Some(earliest) = deadlines.min()
-            && self.0.is_none_or(|at| earliest < at)
-        {
-            out.wake_at(earliest);
-            self.0 = Some(earliest);
-        }
-    }
 }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::crypto::ecdh::SHARE;
 use crate::csr::keys::NONCE;
 use crate::endpoint::{Check, Reject, Side};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Received};
 use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Role, Turn};
 use crate::weakness::{Profile, Weakness};
 
@@ -190,36 +190,10 @@ pub(super) fn layout(profile: Profile) -> Layout {
     }
 }
 
-/// One message of a stream, with the length in front of it if there is one.
-#[derive(Debug)]
-pub(super) struct Received {
-    pub(super) spec: Arc<FrameSpec>,
-    pub(super) bytes: Vec<u8>,
-}
-
-impl Received {
-    /// The bytes of a field; nothing where the profile has no such field.
-    pub(super) fn field(&self, name: &str) -> &[u8] {
-        let range = self.spec.range(name, self.bytes.len());
-        range.and_then(|range| self.bytes.get(range)).unwrap_or_default()
-    }
-
-    /// A field of exactly `N` bytes.
-    pub(super) fn array<const N: usize>(&self, name: &'static str) -> Result<[u8; N], Reject> {
-        self.field(name).try_into().map_err(|_| Reject::new(Check::Layout, name))
-    }
-
-    /// Everything that stands before a field.
-    pub(super) fn before(&self, name: &str) -> &[u8] {
-        let range = self.spec.range(name, self.bytes.len());
-        range.and_then(|range| self.bytes.get(..range.start)).unwrap_or_default()
-    }
-
-    /// Everything behind the length.
-    pub(super) fn body(&self) -> &[u8] {
-        let length = self.spec.field("length").map_or(0, |_| 4);
-        self.bytes.get(length..).unwrap_or_default()
-    }
+/// Everything behind the length, if there is one in front.
+pub(super) fn body(received: &Received) -> &[u8] {
+    let length = received.spec.field("length").map_or(0, |_| 4);
+    received.bytes.get(length..).unwrap_or_default()
 }
 
 /// Take the next message out of the inbox, if it is whole, provided it is one of `due`. Without

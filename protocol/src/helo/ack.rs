@@ -6,7 +6,7 @@ use crate::endpoint::{Check, Reject};
 use crate::entropy::Entropy;
 use crate::helo::keys::{Keys, Transcript};
 use crate::helo::record::Receipt;
-use crate::helo::wire::Received;
+use crate::inbox::Received;
 use crate::weakness::{Profile, Weakness};
 
 /// What an acknowledgement says.

@@ -17,9 +17,10 @@ use crate::helo::file::{self, Content};
 use crate::helo::keys::{Ephemeral, Keys, NONCE, Transcript, master};
 use crate::helo::lab::{Identity, Keyring, SERVER};
 use crate::helo::record::{Channel, Receipt};
-use crate::helo::session::{Alarm, PATIENCE, Port, Setting, possession_digest, share_digest};
-use crate::helo::wire::{self, HELO, IMGX, MAX_RECORD, PREM, RSA, Received, SECX};
-use crate::inbox::Inbox;
+use crate::helo::session::{PATIENCE, Setting, possession_digest, share_digest};
+use crate::helo::wire::{self, HELO, IMGX, MAX_RECORD, PREM, RSA, SECX};
+use crate::inbox::{Inbox, Received};
+use crate::session::{Alarm, Port};
 use crate::systems::Setup;
 use crate::weakness::Weakness;
 

@@ -4,7 +4,8 @@ use crate::crypto::{cbc, hmac_sha256, hmac_sha256_verifies};
 use crate::endpoint::{Check, Reject};
 use crate::entropy::Entropy;
 use crate::helo::keys::Keys;
-use crate::helo::wire::{ENDD, HEAD, MAC, Received};
+use crate::helo::wire::{ENDD, HEAD, MAC};
+use crate::inbox::Received;
 use crate::layout::number;
 use crate::weakness::{Profile, Weakness};
 

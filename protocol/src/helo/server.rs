@@ -14,11 +14,10 @@ use crate::helo::file;
 use crate::helo::keys::{Ephemeral, Keys, NONCE, Transcript, master};
 use crate::helo::lab::{Identity, Keyring};
 use crate::helo::record::{Channel, Receipt};
-use crate::helo::session::{
-    Alarm, IDLE_PATIENCE, PATIENCE, Port, Setting, possession_digest, share_digest,
-};
-use crate::helo::wire::{self, HELO, Received};
-use crate::inbox::Inbox;
+use crate::helo::session::{IDLE_PATIENCE, PATIENCE, Setting, possession_digest, share_digest};
+use crate::helo::wire::{self, HELO};
+use crate::inbox::{Inbox, Received};
+use crate::session::{Alarm, Port};
 use crate::systems::Setup;
 use crate::weakness::Weakness;
 

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use crate::endpoint::{Check, Reject, Side};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Received};
 use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Measure, Role, Turn, first_match};
 use crate::weakness::{Profile, Weakness};
 
@@ -133,32 +133,6 @@ pub(super) fn layout(profile: Profile) -> Layout {
             Turn::One("SNONCE"),
             Turn::Any(&["ACK"]),
         ],
-    }
-}
-
-/// One whole frame, owned by whoever works on it.
-#[derive(Debug)]
-pub(super) struct Received {
-    pub(super) spec: Arc<FrameSpec>,
-    pub(super) bytes: Vec<u8>,
-}
-
-impl Received {
-    /// The bytes of a field; nothing where the profile has no such field.
-    pub(super) fn field(&self, name: &str) -> &[u8] {
-        let range = self.spec.range(name, self.bytes.len());
-        range.and_then(|range| self.bytes.get(range)).unwrap_or_default()
-    }
-
-    /// A field of exactly `N` bytes.
-    pub(super) fn array<const N: usize>(&self, name: &'static str) -> Result<[u8; N], Reject> {
-        self.field(name).try_into().map_err(|_| Reject::new(Check::Layout, name))
-    }
-
-    /// Everything that stands before a field.
-    pub(super) fn before(&self, name: &str) -> &[u8] {
-        let range = self.spec.range(name, self.bytes.len());
-        range.and_then(|range| self.bytes.get(..range.start)).unwrap_or_default()
     }
 }
 

@@ -241,7 +241,7 @@ fn a_signature_in_another_session() {
         let bytes = frames.into_iter().find(|frame| frame.starts_with(wire::IMGX)).unwrap();
         let spec = wire::layout(profile).frame("IMGX").unwrap().clone();
         let mut first = record::Channel::new(profile, client.keys().unwrap().clone());
-        let mut record = wire::Received { spec, bytes };
+        let mut record = crate::inbox::Received { spec, bytes };
         let (message, signature) = file::read(first.open(&mut record).unwrap().1).unwrap();
 
         connect(&mut client, &mut *server, Conn(2), &[]);
@@ -318,7 +318,7 @@ fn a_leaked_server_key() {
         let mut pair = run(profile, &commands, &mut untouched);
         let recorded = |name: &str| {
             let (_, frame) = pair.frames.iter().find(|(_, frame)| frame.spec.name == name).unwrap();
-            wire::Received { spec: frame.spec.clone(), bytes: frame.bytes.to_vec() }
+            crate::inbox::Received { spec: frame.spec.clone(), bytes: frame.bytes.to_vec() }
         };
         let premaster = lab.server.key.decrypt_oaep(recorded("PREM").field("premaster")).unwrap();
         let nonces = ["NONCE", "SNONCE"].map(|name| recorded(name).array("nonce").unwrap());
