@@ -122,7 +122,7 @@ pub struct Frame {
     pub from: String,
     /// `client` or `server`.
     pub to: String,
-    /// Whose link it is: `client`, `client-2`.
+    /// Whose link it is: `client`, `client-2`, or `attacker` for links of its own.
     pub client: String,
     /// Its type.
     #[serde(rename = "type")]

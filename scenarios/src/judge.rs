@@ -110,15 +110,11 @@ fn variants(world: &mut World, acting: &Acting) -> Option<Vec<Arc<[Rule]>>> {
     let frame = acting.frame.as_ref()?;
     let rules = world.attacker_mut().rules().to_vec();
     let rule = rules.get(acting.rule)?;
-    let found = rule
-        .actions
-        .iter()
-        .enumerate()
-        .find_map(|(at, action)| action.variants(frame).map(|variants| (at, variants)));
-    let (at, actions) = found?;
+    // Only the first action of a rule sees the frame as it came.
+    let actions = rule.actions.first()?.variants(frame)?;
     let with = |action| {
         let mut rules = rules.clone();
-        if let Some(slot) = rules.get_mut(acting.rule).and_then(|rule| rule.actions.get_mut(at)) {
+        if let Some(slot) = rules.get_mut(acting.rule).and_then(|rule| rule.actions.first_mut()) {
             *slot = action;
         }
         rules.into()

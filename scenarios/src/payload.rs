@@ -36,12 +36,11 @@ impl Payload {
         Ok((name.to_owned(), content))
     }
 
-    /// Put the payload into a scenario. Returns how many messages were replaced, and remarks on those that could
-    /// not be.
-    pub fn replace_in(&self, scenario: &mut Scenario) -> (usize, Vec<String>) {
+    /// Put the payload into a scenario, with remarks on messages that could not be replaced.
+    pub fn replace_in(&self, scenario: &mut Scenario) {
         let mut texts = self.texts.iter();
         let mut files = self.files.iter();
-        let mut replaced = 0;
+        let mut replaced = false;
         let mut notes = Vec::new();
         for step in scenario.scripts.values_mut().flatten() {
             let Step::Send(message) = step else { continue };
@@ -68,7 +67,7 @@ impl Payload {
                 }
                 Kind::Aggregate => continue,
             }
-            replaced += 1;
+            replaced = true;
         }
         if !self.files.is_empty() && files.len() == self.files.len() {
             notes.push("--file: this script sends no file".to_owned());
@@ -76,7 +75,7 @@ impl Payload {
         if !self.texts.is_empty() && texts.len() == self.texts.len() {
             notes.push("--text: this script sends no text".to_owned());
         }
-        scenario.replaced |= replaced > 0;
-        (replaced, notes)
+        scenario.replaced = replaced;
+        scenario.notes = notes;
     }
 }

@@ -12,9 +12,10 @@ use crate::judge::{Case, Judgement, actor_name};
 use crate::properties::Ruling;
 
 /// The view of a case and what the judge says of it.
-pub fn case(case: Case<'_>, judgement: &Judgement, notes: Vec<String>) -> view::Case {
+pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
     let Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs, trace } =
         judgement;
+    let owners = Owners::new(trace);
     let verdict = |Ruling { outcome, evidence, frames }: &Ruling| view::Verdict {
         verdict: outcome.name().to_owned(),
         evidence: evidence.clone(),
@@ -42,11 +43,11 @@ pub fn case(case: Case<'_>, judgement: &Judgement, notes: Vec<String>) -> view::
         runs: *runs,
         frames: (1..)
             .zip(&trace.frames)
-            .map(|(number, record)| frame(number, record, trace))
+            .map(|(number, record)| frame(number, record, &owners))
             .collect(),
-        events: events(trace),
+        events: events(trace, &owners),
         divergences: divergences(trace).into_iter().map(divergence).collect(),
-        notes,
+        notes: case.scenario.notes.clone(),
         order: named.map(|(name, _)| name).collect(),
     }
 }
@@ -66,14 +67,21 @@ fn micros(at: Tick) -> u64 {
     at.0 / 1000
 }
 
-/// The client at the end of a link, as `client` or `client-2`.
-fn client_of(link: u32, trace: &Trace) -> String {
-    let claims = trace.claims.iter().filter(|record| record.actor > 0);
-    let client = claims.map(|record| (record.claim.conn.0, record.actor)).find(|(l, _)| *l == link);
-    actor_name(client.map_or(1, |(_, actor)| actor))
+/// Whose link each is: `client`, `client-2`, or `attacker` for links of its own.
+struct Owners(BTreeMap<u32, usize>);
+
+impl Owners {
+    fn new(trace: &Trace) -> Self {
+        let by_clients = trace.claims.iter().filter(|record| record.actor > 0);
+        Self(by_clients.map(|record| (record.claim.conn.0, record.actor)).collect())
+    }
+
+    fn of(&self, link: u32) -> String {
+        self.0.get(&link).map_or_else(|| "attacker".to_owned(), |actor| actor_name(*actor))
+    }
 }
 
-fn frame(number: u32, record: &FrameRecord, trace: &Trace) -> view::Frame {
+fn frame(number: u32, record: &FrameRecord, owners: &Owners) -> view::Frame {
     let FrameRecord { at, moment, link, to, frame, origin, deeds, fate, .. } = record;
     let (from, copy_of) = match origin {
         Origin::Endpoint => (to.other().name(), None),
@@ -86,7 +94,7 @@ fn frame(number: u32, record: &FrameRecord, trace: &Trace) -> view::Frame {
         link: *link,
         from: from.to_owned(),
         to: to.name().to_owned(),
-        client: client_of(*link, trace),
+        client: owners.of(*link),
         kind: frame.spec.name.to_owned(),
         bytes: frame.bytes.len(),
         copy_of,
@@ -102,17 +110,17 @@ fn frame(number: u32, record: &FrameRecord, trace: &Trace) -> view::Frame {
 }
 
 /// Links and claims, as they happened.
-fn events(trace: &Trace) -> Vec<view::Event> {
+fn events(trace: &Trace, owners: &Owners) -> Vec<view::Event> {
     let mut events: Vec<view::Event> =
-        trace.links.iter().map(|link| link_event(link, trace)).collect();
+        trace.links.iter().map(|link| link_event(link, owners)).collect();
     events.extend(trace.claims.iter().map(claim_event));
     events.sort_by_key(|event| (event.at_us, event.moment));
     events
 }
 
-fn link_event(record: &LinkRecord, trace: &Trace) -> view::Event {
+fn link_event(record: &LinkRecord, owners: &Owners) -> view::Event {
     let LinkRecord { at, moment, link, event, rule } = record;
-    let client = || client_of(*link, trace);
+    let client = || owners.of(*link);
     let (who, what) = match event {
         LinkEvent::Opened => (client(), "connects".to_owned()),
         LinkEvent::Intercepted => {

@@ -30,9 +30,8 @@ fn cases(catalogue: &[Scenario]) -> Vec<Case<'_>> {
 fn every_case_is_as_expected_as_it_was_before_and_the_same_twice() {
     let catalogue = catalogue();
     let cases = cases(&catalogue);
-    let once = || -> Vec<_> {
-        cases.par_iter().map(|case| view::case(*case, &judge(*case), Vec::new())).collect()
-    };
+    let once =
+        || -> Vec<_> { cases.par_iter().map(|case| view::case(*case, &judge(*case))).collect() };
     let (first, second) = (once(), once());
     let mut names = BTreeSet::new();
     for (first, second) in first.iter().zip(&second) {

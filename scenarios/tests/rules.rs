@@ -216,7 +216,7 @@ fn rule_4_held_says_under_what() {
         profile: Profile::HARDENED,
         seed: 7,
     };
-    let shown = scenarios::view::case(case, &judge(case), Vec::new());
+    let shown = scenarios::view::case(case, &judge(case));
     assert_eq!(shown.scope, "under this script");
     let text = reports::text::case(&shown, reports::text::Paint::Plain);
     assert!(text.contains("\"held\" means held      under this script"), "{text}");
@@ -246,6 +246,16 @@ fn rule_6_the_seed_decides_every_byte() {
     };
     assert_eq!(of(7), of(7));
     assert_ne!(of(7), of(8));
+}
+
+#[test]
+fn rule_1_a_sweep_behind_another_action_proves_nothing() {
+    let rule = "[[rule]]\nwhen = { type = \"SECX\", nth = 1 }\n\
+                do = [{ truncate = { to = 20 } }, { flip = { field = \"ct\", every = \"byte\" } }]\n";
+    let judgement = run("as-built", &[HELO, rule, NOTHING_EXPECTED]);
+    let why = judgement.inconclusive.clone().unwrap();
+    assert!(why.contains("as the first action of its rule"), "{why}");
+    assert_eq!(judgement.runs, 1);
 }
 
 #[test]

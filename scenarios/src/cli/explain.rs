@@ -31,12 +31,12 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     known.extend(Property::ALL.iter().map(|property| property.name()));
     let name = args.name.as_str();
     let sections = if let Some(scenario) = scenarios.iter().find(|scenario| scenario.name == name) {
-        explain_scenario(scenario)
+        explain_scenario(scenario, "scenarios/attacks/")
     } else if Property::named(name).is_some() {
         explain_property(name)
     } else if Path::new(name).is_file() {
         let found = load_file(Path::new(name));
-        explain_scenario(&found.map_err(|error| mistakes(&[error], output))?)
+        explain_scenario(&found.map_err(|error| mistakes(&[error], output))?, "")
     } else {
         let meant = near(name, &known).map(|near| format!("did you mean `{near}`?"));
         let help = meant.unwrap_or_else(|| "`scenarios list` shows what there is".to_owned());
@@ -62,15 +62,14 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
 
 type Sections = Vec<(&'static str, String)>;
 
-fn explain_scenario(scenario: &Scenario) -> Sections {
+/// A scenario whose path is relative to `folder`.
+fn explain_scenario(scenario: &Scenario, folder: &str) -> Sections {
     let mut sections = vec![
         ("what it does", format!("{}: {}", scenario.name, scenario.summary)),
         ("what there is to learn", scenario.teaches.trim().to_owned()),
     ];
     let mut works = String::new();
     let mut stops = String::new();
-    let built_in = catalogue().iter().any(|known| known.path == scenario.path);
-    let folder = if built_in { "scenarios/attacks/" } else { "" };
     let mut code = format!("{folder}{}\n", scenario.path);
     for system in &scenario.systems {
         for weakness in &scenario.needs {

@@ -84,14 +84,10 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     scenarios.retain(|scenario| {
         scenario.systems.iter().any(|system| systems.iter().any(|s| s.name == system.name))
     });
-    let notes = replace_payloads(&mut scenarios, args)?;
+    replace_payloads(&mut scenarios, args)?;
     let cases = args.selection.cases(&scenarios)?;
     // Cases know nothing of each other: in parallel they give the same bytes, in the same order.
-    let judged = cases.par_iter().map(|case: &Case<'_>| {
-        let at = scenarios.iter().position(|scenario| std::ptr::eq(scenario, case.scenario));
-        let notes = at.and_then(|at| notes.get(at)).cloned().unwrap_or_default();
-        view::case(*case, &judge(*case), notes)
-    });
+    let judged = cases.par_iter().map(|case: &Case<'_>| view::case(*case, &judge(*case)));
     let report = Report::new(judged.collect());
     print(&render(&report, ladders, output)?)?;
     Ok(if report.summary.unexpected == 0 { Done::Expected } else { Done::Unexpected })
@@ -118,23 +114,20 @@ fn render(report: &Report, ladders: Ladders, output: Output) -> Result<String> {
     Ok(out)
 }
 
-/// Put `--text` and `--file` into the scripts. Returns remarks, per scenario.
-fn replace_payloads(scenarios: &mut [Scenario], args: &Args) -> Result<Vec<Vec<String>>> {
+/// Put `--text` and `--file` into the scripts.
+fn replace_payloads(scenarios: &mut [Scenario], args: &Args) -> Result<()> {
     let files: Result<Vec<_>, String> = args.file.iter().map(|path| Payload::read(path)).collect();
     let payload = Payload { texts: args.text.clone(), files: files.map_err(|why| anyhow!(why))? };
     if payload.texts.is_empty() && payload.files.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let mut replaced = 0;
-    let mut notes = Vec::new();
-    for scenario in scenarios {
-        let (count, remarks) = payload.replace_in(scenario);
-        replaced += count;
-        notes.push(remarks);
+    for scenario in scenarios.iter_mut() {
+        payload.replace_in(scenario);
     }
-    if replaced == 0 {
-        let first = notes.iter().flatten().next().cloned().unwrap_or_default();
+    if !scenarios.iter().any(|scenario| scenario.replaced) {
+        let first = scenarios.iter().flat_map(|scenario| &scenario.notes).next();
+        let first = first.map_or("", String::as_str);
         bail!("nothing to replace in the scenarios selected: {first}");
     }
-    Ok(notes)
+    Ok(())
 }

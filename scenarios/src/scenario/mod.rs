@@ -73,6 +73,8 @@ pub struct Scenario {
     /// Somebody's own input stands in place of what the script sends. It may be too short to say anything of
     /// secrecy, and that is then no surprise.
     pub replaced: bool,
+    /// Remarks on that input, such as a text that a system cannot send.
+    pub notes: Vec<String>,
 }
 
 impl Scenario {

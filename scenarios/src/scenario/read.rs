@@ -103,6 +103,7 @@ fn read(
         expect: expect?,
         path: path.to_owned(),
         replaced: false,
+        notes: Vec::new(),
     })
 }
 
