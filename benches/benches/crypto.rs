@@ -2,8 +2,9 @@
 
 #![allow(clippy::expect_used, reason = "the inputs are made here and fit")]
 
+mod common;
+
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use protocol::crypto::rsa::PrivateKey;
@@ -80,16 +81,9 @@ fn rsa_2048(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn settings() -> Criterion {
-    Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(1))
-}
-
 criterion_group! {
     name = benches;
-    config = settings();
+    config = common::settings();
     targets = symmetric, rsa_2048
 }
 criterion_main!(benches);

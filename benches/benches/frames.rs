@@ -1,10 +1,11 @@
 //! Cutting a stream into frames, and the record layer of each system, sealed and opened by its endpoints.
 
+mod common;
+
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
-use benches::{Attack, PROFILES, established, file, helo_file, ratchet};
+use benches::{Attack, PROFILES, established, file, finish, helo_file, ratchet};
 use bytes::{Bytes, BytesMut};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use mitm_proxy::world::{Plan, World};
@@ -70,21 +71,9 @@ fn records(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn finish(mut world: World) -> World {
-    world.run();
-    world
-}
-
-fn settings() -> Criterion {
-    Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(1))
-}
-
 criterion_group! {
     name = benches;
-    config = settings();
+    config = common::settings();
     targets = deframe, records
 }
 criterion_main!(benches);

@@ -1,9 +1,10 @@
 //! Whole conversations in the world, and what a search does at every state: fork, step, digest.
 
-use std::hint::black_box;
-use std::time::Duration;
+mod common;
 
-use benches::{Attack, PROFILES, established, helo, ratchet};
+use std::hint::black_box;
+
+use benches::{Attack, PROFILES, established, finish, helo, ratchet};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use mitm_proxy::world::World;
 
@@ -71,21 +72,9 @@ fn moments(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn finish(mut world: World) -> World {
-    world.run();
-    world
-}
-
-fn settings() -> Criterion {
-    Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(1))
-}
-
 criterion_group! {
     name = benches;
-    config = settings();
+    config = common::settings();
     targets = conversations, handshakes, moments
 }
 criterion_main!(benches);

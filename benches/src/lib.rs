@@ -66,6 +66,12 @@ impl Attack {
     }
 }
 
+/// Run a world to its end and hand it back, so that dropping it is not measured.
+pub fn finish(mut world: World) -> World {
+    world.run();
+    world
+}
+
 /// A rule of one action.
 pub fn rule(when: When, verb: &str, args: &Args) -> Rule {
     let build = action(verb).expect("the action exists").build;
