@@ -9,7 +9,7 @@ use benches::{Attack, PROFILES, established, file, finish, helo_file, ratchet};
 use bytes::{Bytes, BytesMut};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use mitm_proxy::world::{Plan, World};
-use protocol::endpoint::Side;
+use protocol::endpoint::{Service, Side};
 use protocol::layout::Deframer;
 
 /// All that the client of `plan` sends in an honest run, a segment for each frame.
@@ -37,7 +37,7 @@ fn deframe(criterion: &mut Criterion) {
         for (way, segments) in ways {
             group.bench_function(format!("{name}/{way}"), |bencher| {
                 bencher.iter(|| {
-                    let mut deframer = Deframer::new(layout.clone(), Side::Client);
+                    let mut deframer = Deframer::new(layout.clone(), Service(0), Side::Client);
                     let mut frames = Vec::new();
                     for segment in black_box(&segments) {
                         deframer.push(segment, &mut frames);

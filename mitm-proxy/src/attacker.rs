@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use protocol::endpoint::{Side, Tick};
+use protocol::endpoint::{Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 
 use crate::actions::{Outgoing, Target};
@@ -24,6 +24,8 @@ pub enum Effect {
     Connect {
         /// The link.
         link: u32,
+        /// To which of its ports.
+        service: Service,
     },
     /// Call [`Attacker::on_timer`] with this token.
     Wake {
@@ -79,6 +81,7 @@ enum Planned {
 #[derive(Clone, Hash, Debug)]
 struct Link {
     kind: LinkKind,
+    service: Service,
     from_client: Deframer,
     from_server: Deframer,
     /// A frame that waits for the next one of its direction and type.
@@ -186,9 +189,16 @@ impl Attacker {
         Some(Acting { rule, frame: None })
     }
 
-    /// A client opened a link.
-    pub fn on_open(&mut self, now: Tick, link: u32, trace: &mut Trace, effects: &mut Vec<Effect>) {
-        self.links.insert(link, self.new_link(LinkKind::Relayed));
+    /// A client opened a link to this port.
+    pub fn on_open(
+        &mut self,
+        now: Tick,
+        link: u32,
+        service: Service,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.links.insert(link, self.new_link(LinkKind::Relayed, service));
         let mut matched = std::mem::take(&mut self.matched);
         let rule = self.select_event(&mut matched, Event::Open, link, false, Side::Client);
         self.matched = matched;
@@ -200,10 +210,10 @@ impl Attacker {
         let (event, rule) = if let Some(LinkKind::Intercepted { rule, .. }) = kind {
             (LinkEvent::Intercepted, Some(rule))
         } else {
-            effects.insert(0, Effect::Connect { link });
+            effects.insert(0, Effect::Connect { link, service });
             (LinkEvent::Opened, None)
         };
-        trace.links.insert(at, LinkRecord { at: now, moment, link, event, rule });
+        trace.links.insert(at, LinkRecord { at: now, moment, link, service, event, rule });
     }
 
     /// An endpoint sent bytes.
@@ -234,7 +244,7 @@ impl Attacker {
         effects: &mut Vec<Effect>,
     ) {
         let Some(state) = self.links.get_mut(&link) else { return };
-        trace.link(now, link, LinkEvent::ClosedBy(from), None);
+        trace.link(now, link, state.service, LinkEvent::ClosedBy(from), None);
         let own = state.kind == LinkKind::Own;
         *state.closed_mut(from) = true;
         if let Some(rest) = state.deframer_mut(from).finish() {
@@ -254,11 +264,12 @@ impl Attacker {
         }
     }
 
-    fn new_link(&self, kind: LinkKind) -> Link {
+    fn new_link(&self, kind: LinkKind, service: Service) -> Link {
         Link {
             kind,
-            from_client: Deframer::new(self.layout.clone(), Side::Client),
-            from_server: Deframer::new(self.layout.clone(), Side::Server),
+            service,
+            from_client: Deframer::new(self.layout.clone(), service, Side::Client),
+            from_server: Deframer::new(self.layout.clone(), service, Side::Server),
             swap: None,
             joining: [None, None],
             closed: [false, false],

@@ -1,8 +1,10 @@
 //! What happened: every frame, what the attacker did to it, and every claim. It is also the attacker's
 //! memory: whatever it replays or splices it takes from here.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use protocol::endpoint::{Claim, Fact, Message, Side, Tick};
+use protocol::endpoint::{Claim, Fact, Message, Service, Side, Tick};
 use protocol::layout::Frame;
 
 use crate::rule::FrameRef;
@@ -16,6 +18,8 @@ pub struct Trace {
     pub claims: Vec<ClaimRecord>,
     /// Every opening and closing of a link.
     pub links: Vec<LinkRecord>,
+    /// Whose each link is: the client's number. Links of the attacker's own are not here.
+    pub owners: BTreeMap<u32, usize>,
     /// How often each rule acted.
     pub fired: Vec<u32>,
     /// Rules that met their frame and could not act, and why.
@@ -143,6 +147,8 @@ pub struct LinkRecord {
     pub moment: u64,
     /// Which link, from 1.
     pub link: u32,
+    /// Which of the server's ports it goes to.
+    pub service: Service,
     /// What happened.
     pub event: LinkEvent,
     /// The rule that made the attacker do it, from 1.
@@ -192,9 +198,16 @@ impl Trace {
     }
 
     /// Add something that happened to a link.
-    pub fn link(&mut self, at: Tick, link: u32, event: LinkEvent, rule: Option<u32>) {
+    pub fn link(
+        &mut self,
+        at: Tick,
+        link: u32,
+        service: Service,
+        event: LinkEvent,
+        rule: Option<u32>,
+    ) {
         let moment = self.next_moment();
-        self.links.push(LinkRecord { at, moment, link, event, rule });
+        self.links.push(LinkRecord { at, moment, link, service, event, rule });
     }
 
     /// The number the next frame will get.

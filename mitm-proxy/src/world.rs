@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::endpoint::{Command, Conn, Endpoint, Input, Output, Side, Tick};
+use protocol::endpoint::{Command, Conn, Endpoint, Input, Output, Service, Side, Tick};
 use protocol::layout::Layout;
 use protocol::systems::{Setup, System};
 use protocol::weakness::Profile;
@@ -36,7 +36,7 @@ pub struct Plan {
     pub profile: Profile,
     /// Decides every random byte.
     pub seed: u64,
-    /// What each client does, by its number from 1.
+    /// What each client does, by its number from 1; what the server says, at 0.
     pub scripts: BTreeMap<u32, Arc<[Step]>>,
     /// The attacker's rules.
     pub rules: Arc<[Rule]>,
@@ -70,7 +70,8 @@ struct Actor {
     endpoint: Box<dyn Endpoint>,
     script: Arc<[Step]>,
     at: usize,
-    link: Option<u32>,
+    /// How many of a client's connections are open at its end.
+    open: u32,
     waiting: bool,
     dead: bool,
 }
@@ -79,6 +80,7 @@ struct Actor {
 struct Link {
     /// The client at its end; none on links of the attacker's own.
     client: Option<usize>,
+    service: Service,
     client_open: bool,
     server_open: bool,
 }
@@ -161,15 +163,15 @@ impl World {
             endpoint,
             script,
             at: 0,
-            link: None,
+            open: 0,
             waiting: false,
             dead: false,
         };
         let last = scripts.keys().next_back().copied().unwrap_or(0);
-        let mut actors = vec![actor((system.server)(setup(0)), Arc::from([]))];
+        let script = |number| scripts.get(&number).cloned().unwrap_or_else(|| Arc::from([]));
+        let mut actors = vec![actor((system.server)(setup(0)), script(0))];
         for number in 1..=last {
-            let script = scripts.get(&number).cloned().unwrap_or_else(|| Arc::from([]));
-            actors.push(actor((system.client)(setup(number)), script));
+            actors.push(actor((system.client)(setup(number)), script(number)));
         }
         let mut trace = Trace::default();
         trace.fired.resize(rules.len(), 0);
@@ -183,8 +185,9 @@ impl World {
             trace,
             out: Scratch::default(),
         };
-        for number in scripts.keys() {
-            world.connect(*number as usize);
+        world.advance(SERVER);
+        for number in scripts.keys().filter(|number| **number > 0) {
+            world.connect(*number as usize, Service::default());
         }
         world
     }
@@ -221,7 +224,7 @@ impl World {
         for actor in &self.actors {
             actor.endpoint.digest(&mut hasher);
             let left = actor.script.get(actor.at..);
-            (left, actor.link, actor.waiting, actor.dead).hash(&mut hasher);
+            (left, actor.open, actor.waiting, actor.dead).hash(&mut hasher);
         }
         self.attacker.digest(&mut hasher);
         let Self { links, clock, queue, .. } = self;
@@ -302,14 +305,16 @@ impl World {
         self.clock = at;
         match event {
             Event::Connect { actor, link } => {
+                let service = self.service(link);
                 self.tell_attacker(|attacker, now, trace, effects| {
-                    attacker.on_open(now, link, trace, effects);
+                    attacker.on_open(now, link, service, trace, effects);
                 });
-                self.dispatch(actor, Input::Opened(Conn(link)), None);
+                self.dispatch(actor, Input::Opened(Conn(link), service), None);
                 self.advance(actor);
             }
             Event::Accept { link } => {
-                self.dispatch(SERVER, Input::Opened(Conn(link)), None);
+                let service = self.service(link);
+                self.dispatch(SERVER, Input::Opened(Conn(link), service), None);
             }
             Event::Sent { link, from, bytes } => {
                 self.tell_attacker(|attacker, now, trace, effects| {
@@ -344,15 +349,33 @@ impl World {
         self.queue.insert((self.clock.after(after), self.sequence), event);
     }
 
-    /// A client opens its next link.
-    fn connect(&mut self, actor: usize) {
+    /// A client opens a link to this port.
+    fn connect(&mut self, actor: usize, service: Service) {
         let link = self.attacker.next_link();
         let client = Some(actor);
-        self.links.insert(link, Link { client, client_open: true, server_open: false });
+        self.links.insert(link, Link { client, service, client_open: true, server_open: false });
+        self.trace.owners.insert(link, actor);
         if let Some(actor) = self.actors.get_mut(actor) {
-            actor.link = Some(link);
+            actor.open += 1;
         }
         self.schedule(Duration::ZERO, Event::Connect { actor, link });
+    }
+
+    fn service(&self, link: u32) -> Service {
+        self.links.get(&link).map_or(Service::default(), |link| link.service)
+    }
+
+    /// One end of a link closes. Whether it was open.
+    fn shut(&mut self, link: u32, side: Side) -> bool {
+        let Some(state) = self.links.get_mut(&link) else { return false };
+        let was_open = std::mem::replace(state.open(side), false);
+        if was_open
+            && side == Side::Client
+            && let Some(actor) = state.client.and_then(|client| self.actors.get_mut(client))
+        {
+            actor.open -= 1;
+        }
+        was_open
     }
 
     /// Go on with a client's script as far as it can go now.
@@ -362,14 +385,14 @@ impl World {
             if actor.waiting || actor.dead {
                 return;
             }
-            let open = actor.link.and_then(|link| self.links.get(&link));
-            let open = open.is_some_and(|link| link.client_open);
+            // A server keeps what it has to say for whoever comes.
+            let open = actor.open > 0 || number == SERVER;
             let Some(step) = actor.script.get(actor.at).cloned() else { return };
             match step {
                 Step::Connect if open => return,
                 Step::Connect => {
                     actor.at += 1;
-                    return self.connect(number);
+                    return self.connect(number, Service::default());
                 }
                 Step::Wait(time) => {
                     actor.at += 1;
@@ -406,8 +429,9 @@ impl World {
         }
         for effect in effects {
             match effect {
-                Effect::Connect { link } => {
-                    let own = Link { client: None, client_open: false, server_open: false };
+                Effect::Connect { link, service } => {
+                    let own =
+                        Link { client: None, service, client_open: false, server_open: false };
                     self.links.entry(link).or_insert(own).server_open = true;
                     self.schedule(HOP, Event::Accept { link });
                 }
@@ -441,10 +465,7 @@ impl World {
 
     fn hangup(&mut self, link: u32, to: Side) {
         let Some(actor) = self.actor_at(link, to) else { return };
-        let open = self.links.get_mut(&link).map(|link| link.open(to));
-        if let Some(open) = open
-            && std::mem::replace(open, false)
-        {
+        if self.shut(link, to) {
             self.dispatch(actor, Input::Closed(Conn(link)), None);
             self.advance(actor);
         }
@@ -492,13 +513,13 @@ impl World {
             let after = Duration::from_nanos(at.0.saturating_sub(now.0));
             self.schedule(after, Event::Wake { actor: number });
         }
+        for service in out.opens.drain(..).filter(|_| from == Side::Client) {
+            self.connect(number, service);
+        }
         let closes = std::mem::take(&mut out.closes);
         self.out.0 = out;
         for Conn(link) in closes {
-            let open = self.links.get_mut(&link).map(|link| link.open(from));
-            if let Some(open) = open
-                && std::mem::replace(open, false)
-            {
+            if self.shut(link, from) {
                 self.schedule(HOP, Event::Closed { link, from });
                 if from == Side::Client {
                     self.schedule(Duration::ZERO, Event::Advance { actor: number });

@@ -31,6 +31,10 @@ impl Tick {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Conn(pub u32);
 
+/// Which of a system's ports a connection goes to, by its place in the system's table. Most systems have one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Service(pub u8);
+
 /// One of the two ends of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Side {
@@ -204,8 +208,8 @@ pub enum Command {
 /// One thing that happens to an endpoint.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// A connection is open: the client opened it, or the server accepted it.
-    Opened(Conn),
+    /// A connection to this port is open: the client opened it, or the server accepted it.
+    Opened(Conn, Service),
     /// Bytes as one socket read returned them.
     Received(Conn, &'a [u8]),
     /// The peer closed the connection.
@@ -221,6 +225,9 @@ pub enum Input<'a> {
 pub struct Output {
     /// Bytes to write, each as one segment.
     pub writes: Vec<(Conn, Vec<u8>)>,
+    /// Further connections that a client wants, after the writes. Each comes as [`Input::Opened`]; one that
+    /// cannot be made comes as that and [`Input::Closed`].
+    pub opens: Vec<Service>,
     /// Connections to close, after the writes.
     pub closes: Vec<Conn>,
     /// Facts to record.
@@ -234,6 +241,7 @@ impl Output {
     /// Forget everything, keep the memory.
     pub fn clear(&mut self) {
         self.writes.clear();
+        self.opens.clear();
         self.closes.clear();
         self.claims.clear();
         self.wake = None;

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::endpoint::{Check, Reject, Side};
+use crate::endpoint::{Check, Reject, Service, Side};
 use crate::weakness::{Profile, Weakness};
 
 /// What a field is for.
@@ -349,6 +349,13 @@ pub struct Layout {
     pub system: &'static str,
     /// Every frame type.
     pub frames: Vec<Arc<FrameSpec>>,
+    /// The order of frames on a connection to each of the system's ports.
+    pub turns: &'static [Turns],
+}
+
+/// The order of frames on a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Turns {
     /// What the client sends, in order.
     pub client: &'static [Turn],
     /// What the server sends, in order.
@@ -366,10 +373,12 @@ impl Layout {
         self.frames.iter().filter(move |spec| spec.from.is_none_or(|from| from == side))
     }
 
-    fn turns(&self, side: Side) -> &'static [Turn] {
-        match side {
-            Side::Client => self.client,
-            Side::Server => self.server,
+    /// What `side` sends on a connection to this port, in order.
+    pub fn turns(&self, service: Service, side: Side) -> &'static [Turn] {
+        match (self.turns.get(usize::from(service.0)), side) {
+            (Some(turns), Side::Client) => turns.client,
+            (Some(turns), Side::Server) => turns.server,
+            (None, _) => &[],
         }
     }
 }
@@ -406,6 +415,7 @@ impl Frame {
 #[derive(Clone, Debug)]
 pub struct Deframer {
     layout: Arc<Layout>,
+    service: Service,
     side: Side,
     turn: usize,
     waiting: BytesMut,
@@ -413,14 +423,14 @@ pub struct Deframer {
 
 impl Hash for Deframer {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.side, self.turn, &self.waiting[..]).hash(state);
+        (self.service, self.side, self.turn, &self.waiting[..]).hash(state);
     }
 }
 
 impl Deframer {
-    /// A deframer for what `side` sends.
-    pub fn new(layout: Arc<Layout>, side: Side) -> Self {
-        Self { layout, side, turn: 0, waiting: BytesMut::new() }
+    /// A deframer for what `side` sends on a connection to this port.
+    pub fn new(layout: Arc<Layout>, service: Service, side: Side) -> Self {
+        Self { layout, service, side, turn: 0, waiting: BytesMut::new() }
     }
 
     /// Append a segment and append the frames it completes to `frames`. A segment of whole frames is passed on
@@ -470,7 +480,7 @@ impl Deframer {
     /// The type at the front of `waiting` and its measure: first among the types whose turn it is,
     /// then among all tagged types of this side. Moves the turn on when a frame is whole.
     fn recognise(&mut self, waiting: &[u8]) -> Option<(Arc<FrameSpec>, Measure)> {
-        let turns = self.layout.turns(self.side);
+        let turns = self.layout.turns(self.service, self.side);
         let due: &[&str] = match turns.get(self.turn) {
             Some(Turn::One(name)) => std::slice::from_ref(name),
             Some(Turn::Any(names)) => names,

@@ -12,8 +12,8 @@ pub struct System {
     pub name: &'static str,
     /// One sentence.
     pub about: &'static str,
-    /// The TCP port of the published program.
-    pub port: u16,
+    /// The TCP ports of the published program. A client opens the first; others when it needs them.
+    pub ports: &'static [Listening],
     /// What it does, a line each.
     pub features: &'static [&'static str],
     /// What its applications can send.
@@ -28,6 +28,15 @@ pub struct System {
     pub client: fn(Setup) -> Box<dyn Endpoint>,
     /// Makes the server.
     pub server: fn(Setup) -> Box<dyn Endpoint>,
+}
+
+/// A port a server listens on.
+#[derive(Debug)]
+pub struct Listening {
+    /// What its connections are for.
+    pub name: &'static str,
+    /// The TCP port of the published program.
+    pub port: u16,
 }
 
 /// A weakness as one system has it.

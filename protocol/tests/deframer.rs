@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use protocol::endpoint::Side;
+use protocol::endpoint::{Service, Side};
 use protocol::layout::{Deframer, Frame, Layout};
 use protocol::systems::{SYSTEMS, System};
 use protocol::weakness::Profile;
@@ -25,7 +25,7 @@ fn cut<'a>(
     side: Side,
     segments: impl Iterator<Item = &'a [u8]>,
 ) -> Vec<Frame> {
-    let mut deframer = Deframer::new(layout.clone(), side);
+    let mut deframer = Deframer::new(layout.clone(), Service(0), side);
     let mut frames = Vec::new();
     for segment in segments {
         deframer.push(&Bytes::copy_from_slice(segment), &mut frames);

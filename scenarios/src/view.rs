@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, LinkEvent, LinkRecord, Origin, Trace};
 use protocol::endpoint::{End, Fact, Tick};
+use protocol::systems::Listening;
 use reports::view;
 
 use crate::divergence::{Divergence, divergences};
@@ -15,7 +16,7 @@ use crate::properties::Ruling;
 pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
     let Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs, trace } =
         judgement;
-    let owners = Owners::new(trace);
+    let owners = Owners(&trace.owners);
     let verdict = |Ruling { outcome, evidence, frames }: &Ruling| view::Verdict {
         verdict: outcome.name().to_owned(),
         evidence: evidence.clone(),
@@ -45,7 +46,7 @@ pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
             .zip(&trace.frames)
             .map(|(number, record)| frame(number, record, &owners))
             .collect(),
-        events: events(trace, &owners),
+        events: events(trace, case.system.ports, &owners),
         divergences: divergences(trace).into_iter().map(divergence).collect(),
         notes: case.scenario.notes.clone(),
         order: named.map(|(name, _)| name).collect(),
@@ -68,20 +69,15 @@ fn micros(at: Tick) -> u64 {
 }
 
 /// Whose link each is: `client`, `client-2`, or `attacker` for links of its own.
-struct Owners(BTreeMap<u32, usize>);
+struct Owners<'a>(&'a BTreeMap<u32, usize>);
 
-impl Owners {
-    fn new(trace: &Trace) -> Self {
-        let by_clients = trace.claims.iter().filter(|record| record.actor > 0);
-        Self(by_clients.map(|record| (record.claim.conn.0, record.actor)).collect())
-    }
-
+impl Owners<'_> {
     fn of(&self, link: u32) -> String {
         self.0.get(&link).map_or_else(|| "attacker".to_owned(), |actor| actor_name(*actor))
     }
 }
 
-fn frame(number: u32, record: &FrameRecord, owners: &Owners) -> view::Frame {
+fn frame(number: u32, record: &FrameRecord, owners: &Owners<'_>) -> view::Frame {
     let FrameRecord { at, moment, link, to, frame, origin, deeds, fate, .. } = record;
     let (from, copy_of) = match origin {
         Origin::Endpoint => (to.other().name(), None),
@@ -110,23 +106,28 @@ fn frame(number: u32, record: &FrameRecord, owners: &Owners) -> view::Frame {
 }
 
 /// Links and claims, as they happened.
-fn events(trace: &Trace, owners: &Owners) -> Vec<view::Event> {
+fn events(trace: &Trace, ports: &[Listening], owners: &Owners<'_>) -> Vec<view::Event> {
     let mut events: Vec<view::Event> =
-        trace.links.iter().map(|link| link_event(link, owners)).collect();
+        trace.links.iter().map(|link| link_event(link, ports, owners)).collect();
     events.extend(trace.claims.iter().map(claim_event));
     events.sort_by_key(|event| (event.at_us, event.moment));
     events
 }
 
-fn link_event(record: &LinkRecord, owners: &Owners) -> view::Event {
-    let LinkRecord { at, moment, link, event, rule } = record;
+fn link_event(record: &LinkRecord, ports: &[Listening], owners: &Owners<'_>) -> view::Event {
+    let LinkRecord { at, moment, link, service, event, rule } = record;
     let client = || owners.of(*link);
+    // Where there is one port only, there is nothing to say of it.
+    let port = ports.get(usize::from(service.0)).filter(|_| ports.len() > 1);
+    let port = port.map_or_else(String::new, |port| format!(" for {}", port.name));
     let (who, what) = match event {
-        LinkEvent::Opened => (client(), "connects".to_owned()),
+        LinkEvent::Opened => (client(), format!("connects{port}")),
         LinkEvent::Intercepted => {
             ("attacker".to_owned(), format!("answers {} as the server", client()))
         }
-        LinkEvent::OpenedByAttacker => ("attacker".to_owned(), "connects to the server".to_owned()),
+        LinkEvent::OpenedByAttacker => {
+            ("attacker".to_owned(), format!("connects to the server{port}"))
+        }
         LinkEvent::ClosedBy(protocol::endpoint::Side::Client) => (client(), "closes".to_owned()),
         LinkEvent::ClosedBy(side) => (side.name().to_owned(), "closes".to_owned()),
         LinkEvent::ClosedTo(side) => ("attacker".to_owned(), format!("closes to the {side}")),

@@ -98,7 +98,11 @@ impl Action for Inject {
                 (frame, Some(number), format!("replay of {number}"))
             }
         };
-        let on = if self.new_connection { Target::NewConnection } else { Target::Link(hand.link) };
+        let on = if self.new_connection {
+            Target::NewConnection { like: hand.link }
+        } else {
+            Target::Link(hand.link)
+        };
         let mut outgoing = Outgoing::made(frame, self.to, on, copy_of, deed);
         outgoing.after = self.delay;
         if self.before {

@@ -241,8 +241,12 @@ pub struct Outgoing {
 pub enum Target {
     /// This link.
     Link(u32),
-    /// A new connection to the server; all frames of one rule share it, and it is closed after them.
-    NewConnection,
+    /// A new connection to the server. All frames of one rule that name the same link share it, and it is
+    /// closed after them.
+    NewConnection {
+        /// The link whose port it goes to.
+        like: u32,
+    },
 }
 
 /// Something an action wants besides frames being sent.

@@ -105,8 +105,13 @@ impl Action for ReplayToServer {
                 let first = *first.get_or_insert(record.at);
                 let deed = format!("replay of {number}");
                 let frame = record.as_sent().clone();
-                let mut outgoing =
-                    Outgoing::made(frame, Side::Server, Target::NewConnection, Some(number), deed);
+                let mut outgoing = Outgoing::made(
+                    frame,
+                    Side::Server,
+                    Target::NewConnection { like: self.link },
+                    Some(number),
+                    deed,
+                );
                 outgoing.after =
                     self.delay + Duration::from_nanos(record.at.0.saturating_sub(first.0));
                 hand.out.push(outgoing);

@@ -69,11 +69,11 @@ impl Attacker {
         self.send_all(now, out, rule_number, trace, effects);
         for to in closes {
             // An end that is gone already cannot be closed.
-            let gone = self.links.get_mut(&link).map(|state| state.closed_mut(to));
-            if gone.is_none_or(|gone| std::mem::replace(gone, true)) {
+            let Some(state) = self.links.get_mut(&link) else { continue };
+            if std::mem::replace(state.closed_mut(to), true) {
                 continue;
             }
-            trace.link(now, link, LinkEvent::ClosedTo(to), Some(rule_number));
+            trace.link(now, link, state.service, LinkEvent::ClosedTo(to), Some(rule_number));
             effects.push(Effect::Close { link, to });
         }
     }

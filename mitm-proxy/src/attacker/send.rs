@@ -1,9 +1,10 @@
 //! Putting frames on their way: at once, later, in segments, joined with others, or as a recorded server.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use protocol::endpoint::{Side, Tick};
+use protocol::endpoint::{Service, Side, Tick};
 
 use super::{Attacker, Effect, Joining, LinkKind, Planned};
 use crate::actions::{Outgoing, Target};
@@ -16,7 +17,7 @@ const LINGER: Duration = Duration::from_millis(2);
 const MOST_MADE: u32 = 20_000;
 
 impl Attacker {
-    /// Send what a rule left in its hand. Frames for a new connection share one.
+    /// Send what a rule left in its hand. Frames for new connections to the same end share one.
     pub(super) fn send_all(
         &mut self,
         now: Tick,
@@ -25,29 +26,42 @@ impl Attacker {
         trace: &mut Trace,
         effects: &mut Vec<Effect>,
     ) {
-        let mut own: Option<(u32, Duration)> = None;
+        // By the link that each new connection stands in for.
+        let mut own: BTreeMap<u32, (u32, Duration)> = BTreeMap::new();
         for outgoing in out {
-            let on = match (outgoing.on, own) {
-                (Target::Link(on), _) => on,
-                (Target::NewConnection, Some((on, last))) => {
-                    own = Some((on, last.max(outgoing.after)));
-                    on
-                }
-                (Target::NewConnection, None) => {
-                    let on = self.next_link();
-                    self.links.insert(on, self.new_link(LinkKind::Own));
-                    trace.link(now, on, LinkEvent::OpenedByAttacker, Some(rule));
-                    effects.push(Effect::Connect { link: on });
-                    own = Some((on, outgoing.after));
-                    on
+            let on = match outgoing.on {
+                Target::Link(on) => on,
+                Target::NewConnection { like } => {
+                    let (on, last) = own.entry(like).or_insert_with(|| {
+                        (self.connect(now, like, rule, trace, effects), Duration::ZERO)
+                    });
+                    *last = outgoing.after.max(*last);
+                    *on
                 }
             };
             self.send(now, outgoing, Some(rule), on, trace, effects);
         }
-        if let Some((on, last)) = own {
+        for (on, last) in own.into_values() {
             let close = Planned::Close { link: on, to: Side::Server };
             self.plan(close, last + LINGER, effects);
         }
+    }
+
+    /// Open a connection of the attacker's own, to the port that link `like` went to.
+    fn connect(
+        &mut self,
+        now: Tick,
+        like: u32,
+        rule: u32,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) -> u32 {
+        let link = self.next_link();
+        let service = self.links.get(&like).map_or(Service::default(), |like| like.service);
+        self.links.insert(link, self.new_link(LinkKind::Own, service));
+        trace.link(now, link, service, LinkEvent::OpenedByAttacker, Some(rule));
+        effects.push(Effect::Connect { link, service });
+        link
     }
 
     /// Do something later.

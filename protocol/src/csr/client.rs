@@ -192,7 +192,7 @@ impl Client {
 impl Endpoint for Client {
     fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
         match input {
-            Input::Opened(conn) => self.open(now, conn, out),
+            Input::Opened(conn, _) => self.open(now, conn, out),
             Input::Received(conn, bytes) => {
                 if let Some(session) = self.session.as_mut().filter(|session| session.conn == conn)
                 {

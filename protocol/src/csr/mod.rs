@@ -83,7 +83,7 @@ pub use lab::{
 pub use server::Server;
 
 use crate::endpoint::Kind;
-use crate::systems::{Planted, System};
+use crate::systems::{Listening, Planted, System};
 use crate::weakness::Weakness;
 
 /// What the server replies to a text.
@@ -95,7 +95,7 @@ fn acknowledgement(text: &[u8]) -> Vec<u8> {
 pub const SYSTEM: System = System {
     name: "csr",
     about: "A device sends text, images and video to a server: X.509 by request, ECDH, AES-256-CBC and HMAC, key updates.",
-    port: 12345,
+    ports: &[Listening { name: "session", port: 12345 }],
     features: &[
         "separate key and request for every party",
         "requests signed by a certificate authority",

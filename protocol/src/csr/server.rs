@@ -154,7 +154,7 @@ impl Server {
 impl Endpoint for Server {
     fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
         match input {
-            Input::Opened(conn) => self.open(now, conn, out),
+            Input::Opened(conn, _) => self.open(now, conn, out),
             Input::Received(conn, bytes) => {
                 if let Some(session) = self.sessions.get_mut(&conn) {
                     session.inbox.push(bytes);

@@ -16,7 +16,7 @@ use crate::crypto::ecdh::SHARE;
 use crate::csr::keys::NONCE;
 use crate::endpoint::{Check, Reject, Side};
 use crate::inbox::{Inbox, Received};
-use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Role, Turn};
+use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Role, Turn, Turns};
 use crate::weakness::{Profile, Weakness};
 
 /// What one read returns at most, in bytes: the published programs call `recv(4096)`.
@@ -180,13 +180,15 @@ pub(super) fn layout(profile: Profile) -> Layout {
     Layout {
         system: "csr",
         frames: decls.into_iter().map(|decl| Arc::new(FrameSpec::new(decl, profile))).collect(),
-        client: &[
-            Turn::One("HELLO"),
-            Turn::One("ECDH"),
-            // A text has no tag where nothing is framed: it comes last.
-            Turn::Any(&["END", "MEDIA", "TEXT"]),
-        ],
-        server: &[Turn::One("HELLO"), Turn::One("SECDH"), Turn::Any(&["ERROR", "REPLY"])],
+        turns: &[Turns {
+            client: &[
+                Turn::One("HELLO"),
+                Turn::One("ECDH"),
+                // A text has no tag where nothing is framed: it comes last.
+                Turn::Any(&["END", "MEDIA", "TEXT"]),
+            ],
+            server: &[Turn::One("HELLO"), Turn::One("SECDH"), Turn::Any(&["ERROR", "REPLY"])],
+        }],
     }
 }
 

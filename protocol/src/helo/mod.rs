@@ -71,14 +71,14 @@ pub use lab::{Identity, Keyring, SERVER};
 pub use server::Server;
 
 use crate::endpoint::Kind;
-use crate::systems::{Planted, System};
+use crate::systems::{Listening, Planted, System};
 use crate::weakness::Weakness;
 
 /// `helo` in the table of systems.
 pub const SYSTEM: System = System {
     name: "helo",
     about: "A device sends text, images and video to a server: JSON certificates, RSA key transport, AES-CBC and HMAC.",
-    port: 9999,
+    ports: &[Listening { name: "session", port: 9999 }],
     features: &[
         "key and certificate generation by a certificate authority",
         "mutual certificate check",

@@ -159,7 +159,7 @@ impl Server {
 impl Endpoint for Server {
     fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
         match input {
-            Input::Opened(conn) => self.open(now, conn, out),
+            Input::Opened(conn, _) => self.open(now, conn, out),
             Input::Received(conn, bytes) => self.receive(now, conn, bytes, out),
             Input::Closed(conn) => {
                 if let Some(session) = self.sessions.remove(&conn) {

@@ -14,7 +14,8 @@ use proptest::prelude::*;
 use super::session::{IDLE_PATIENCE, PATIENCE};
 use super::*;
 use crate::endpoint::{
-    Check, Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Output, Reject, Side, Tick,
+    Check, Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Output, Reject, Service,
+    Side, Tick,
 };
 use crate::entropy::Entropy;
 use crate::layout::{Deframer, Frame};
@@ -65,7 +66,8 @@ impl Pair {
 
     fn of(client: Box<dyn Endpoint>, server: Box<dyn Endpoint>, profile: Profile) -> Self {
         let layout = Arc::new((SYSTEM.layout)(profile));
-        let cutters = [Side::Client, Side::Server].map(|side| Deframer::new(layout.clone(), side));
+        let cutters = [Side::Client, Side::Server]
+            .map(|side| Deframer::new(layout.clone(), Service(0), side));
         Self {
             client,
             server,
@@ -101,8 +103,8 @@ impl Pair {
 
     fn open(&mut self) {
         let conn = self.conn;
-        self.step(Side::Server, Input::Opened(conn));
-        self.step(Side::Client, Input::Opened(conn));
+        self.step(Side::Server, Input::Opened(conn, Service(0)));
+        self.step(Side::Client, Input::Opened(conn, Service(0)));
     }
 
     /// Deliver until nothing moves.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::endpoint::{Check, Reject, Side};
 use crate::inbox::{Inbox, Received};
-use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Measure, Role, Turn, first_match};
+use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Measure, Role, Turn, Turns, first_match};
 use crate::weakness::{Profile, Weakness};
 
 /// The bytes of a header such as `<HELO>`.
@@ -119,20 +119,22 @@ pub(super) fn layout(profile: Profile) -> Layout {
     Layout {
         system: "helo",
         frames: FRAMES.iter().map(|decl| Arc::new(FrameSpec::new(decl, profile))).collect(),
-        client: &[
-            Turn::One("HELO"),
-            Turn::One("NONCE"),
-            Turn::One("HACK"),
-            Turn::One("HACK"),
-            Turn::Any(&["PREM", "SECX", "IMGX", "ENDD"]),
-        ],
-        server: &[
-            Turn::One("HACK"),
-            Turn::One("HACK"),
-            Turn::One("HELO"),
-            Turn::One("SNONCE"),
-            Turn::Any(&["ACK"]),
-        ],
+        turns: &[Turns {
+            client: &[
+                Turn::One("HELO"),
+                Turn::One("NONCE"),
+                Turn::One("HACK"),
+                Turn::One("HACK"),
+                Turn::Any(&["PREM", "SECX", "IMGX", "ENDD"]),
+            ],
+            server: &[
+                Turn::One("HACK"),
+                Turn::One("HACK"),
+                Turn::One("HELO"),
+                Turn::One("SNONCE"),
+                Turn::Any(&["ACK"]),
+            ],
+        }],
     }
 }
 

@@ -103,7 +103,7 @@ impl State {
 impl Endpoint for Client {
     fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
         match input {
-            Input::Opened(conn) => self.state = self.shared.hello(conn, now, out),
+            Input::Opened(conn, _) => self.state = self.shared.hello(conn, now, out),
             Input::Command(command) => {
                 // A command belongs to the session it was given in.
                 if !matches!(self.state, State::Idle) {

@@ -34,7 +34,7 @@
 //! leak, against an attacker who does not use the leaked keys actively in that exchange.
 
 use crate::endpoint::Kind;
-use crate::systems::{Planted, System};
+use crate::systems::{Listening, Planted, System};
 use crate::weakness::Weakness;
 
 mod client;
@@ -48,7 +48,7 @@ mod wire;
 pub const SYSTEM: System = System {
     name: "ratchet",
     about: "several clients with pre-shared keys, keys that evolve with every message, and aggregation",
-    port: 9999,
+    ports: &[Listening { name: "session", port: 9999 }],
     features: &[
         "several clients at once, each with its own keys and state",
         "encrypt-then-MAC with a fresh initialization vector per frame",

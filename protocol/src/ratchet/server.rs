@@ -83,7 +83,7 @@ struct Session {
 impl Endpoint for Server {
     fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
         match input {
-            Input::Opened(conn) => {
+            Input::Opened(conn, _) => {
                 let deadline = self.expect(HANDSHAKE_PATIENCE, now, out);
                 let inbox = Inbox::default();
                 self.links.insert(conn, Link { inbox, bound: None, tentative: None, deadline });

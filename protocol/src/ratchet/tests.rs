@@ -9,7 +9,9 @@ use proptest::prelude::*;
 
 use super::SYSTEM;
 use super::keys::Keys;
-use crate::endpoint::{Claim, Command, Conn, Endpoint, Fact, Input, Message, Output, Side, Tick};
+use crate::endpoint::{
+    Claim, Command, Conn, Endpoint, Fact, Input, Message, Output, Service, Side, Tick,
+};
 use crate::layout::{Deframer, RAW};
 use crate::systems::Setup;
 use crate::weakness::Profile;
@@ -48,8 +50,8 @@ impl Lab {
     }
 
     fn open(&mut self, client: u32) {
-        self.step(Side::Server, Conn(client), Input::Opened(Conn(client)));
-        self.step(Side::Client, Conn(client), Input::Opened(Conn(client)));
+        self.step(Side::Server, Conn(client), Input::Opened(Conn(client), Service(0)));
+        self.step(Side::Client, Conn(client), Input::Opened(Conn(client), Service(0)));
     }
 
     fn send(&mut self, client: u32, numbers: &str) {
@@ -214,7 +216,7 @@ fn a_recorded_session_replays_whole_as_built_and_not_hardened() {
         lab.open(1);
         lab.send(1, "10.0");
         let recorded = lab.sent_by_client();
-        lab.step(Side::Server, Conn(9), Input::Opened(Conn(9)));
+        lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), Service(0)));
         for frame in &recorded {
             lab.step(Side::Server, Conn(9), Input::Received(Conn(9), frame));
         }
@@ -236,7 +238,7 @@ fn an_impostor_without_keys_is_the_server_as_built_and_not_hardened() {
         // A second session: the client speaks, the recorded challenge answers.
         let client = &mut lab.clients[0];
         let mut out = Output::default();
-        client.step(Tick(9), Input::Opened(Conn(2)), &mut out);
+        client.step(Tick(9), Input::Opened(Conn(2), Service(0)), &mut out);
         client.step(Tick(9), Input::Received(Conn(2), &challenge), &mut out);
         lab.claims = out.claims;
         assert_eq!(lab.told().contains(&"client-1: established".into()), fooled);
@@ -270,7 +272,7 @@ fn an_outsider_can_end_or_evict_a_session_as_built_and_not_hardened() {
             let mut values = fields.to_vec();
             values.extend([("iv", &[0; 16][..]), ("ct", &[0; 16]), ("mac", &[0; 32])]);
             let forged = layout.frame(name).unwrap().assemble(&values).unwrap();
-            lab.step(Side::Server, Conn(9), Input::Opened(Conn(9)));
+            lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), Service(0)));
             lab.step(Side::Server, Conn(9), Input::Received(Conn(9), &forged));
             lab.send(1, "20.0");
             let got = lab.told().contains(&"client-1: acknowledged numbers \"20.0\"".into());
@@ -298,7 +300,7 @@ fn a_silent_server_is_given_up_only_hardened() {
         let setup = Setup { profile, seed: 7, number: 1 };
         let mut client = (SYSTEM.client)(setup);
         let mut out = Output::default();
-        client.step(Tick(0), Input::Opened(Conn(1)), &mut out);
+        client.step(Tick(0), Input::Opened(Conn(1), Service(0)), &mut out);
         assert_eq!(out.wake, gives_up.then_some(Tick(5_000_000_000)));
         client.step(Tick(4_999_999_999), Input::Timeout, &mut out);
         assert!(out.closes.is_empty());
@@ -317,7 +319,7 @@ fn every_frame_is_cut_as_it_was_sent() {
         let layout = Arc::new((SYSTEM.layout)(profile));
         for side in [Side::Client, Side::Server] {
             let sent: Vec<_> = lab.wire.iter().filter(|(_, from, _)| *from == side).collect();
-            let mut deframer = Deframer::new(layout.clone(), side);
+            let mut deframer = Deframer::new(layout.clone(), Service(0), side);
             let mut frames = Vec::new();
             let stream: Vec<u8> = sent.iter().flat_map(|(.., bytes)| bytes.clone()).collect();
             for byte in stream {
@@ -338,7 +340,7 @@ fn every_frame_is_cut_as_it_was_sent() {
 fn lying_lengths_are_refused_without_waiting_for_the_bytes() {
     for declared in [0u32, 1, u32::MAX] {
         let mut lab = Lab::new(Profile::HARDENED, 1);
-        lab.step(Side::Server, Conn(9), Input::Opened(Conn(9)));
+        lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), Service(0)));
         let mut bytes = declared.to_be_bytes().to_vec();
         bytes.push(10);
         lab.step(Side::Server, Conn(9), Input::Received(Conn(9), &bytes));
@@ -390,12 +392,12 @@ proptest! {
         let mut fork = lab.server.fork();
         prop_assert_eq!(digest(&*fork), before);
         let mut out = Output::default();
-        fork.step(Tick(3), Input::Opened(Conn(5)), &mut out);
+        fork.step(Tick(3), Input::Opened(Conn(5), Service(0)), &mut out);
         prop_assert_ne!(digest(&*fork), before);
         prop_assert_eq!(digest(&*lab.server), before);
         let mut again = lab.server.fork();
         let mut same = Output::default();
-        again.step(Tick(3), Input::Opened(Conn(5)), &mut same);
+        again.step(Tick(3), Input::Opened(Conn(5), Service(0)), &mut same);
         prop_assert_eq!(digest(&*fork), digest(&*again));
     }
 }

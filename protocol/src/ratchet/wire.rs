@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::crypto::{cbc, hmac_sha256, hmac_sha256_verifies};
 use crate::endpoint::{Check, Reject, Side};
-use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Role, Turn, number};
+use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Role, Turn, Turns, number};
 use crate::ratchet::keys::Chain;
 use crate::weakness::{Profile, Weakness};
 
@@ -100,8 +100,10 @@ pub(super) fn layout(profile: Profile) -> Layout {
     Layout {
         system: "ratchet",
         frames: FRAMES.iter().map(|decl| Arc::new(FrameSpec::new(decl, profile))).collect(),
-        client: &[Turn::Any(&[HELLO, DATA, TERMINATE])],
-        server: &[Turn::Any(&[CHALLENGE, RESPONSE, DESYNC, TERMINATE])],
+        turns: &[Turns {
+            client: &[Turn::Any(&[HELLO, DATA, TERMINATE])],
+            server: &[Turn::Any(&[CHALLENGE, RESPONSE, DESYNC, TERMINATE])],
+        }],
     }
 }
 

@@ -220,7 +220,7 @@ mod tests {
             max: 100,
         };
         let frames = vec![Arc::new(FrameSpec::new(&DECL, profile))];
-        Layout { system: "other", frames, client: &[], server: &[] }
+        Layout { system: "other", frames, turns: &[] }
     }
 
     fn mistakes(check: impl FnOnce(&Vocabulary, &mut Reader)) -> Vec<String> {

@@ -130,7 +130,8 @@ fn a_later_connection_starts_afresh() {
     pair.claims.clear();
     pair.closed = [false; 2];
     let layout = Arc::new((SYSTEM.layout)(Profile::HARDENED));
-    pair.cutters = [Side::Client, Side::Server].map(|side| Deframer::new(layout.clone(), side));
+    pair.cutters =
+        [Side::Client, Side::Server].map(|side| Deframer::new(layout.clone(), Service(0), side));
     pair.conn = Conn(2);
     pair.commands(&texts());
     pair.open();
