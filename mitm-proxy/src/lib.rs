@@ -6,6 +6,7 @@
 
 pub mod actions;
 pub mod attacker;
+pub mod net;
 pub mod rule;
 pub mod script;
 pub mod trace;

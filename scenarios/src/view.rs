@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, LinkEvent, LinkRecord, Origin, Trace};
-use protocol::endpoint::{End, Fact, Tick};
+use protocol::endpoint::{Claim, End, Fact, Tick};
 use protocol::systems::Listening;
 use reports::view;
 
@@ -141,9 +141,9 @@ fn link_event(record: &LinkRecord, ports: &[Listening], owners: &Owners<'_>) -> 
     view::Event { at_us, moment, link, who, what, weight, cause: None }
 }
 
-fn claim_event(record: &ClaimRecord) -> view::Event {
-    let ClaimRecord { at, moment, actor, cause, claim } = record;
-    let (weight, what) = match &claim.fact {
+/// A claim in words, and how much it matters.
+pub(crate) fn describe(claim: &Claim) -> (view::Weight, String) {
+    match &claim.fact {
         Fact::Running(data) => (view::Weight::Log, format!("runs with {} on {data:?}", claim.peer)),
         Fact::Established(data) => (
             view::Weight::Step,
@@ -156,7 +156,12 @@ fn claim_event(record: &ClaimRecord) -> view::Event {
         Fact::Ended(End::Clean) => (view::Weight::Step, "sees a clean end".to_owned()),
         Fact::Ended(end) => (view::Weight::Refusal, format!("ends: {}", end.name())),
         Fact::Logged(line) => (view::Weight::Log, (*line).to_owned()),
-    };
+    }
+}
+
+fn claim_event(record: &ClaimRecord) -> view::Event {
+    let ClaimRecord { at, moment, actor, cause, claim } = record;
+    let (weight, what) = describe(claim);
     let who = actor_name(*actor);
     let (at_us, moment, link) = (micros(*at), *moment, claim.conn.0);
     view::Event { at_us, moment, link, who, what, weight, cause: *cause }

@@ -140,10 +140,19 @@ fn no_machine_is_named() {
 
 #[test]
 fn the_victims_and_the_attacker_have_no_runtime() {
-    for manifest in ["protocol/Cargo.toml", "mitm-proxy/Cargo.toml"] {
+    for (manifest, crates) in [
+        ("protocol/Cargo.toml", &["tokio", "getrandom", "rand =", "mio"][..]),
+        ("mitm-proxy/Cargo.toml", &["getrandom", "rand =", "mio"]),
+    ] {
         let text = fs::read_to_string(root().join(manifest)).unwrap();
-        for crate_name in ["tokio", "getrandom", "rand =", "mio"] {
+        for crate_name in crates {
             assert!(!text.contains(crate_name), "{manifest}: {crate_name}");
+        }
+    }
+    for (path, text) in files(&[".rs"]) {
+        let pure = path.starts_with("protocol") || path.starts_with("mitm-proxy");
+        if pure && !path.starts_with("mitm-proxy/src/net") {
+            assert!(!text.contains("tokio"), "{}: sockets belong into net", path.display());
         }
     }
 }

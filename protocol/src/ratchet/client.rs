@@ -1,6 +1,7 @@
 //! The client: one session at a time, one exchange at a time.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::{Cut, Inbox};
 use crate::layout::{FrameSpec, Layout};
-use crate::ratchet::keys::{Keys, Share, master};
+use crate::ratchet::keys::{Keyring, Keys, Share};
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
@@ -22,14 +23,14 @@ use crate::weakness::{Profile, Weakness};
 /// Hardened: how long the client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A client with the identity `setup.number`.
-pub(super) fn new(setup: Setup) -> Box<dyn Endpoint> {
+/// A client with the identity `setup.number` and its key of this keyring.
+pub fn with_keys(setup: Setup, keyring: &Keyring) -> Box<dyn Endpoint> {
     let id = u8::try_from(setup.number).unwrap_or(u8::MAX);
     Box::new(Client {
         shared: Shared {
             profile: setup.profile,
             layout: Arc::new(wire::layout(setup.profile)),
-            seed: setup.seed,
+            master: Arc::from(keyring.master(id).unwrap_or_default()),
             id,
             local: Name::from(format!("client-{id}").as_str()),
             peer: Name::from("server"),
@@ -47,16 +48,22 @@ struct Client {
 }
 
 /// What outlives a session.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Shared {
     profile: Profile,
     layout: Arc<Layout>,
-    seed: u64,
+    master: Arc<[u8]>,
     id: u8,
     local: Name,
     peer: Name,
     entropy: Entropy,
     commands: VecDeque<Command>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "client {} ({} commands wait)", self.id, self.commands.len())
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -141,9 +148,9 @@ impl Endpoint for Client {
     }
 
     fn digest(&self, mut hasher: &mut dyn Hasher) {
-        let Shared { profile, layout: _, seed, id, local: _, peer: _, entropy, commands } =
+        let Shared { profile, layout: _, master, id, local: _, peer: _, entropy, commands } =
             &self.shared;
-        (profile, seed, id, entropy, commands, &self.state).hash(&mut hasher);
+        (profile, master, id, entropy, commands, &self.state).hash(&mut hasher);
     }
 
     fn buffered(&self) -> usize {
@@ -244,7 +251,7 @@ impl Shared {
     }
 
     fn hello(&mut self, conn: Conn, now: Tick, out: &mut Output) -> State {
-        let mut keys = Keys::from_master(&master(self.profile, self.seed, self.id));
+        let mut keys = Keys::from_master(&self.master);
         let plaintext = format!("Hello from client {}", self.id);
         let frame = self.seal(&keys, HELLO, 0, None, plaintext.as_bytes());
         out.claims.push(self.claim(conn, Fact::Logged("sends CLIENT_HELLO")));

@@ -1,5 +1,8 @@
 //! The key schedule: master keys, the four chain keys of a session, and how they evolve.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use x25519_dalek::{PublicKey, StaticSecret};
 
 use crate::crypto::{Secret, sha256, sha256_truncated};
@@ -7,12 +10,41 @@ use crate::endpoint::{Check, Fingerprint, Reject};
 use crate::entropy::Entropy;
 use crate::weakness::{Profile, Weakness};
 
-/// The master key of client `id`. The published program's is `client<id>_master_k` (16 bytes).
-pub(super) fn master(profile: Profile, seed: u64, id: u8) -> Vec<u8> {
-    if profile.has(Weakness::GuessableMasterKeys) {
-        format!("client{id}_master_k").into_bytes()
-    } else {
-        Entropy::new(seed, &format!("ratchet master key {id}")).bytes::<32>().to_vec()
+/// How many clients the published server knows.
+pub(super) const CLIENTS: u8 = 5;
+
+/// The master keys of all clients, by id. A client uses its own only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Keyring(BTreeMap<u8, Vec<u8>>);
+
+impl Keyring {
+    /// The keys of the lab. The published program's are `client<id>_master_k` (16 bytes).
+    pub fn lab(profile: Profile) -> Self {
+        let master = |id| {
+            if profile.has(Weakness::GuessableMasterKeys) {
+                format!("client{id}_master_k").into_bytes()
+            } else {
+                let mut entropy = Entropy::new(0, &format!("ratchet lab master key {id}"));
+                entropy.bytes::<32>().to_vec()
+            }
+        };
+        Self((1..=CLIENTS).map(|id| (id, master(id))).collect())
+    }
+
+    /// A keyring of these keys.
+    pub fn new(masters: BTreeMap<u8, Vec<u8>>) -> Self {
+        Self(masters)
+    }
+
+    /// The master key of client `id`, if there is such a client.
+    pub fn master(&self, id: u8) -> Option<&[u8]> {
+        self.0.get(&id).map(Vec::as_slice)
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keyring({} clients)", self.0.len())
     }
 }
 

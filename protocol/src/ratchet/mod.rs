@@ -44,6 +44,10 @@ mod server;
 mod tests;
 mod wire;
 
+pub use client::with_keys as client;
+pub use keys::Keyring;
+pub use server::with_keys as server;
+
 /// The table entry.
 pub const SYSTEM: System = System {
     name: "ratchet",
@@ -58,7 +62,7 @@ pub const SYSTEM: System = System {
         "desynchronisation is detected and reported",
     ],
     carries: &[Kind::Numbers],
-    clients: 5,
+    clients: keys::CLIENTS as u32,
     planted: &[
         Planted {
             weakness: Weakness::ChallengeNotMixed,
@@ -111,6 +115,6 @@ pub const SYSTEM: System = System {
         },
     ],
     layout: wire::layout,
-    client: client::new,
-    server: server::new,
+    client: |setup| client(setup, &Keyring::lab(setup.profile)),
+    server: |setup| server(setup, Keyring::lab(setup.profile)),
 };

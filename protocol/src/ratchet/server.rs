@@ -11,8 +11,7 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::{Cut, Inbox};
 use crate::layout::{FrameSpec, Layout};
-use crate::ratchet::SYSTEM;
-use crate::ratchet::keys::{Keys, Share, master};
+use crate::ratchet::keys::{Keyring, Keys, Share};
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
@@ -26,12 +25,12 @@ const IDLE_PATIENCE: Duration = Duration::from_mins(1);
 /// How many rounds of numbers a session keeps for slower clients' aggregates.
 const ROUNDS_KEPT: usize = 64;
 
-/// The server.
-pub(super) fn new(setup: Setup) -> Box<dyn Endpoint> {
+/// The server for the clients of this keyring.
+pub fn with_keys(setup: Setup, keyring: Keyring) -> Box<dyn Endpoint> {
     Box::new(Server {
         profile: setup.profile,
         layout: Arc::new(wire::layout(setup.profile)),
-        seed: setup.seed,
+        keyring: Arc::new(keyring),
         local: Name::from("server"),
         entropy: Entropy::new(setup.seed, "ratchet server"),
         links: BTreeMap::new(),
@@ -44,7 +43,7 @@ pub(super) fn new(setup: Setup) -> Box<dyn Endpoint> {
 struct Server {
     profile: Profile,
     layout: Arc<Layout>,
-    seed: u64,
+    keyring: Arc<Keyring>,
     local: Name,
     entropy: Entropy,
     links: BTreeMap<Conn, Link>,
@@ -105,8 +104,9 @@ impl Endpoint for Server {
     }
 
     fn digest(&self, mut hasher: &mut dyn Hasher) {
-        let Self { profile, layout: _, seed, local: _, entropy, links, live, hellos } = self;
-        (profile, seed, entropy, links, live, hellos).hash(&mut hasher);
+        // The keyring never changes.
+        let Self { profile, layout: _, keyring: _, local: _, entropy, links, live, hellos } = self;
+        (profile, entropy, links, live, hellos).hash(&mut hasher);
     }
 
     fn buffered(&self) -> usize {
@@ -194,9 +194,10 @@ impl Server {
         let Ok(received) = Received::cut(spec, frame) else { return };
         let id = received.client_id;
         let peer = client_name(id);
-        if id == 0 || u32::from(id) > SYSTEM.clients {
+        let Some(master) = self.keyring.master(id) else {
             return self.refuse_stranger(conn, id, Reject::new(Check::Identity, "client_id"), out);
-        }
+        };
+        let mut keys = Keys::from_master(master);
         if evicts {
             // Published order: the live session goes before the HELLO is verified.
             if let Some(evicted) = self.live.remove(&id) {
@@ -209,7 +210,6 @@ impl Server {
                 Err(_) => self.refuse_stranger(conn, id, reject, out),
             };
         }
-        let mut keys = Keys::from_master(&master(self.profile, self.seed, id));
         if let Err(reject) = received.open(&keys.c2s, 0, Side::Client) {
             return self.refuse_stranger(conn, id, reject, out);
         }

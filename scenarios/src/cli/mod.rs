@@ -10,12 +10,15 @@ use clap::{Args as _, Command, CommandFactory, FromArgMatches, Parser, Subcomman
 use crate::family::Family;
 
 mod check;
+mod connect;
 mod explain;
 mod list;
+mod live;
 mod new;
 mod output;
 mod run;
 mod select;
+mod serve;
 
 use output::Output;
 
@@ -47,6 +50,10 @@ enum Commands {
     Check(check::Args),
     /// Write a commented starter scenario
     New(new::Args),
+    /// Run the server of a system over TCP
+    Serve(serve::Args),
+    /// Run a client of a system over TCP
+    Connect(connect::Args),
 }
 
 /// How a command ended, when it could run.
@@ -60,13 +67,6 @@ enum Done {
 
 /// Run the program.
 pub fn main() -> ExitCode {
-    let interrupted = ctrlc::set_handler(|| {
-        let _ = writeln!(io::stderr(), "interrupted");
-        std::process::exit(130);
-    });
-    if let Err(error) = interrupted {
-        let _ = writeln!(io::stderr(), "warning: Ctrl-C will not end cleanly: {error}");
-    }
     quiet_victims();
     match dispatch() {
         Ok(Done::Expected) => ExitCode::SUCCESS,
@@ -95,16 +95,38 @@ fn dispatch() -> anyhow::Result<Done> {
     if let Some((name, sub)) = matches.subcommand()
         && let Some(family) = Family::named(name)
     {
+        end_on_interrupt();
         let args = run::Args::from_arg_matches(sub).unwrap_or_else(|error| error.exit());
         return run::family(family, &args, output);
     }
-    match Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command {
+    let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
+    // Live endpoints say goodbye first.
+    if !matches!(command, Commands::Serve(_) | Commands::Connect(_)) {
+        end_on_interrupt();
+    }
+    match command {
         Commands::All(args) => run::all(&args, output),
         Commands::Run(args) => run::paths(&args, output),
         Commands::List(args) => list::run(&args, output),
         Commands::Explain(args) => explain::run(&args, output),
         Commands::Check(args) => check::run(&args, output),
         Commands::New(args) => new::run(&args, output),
+        Commands::Serve(args) => serve::run(&args, output),
+        Commands::Connect(args) => {
+            let own = matches.subcommand_matches("connect");
+            own.map_or(Ok(Done::Unexpected), |own| connect::run(&args, own, output))
+        }
+    }
+}
+
+/// From now on Ctrl-C ends the program at once.
+fn end_on_interrupt() {
+    let interrupted = ctrlc::set_handler(|| {
+        let _ = writeln!(io::stderr(), "interrupted");
+        std::process::exit(130);
+    });
+    if let Err(error) = interrupted {
+        let _ = writeln!(io::stderr(), "warning: Ctrl-C will not end cleanly: {error}");
     }
 }
 

@@ -1,0 +1,66 @@
+//! One connection: a task that reads and writes as the driver wants, to the end of both directions.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use protocol::endpoint::Conn;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::driver::Driver;
+use super::{Event, Trouble};
+
+/// How long a closed connection is still read, so that what was sent before it closed is not lost to a reset.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Attend to `stream` until it is over.
+pub(super) async fn attend(driver: Driver, conn: Conn, mut stream: TcpStream, wake: Rc<Notify>) {
+    let mut ended = false;
+    loop {
+        let interest = driver.interest(conn);
+        if interest.close {
+            break;
+        }
+        let result = tokio::select! {
+            ready = stream.readable(), if interest.read && !ended => match ready {
+                Ok(()) => driver.read(conn, &stream),
+                Err(error) => Err(error),
+            },
+            ready = stream.writable(), if interest.write => match ready {
+                Ok(()) => driver.write(conn, &stream).map(|()| true),
+                Err(error) => Err(error),
+            },
+            () = wake.notified() => Ok(true),
+        };
+        match result {
+            Ok(true) => {}
+            Ok(false) => {
+                ended = true;
+                driver.hung_up(conn);
+            }
+            Err(error) => {
+                driver.tell(Event::Trouble { conn: Some(conn), what: Trouble::Broken(error) });
+                driver.hung_up(conn);
+                return driver.remove(conn);
+            }
+        }
+    }
+    if stream.shutdown().await.is_ok() && !ended {
+        let _ = timeout(LINGER, discard(&stream)).await;
+    }
+    driver.remove(conn);
+}
+
+/// Read to the end, for nothing.
+async fn discard(stream: &TcpStream) {
+    let mut buffer = [0; 4096];
+    while stream.readable().await.is_ok() {
+        match stream.try_read(&mut buffer) {
+            Ok(0) => return,
+            Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return,
+            Ok(_) | Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! One endpoint and its connections: inputs in, outputs carried out.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use protocol::endpoint::{Conn, Endpoint, Fact, Input, Output, Service, Side, Tick};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::spawn_local;
+use tokio::time::Instant;
+
+use super::connection::attend;
+use super::{Event, Observer, Trouble};
+
+/// The most bytes one read returns.
+const READ: usize = 256 * 1024;
+/// What waits to be sent before the connection is no longer read: the peer must read first.
+const HIGH_WATER: usize = 1024 * 1024;
+/// What a server lets wait for a client that does not read. What a client sends is its user's affair.
+const MOST_QUEUED: usize = 16 * 1024 * 1024;
+/// How many messages may wait in the endpoint.
+const MOST_WAITING: u64 = 16;
+/// Messages of fewer bytes show no progress.
+pub(super) const LARGE: usize = 1024 * 1024;
+
+/// A live endpoint. Clones share it.
+#[derive(Clone)]
+pub(super) struct Driver(Rc<Shared>);
+
+struct Shared {
+    began: Instant,
+    state: RefCell<State>,
+    /// Something happened that somebody may wait for.
+    changed: Notify,
+    /// When something was last sent or received.
+    active: Cell<Instant>,
+}
+
+struct State {
+    endpoint: Box<dyn Endpoint>,
+    side: Side,
+    /// Where further connections go, by service.
+    addresses: Vec<SocketAddr>,
+    connections: BTreeMap<Conn, Connection>,
+    last: u32,
+    /// Connections being made.
+    pending: usize,
+    out: Output,
+    buffer: Vec<u8>,
+    observer: Box<dyn Observer>,
+    /// How many commands were given, and how many of them sent or refused.
+    given: u64,
+    done: u64,
+}
+
+/// One connection, as the driver sees it.
+struct Connection {
+    queue: VecDeque<Vec<u8>>,
+    /// How much of the first in the queue is sent.
+    sent: usize,
+    queued: usize,
+    closing: bool,
+    wake: Rc<Notify>,
+}
+
+/// What a connection's task waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Interest {
+    pub(super) read: bool,
+    pub(super) write: bool,
+    pub(super) close: bool,
+}
+
+impl Driver {
+    pub(super) fn new(
+        endpoint: Box<dyn Endpoint>,
+        side: Side,
+        addresses: Vec<SocketAddr>,
+        observer: Box<dyn Observer>,
+    ) -> Self {
+        let state = State {
+            endpoint,
+            side,
+            addresses,
+            connections: BTreeMap::new(),
+            last: 0,
+            pending: 0,
+            out: Output::default(),
+            buffer: vec![0; READ],
+            observer,
+            given: 0,
+            done: 0,
+        };
+        let began = Instant::now();
+        let active = Cell::new(began);
+        let state = RefCell::new(state);
+        Self(Rc::new(Shared { began, state, changed: Notify::new(), active }))
+    }
+
+    pub(super) fn now(&self) -> Tick {
+        Tick(u64::try_from(self.0.began.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn tell(&self, event: Event<'_>) {
+        let now = self.now();
+        self.0.state.borrow_mut().observer.on_event(now, event);
+    }
+
+    /// Wait until something has happened.
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// How long nothing has been sent or received.
+    pub(super) fn silence(&self) -> Duration {
+        self.0.active.get().elapsed()
+    }
+
+    /// No connection is left, and none is being made.
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.0.state.borrow();
+        state.connections.is_empty() && state.pending == 0
+    }
+
+    /// Whether the endpoint can take another command: few wait in it, and little waits to be sent.
+    pub(super) fn has_room(&self) -> bool {
+        let state = self.0.state.borrow();
+        let queued: usize = state.connections.values().map(|connection| connection.queued).sum();
+        state.given.saturating_sub(state.done) < MOST_WAITING && queued < HIGH_WATER
+    }
+
+    /// A connection is there: tell the endpoint and attend to it.
+    pub(super) fn add(&self, stream: TcpStream, service: Service, address: SocketAddr) {
+        // Without this a small frame waits for the acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
+        let wake = Rc::new(Notify::new());
+        let conn = {
+            let mut state = self.0.state.borrow_mut();
+            state.last = state.last.wrapping_add(1);
+            let conn = Conn(state.last);
+            let (queue, wake) = (VecDeque::new(), wake.clone());
+            let connection = Connection { queue, sent: 0, queued: 0, closing: false, wake };
+            state.connections.insert(conn, connection);
+            conn
+        };
+        self.tell(Event::Opened { conn, service, address });
+        self.step(Input::Opened(conn, service));
+        spawn_local(attend(self.clone(), conn, stream, wake));
+    }
+
+    /// Give the endpoint one input and carry out what it wants.
+    pub(super) fn step(&self, input: Input<'_>) {
+        let now = self.now();
+        let mut guard = self.0.state.borrow_mut();
+        let state = &mut *guard;
+        let conn = match input {
+            Input::Opened(conn, _) | Input::Received(conn, _) | Input::Closed(conn) => Some(conn),
+            Input::Command(_) => {
+                state.given += 1;
+                None
+            }
+            Input::Timeout => None,
+        };
+        state.out.clear();
+        let State { endpoint, out, .. } = state;
+        let stepped = catch_unwind(AssertUnwindSafe(|| endpoint.step(now, input, out)));
+        if stepped.is_err() {
+            state.observer.on_event(now, Event::Trouble { conn, what: Trouble::Panicked });
+            state.out.closes.extend(conn);
+        }
+        let mut out = std::mem::take(&mut state.out);
+        for claim in out.claims.drain(..) {
+            state.done += u64::from(settles(&claim.fact));
+            state.observer.on_event(now, Event::Claimed(&claim));
+        }
+        for (conn, bytes) in out.writes.drain(..) {
+            state.send(now, conn, bytes);
+        }
+        if state.side == Side::Client {
+            for service in out.opens.drain(..) {
+                state.pending += 1;
+                spawn_local(self.clone().open(service));
+            }
+        }
+        for conn in out.closes.drain(..) {
+            state.close(conn);
+        }
+        if let Some(at) = out.wake {
+            spawn_local(self.clone().wake(at));
+        }
+        state.out = out;
+        drop(guard);
+        self.0.changed.notify_waiters();
+    }
+
+    async fn wake(self, at: Tick) {
+        tokio::time::sleep_until(self.0.began + Duration::from_nanos(at.0)).await;
+        self.step(Input::Timeout);
+    }
+
+    /// Make a further connection.
+    async fn open(self, service: Service) {
+        let address = self.0.state.borrow().addresses.get(usize::from(service.0)).copied();
+        let Some(address) = address else { return self.opened() };
+        match TcpStream::connect(address).await {
+            Ok(stream) => self.add(stream, service, address),
+            Err(error) => {
+                let what = Trouble::Connect(address, error);
+                self.tell(Event::Trouble { conn: None, what });
+                let conn = {
+                    let mut state = self.0.state.borrow_mut();
+                    state.last = state.last.wrapping_add(1);
+                    Conn(state.last)
+                };
+                self.step(Input::Opened(conn, service));
+                self.step(Input::Closed(conn));
+            }
+        }
+        self.opened();
+    }
+
+    fn opened(&self) {
+        self.0.state.borrow_mut().pending -= 1;
+        self.0.changed.notify_waiters();
+    }
+
+    /// Close every connection, once what waits for it is sent.
+    pub(super) fn close_all(&self) {
+        let mut state = self.0.state.borrow_mut();
+        let all: Vec<Conn> = state.connections.keys().copied().collect();
+        for conn in all {
+            state.close(conn);
+        }
+    }
+
+    pub(super) fn interest(&self, conn: Conn) -> Interest {
+        let state = self.0.state.borrow();
+        let Some(connection) = state.connections.get(&conn) else {
+            return Interest { read: false, write: false, close: true };
+        };
+        let write = !connection.queue.is_empty();
+        let read = !connection.closing && connection.queued < HIGH_WATER;
+        Interest { read, write, close: connection.closing && !write }
+    }
+
+    /// Read once and tell the endpoint. `false` at the end of the stream.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub(super) fn read(&self, conn: Conn, stream: &TcpStream) -> io::Result<bool> {
+        let mut buffer = std::mem::take(&mut self.0.state.borrow_mut().buffer);
+        let read = stream.try_read(&mut buffer);
+        if let Ok(count @ 1..) = read {
+            self.0.active.set(Instant::now());
+            self.step(Input::Received(conn, buffer.get(..count).unwrap_or_default()));
+        }
+        let mut state = self.0.state.borrow_mut();
+        state.buffer = buffer;
+        let waiting = state.endpoint.buffered();
+        if waiting >= LARGE {
+            let now = self.now();
+            let waiting = waiting as u64;
+            state.observer.on_event(now, Event::Receiving { conn, waiting });
+        }
+        match read {
+            Ok(count) => Ok(count > 0),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Write as much of what waits as the connection takes.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub(super) fn write(&self, conn: Conn, stream: &TcpStream) -> io::Result<()> {
+        let now = self.now();
+        let mut guard = self.0.state.borrow_mut();
+        let State { connections, observer, .. } = &mut *guard;
+        let Some(connection) = connections.get_mut(&conn) else { return Ok(()) };
+        while let Some(first) = connection.queue.front() {
+            match stream.try_write(first.get(connection.sent..).unwrap_or_default()) {
+                Ok(count) => {
+                    self.0.active.set(Instant::now());
+                    connection.sent += count;
+                    let (done, total) = (connection.sent, first.len());
+                    if total >= LARGE {
+                        let (done, total) = (done as u64, total as u64);
+                        observer.on_event(now, Event::Sending { conn, done, total });
+                    }
+                    if done >= total {
+                        connection.queued -= total;
+                        connection.sent = 0;
+                        connection.queue.pop_front();
+                        self.0.changed.notify_waiters();
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The peer has closed: nothing more comes, and what waits for it is sent still.
+    pub(super) fn hung_up(&self, conn: Conn) {
+        let closing = self.0.state.borrow().connections.get(&conn).is_none_or(|c| c.closing);
+        if !closing {
+            self.step(Input::Closed(conn));
+            self.0.state.borrow_mut().close(conn);
+        }
+    }
+
+    /// The connection is gone.
+    pub(super) fn remove(&self, conn: Conn) {
+        self.0.state.borrow_mut().connections.remove(&conn);
+        self.tell(Event::Closed { conn });
+        self.0.changed.notify_waiters();
+    }
+}
+
+/// Whether a fact settles a command: the message is sent, or refused before it was.
+fn settles(fact: &Fact) -> bool {
+    match fact {
+        Fact::Sent(_) => true,
+        Fact::Rejected(reject) => reject.field == "message",
+        _ => false,
+    }
+}
+
+impl State {
+    fn send(&mut self, now: Tick, conn: Conn, bytes: Vec<u8>) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if connection.closing || bytes.is_empty() {
+            return;
+        }
+        if self.side == Side::Server && connection.queued > MOST_QUEUED {
+            let what = Trouble::NotReading(connection.queued);
+            connection.queue.clear();
+            connection.queued = 0;
+            self.observer.on_event(now, Event::Trouble { conn: Some(conn), what });
+            return self.close(conn);
+        }
+        connection.queued += bytes.len();
+        connection.queue.push_back(bytes);
+        connection.wake.notify_one();
+    }
+
+    fn close(&mut self, conn: Conn) {
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.closing = true;
+            connection.wake.notify_one();
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Endpoints over real TCP. This is the only asynchronous code, and the only place where a clock and sockets
+//! are touched: it feeds an [`Endpoint`] what its sockets say and carries out what it wants.
+//!
+//! Everything of one endpoint runs on one thread, one task a connection, all reading into one buffer: an idle
+//! connection costs a task and no buffer.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use protocol::endpoint::{Claim, Conn, Service, Tick};
+
+mod connect;
+mod connection;
+mod driver;
+mod serve;
+
+pub use connect::{Ending, connect};
+pub use serve::serve;
+
+#[cfg(test)]
+mod tests;
+
+/// Something an observer of a live endpoint may want to know.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A connection is open.
+    Opened {
+        /// Its number.
+        conn: Conn,
+        /// To which of the server's ports.
+        service: Service,
+        /// The other end.
+        address: SocketAddr,
+    },
+    /// The endpoint states a fact.
+    Claimed(&'a Claim),
+    /// Part of a large message has been sent.
+    Sending {
+        /// On this connection.
+        conn: Conn,
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// Part of a large message has arrived. How long it is, only the endpoint knows.
+    Receiving {
+        /// On this connection.
+        conn: Conn,
+        /// Bytes that wait for the rest of their message.
+        waiting: u64,
+    },
+    /// A connection is gone.
+    Closed {
+        /// Its number.
+        conn: Conn,
+    },
+    /// Something went wrong that the endpoint never hears of; the others are served on.
+    Trouble {
+        /// The connection, if it was one.
+        conn: Option<Conn>,
+        /// What.
+        what: Trouble,
+    },
+}
+
+/// What can go wrong around an endpoint.
+#[derive(Debug)]
+pub enum Trouble {
+    /// A connection cannot be accepted.
+    Accept(io::Error),
+    /// A further connection cannot be made.
+    Connect(SocketAddr, io::Error),
+    /// The connection broke.
+    Broken(io::Error),
+    /// The peer does not read what it is sent: more than this many bytes wait for it.
+    NotReading(usize),
+    /// The endpoint panicked on what this connection sent. It is closed.
+    Panicked,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept(error) => write!(f, "cannot accept a connection: {error}"),
+            Self::Connect(address, error) => write!(f, "cannot connect to {address}: {error}"),
+            Self::Broken(error) => write!(f, "the connection broke: {error}"),
+            Self::NotReading(waiting) => {
+                write!(f, "the peer does not read; {waiting} bytes wait for it: closed")
+            }
+            Self::Panicked => f.write_str("the endpoint panicked (a bug): closed"),
+        }
+    }
+}
+
+/// Watches a live endpoint: writes its log, stores what it delivers, draws progress.
+pub trait Observer {
+    /// Something happened, this long after the endpoint was started.
+    fn on_event(&mut self, now: Tick, event: Event<'_>);
+}

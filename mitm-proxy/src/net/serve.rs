@@ -1,0 +1,65 @@
+//! A server: one endpoint, any number of connections.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use protocol::endpoint::{Command, Endpoint, Input, Service, Side};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::Receiver;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{sleep, timeout};
+
+use super::driver::Driver;
+use super::{Event, Observer, Trouble};
+
+/// The pause after a connection that could not be accepted: most often the process is out of descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long connections are given to end once the server is stopped.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Serve on `listeners`, one for each of the system's ports in order, until `stop`. What comes from `commands`
+/// the server says to its clients.
+pub async fn serve(
+    endpoint: Box<dyn Endpoint>,
+    listeners: Vec<TcpListener>,
+    mut commands: Receiver<Command>,
+    observer: Box<dyn Observer>,
+    stop: impl Future<Output = ()>,
+) {
+    let local = LocalSet::new();
+    local
+        .run_until(async move {
+            let driver = Driver::new(endpoint, Side::Server, Vec::new(), observer);
+            for (service, listener) in (0..).map(Service).zip(listeners) {
+                spawn_local(accept(driver.clone(), listener, service));
+            }
+            let mut stop = pin!(stop);
+            loop {
+                tokio::select! {
+                    () = &mut stop => break,
+                    Some(command) = commands.recv() => driver.step(Input::Command(&command)),
+                }
+            }
+            driver.close_all();
+            let gone = async {
+                while !driver.is_idle() {
+                    driver.changed().await;
+                }
+            };
+            let _ = timeout(FAREWELL, gone).await;
+        })
+        .await;
+}
+
+async fn accept(driver: Driver, listener: TcpListener, service: Service) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => driver.add(stream, service, address),
+            Err(error) => {
+                driver.tell(Event::Trouble { conn: None, what: Trouble::Accept(error) });
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}

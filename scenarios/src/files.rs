@@ -1,0 +1,145 @@
+//! Files the program writes for its user: readable by the owner only, whole or not at all, and never in place
+//! of another file unless that was asked for.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::quote;
+
+/// What to do where there is a file already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Existing {
+    /// Leave it and fail.
+    Keep,
+    /// Replace it.
+    Replace,
+}
+
+/// Why a file was not written.
+#[derive(Debug)]
+pub enum WriteError {
+    /// There is one already.
+    Exists(PathBuf),
+    /// The system refuses.
+    Failed(PathBuf, io::Error),
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, why) = match self {
+            Self::Exists(path) => (path, "there is one already; --force replaces it".to_owned()),
+            Self::Failed(path, error) => (path, error.to_string()),
+        };
+        write!(f, "cannot write {}: {why}", quote(&path.display().to_string()))
+    }
+}
+
+impl std::error::Error for WriteError {}
+
+/// Write a file with this content. Folders on the way are made.
+///
+/// # Errors
+/// [`WriteError`]; nothing is left behind then, and what was there before is as it was.
+pub fn write(path: &Path, content: &[u8], existing: Existing) -> Result<(), WriteError> {
+    let failed = |error| WriteError::Failed(path.to_owned(), error);
+    if existing == Existing::Keep && path.symlink_metadata().is_ok() {
+        return Err(WriteError::Exists(path.to_owned()));
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.part", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let written = fill(&beside, content).and_then(|()| match existing {
+        Existing::Replace => fs::rename(&beside, path),
+        // A link, unlike a rename, fails where there is something: also if it came just now.
+        Existing::Keep => fs::hard_link(&beside, path),
+    });
+    let _ = fs::remove_file(&beside);
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => WriteError::Exists(path.to_owned()),
+        _ => failed(error),
+    })
+}
+
+fn fill(path: &Path, content: &[u8]) -> io::Result<()> {
+    // What an interrupted run left behind is in the way.
+    let _ = fs::remove_file(path);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let mut file = owner_only(&mut options).open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Open a file to append to, for the owner only if it is new.
+///
+/// # Errors
+/// The system refuses.
+pub fn append(path: &Path) -> io::Result<File> {
+    owner_only(OpenOptions::new().append(true).create(true)).open(path)
+}
+
+#[cfg(unix)]
+fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600)
+}
+
+#[cfg(not(unix))]
+fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of this test's own, removed at the end.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("meddle-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&folder);
+            fs::create_dir_all(&folder).unwrap();
+            Self(folder)
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_is_the_owners_and_is_replaced_only_on_demand() {
+        let folder = Scratch::new("files");
+        let path = folder.0.join("new/key.pem");
+        write(&path, b"one", Existing::Keep).unwrap();
+        assert!(matches!(write(&path, b"two", Existing::Keep), Err(WriteError::Exists(_))));
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        write(&path, b"two", Existing::Replace).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        let entries = fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(entries, 1, "nothing is left beside it");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_named() {
+        let folder = Scratch::new("unwritable");
+        let file = folder.0.join("file");
+        write(&file, b"", Existing::Keep).unwrap();
+        let error = write(&file.join("below"), b"", Existing::Keep).unwrap_err();
+        assert!(error.to_string().contains("file/below"), "{error}");
+    }
+}

@@ -1,0 +1,250 @@
+//! What a live endpoint shows: a log with times on standard error and in a file, what it delivers on standard
+//! output, received files in the store, and a bar while something large is under way.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use mitm_proxy::net::{Event, Observer};
+use protocol::endpoint::{Claim, Conn, End, Fact, Kind, Message, Tick};
+use reports::view::Weight;
+use serde_json::{Map, Value, json};
+
+use super::store::Store;
+use crate::diagnostic::escape;
+use crate::view::describe;
+
+/// What goes to standard output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shown {
+    /// Every message delivered, a line each.
+    Messages,
+    /// Every claim as a JSON object, a line each.
+    Claims,
+}
+
+/// How much of the log goes to standard error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loudness {
+    /// All of it.
+    Log,
+    /// Refusals and troubles only.
+    Trouble,
+}
+
+/// What happened so far, for whoever has to conclude.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Messages sent.
+    pub sent: u64,
+    /// Messages the peer is known to have.
+    pub acknowledged: u64,
+    /// Everything refused, in words.
+    pub refused: Vec<String>,
+    /// How the last session ended.
+    pub end: Option<End>,
+}
+
+/// The observer of a live endpoint.
+#[derive(Debug)]
+pub struct Journal {
+    began: SystemTime,
+    shown: Shown,
+    loudness: Loudness,
+    file: Option<File>,
+    store: Store,
+    bars: MultiProgress,
+    bar: BTreeMap<Conn, ProgressBar>,
+    tally: Rc<RefCell<Tally>>,
+}
+
+impl Journal {
+    /// A journal that begins now.
+    #[expect(clippy::disallowed_methods, reason = "the log of a live endpoint has real times")]
+    pub fn new(shown: Shown, loudness: Loudness, file: Option<File>, store: Store) -> Self {
+        Self {
+            began: SystemTime::now(),
+            shown,
+            loudness,
+            file,
+            store,
+            bars: MultiProgress::new(),
+            bar: BTreeMap::new(),
+            tally: Rc::default(),
+        }
+    }
+
+    /// What happened so far; it goes on counting.
+    pub fn tally(&self) -> Rc<RefCell<Tally>> {
+        self.tally.clone()
+    }
+
+    /// Write a line into the log.
+    pub fn log(&mut self, at: SystemTime, weight: Weight, line: &str) {
+        let line = format!("{} {line}\n", humantime::format_rfc3339_millis(at));
+        if self.loudness == Loudness::Log || weight == Weight::Refusal {
+            self.bars.suspend(|| {
+                let _ = io::stderr().write_all(line.as_bytes());
+            });
+        }
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.write_all(line.as_bytes())
+        {
+            self.file = None;
+            let _ = writeln!(io::stderr(), "warning: the log file is given up: {error}");
+        }
+    }
+
+    fn print(&self, line: &str) {
+        self.bars.suspend(|| {
+            let mut out = io::stdout().lock();
+            let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+        });
+    }
+
+    fn claimed(&mut self, at: SystemTime, claim: &Claim) {
+        let Claim { conn, local, peer, fact } = claim;
+        let (weight, what) = describe(claim);
+        self.log(at, weight, &format!("{local} #{} {peer}: {what}", conn.0));
+        let mut stored = None;
+        match fact {
+            Fact::Sent(_) => self.tally.borrow_mut().sent += 1,
+            Fact::Acknowledged(_) => self.tally.borrow_mut().acknowledged += 1,
+            Fact::Rejected(reject) => self.tally.borrow_mut().refused.push(reject.to_string()),
+            Fact::Ended(end) => self.tally.borrow_mut().end = Some(*end),
+            Fact::Delivered(message) => {
+                stored = self.deliver(at, claim, message);
+            }
+            Fact::Running(_) | Fact::Established(_) | Fact::Logged(_) => {}
+        }
+        if self.shown == Shown::Claims {
+            let mut line = claim_json(at, claim);
+            if let Some(path) = stored {
+                line.insert("stored".into(), json!(path));
+            }
+            self.print(&format!("{}\n", Value::Object(line)));
+        }
+    }
+
+    /// Show a message, or store it; return where.
+    fn deliver(&mut self, at: SystemTime, claim: &Claim, message: &Message) -> Option<String> {
+        let Claim { conn, local, peer, .. } = claim;
+        let from = escape(peer.as_str());
+        if !matches!(message.kind, Kind::Image | Kind::Video) {
+            if self.shown == Shown::Messages {
+                let text = escape(&String::from_utf8_lossy(&message.body));
+                self.print(&format!("{from}: {text}\n"));
+            }
+            return None;
+        }
+        match self.store.keep(at, message) {
+            Ok(path) => {
+                let path = path.display().to_string();
+                let size = message.body.len();
+                self.log(at, Weight::Step, &format!("{local} #{} stored as {path}", conn.0));
+                if self.shown == Shown::Messages {
+                    self.print(&format!("{from}: {path} ({size} bytes)\n"));
+                }
+                Some(path)
+            }
+            Err(error) => {
+                self.log(at, Weight::Refusal, &format!("{local} #{}: {error}", conn.0));
+                None
+            }
+        }
+    }
+
+    fn progress(&mut self, conn: Conn, what: &'static str, done: u64, total: Option<u64>) {
+        let bars = &self.bars;
+        let bar = self.bar.entry(conn).or_insert_with(|| {
+            let template = if total.is_some() {
+                "{prefix} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}"
+            } else {
+                "{prefix} {spinner} {bytes} {bytes_per_sec}"
+            };
+            let style = ProgressStyle::with_template(template);
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+            bars.add(bar.with_style(style).with_prefix(format!("#{} {what}", conn.0)))
+        });
+        bar.set_position(done);
+        if total.is_some_and(|total| done >= total) {
+            self.forget(conn);
+        }
+    }
+
+    fn forget(&mut self, conn: Conn) {
+        if let Some(bar) = self.bar.remove(&conn) {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
+        }
+    }
+}
+
+impl Observer for Journal {
+    fn on_event(&mut self, now: Tick, event: Event<'_>) {
+        let at = self.began + Duration::from_nanos(now.0);
+        match event {
+            Event::Opened { conn, service: _, address } => {
+                self.log(at, Weight::Step, &format!("#{} connected with {address}", conn.0));
+            }
+            Event::Closed { conn } => {
+                self.forget(conn);
+                self.log(at, Weight::Step, &format!("#{} closed", conn.0));
+            }
+            Event::Trouble { conn, what } => {
+                let on = conn.map_or_else(String::new, |conn| format!("#{} ", conn.0));
+                self.log(at, Weight::Refusal, &format!("{on}{what}"));
+            }
+            Event::Sending { conn, done, total } => {
+                self.progress(conn, "sending", done, Some(total));
+            }
+            Event::Receiving { conn, waiting } => {
+                self.progress(conn, "receiving", waiting, None);
+            }
+            Event::Claimed(claim) => {
+                if matches!(claim.fact, Fact::Delivered(_) | Fact::Acknowledged(_)) {
+                    self.forget(claim.conn);
+                }
+                self.claimed(at, claim);
+            }
+        }
+    }
+}
+
+/// A claim as one JSON object.
+fn claim_json(at: SystemTime, claim: &Claim) -> Map<String, Value> {
+    let Claim { conn, local, peer, fact } = claim;
+    let (name, detail) = match fact {
+        Fact::Running(data) => ("running", json!(format!("{data:?}"))),
+        Fact::Established(data) => ("established", json!(format!("{data:?}"))),
+        Fact::Sent(message) => ("sent", message_json(message)),
+        Fact::Delivered(message) => ("delivered", message_json(message)),
+        Fact::Acknowledged(message) => ("acknowledged", message_json(message)),
+        Fact::Rejected(reject) => {
+            ("rejected", json!({ "check": reject.check.name(), "field": reject.field }))
+        }
+        Fact::Ended(end) => ("ended", json!(end.name())),
+        Fact::Logged(line) => ("logged", json!(line)),
+    };
+    let mut line = Map::new();
+    line.insert("at".into(), json!(humantime::format_rfc3339_millis(at).to_string()));
+    line.insert("connection".into(), json!(conn.0));
+    line.insert("local".into(), json!(local.as_str()));
+    line.insert("peer".into(), json!(peer.as_str()));
+    line.insert(name.into(), detail);
+    line
+}
+
+fn message_json(message: &Message) -> Value {
+    let (kind, bytes) = (message.kind.name(), message.body.len());
+    if let Some(name) = &message.name {
+        return json!({ "kind": kind, "bytes": bytes, "name": name.as_str() });
+    }
+    let text = String::from_utf8_lossy(&message.body);
+    json!({ "kind": kind, "bytes": bytes, "text": text })
+}

@@ -1,0 +1,110 @@
+//! Endpoints as programs: what `serve` and `connect` have in common around the sockets.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use protocol::systems::System;
+
+use crate::diagnostic::quote;
+
+pub mod journal;
+pub mod outbox;
+pub mod store;
+
+/// The address lab endpoints use unless told otherwise.
+const LOOPBACK: &str = "127.0.0.1";
+
+/// Where the ports of `system` are when the first is at `text`: a host, a port, or both. Those of the published
+/// program keep their distance; with port 0 all are 0. Several addresses, one for each port, may be given with
+/// commas.
+///
+/// # Errors
+/// Why that is no address, in a line.
+pub fn addresses(system: &System, text: Option<&str>) -> Result<Vec<SocketAddr>, String> {
+    let first = system.ports.first().map_or(0, |port| port.port);
+    let given: Vec<&str> = text.map(|text| text.split(',').collect()).unwrap_or_default();
+    let base = resolve(given.first().copied().unwrap_or(LOOPBACK), first)?;
+    let mut all = Vec::with_capacity(system.ports.len());
+    for (at, port) in system.ports.iter().enumerate() {
+        let beside = port.port.wrapping_sub(first);
+        let distant = if base.port() == 0 { Some(0) } else { base.port().checked_add(beside) };
+        all.push(match (given.get(at), distant) {
+            (Some(given), _) => resolve(given, port.port)?,
+            (None, Some(port)) => SocketAddr::new(base.ip(), port),
+            (None, None) => return Err(format!("no port is {beside} above {}", base.port())),
+        });
+    }
+    if given.len() > all.len() {
+        let (has, name) = (all.len(), system.name);
+        return Err(format!("{} addresses for {has} of {name}", given.len()));
+    }
+    Ok(all)
+}
+
+fn resolve(text: &str, port: u16) -> Result<SocketAddr, String> {
+    let shown = quote(text);
+    if let Ok(port) = text.parse::<u16>() {
+        return resolve(LOOPBACK, port);
+    }
+    let whole = if text.parse::<std::net::Ipv6Addr>().is_ok() {
+        format!("[{text}]:{port}")
+    } else if text.starts_with(':') {
+        format!("{LOOPBACK}{text}")
+    } else if text.rsplit_once(':').is_some() {
+        text.to_owned()
+    } else {
+        format!("{text}:{port}")
+    };
+    let mut found = whole
+        .to_socket_addrs()
+        .map_err(|error| format!("{shown} is no address: {error}; expected HOST:PORT"))?;
+    found.next().ok_or_else(|| format!("{shown} has no address"))
+}
+
+/// When the user wants an end: Ctrl-C, or a request to terminate. The second time the program ends at once.
+///
+/// # Errors
+/// Signals cannot be caught here.
+pub fn stop() -> io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    #[cfg(unix)]
+    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+        tokio::spawn(async {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(130);
+            }
+        });
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::systems::system;
+
+    use super::*;
+
+    #[test]
+    fn an_address_may_be_a_host_a_port_or_both() {
+        let helo = system("helo").unwrap();
+        let address = |text| addresses(helo, text).map(|all| all[0].to_string());
+        assert_eq!(address(None).unwrap(), "127.0.0.1:9999");
+        assert_eq!(address(Some("7000")).unwrap(), "127.0.0.1:7000");
+        assert_eq!(address(Some(":7000")).unwrap(), "127.0.0.1:7000");
+        assert_eq!(address(Some("127.0.0.2")).unwrap(), "127.0.0.2:9999");
+        assert_eq!(address(Some("127.0.0.2:1")).unwrap(), "127.0.0.2:1");
+        assert_eq!(address(Some("::1")).unwrap(), "[::1]:9999");
+        assert_eq!(address(Some("[::1]:5")).unwrap(), "[::1]:5");
+        assert!(address(Some("1.2.3.4:99999")).unwrap_err().contains("expected HOST:PORT"));
+        assert!(address(Some("1,2")).unwrap_err().contains("2 addresses for 1 of helo"));
+    }
+}
