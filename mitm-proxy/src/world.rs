@@ -158,7 +158,7 @@ impl World {
     pub fn new(plan: &Plan) -> Self {
         let Plan { system, profile, seed, scripts, rules } = plan;
         let layout: Arc<Layout> = Arc::new((system.layout)(*profile));
-        let setup = |number| Setup { profile: *profile, seed: *seed, number };
+        let setup = |number| Setup::lab(*profile, *seed, number);
         let actor = |endpoint, script| Actor {
             endpoint,
             script,

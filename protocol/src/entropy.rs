@@ -24,6 +24,11 @@ impl Entropy {
         Self(ChaCha20Rng::from_seed(key.into()))
     }
 
+    /// The stream of a key that somebody else has drawn.
+    pub fn from_key(key: [u8; 32]) -> Self {
+        Self(ChaCha20Rng::from_seed(key))
+    }
+
     /// The next `N` bytes.
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];

@@ -13,6 +13,7 @@ pub mod endpoint;
 pub mod entropy;
 pub mod helo;
 pub mod inbox;
+pub mod keyfiles;
 pub mod layout;
 pub mod pki;
 pub mod ratchet;

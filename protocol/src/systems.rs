@@ -1,6 +1,7 @@
 //! The table of systems. A further system is one folder and one line here.
 
 use crate::endpoint::{Endpoint, Kind};
+use crate::keyfiles::KeySet;
 use crate::layout::Layout;
 use crate::weakness::{Profile, Weakness};
 use crate::{csr, helo, ratchet};
@@ -24,10 +25,12 @@ pub struct System {
     pub planted: &'static [Planted],
     /// The frames it speaks under a profile.
     pub layout: fn(Profile) -> Layout,
-    /// Makes a client.
+    /// Makes a client with the keys of the lab.
     pub client: fn(Setup) -> Box<dyn Endpoint>,
-    /// Makes the server.
+    /// Makes the server with the keys of the lab.
     pub server: fn(Setup) -> Box<dyn Endpoint>,
+    /// How to use other keys than the lab's.
+    pub keys: KeySet,
 }
 
 /// A port a server listens on.
@@ -61,7 +64,19 @@ pub struct Setup {
     pub seed: u64,
     /// Which client identity, from 1; the server ignores it.
     pub number: u32,
+    /// When tick 0 is, in seconds since 1970.
+    pub epoch: u64,
 }
+
+impl Setup {
+    /// In the lab, whose time begins at [`EPOCH`].
+    pub fn lab(profile: Profile, seed: u64, number: u32) -> Self {
+        Self { profile, seed, number, epoch: EPOCH }
+    }
+}
+
+/// Tick 0 of the lab, 2026-01-01T00:00:00Z, in seconds since 1970.
+pub const EPOCH: u64 = 1_767_225_600;
 
 /// Every system, by name.
 pub const SYSTEMS: &[System] = &[csr::SYSTEM, helo::SYSTEM, ratchet::SYSTEM];

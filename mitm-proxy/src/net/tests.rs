@@ -139,7 +139,7 @@ impl Running {
 }
 
 fn setup(profile: Profile, seed: u64, number: u32) -> Setup {
-    Setup { profile, seed, number }
+    Setup::lab(profile, seed, number)
 }
 
 fn profiles(system: &System) -> [Profile; 2] {

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use rsa::pkcs1::DecodeRsaPrivateKey;
+use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
 use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::{
     DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding,
@@ -136,6 +136,12 @@ impl PrivateKey {
     /// Write a PEM `PRIVATE KEY`, unencrypted.
     pub fn to_pem(&self) -> Result<String, RsaError> {
         let pem = self.0.to_pkcs8_pem(LineEnding::LF).map_err(|_| RsaError::Key)?;
+        Ok(pem.to_string())
+    }
+
+    /// Write a PEM `RSA PRIVATE KEY` (PKCS#1), unencrypted.
+    pub fn to_pkcs1_pem(&self) -> Result<String, RsaError> {
+        let pem = self.0.to_pkcs1_pem(LineEnding::LF).map_err(|_| RsaError::Key)?;
         Ok(pem.to_string())
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::crypto::ecdh::Ephemeral;
 use crate::csr::file::{self, Json};
 use crate::csr::keys::{NONCE, Nonces, Schedule, Transcript};
-use crate::csr::lab::{Identity, Keyring, SERVER};
+use crate::csr::lab::{Credentials, Identity, Keyring, SERVER};
 use crate::csr::record::{Channel, Content};
 use crate::csr::session::{PATIENCE, Setting, sign, verify};
 use crate::csr::wire::{self, MAX_MEDIA, MAX_MESSAGE, encoded_len};
@@ -97,15 +97,20 @@ struct Context<'a, 'b> {
 impl Client {
     /// A device of the lab.
     pub fn new(setup: Setup) -> Self {
-        Self::with_keys(setup, Keyring::lab())
+        Self::with_keys(setup, &Keyring::lab())
     }
 
-    /// A device with its own keyring.
-    pub fn with_keys(setup: Setup, keyring: Arc<Keyring>) -> Self {
-        let name = keyring.device(setup.number).name.clone();
+    /// A device of this keyring.
+    pub fn with_keys(setup: Setup, keyring: &Keyring) -> Self {
+        Self::with_credentials(setup, keyring.device_credentials(setup.number))
+    }
+
+    /// A device that holds these.
+    pub fn with_credentials(setup: Setup, own: Credentials) -> Self {
+        let name = own.me.name.clone();
         Self {
             entropy: Entropy::new(setup.seed, &format!("csr {name}")),
-            setting: Setting::new(setup.profile, keyring),
+            setting: Setting::new(setup, own),
             number: setup.number,
             name,
             queue: VecDeque::new(),
@@ -130,7 +135,7 @@ impl Client {
             self.port(old.conn, out).end(End::Aborted);
         }
         let nonce: [u8; NONCE] = self.entropy.bytes();
-        let hello = wire::hello(&self.setting.keyring.device(self.number).certificate, &nonce);
+        let hello = wire::hello(&self.setting.own.me.certificate, &nonce);
         let mut transcript = Transcript::default();
         transcript.absorb(Side::Client, &hello);
         let profile = self.setting.profile;
@@ -151,7 +156,7 @@ impl Client {
         let mut context = Context {
             now,
             setting: &setting,
-            me: setting.keyring.device(self.number),
+            me: &setting.own.me,
             entropy: &mut self.entropy,
             port: &mut port,
             quiet: session.quiet.filter(|until| *until > now),

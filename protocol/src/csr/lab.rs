@@ -7,6 +7,7 @@ use crate::crypto::rsa::{PrivateKey, RsaError};
 use crate::endpoint::Name;
 use crate::entropy::Entropy;
 use crate::pki::x509::{Certificate, Issuer, Kind, Period, Request, Subject, X509Error};
+pub use crate::systems::EPOCH;
 
 /// The name of the server, as claims have it.
 pub const SERVER: &str = "server";
@@ -14,20 +15,11 @@ pub const SERVER: &str = "server";
 pub const SERVER_COMMON_NAME: &str = "Server 001";
 /// The authority's name.
 pub const AUTHORITY: Subject<'static> = "CN=My CA Root,O=MyCA,C=TR";
-/// Tick 0 of the lab, 2026-01-01T00:00:00Z, in seconds since 1970-01-01.
-pub const EPOCH: u64 = 1_767_225_600;
 /// When the lab's certificates are valid: 365 days from tick 0.
 pub const PERIOD: Period = Period::days(EPOCH, 365);
 
-/// Names in claims, common names and subjects of the devices, by number from 1.
-const DEVICES: [(&str, &str, Subject<'static>); 3] = [
-    ("device", "Device 001", "CN=Device 001,O=MyDevice,C=TR"),
-    ("device-2", "Device 002", "CN=Device 002,O=MyDevice,C=TR"),
-    ("device-3", "Device 003", "CN=Device 003,O=MyDevice,C=TR"),
-];
-
 /// The server's subject.
-const SERVER_SUBJECT: Subject<'static> = "CN=Server 001,O=MyServer";
+pub(super) const SERVER_SUBJECT: Subject<'static> = "CN=Server 001,O=MyServer";
 
 /// Why a keyring cannot be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,7 +83,16 @@ impl Identity {
     }
 }
 
-/// Everybody's keys. An endpoint uses its own private key and the authority's certificate.
+/// What one endpoint holds: its own secrets, and whom it trusts.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Who it is.
+    pub me: Identity,
+    /// The authority's certificate for itself.
+    pub authority: Certificate,
+}
+
+/// Everybody's keys.
 #[derive(Clone)]
 pub struct Keyring {
     /// The authority's private key: an attacker who holds it can be anybody.
@@ -143,20 +144,21 @@ impl Keyring {
             entropy: Entropy::new(0, "csr serial numbers"),
         };
         let expired = Period::days(EPOCH - 366 * 24 * 60 * 60, 365);
-        let device = |issuer: &mut Issuer<'_>, at: usize, pem, period| {
-            let (name, _, subject) = DEVICES.get(at).copied().unwrap_or_default();
-            Identity::issue(issuer, name, subject, pem, period)
+        let device = |issuer: &mut Issuer<'_>, number, pem, period| {
+            let common_name = device_common_name(number);
+            let subject = device_subject(number);
+            Identity::issue(issuer, local_name(&common_name).as_str(), &subject, pem, period)
         };
         let [first, second, third] = devices;
         Ok(Self {
             authority_certificate: issuer.certify_itself(PERIOD, Kind::Authority)?,
             server: Identity::issue(&mut issuer, SERVER, SERVER_SUBJECT, server, PERIOD)?,
             devices: [
-                device(&mut issuer, 0, first, PERIOD)?,
-                device(&mut issuer, 1, second, PERIOD)?,
-                device(&mut issuer, 2, third, PERIOD)?,
+                device(&mut issuer, 1, first, PERIOD)?,
+                device(&mut issuer, 2, second, PERIOD)?,
+                device(&mut issuer, 3, third, PERIOD)?,
             ],
-            expired_device: device(&mut issuer, 0, first, expired)?,
+            expired_device: device(&mut issuer, 1, first, expired)?,
             expired_server: Identity::issue(&mut issuer, SERVER, SERVER_SUBJECT, server, expired)?,
             authority,
         })
@@ -171,21 +173,44 @@ impl Keyring {
             _ => first,
         }
     }
+
+    /// What that device holds.
+    pub fn device_credentials(&self, number: u32) -> Credentials {
+        let authority = self.authority_certificate.clone();
+        Credentials { me: self.device(number).clone(), authority }
+    }
+
+    /// What the server holds.
+    pub fn server_credentials(&self) -> Credentials {
+        let authority = self.authority_certificate.clone();
+        Credentials { me: self.server.clone(), authority }
+    }
 }
 
 /// The name in claims of whoever has this common name; the common name itself for strangers.
 pub(super) fn local_name(common_name: &str) -> Name {
-    let device = DEVICES.iter().find(|(_, known, _)| *known == common_name);
-    Name::from(match device {
-        Some((name, ..)) => name,
-        None if common_name == SERVER_COMMON_NAME => SERVER,
-        None => common_name,
-    })
+    match device_number(common_name) {
+        Some(1) => Name::from("device"),
+        Some(number) => Name::from(format!("device-{number}").as_str()),
+        None if common_name == SERVER_COMMON_NAME => Name::from(SERVER),
+        None => Name::from(common_name),
+    }
 }
 
-/// Whether one of the devices has this common name.
-pub(super) fn is_device(common_name: &str) -> bool {
-    DEVICES.iter().any(|(_, known, _)| *known == common_name)
+/// The common name of device `number`, from 1.
+pub(super) fn device_common_name(number: u32) -> String {
+    format!("Device {number:03}")
+}
+
+/// The subject of device `number`, from 1.
+pub(super) fn device_subject(number: u32) -> String {
+    format!("CN={},O=MyDevice,C=TR", device_common_name(number))
+}
+
+/// Which device has this common name.
+pub(super) fn device_number(common_name: &str) -> Option<u32> {
+    let number = common_name.strip_prefix("Device ")?.parse().ok()?;
+    (number > 0 && device_common_name(number) == common_name).then_some(number)
 }
 
 impl fmt::Debug for Keyring {

@@ -65,6 +65,7 @@
 
 mod client;
 mod file;
+mod keyfiles;
 mod keys;
 mod lab;
 mod record;
@@ -199,4 +200,5 @@ pub const SYSTEM: System = System {
     layout: wire::layout,
     client: |setup| Box::new(Client::new(setup)),
     server: |setup| Box::new(Server::new(setup)),
+    keys: keyfiles::KEYS,
 };

@@ -9,7 +9,7 @@ use crate::crypto::rsa::PublicKey;
 use crate::csr::acknowledgement;
 use crate::csr::file;
 use crate::csr::keys::{NONCE, Nonces, Schedule, Transcript};
-use crate::csr::lab::{Identity, Keyring};
+use crate::csr::lab::{Credentials, Identity, Keyring};
 use crate::csr::record::{Channel, Content};
 use crate::csr::session::{IDLE_PATIENCE, PATIENCE, Setting, sign, verify};
 use crate::csr::wire::{self, ERROR, READ};
@@ -91,15 +91,20 @@ struct Context<'a, 'b> {
 impl Server {
     /// The server of the lab.
     pub fn new(setup: Setup) -> Self {
-        Self::with_keys(setup, Keyring::lab())
+        Self::with_keys(setup, &Keyring::lab())
     }
 
-    /// A server with its own keyring.
-    pub fn with_keys(setup: Setup, keyring: Arc<Keyring>) -> Self {
+    /// The server of this keyring.
+    pub fn with_keys(setup: Setup, keyring: &Keyring) -> Self {
+        Self::with_credentials(setup, keyring.server_credentials())
+    }
+
+    /// A server that holds these.
+    pub fn with_credentials(setup: Setup, own: Credentials) -> Self {
         Self {
             entropy: Entropy::new(setup.seed, "csr server"),
-            name: keyring.server.name.clone(),
-            setting: Setting::new(setup.profile, keyring),
+            name: own.me.name.clone(),
+            setting: Setting::new(setup, own),
             sessions: BTreeMap::new(),
             alarm: Alarm::default(),
         }
@@ -121,7 +126,7 @@ impl Server {
         let mut context = Context {
             now,
             setting: &self.setting,
-            me: &self.setting.keyring.server,
+            me: &self.setting.own.me,
             entropy: &mut self.entropy,
             port: &mut port,
         };

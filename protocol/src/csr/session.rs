@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::crypto::rsa::{PrivateKey, PublicKey};
-use crate::csr::lab::{EPOCH, Keyring, SERVER_COMMON_NAME, is_device, local_name};
+use crate::csr::lab::{Credentials, SERVER_COMMON_NAME, device_number, local_name};
 use crate::csr::wire::{self, RSA};
 use crate::endpoint::{Check, Name, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::layout::Layout;
 use crate::pki::x509::{Certificate, Checks, Roles, X509Error};
+use crate::systems::Setup;
 use crate::weakness::{Profile, Weakness};
 
 /// How long a hardened endpoint waits for a peer whose turn it is.
@@ -25,12 +26,15 @@ pub(super) const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Setting {
     pub(super) profile: Profile,
     pub(super) layout: Layout,
-    pub(super) keyring: Arc<Keyring>,
+    pub(super) own: Credentials,
+    /// When tick 0 is, in seconds since 1970.
+    epoch: u64,
 }
 
 impl Setting {
-    pub(super) fn new(profile: Profile, keyring: Arc<Keyring>) -> Arc<Self> {
-        Arc::new(Self { profile, layout: wire::layout(profile), keyring })
+    pub(super) fn new(setup: Setup, own: Credentials) -> Arc<Self> {
+        let Setup { profile, epoch, .. } = setup;
+        Arc::new(Self { profile, layout: wire::layout(profile), own, epoch })
     }
 
     /// Check the certificate of whoever is on the `peer` side; return its name and key.
@@ -44,18 +48,18 @@ impl Setting {
         let named = !self.profile.has(Weakness::NameNotChecked);
         let dated = !self.profile.has(Weakness::ValidityNotChecked);
         let checks = Checks {
-            now: dated.then(|| EPOCH.saturating_add(now.millis() / 1000)),
+            now: dated.then(|| self.epoch.saturating_add(now.millis() / 1000)),
             // Where names are not looked at, nor is what a certificate may be used for.
             authority: named.then_some(Roles),
             common_name: (named && peer == Side::Server).then_some(SERVER_COMMON_NAME),
         };
-        let trusted = &self.keyring.authority_certificate;
+        let trusted = &self.own.authority;
         let key = certificate.verify(trusted, checks).map_err(refusal)?;
         if key.size() != RSA {
             return Err(refusal(X509Error::Key));
         }
         let common_name = certificate.common_name().ok_or(refusal(X509Error::Name))?;
-        if named && peer == Side::Client && !is_device(&common_name) {
+        if named && peer == Side::Client && device_number(&common_name).is_none() {
             return Err(refusal(X509Error::Name));
         }
         Ok((local_name(&common_name), Arc::new(key)))

@@ -48,7 +48,7 @@ fn as_built_in_step() -> Profile {
 }
 
 fn setup(profile: Profile, number: u32) -> Setup {
-    Setup { profile, seed: 7, number }
+    Setup::lab(profile, 7, number)
 }
 
 const LINK: Conn = Conn(1);

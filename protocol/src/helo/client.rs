@@ -15,7 +15,7 @@ use crate::entropy::Entropy;
 use crate::helo::ack::{self, Answers, Word};
 use crate::helo::file::{self, Content};
 use crate::helo::keys::{Ephemeral, Keys, NONCE, Transcript, master};
-use crate::helo::lab::{Identity, Keyring, SERVER};
+use crate::helo::lab::{Credentials, Identity, Keyring, SERVER};
 use crate::helo::record::{Channel, Receipt};
 use crate::helo::session::{PATIENCE, Setting, possession_digest, share_digest};
 use crate::helo::wire::{self, HELO, IMGX, MAX_RECORD, PREM, RSA, SECX};
@@ -109,15 +109,20 @@ struct Context<'a, 'b> {
 impl Client {
     /// A device of the lab.
     pub fn new(setup: Setup) -> Self {
-        Self::with_keys(setup, Keyring::lab())
+        Self::with_keys(setup, &Keyring::lab())
     }
 
-    /// A device with its own keyring.
-    pub fn with_keys(setup: Setup, keyring: Arc<Keyring>) -> Self {
-        let name = keyring.device(setup.number).name.clone();
+    /// A device of this keyring.
+    pub fn with_keys(setup: Setup, keyring: &Keyring) -> Self {
+        Self::with_credentials(setup, keyring.device_credentials(setup.number))
+    }
+
+    /// A device that holds these.
+    pub fn with_credentials(setup: Setup, own: Credentials) -> Self {
+        let name = own.me.name.clone();
         Self {
             entropy: Entropy::new(setup.seed, &format!("helo {name}")),
-            setting: Setting::new(setup.profile, keyring),
+            setting: Setting::new(setup.profile, own),
             number: setup.number,
             name,
             queue: VecDeque::new(),
@@ -141,7 +146,7 @@ impl Client {
         if let Some(old) = self.session.take() {
             self.port(old.conn, out).end(End::Aborted);
         }
-        let certificate = &self.setting.keyring.device(self.number).certificate;
+        let certificate = &self.setting.own.me.certificate;
         let hello = wire::tagged(HELO, &[certificate]);
         let mut transcript = Transcript::default();
         transcript.absorb(Side::Client, &hello);
@@ -160,7 +165,7 @@ impl Client {
         let mut port = Port { conn: session.conn, local: &self.name, peer, out };
         let mut context = Context {
             setting: &setting,
-            me: setting.keyring.device(self.number),
+            me: &setting.own.me,
             entropy: &mut self.entropy,
             port: &mut port,
         };

@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use crate::crypto::rsa::{PrivateKey, PublicKey, RsaError};
-use crate::endpoint::Name;
+use crate::endpoint::{Name, Side};
 use crate::pki::Certificate;
 
 /// The name of the server in its certificate.
 pub const SERVER: &str = "server";
 
 /// One party: its name, key pair and certificate.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Identity {
     /// The common name of the certificate.
     pub name: Name,
@@ -23,7 +23,43 @@ pub struct Identity {
     pub certificate: Vec<u8>,
 }
 
-/// Everybody's keys. An endpoint uses its own private key and the public ones of others.
+/// What one endpoint holds: its own secrets, and public keys of others.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Who it is.
+    pub me: Identity,
+    /// The authority's public key.
+    pub authority: PublicKey,
+    /// The server's public key, as a device has it in a file.
+    pub server: Option<Arc<PublicKey>>,
+    /// The devices' public keys, as a server has them in files.
+    pub devices: Vec<(Name, Arc<PublicKey>)>,
+}
+
+impl Credentials {
+    /// The key file that goes with a peer of this name; where there is none of the name, the first.
+    pub(super) fn key_file(&self, peer: Side, name: &str) -> Option<&Arc<PublicKey>> {
+        if peer == Side::Server {
+            return self.server.as_ref();
+        }
+        let own = self.devices.iter().find(|(device, _)| device.as_str() == name);
+        own.or(self.devices.first()).map(|(_, key)| key)
+    }
+}
+
+/// The name of device `number`, from 1.
+pub(super) fn device_name(number: u32) -> String {
+    if number == 1 { "device".to_owned() } else { format!("device-{number}") }
+}
+
+/// Whether a device could have this name.
+pub(super) fn is_device(name: &str) -> bool {
+    let number = name.strip_prefix("device-").and_then(|number| number.parse().ok());
+    name == "device" || number.is_some_and(|number| number > 1 && device_name(number) == name)
+}
+
+/// Everybody's keys.
+#[derive(Clone)]
 pub struct Keyring {
     /// The certificate authority's private key: an attacker who holds it can be anybody.
     pub authority: PrivateKey,
@@ -82,9 +118,24 @@ impl Keyring {
         }
     }
 
-    /// The device of that name.
-    pub fn device_named(&self, name: &str) -> Option<&Identity> {
-        self.devices.iter().find(|device| device.name.as_str() == name)
+    /// What that device holds.
+    pub fn device_credentials(&self, number: u32) -> Credentials {
+        self.credentials(self.device(number).clone())
+    }
+
+    /// What the server holds.
+    pub fn server_credentials(&self) -> Credentials {
+        self.credentials(self.server.clone())
+    }
+
+    fn credentials(&self, me: Identity) -> Credentials {
+        let known = |device: &Identity| (device.name.clone(), device.public.clone());
+        Credentials {
+            me,
+            authority: self.authority_public.clone(),
+            server: Some(self.server.public.clone()),
+            devices: self.devices.iter().map(known).collect(),
+        }
     }
 }
 

@@ -55,6 +55,7 @@
 mod ack;
 mod client;
 mod file;
+mod keyfiles;
 mod keys;
 mod lab;
 mod record;
@@ -158,4 +159,5 @@ pub const SYSTEM: System = System {
     layout: wire::layout,
     client: |setup| Box::new(Client::new(setup)),
     server: |setup| Box::new(Server::new(setup)),
+    keys: keyfiles::KEYS,
 };

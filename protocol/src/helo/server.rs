@@ -12,7 +12,7 @@ use crate::entropy::Entropy;
 use crate::helo::ack::{self, Answers, Word};
 use crate::helo::file;
 use crate::helo::keys::{Ephemeral, Keys, NONCE, Transcript, master};
-use crate::helo::lab::{Identity, Keyring};
+use crate::helo::lab::{Credentials, Identity, Keyring};
 use crate::helo::record::{Channel, Receipt};
 use crate::helo::session::{IDLE_PATIENCE, PATIENCE, Setting, possession_digest, share_digest};
 use crate::helo::wire::{self, HELO};
@@ -101,15 +101,20 @@ struct Context<'a, 'b> {
 impl Server {
     /// The server of the lab.
     pub fn new(setup: Setup) -> Self {
-        Self::with_keys(setup, Keyring::lab())
+        Self::with_keys(setup, &Keyring::lab())
     }
 
-    /// A server with its own keyring.
-    pub fn with_keys(setup: Setup, keyring: Arc<Keyring>) -> Self {
+    /// The server of this keyring.
+    pub fn with_keys(setup: Setup, keyring: &Keyring) -> Self {
+        Self::with_credentials(setup, keyring.server_credentials())
+    }
+
+    /// A server that holds these.
+    pub fn with_credentials(setup: Setup, own: Credentials) -> Self {
         Self {
             entropy: Entropy::new(setup.seed, "helo server"),
-            name: keyring.server.name.clone(),
-            setting: Setting::new(setup.profile, keyring),
+            name: own.me.name.clone(),
+            setting: Setting::new(setup.profile, own),
             sessions: BTreeMap::new(),
             alarm: Alarm::default(),
         }
@@ -131,7 +136,7 @@ impl Server {
         let mut port = Port { conn, local: &self.name, peer, out };
         let mut context = Context {
             setting: &self.setting,
-            me: &self.setting.keyring.server,
+            me: &self.setting.own.me,
             entropy: &mut self.entropy,
             port: &mut port,
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::crypto::rsa::PublicKey;
 use crate::endpoint::{Check, Name, Reject, Side, Tick};
-use crate::helo::lab::{Keyring, SERVER};
+use crate::helo::lab::{Credentials, SERVER, is_device};
 use crate::helo::wire::{self, RSA};
 use crate::layout::Layout;
 use crate::pki::Certificate;
@@ -21,12 +21,12 @@ pub(super) const IDLE_PATIENCE: Duration = Duration::from_mins(1);
 pub(super) struct Setting {
     pub(super) profile: Profile,
     pub(super) layout: Layout,
-    pub(super) keyring: Arc<Keyring>,
+    pub(super) own: Credentials,
 }
 
 impl Setting {
-    pub(super) fn new(profile: Profile, keyring: Arc<Keyring>) -> Arc<Self> {
-        Arc::new(Self { profile, layout: wire::layout(profile), keyring })
+    pub(super) fn new(profile: Profile, own: Credentials) -> Arc<Self> {
+        Arc::new(Self { profile, layout: wire::layout(profile), own })
     }
 
     /// Check the certificate of whoever is on the `peer` side; return its name and the key to use
@@ -42,29 +42,23 @@ impl Setting {
     ) -> Result<(Name, Arc<PublicKey>), Reject> {
         let unsigned = Reject::new(Check::Certificate, "certificate");
         let certificate = Certificate::decode(certificate).map_err(|_| unsigned)?;
-        let key = certificate.verify(&self.keyring.authority_public).map_err(|_| unsigned)?;
+        let key = certificate.verify(&self.own.authority).map_err(|_| unsigned)?;
         if key.size() != RSA {
             return Err(unsigned);
         }
         let name = certificate.common_name.as_str();
-        let device = self.keyring.device_named(name);
         if !self.profile.has(Weakness::NameNotChecked) {
             let expected = match peer {
-                Side::Client => device.is_some(),
+                Side::Client => is_device(name),
                 Side::Server => name == SERVER,
             };
             if !expected {
                 return Err(Reject::new(Check::Name, "common_name"));
             }
         }
-        let key = if self.profile.has(Weakness::NoProofOfPossession) {
-            match peer {
-                Side::Client => device.unwrap_or(self.keyring.device(1)).public.clone(),
-                Side::Server => self.keyring.server.public.clone(),
-            }
-        } else {
-            Arc::new(key)
-        };
+        let file = self.own.key_file(peer, name).cloned();
+        let file = file.filter(|_| self.profile.has(Weakness::NoProofOfPossession));
+        let key = file.unwrap_or_else(|| Arc::new(key));
         Ok((Name::from(name), key))
     }
 

@@ -34,7 +34,7 @@ fn as_built() -> Profile {
 }
 
 fn setup(profile: Profile, number: u32) -> Setup {
-    Setup { profile, seed: 7, number }
+    Setup::lab(profile, 7, number)
 }
 
 const LINK: Conn = Conn(1);

@@ -38,6 +38,7 @@ use crate::systems::{Listening, Planted, System};
 use crate::weakness::Weakness;
 
 mod client;
+mod keyfiles;
 mod keys;
 mod server;
 #[cfg(test)]
@@ -117,4 +118,5 @@ pub const SYSTEM: System = System {
     layout: wire::layout,
     client: |setup| client(setup, &Keyring::lab(setup.profile)),
     server: |setup| server(setup, Keyring::lab(setup.profile)),
+    keys: keyfiles::KEYS,
 };

@@ -40,7 +40,7 @@ struct Lab {
 
 impl Lab {
     fn new(profile: Profile, clients: u32) -> Self {
-        let setup = |number| Setup { profile, seed: 7, number };
+        let setup = |number| Setup::lab(profile, 7, number);
         Self {
             clients: (1..=clients).map(|number| (SYSTEM.client)(setup(number))).collect(),
             server: (SYSTEM.server)(setup(0)),
@@ -297,7 +297,7 @@ fn nan_poisons_the_aggregate_as_built_and_is_refused_hardened() {
 #[test]
 fn a_silent_server_is_given_up_only_hardened() {
     for (profile, gives_up) in [(Profile::as_built(&SYSTEM), false), (Profile::HARDENED, true)] {
-        let setup = Setup { profile, seed: 7, number: 1 };
+        let setup = Setup::lab(profile, 7, 1);
         let mut client = (SYSTEM.client)(setup);
         let mut out = Output::default();
         client.step(Tick(0), Input::Opened(Conn(1), Service(0)), &mut out);

@@ -69,10 +69,7 @@ impl Args {
 /// Connect, send, and end the session.
 pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<Done> {
     let system = args.live.system()?;
-    if !(1..=system.clients).contains(&args.client) {
-        bail!("--client {}: {} has clients 1 to {}", args.client, system.name, system.clients);
-    }
-    let endpoint = (system.client)(args.live.setup(args.client)?);
+    let endpoint = args.live.client(args.client)?;
     let journal = args.live.journal(output)?;
     let tally = journal.tally();
     let addresses = addresses(system, args.to.as_deref()).map_err(|why| anyhow!("--to: {why}"))?;

@@ -1,15 +1,20 @@
 //! What `serve` and `connect` have in common on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
+use protocol::endpoint::Endpoint;
+use protocol::keyfiles::FromKeys;
 use protocol::systems::{SYSTEMS, Setup, System};
 use protocol::weakness::Profile;
 
 use super::output::{Format, Output};
 use super::select::check;
+use crate::diagnostic::quote;
 use crate::files;
 use crate::live::journal::{Journal, Loudness, Shown};
+use crate::live::keydir::KeyDir;
 use crate::live::store::Store;
 
 /// Options of both.
@@ -21,6 +26,9 @@ pub(super) struct LiveArgs {
     /// `as-built`, `hardened`, or the name of one weakness; both ends need the same
     #[arg(long, value_name = "PROFILE", default_value = "as-built")]
     profile: String,
+    /// Use the key files of this folder instead of the lab's keys; `pki init` makes one
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
     /// Append the log, with times, to this file
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -41,8 +49,30 @@ impl LiveArgs {
         system.ok_or_else(|| anyhow!("unknown system"))
     }
 
-    /// What an endpoint is made from; client `number`, or 0 for the server.
-    pub(super) fn setup(&self, number: u32) -> Result<Setup> {
+    /// The client of this number, from 1.
+    pub(super) fn client(&self, number: u32) -> Result<Box<dyn Endpoint>> {
+        let (system, setup) = (self.system()?, self.setup(number)?);
+        let Some(keys) = &self.keys else {
+            if !(1..=system.clients).contains(&number) {
+                let (name, clients) = (system.name, system.clients);
+                bail!("--client {number}: the lab has clients 1 to {clients} of {name}");
+            }
+            return Ok((system.client)(setup));
+        };
+        with_keys(keys, system.keys.client, setup)
+    }
+
+    /// The server.
+    pub(super) fn server(&self) -> Result<Box<dyn Endpoint>> {
+        let (system, setup) = (self.system()?, self.setup(0)?);
+        match &self.keys {
+            Some(keys) => with_keys(keys, system.keys.server, setup),
+            None => Ok((system.server)(setup)),
+        }
+    }
+
+    /// What an endpoint is made from.
+    fn setup(&self, number: u32) -> Result<Setup> {
         let system = self.system()?;
         let mut known = vec!["as-built", "hardened"];
         known.extend(system.planted.iter().map(|planted| planted.weakness.name()));
@@ -55,7 +85,7 @@ impl LiveArgs {
         } else {
             getrandom::u64().map_err(|error| anyhow!("no randomness: {error}"))?
         };
-        Ok(Setup { profile, seed, number })
+        Ok(Setup::lab(profile, seed, number))
     }
 
     /// The journal to keep.
@@ -74,6 +104,20 @@ impl LiveArgs {
         };
         Ok(Journal::new(shown, loudness, file, Store { folder: self.store.clone() }))
     }
+}
+
+/// An endpoint with the keys of this folder.
+fn with_keys(folder: &Path, make: FromKeys, setup: Setup) -> Result<Box<dyn Endpoint>> {
+    // Certificates of the lab are valid in the lab's time; others in ours.
+    let setup = Setup { epoch: now(), ..setup };
+    make(setup, &KeyDir(folder.to_owned()))
+        .with_context(|| format!("--keys {}", quote(&folder.display().to_string())))
+}
+
+/// The time, in seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "real certificates are valid in real time")]
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A runtime for one endpoint.

@@ -16,6 +16,7 @@ mod list;
 mod live;
 mod new;
 mod output;
+mod pki;
 mod run;
 mod select;
 mod serve;
@@ -50,6 +51,8 @@ enum Commands {
     Check(check::Args),
     /// Write a commented starter scenario
     New(new::Args),
+    /// Make keys, requests and certificates
+    Pki(pki::Args),
     /// Run the server of a system over TCP
     Serve(serve::Args),
     /// Run a client of a system over TCP
@@ -111,6 +114,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Explain(args) => explain::run(&args, output),
         Commands::Check(args) => check::run(&args, output),
         Commands::New(args) => new::run(&args, output),
+        Commands::Pki(args) => pki::run(&args, output),
         Commands::Serve(args) => serve::run(&args, output),
         Commands::Connect(args) => {
             let own = matches.subcommand_matches("connect");

@@ -31,7 +31,7 @@ pub(super) struct Args {
 /// Serve until Ctrl-C.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let system = args.live.system()?;
-    let endpoint = (system.server)(args.live.setup(0)?);
+    let endpoint = args.live.server()?;
     let journal = args.live.journal(output)?;
     let addresses =
         addresses(system, args.listen.as_deref()).map_err(|why| anyhow!("--listen: {why}"))?;

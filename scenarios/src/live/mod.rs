@@ -9,6 +9,7 @@ use protocol::systems::System;
 use crate::diagnostic::quote;
 
 pub mod journal;
+pub mod keydir;
 pub mod outbox;
 pub mod store;
 

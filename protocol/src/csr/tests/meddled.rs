@@ -141,12 +141,11 @@ fn a_copied_certificate() {
 fn disguised(profile: Profile, side: Side, change: impl FnOnce(&mut Keyring)) -> Pair {
     let mut keyring = Keyring::clone(&Keyring::lab());
     change(&mut keyring);
-    let keyring = Arc::new(keyring);
     let mut client: Box<dyn Endpoint> = (SYSTEM.client)(setup(profile, 1));
     let mut server: Box<dyn Endpoint> = (SYSTEM.server)(setup(profile, 0));
     match side {
-        Side::Client => client = Box::new(Client::with_keys(setup(profile, 1), keyring)),
-        Side::Server => server = Box::new(Server::with_keys(setup(profile, 0), keyring)),
+        Side::Client => client = Box::new(Client::with_keys(setup(profile, 1), &keyring)),
+        Side::Server => server = Box::new(Server::with_keys(setup(profile, 0), &keyring)),
     }
     let mut pair = Pair::of(client, server, profile);
     pair.commands(&texts());

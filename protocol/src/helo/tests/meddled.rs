@@ -184,7 +184,7 @@ fn a_device_that_plays_the_server() {
         let devices = [pem("first"), pem("second"), pem("third")];
         let mut keyring = Keyring::from_pem(pem("ca"), pem("second"), devices).unwrap();
         keyring.server.certificate.clone_from(&lab.device(2).certificate);
-        let impostor = Server::with_keys(setup(profile, 0), Arc::new(keyring));
+        let impostor = Server::with_keys(setup(profile, 0), &keyring);
         let client = (SYSTEM.client)(setup(profile, 1));
         let mut pair = Pair::of(client, Box::new(impostor), profile);
         pair.commands(&texts());

@@ -1,0 +1,131 @@
+//! `helo` with keys of a folder, laid out as the published programs do: `keys/*_private_key.pem` and
+//! `*_public_key.pem`, `certificates/*_certificate.json`.
+
+use std::sync::Arc;
+
+use crate::crypto::rsa::{PrivateKey, PublicKey};
+use crate::endpoint::{Endpoint, Name};
+use crate::helo::lab::{Credentials, Identity, SERVER, device_name};
+use crate::helo::{Client, Server};
+use crate::keyfiles::{
+    KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, need, private_key, public_key,
+};
+use crate::pki::Certificate;
+use crate::systems::Setup;
+
+/// The table entry.
+pub(super) const KEYS: KeySet = KeySet {
+    files: &[
+        (CA_PRIVATE, "the authority's key: signs certificates, and no endpoint needs it"),
+        (CA_PUBLIC, "the authority's public key: both ends check certificates with it"),
+        ("keys/device_private_key.pem", "the device's key"),
+        ("keys/device_public_key.pem", "its public half; an as-built server uses it"),
+        ("keys/server_private_key.pem", "the server's key"),
+        ("keys/server_public_key.pem", "its public half; an as-built device uses it"),
+        ("certificates/device_certificate.json", "the device's certificate"),
+        ("certificates/server_certificate.json", "the server's certificate"),
+    ],
+    client,
+    server,
+    generate,
+};
+
+const CA_PRIVATE: &str = "keys/ca_private_key.pem";
+const CA_PUBLIC: &str = "keys/ca_public_key.pem";
+/// The most devices of which a server looks for key files.
+const MOST_DEVICES: u32 = 64;
+/// The size of every key, in bits.
+const BITS: usize = 2048;
+
+fn private_path(name: &str) -> String {
+    format!("keys/{name}_private_key.pem")
+}
+
+fn public_path(name: &str) -> String {
+    format!("keys/{name}_public_key.pem")
+}
+
+fn certificate_path(name: &str) -> String {
+    format!("certificates/{name}_certificate.json")
+}
+
+fn client(setup: Setup, source: &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError> {
+    let own = credentials(source, &device_name(setup.number))?;
+    Ok(Box::new(Client::with_credentials(setup, own)))
+}
+
+fn server(setup: Setup, source: &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError> {
+    let own = credentials(source, SERVER)?;
+    Ok(Box::new(Server::with_credentials(setup, own)))
+}
+
+/// What the party of this name holds.
+fn credentials(source: &dyn KeySource, name: &str) -> Result<Credentials, KeyError> {
+    let authority = match public_key(source, CA_PUBLIC)? {
+        Some(key) => key,
+        None if source.read(CA_PRIVATE)?.is_some() => private_key(source, CA_PRIVATE)?.public_key(),
+        None => {
+            let holds = "the authority's public key (PEM, SPKI)";
+            return Err(KeyError::new(CA_PUBLIC, KeyProblem::Missing(holds)));
+        }
+    };
+    let me = identity(source, name, &authority)?;
+    let mut devices = Vec::new();
+    for number in 1..=MOST_DEVICES {
+        let name = device_name(number);
+        match public_key(source, &public_path(&name))? {
+            Some(key) => devices.push((Name::from(name.as_str()), Arc::new(key))),
+            None => break,
+        }
+    }
+    let server = public_key(source, &public_path(SERVER))?.map(Arc::new);
+    Ok(Credentials { me, authority, server, devices })
+}
+
+fn identity(
+    source: &dyn KeySource,
+    name: &str,
+    authority: &PublicKey,
+) -> Result<Identity, KeyError> {
+    let key = private_key(source, &private_path(name))?;
+    let public = key.public_key();
+    let path = certificate_path(name);
+    let json = need(source, &path, "a JSON certificate")?;
+    let wrong = |why| KeyError::new(&path, why);
+    let read = Certificate::decode(json.as_bytes());
+    let read = read.map_err(|_| wrong(KeyProblem::Not("a JSON certificate")))?;
+    let certified = read.verify(authority);
+    let certified = certified.map_err(|_| wrong(KeyProblem::Mismatch(CA_PUBLIC)))?;
+    if certified != public {
+        return Err(wrong(KeyProblem::Mismatch("the private key of its party")));
+    }
+    let certificate = json.trim().as_bytes().to_vec();
+    Ok(Identity { name: Name::from(name), key, public: Arc::new(public), certificate })
+}
+
+fn generate(wanted: &mut Wanted<'_>) -> Result<KeyFiles, KeyError> {
+    let mut files = KeyFiles::new();
+    let authority = pair(wanted, "ca", &mut files)?;
+    let devices = (1..=wanted.clients).map(device_name);
+    for name in [SERVER.to_owned()].into_iter().chain(devices) {
+        let unmakeable =
+            |what| KeyError::new(&certificate_path(&name), KeyProblem::Unmakeable(what));
+        let key = pair(wanted, &name, &mut files)?;
+        let public = key.public_key().to_pem().map_err(|_| unmakeable("a public key"))?;
+        let certificate = Certificate::issue(&authority, &name, &public);
+        let certificate = certificate.map_err(|_| unmakeable("a certificate"))?.encode();
+        let json = String::from_utf8_lossy(&certificate).into_owned();
+        files.insert(certificate_path(&name), json + "\n");
+    }
+    Ok(files)
+}
+
+/// Make a key pair and its two files.
+fn pair(wanted: &mut Wanted<'_>, name: &str, files: &mut KeyFiles) -> Result<PrivateKey, KeyError> {
+    let path = private_path(name);
+    let unmakeable = |_| KeyError::new(&path, KeyProblem::Unmakeable("an RSA key"));
+    let key = PrivateKey::generate(wanted.entropy, BITS).map_err(unmakeable)?;
+    files.insert(path.clone(), key.to_pem().map_err(unmakeable)?);
+    files.insert(public_path(name), key.public_key().to_pem().map_err(unmakeable)?);
+    Ok(key)
+}

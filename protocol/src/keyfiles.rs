@@ -1,0 +1,146 @@
+//! Keys from outside: where an endpoint asks for its key files, and what can be wrong with them. Nothing here
+//! reads a disk; whoever does implements [`KeySource`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::ErrorKind;
+
+use crate::crypto::rsa::{PrivateKey, PublicKey};
+use crate::endpoint::Endpoint;
+use crate::entropy::Entropy;
+use crate::systems::Setup;
+
+/// A folder with key files.
+pub trait KeySource {
+    /// The text of the file at `path`, inside the folder; nothing if there is no such file.
+    ///
+    /// # Errors
+    /// There is one and it cannot be read.
+    fn read(&self, path: &str) -> Result<Option<String>, KeyError>;
+}
+
+/// Key files by path.
+pub type KeyFiles = BTreeMap<String, String>;
+
+impl KeySource for KeyFiles {
+    fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
+        Ok(self.get(path).cloned())
+    }
+}
+
+/// Makes an endpoint with keys of a folder.
+pub type FromKeys = fn(Setup, &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError>;
+
+/// How a system comes to keys that are not the lab's.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySet {
+    /// The files, as the published program names them, and what each holds. Further clients have files of
+    /// their own beside those of the first.
+    pub files: &'static [(&'static str, &'static str)],
+    /// Makes a client with keys of a folder. It needs its own secrets and the public half of others.
+    pub client: FromKeys,
+    /// Makes the server with keys of a folder.
+    pub server: FromKeys,
+    /// Makes new files for everybody.
+    pub generate: fn(&mut Wanted<'_>) -> Result<KeyFiles, KeyError>,
+}
+
+/// What new keys are made from.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Decides every key.
+    pub entropy: &'a mut Entropy,
+    /// When certificates begin to be valid, in seconds since 1970.
+    pub from: u64,
+    /// For how many clients.
+    pub clients: u32,
+}
+
+/// What is wrong with a key file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyError {
+    /// The file, inside its folder.
+    pub path: String,
+    /// What is wrong.
+    pub why: KeyProblem,
+}
+
+/// What can be wrong with a key file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyProblem {
+    /// It is not there. It should hold this.
+    Missing(&'static str),
+    /// The system refuses to read it.
+    Unreadable(ErrorKind),
+    /// It is larger than any key file, in bytes.
+    TooLarge(usize),
+    /// It is not text.
+    NotText,
+    /// It holds something else, or a broken one of these.
+    Not(&'static str),
+    /// Line `line` is not of this form.
+    Line {
+        /// From 1.
+        line: usize,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// It does not belong to this other file.
+    Mismatch(&'static str),
+    /// It cannot be made.
+    Unmakeable(&'static str),
+}
+
+impl KeyError {
+    /// Something is wrong with the file at `path`.
+    pub fn new(path: &str, why: KeyProblem) -> Self {
+        Self { path: path.to_owned(), why }
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path)?;
+        match self.why {
+            KeyProblem::Missing(holds) => write!(f, "missing; expected {holds}"),
+            KeyProblem::Unreadable(kind) => write!(f, "cannot be read: {kind}"),
+            KeyProblem::TooLarge(most) => write!(f, "larger than {most} bytes"),
+            KeyProblem::NotText => f.write_str("not UTF-8 text"),
+            KeyProblem::Not(expected) => write!(f, "not {expected}"),
+            KeyProblem::Line { line, expected } => write!(f, "line {line}: expected {expected}"),
+            KeyProblem::Mismatch(other) => write!(f, "does not belong to {other}"),
+            KeyProblem::Unmakeable(what) => write!(f, "cannot make {what}"),
+        }
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+/// The text of a file that must be there.
+///
+/// # Errors
+/// It is not.
+pub fn need(source: &dyn KeySource, path: &str, holds: &'static str) -> Result<String, KeyError> {
+    source.read(path)?.ok_or_else(|| KeyError::new(path, KeyProblem::Missing(holds)))
+}
+
+/// A private key that must be there.
+///
+/// # Errors
+/// It is not there, or no RSA private key.
+pub fn private_key(source: &dyn KeySource, path: &str) -> Result<PrivateKey, KeyError> {
+    const HOLDS: &str = "an RSA private key (PEM, PKCS#8 or PKCS#1, unencrypted)";
+    PrivateKey::from_pem(&need(source, path, HOLDS)?)
+        .map_err(|_| KeyError::new(path, KeyProblem::Not(HOLDS)))
+}
+
+/// A public key that may be there.
+///
+/// # Errors
+/// It is there and no RSA public key.
+pub fn public_key(source: &dyn KeySource, path: &str) -> Result<Option<PublicKey>, KeyError> {
+    const HOLDS: &str = "an RSA public key (PEM, SPKI)";
+    let Some(pem) = source.read(path)? else { return Ok(None) };
+    let key = PublicKey::from_pem(&pem);
+    key.map(Some).map_err(|_| KeyError::new(path, KeyProblem::Not(HOLDS)))
+}
