@@ -1,6 +1,10 @@
 //! New keys for every system work, and broken ones are named.
 
-#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by panicking"
+)]
 
 use std::collections::VecDeque;
 
@@ -27,10 +31,8 @@ fn converse(system: &System, profile: Profile, keys: [&KeyFiles; 2]) -> Vec<Fact
         (system.keys.client)(setup(1, 2), keys[0]).unwrap(),
         (system.keys.server)(setup(2, 0), keys[1]).unwrap(),
     ];
-    let says = match system.carries.contains(&Kind::Text) {
-        true => Message::text("hi"),
-        false => Message::numbers("1"),
-    };
+    let text = system.carries.contains(&Kind::Text);
+    let says = if text { Message::text("hi") } else { Message::numbers("1") };
     let mut todo: VecDeque<(Side, Conn, Vec<u8>)> = VecDeque::new();
     let mut facts = Vec::new();
     let mut last = 1;
