@@ -71,6 +71,8 @@ fn list_and_explain() {
     check("list-ratchet", &here, &["list", "--system", "ratchet"]);
     check("explain", &here, &["explain", "replay-text-in-session"]);
     check("explain-property", &here, &["explain", "order"]);
+    check("explain-system", &here, &["explain", "helo"]);
+    check("systems", &here, &["systems"]);
     check("explain-near", &here, &["explain", "replay-text-in-sesion"]);
 }
 

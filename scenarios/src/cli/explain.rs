@@ -6,6 +6,8 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use protocol::systems::SYSTEMS;
+
 use super::Done;
 use super::check::explain as mistakes;
 use super::output::{Format, Output, print};
@@ -19,19 +21,22 @@ use crate::scenario::Scenario;
 /// Options of `explain`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
-    /// The scenario's name, as `list` shows it, or its file; or the name of a property
+    /// The scenario's name, as `list` shows it, or its file; or the name of a property or a system
     #[arg(value_name = "NAME")]
     name: String,
 }
 
-/// Explain a scenario or a property.
+/// Explain a scenario, a property or a system.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let scenarios = catalogue();
     let mut known: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
     known.extend(Property::ALL.iter().map(|property| property.name()));
+    known.extend(SYSTEMS.iter().map(|system| system.name));
     let name = args.name.as_str();
     let sections = if let Some(scenario) = scenarios.iter().find(|scenario| scenario.name == name) {
         explain_scenario(scenario, "scenarios/attacks/")
+    } else if let Some(system) = protocol::systems::system(name) {
+        super::systems::explain(system)
     } else if Property::named(name).is_some() {
         explain_property(name)
     } else if Path::new(name).is_file() {
@@ -40,7 +45,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     } else {
         let meant = near(name, &known).map(|near| format!("did you mean `{near}`?"));
         let help = meant.unwrap_or_else(|| "`scenarios list` shows what there is".to_owned());
-        bail!("no scenario, file or property is named {}: {help}", quote(name));
+        bail!("no scenario, file, property or system is named {}: {help}", quote(name));
     };
     let text = if output.format == Format::Json {
         let sections: BTreeMap<_, _> = sections.into_iter().collect();

@@ -20,6 +20,7 @@ mod pki;
 mod run;
 mod select;
 mod serve;
+mod systems;
 
 use output::Output;
 
@@ -45,7 +46,9 @@ enum Commands {
     Run(run::PathArgs),
     /// List the scenarios of the catalogue
     List(list::Args),
-    /// Explain a scenario: what it does, why it works, what stops it, where in the code
+    /// List the systems: features, profiles, weaknesses
+    Systems,
+    /// Explain a system, a property or a scenario: what it does, why it works, what stops it, where in the code
     Explain(explain::Args),
     /// Validate scenario files without running them
     Check(check::Args),
@@ -111,6 +114,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::All(args) => run::all(&args, output),
         Commands::Run(args) => run::paths(&args, output),
         Commands::List(args) => list::run(&args, output),
+        Commands::Systems => systems::run(output),
         Commands::Explain(args) => explain::run(&args, output),
         Commands::Check(args) => check::run(&args, output),
         Commands::New(args) => new::run(&args, output),
