@@ -26,13 +26,19 @@ impl Ephemeral {
     pub fn generate(entropy: &mut Entropy) -> Self {
         // One draw in about four thousand million is no scalar, and is drawn again.
         loop {
-            let scalar = Secret(entropy.bytes());
-            if let Ok(key) = SecretKey::from_slice(&scalar.0) {
-                let point = key.public_key().to_sec1_point(false);
-                let share = point.as_bytes().try_into().unwrap_or([0; SHARE]);
-                return Self { scalar, share };
+            if let Some(half) = Self::from_scalar(entropy.bytes()) {
+                return half;
             }
         }
+    }
+
+    /// The half with this scalar, big-endian; nothing if it is 0 or not below the order of the curve.
+    pub fn from_scalar(scalar: [u8; 32]) -> Option<Self> {
+        let scalar = Secret(scalar);
+        let key = SecretKey::from_slice(&scalar.0).ok()?;
+        let point = key.public_key().to_sec1_point(false);
+        let share = point.as_bytes().try_into().ok()?;
+        Some(Self { scalar, share })
     }
 
     /// What the peer is told.

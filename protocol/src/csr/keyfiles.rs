@@ -107,7 +107,7 @@ fn generate(wanted: &mut Wanted<'_>) -> Result<KeyFiles, KeyError> {
         let pkcs1 = key.to_pkcs1_pem().map_err(no_key)?;
         let no_certificate = |_| unmakeable(&cert, "a certificate");
         let request = Request::new(&subject, &key).map_err(no_certificate)?;
-        let signed = issuer.sign(&request, period, Kind::Bare).map_err(no_certificate)?;
+        let signed = issuer.sign(&request, period, Kind::Party).map_err(no_certificate)?;
         let certificate = signed.to_pem().map_err(no_certificate)?;
         let request = request.to_pem().map_err(no_certificate)?;
         files.insert(path(&file, "public_key"), public);
