@@ -14,6 +14,8 @@ pub mod entropy;
 pub mod helo;
 pub mod inbox;
 pub mod layout;
+#[cfg(test)]
+mod pair;
 pub mod pki;
 pub mod ratchet;
 mod session;
