@@ -19,6 +19,7 @@ mod pair;
 pub mod pki;
 pub mod ratchet;
 mod session;
+pub mod suite;
 pub mod systems;
 pub mod weakness;
 mod words;

@@ -3,7 +3,7 @@
 use crate::endpoint::{Endpoint, Kind};
 use crate::layout::Layout;
 use crate::weakness::{Profile, Weakness};
-use crate::{csr, helo, ratchet};
+use crate::{csr, helo, ratchet, suite};
 
 /// A system under attack: everything a driver, a judge or a report needs to know of it.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub struct Setup {
 }
 
 /// Every system, by name.
-pub const SYSTEMS: &[System] = &[csr::SYSTEM, helo::SYSTEM, ratchet::SYSTEM];
+pub const SYSTEMS: &[System] = &[csr::SYSTEM, helo::SYSTEM, ratchet::SYSTEM, suite::SYSTEM];
 
 /// The system of that name.
 pub fn system(name: &str) -> Option<&'static System> {
