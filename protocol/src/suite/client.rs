@@ -116,7 +116,7 @@ impl Client {
     pub fn with_keys(setup: Setup, keyring: Arc<Keyring>) -> Self {
         let name = keyring.account(setup.number).map_or("nobody", |account| &account.name);
         Self {
-            entropy: Entropy::new(setup.seed, &format!("suite client {}", setup.number)),
+            entropy: Entropy::new(setup.seed, &format!("suite user {}", setup.number)),
             name: Name::from(name),
             setting: Setting::new(setup.profile, keyring.clone()),
             number: setup.number,

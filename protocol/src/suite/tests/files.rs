@@ -144,5 +144,4 @@ fn unreadable_files_are_named() {
 fn secrets_are_never_shown() {
     let shown = format!("{:?} {:?}", lab(), Account::new("fady", "123456789"));
     assert!(!shown.contains("123456789"));
-
 }
