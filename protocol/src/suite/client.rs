@@ -17,18 +17,15 @@ use crate::inbox::Inbox;
 use crate::pki::users::MAX_PASSWORD;
 use crate::pki::x509::Certificate;
 use crate::session::{Alarm, Port};
-use crate::suite::content::{self, MAX_NAME};
+use crate::suite::content;
 use crate::suite::keys::{Keys, Transcript, one_way_fingerprint};
 use crate::suite::lab::{Account, Keyring, SERVER};
-use crate::suite::one_way::{self, MAX_PLAINTEXT};
+use crate::suite::one_way;
 use crate::suite::record::{Channel, Content, Receipt, WELCOME};
 use crate::suite::session::{PATIENCE, PAUSE, Setting, refusal};
-use crate::suite::wire::{self, MAX_FILE, MAX_TEXT, NONCE, Parts, Writer, one_way as is_one_way};
+use crate::suite::wire::{self, NONCE, Parts, Writer};
 use crate::systems::Setup;
-use crate::weakness::{Profile, Weakness};
-
-/// The largest plaintext that fits one read with the fields of a record around it, in bytes.
-const MAX_READ: usize = wire::READ - 256;
+use crate::weakness::Weakness;
 
 /// A user's client.
 #[derive(Clone, Debug)]
@@ -101,8 +98,14 @@ struct Context<'a, 'b> {
 
 /// What came of a step: a state to go on with, or the server's word that there is no session.
 enum Next {
-    State(State),
+    State(Box<State>),
     Denied,
+}
+
+impl From<State> for Next {
+    fn from(state: State) -> Self {
+        Self::State(Box::new(state))
+    }
 }
 
 impl Client {
@@ -268,7 +271,7 @@ fn open(context: &mut Context<'_, '_>) -> Result<State, Reject> {
         context.setting.log_in(&context.me.name, context.me.password().as_bytes())?;
         context.port.log("user authenticated by the client");
     }
-    if is_one_way(profile) {
+    if wire::one_way(profile) {
         return open_one_way(context).map(State::OneWay);
     }
     let nonce: [u8; NONCE] = context.entropy.bytes();
@@ -335,7 +338,7 @@ impl Session {
             }
             match wire::next(&context.setting.layout, profile, state.due(), &mut inbox)? {
                 Some(frame) => match state.receive(&frame, context)? {
-                    Next::State(next) => state = next,
+                    Next::State(next) => state = *next,
                     Next::Denied => {
                         context.port.log("login denied");
                         context.port.end(End::AbortedByPeer);
@@ -362,17 +365,16 @@ impl State {
 
     fn receive(self, frame: &Parts, context: &mut Context<'_, '_>) -> Result<Next, Reject> {
         match self {
-            Self::ExpectCert(state) => state.receive(frame, context).map(Next::State),
+            Self::ExpectCert(state) => state.receive(frame, context).map(Next::from),
             Self::ExpectWelcome(state) => state.receive(frame, context),
-            Self::ExpectReceipt(state) => state.receive(frame, context).map(Next::State),
+            Self::ExpectReceipt(state) => state.receive(frame, context).map(Next::from),
             Self::Idle(_) | Self::OneWay(_) => Err(Reject::new(Check::Phase, "type")),
         }
     }
 
     /// Send one message; what cannot be sent is refused here and the session goes on.
     fn send(self, message: Message, context: &mut Context<'_, '_>) -> Result<Self, Reject> {
-        let one_way = matches!(self, Self::OneWay(_));
-        if let Err(reject) = can_carry(context.setting.profile, one_way, &message) {
+        if let Err(reject) = content::can_carry(context.setting.profile, &message) {
             context.port.claim(Fact::Rejected(reject));
             return Ok(self);
         }
@@ -390,38 +392,6 @@ impl State {
             context.port.send(channel.seal_end());
         }
     }
-}
-
-/// Whether a message fits what a profile can send.
-fn can_carry(profile: Profile, one_way: bool, message: &Message) -> Result<(), Reject> {
-    let too_long = Reject::new(Check::Length, "message");
-    let file = match message.kind {
-        Kind::Text => false,
-        Kind::Image | Kind::Video => true,
-        Kind::Numbers | Kind::Aggregate => return Err(Reject::new(Check::Content, "message")),
-    };
-    if message.name.as_ref().is_some_and(|name| name.as_str().len() > MAX_NAME) {
-        return Err(too_long);
-    }
-    let (size, room) = match (one_way, file) {
-        // Base64 takes more than the bytes, so what is too long already need not be made.
-        (true, true) if message.body.len() > MAX_PLAINTEXT => return Err(too_long),
-        (true, true) => (content::file_as_text(message).len(), MAX_PLAINTEXT),
-        (true, false) => (message.body.len(), MAX_PLAINTEXT),
-        (false, _) if profile.has(Weakness::DelimiterFraming) => {
-            (content::file_len(message), MAX_READ)
-        }
-        (false, true) => (message.body.len(), MAX_FILE),
-        (false, false) => (message.body.len(), MAX_TEXT),
-    };
-    if size > room {
-        return Err(too_long);
-    }
-    // A text that reads as a file would arrive as one.
-    let read = content::read_either(&message.body);
-    let mistaken = read.is_ok_and(|read| read.kind != Kind::Text);
-    let mistaken = one_way && !file && mistaken;
-    if mistaken { Err(Reject::new(Check::Content, "message")) } else { Ok(()) }
 }
 
 /// Send a record.
@@ -475,17 +445,13 @@ impl ExpectCert {
             .verify_pss(&transcript.signed(), cert.field("signature"))
             .map_err(|_| Reject::new(Check::Signature, "signature"))?;
 
-        let (secret, key) = match ours {
-            Some(ours) => {
-                let share = cert.array::<SHARE>("share")?;
-                let agreed = ours.agree(&share);
-                (agreed.map_err(|_| Reject::new(Check::Content, "share"))?, None)
-            }
-            None => {
-                let secret: Secret<32> = Secret(context.entropy.bytes());
-                let sealed = server.encrypt_oaep(context.entropy, &secret.0);
-                (secret, Some(sealed.map_err(|_| Reject::new(Check::Certificate, "key"))?))
-            }
+        let (secret, key) = if let Some(ours) = ours {
+            let agreed = ours.agree(&cert.array::<SHARE>("share")?);
+            (agreed.map_err(|_| Reject::new(Check::Content, "share"))?, None)
+        } else {
+            let secret: Secret<32> = Secret(context.entropy.bytes());
+            let sealed = server.encrypt_oaep(context.entropy, &secret.0);
+            (secret, Some(sealed.map_err(|_| Reject::new(Check::Certificate, "key"))?))
         };
         let mut channel = Channel::new(profile, Keys::derive(&secret.0, &transcript));
         let (name, password) = (context.me.name.as_bytes(), context.me.password().as_bytes());
@@ -514,7 +480,7 @@ impl ExpectWelcome {
         }
         context.port.claim(Fact::Established(self.channel.keys.fingerprint()));
         context.port.log("user authenticated by the server");
-        Ok(Next::State(State::Idle(self.channel)))
+        Ok(Next::from(State::Idle(self.channel)))
     }
 }
 

@@ -9,10 +9,50 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::endpoint::{Check, Message, Name, Reject};
+use crate::endpoint::{Check, Kind, Message, Name, Reject};
+use crate::suite::one_way::MAX_PLAINTEXT;
+use crate::suite::wire::{self, MAX_FILE, MAX_TEXT};
+use crate::weakness::{Profile, Weakness};
 
 /// The longest file name accepted, in bytes.
 pub(super) const MAX_NAME: usize = 255;
+
+/// The largest plaintext that fits one read with the fields of a record around it, in bytes.
+const MAX_READ: usize = wire::READ - 256;
+
+/// Whether a message fits what a profile can send.
+///
+/// # Errors
+/// `length` for what is too long, `content` for what would arrive as something else.
+pub(super) fn can_carry(profile: Profile, message: &Message) -> Result<(), Reject> {
+    let one_way = wire::one_way(profile);
+    let too_long = Reject::new(Check::Length, "message");
+    let file = match message.kind {
+        Kind::Text => false,
+        Kind::Image | Kind::Video => true,
+        Kind::Numbers | Kind::Aggregate => return Err(Reject::new(Check::Content, "message")),
+    };
+    if message.name.as_ref().is_some_and(|name| name.as_str().len() > MAX_NAME) {
+        return Err(too_long);
+    }
+    let (size, room) = match (one_way, file) {
+        // Base64 takes more than the bytes, so what is too long already need not be made.
+        (true, true) if message.body.len() > MAX_PLAINTEXT => return Err(too_long),
+        (true, true) => (file_as_text(message).len(), MAX_PLAINTEXT),
+        (true, false) => (message.body.len(), MAX_PLAINTEXT),
+        (false, _) if profile.has(Weakness::DelimiterFraming) => (file_len(message), MAX_READ),
+        (false, true) => (message.body.len(), MAX_FILE),
+        (false, false) => (message.body.len(), MAX_TEXT),
+    };
+    if size > room {
+        return Err(too_long);
+    }
+    // A text that reads as a file would arrive as one.
+    let read = read_either(&message.body);
+    let mistaken = read.is_ok_and(|read| read.kind != Kind::Text);
+    let mistaken = one_way && !file && mistaken;
+    if mistaken { Err(Reject::new(Check::Content, "message")) } else { Ok(()) }
+}
 
 /// How many bytes a file takes in a `FILE` record.
 pub(super) fn file_len(message: &Message) -> usize {

@@ -283,8 +283,8 @@ fn receive_hello(hello: &Parts, context: &mut Context<'_, '_>) -> Result<State, 
     let mut transcript = Transcript::default();
     transcript.absorb(Side::Client, &[hello.field("nonce"), theirs]);
     let nonce: [u8; NONCE] = context.entropy.bytes();
-    let agrees = !profile.has(Weakness::StaticRsaTransport);
-    let ours = agrees.then(|| Ephemeral::generate(context.entropy));
+    let ephemeral = !profile.has(Weakness::StaticRsaTransport);
+    let ours = ephemeral.then(|| Ephemeral::generate(context.entropy));
     let share = ours.as_ref().map_or(&[][..], |ours| ours.share());
     let agreed = match &ours {
         Some(ours) => {
@@ -300,7 +300,7 @@ fn receive_hello(hello: &Parts, context: &mut Context<'_, '_>) -> Result<State, 
     let mut cert = Writer::new(profile, b'C', certificate.len() + 512);
     cert.put(&certificate);
     cert.put(&nonce);
-    if agrees {
+    if ephemeral {
         cert.put(share);
     }
     cert.put(&signature);

@@ -133,9 +133,15 @@ fn a_frame_from_nobody() {
     let lab = Keyring::lab();
     let mut entropy = Entropy::new(1, "stranger");
     let public = lab.server_public.as_ref().unwrap();
-    let frame = one_way::seal(public, &Secret([7; 16]), "maged", b"pay eve", &mut entropy).unwrap();
+    let text = b"pay eve 900";
+    let frame = one_way::seal(public, &Secret([7; 16]), "maged", text, &mut entropy).unwrap();
+    // The catalogue's forgery is this one.
+    let toml = "/../scenarios/attacks/impersonate/suite-frame-from-nobody.toml";
+    let toml = format!("{}{toml}", env!("CARGO_MANIFEST_DIR"));
+    let shown = std::fs::read_to_string(toml).unwrap();
+    assert!(shown.contains(&hex(&frame)), "{}", hex(&frame));
     let pair = run(as_built(), &texts()[..1], &mut msg(1, |_| vec![frame.clone()]));
-    check(&pair, &["text \"pay eve\""], &[], None);
+    check(&pair, &["text \"pay eve 900\""], &[], None);
     let believed = pair.claims.iter().find(|claim| matches!(claim.fact, Fact::Delivered(_)));
     assert_eq!(believed.unwrap().peer.as_str(), "maged");
 }
