@@ -21,6 +21,7 @@
 //!   END     count mac                                  ────▶    Ended(Clean)
 //! ```
 //!
+//! The last field of each frame is called `integrity`, because it is a hash in one profile and a MAC in the other.
 //! What stands in brackets depends on the profile: `key` takes the place of both shares with
 //! `static-rsa-transport`, the others exist where a defence is on. The first shape is used where three
 //! defences are off together: no keys are agreed, nothing is numbered and the server checks no password. Then the

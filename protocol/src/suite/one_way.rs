@@ -12,7 +12,7 @@ use crate::endpoint::{Check, Message, Reject};
 use crate::entropy::Entropy;
 use crate::suite::content::read_either;
 use crate::suite::record::STATIC_IV;
-use crate::suite::wire::{DELIMITER, Parts, READ, RSA};
+use crate::suite::wire::{DELIMITER, INTEGRITY, Parts, READ, RSA};
 
 /// The largest plaintext of one frame, in bytes: what is left of one read, less the padding.
 pub(super) const MAX_PLAINTEXT: usize = (READ - 2 * RSA - 64 - 3 * DELIMITER.len()) / 16 * 16 - 1;
@@ -71,7 +71,7 @@ pub(super) struct Opened {
 /// # Errors
 /// `padding` or `content`.
 pub(super) fn open_message(key: &Secret<16>, frame: &mut Parts) -> Result<Opened, Reject> {
-    let hash = frame.field("hash").to_vec();
+    let hash = frame.field(INTEGRITY).to_vec();
     let plaintext = cbc::decrypt(&key.0, STATIC_IV, frame.field_mut("ct"))
         .map_err(|_| Reject::new(Check::Padding, "ct"))?;
     let intact = hex(&sha256(&[plaintext])).as_bytes() == hash;

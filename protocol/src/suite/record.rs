@@ -7,7 +7,7 @@ use crate::endpoint::{Check, Reject, Side};
 use crate::entropy::Entropy;
 use crate::layout::number;
 use crate::suite::keys::Keys;
-use crate::suite::wire::{Parts, Writer, tag_len, tag_name};
+use crate::suite::wire::{INTEGRITY, Parts, Writer, tag_len};
 use crate::weakness::{Profile, Weakness};
 
 /// The initialization vector of the published program, for every message of everybody.
@@ -146,17 +146,16 @@ impl Channel {
         record: &'a mut Parts,
     ) -> Result<Opened<'a>, Reject> {
         let profile = self.profile;
-        let name = tag_name(profile);
-        let given = record.field(name).to_vec();
+        let given = record.field(INTEGRITY).to_vec();
         let unkeyed = profile.has(Weakness::UnkeyedHash);
         let iv = if profile.has(Weakness::StaticIv) { *STATIC_IV } else { record.array("iv")? };
         let mut intact = unkeyed || {
-            let parts = self.parts(content, record.before(name), &[&iv, record.field("ct")]);
+            let parts = self.parts(content, record.before(INTEGRITY), &[&iv, record.field("ct")]);
             hmac_sha256_verifies(self.keys.mac(content.from()), &parts, &given)
         };
         let goes_on = content.is_record() && profile.has(Weakness::GoesOnAfterFailure);
         if !intact && !goes_on {
-            return Err(Reject::new(Check::Mac, name));
+            return Err(Reject::new(Check::Mac, INTEGRITY));
         }
         let sequence = number(record.field("sequence"));
         let numbered = content.is_record() && !profile.has(Weakness::NoSequence);
@@ -170,7 +169,7 @@ impl Channel {
             intact = hash == given;
         }
         if !intact && !goes_on {
-            return Err(Reject::new(Check::Mac, name));
+            return Err(Reject::new(Check::Mac, INTEGRITY));
         }
         let receipt = Receipt { sequence: self.sequence, tag: sha256(&[&given]) };
         if content.is_record() {
@@ -235,9 +234,8 @@ impl Channel {
     }
 
     fn verify(&self, content: Content, frame: &Parts, more: &[&[u8]]) -> Result<(), Reject> {
-        let name = tag_name(self.profile);
-        let header = frame.before(name);
-        let given = frame.field(name);
+        let header = frame.before(INTEGRITY);
+        let given = frame.field(INTEGRITY);
         let fits = if self.profile.has(Weakness::UnkeyedHash) {
             self.tag(content, header, more) == given
         } else {
@@ -245,7 +243,7 @@ impl Channel {
             parts.extend(more);
             hmac_sha256_verifies(self.keys.mac(content.from()), &parts, given)
         };
-        if fits { Ok(()) } else { Err(Reject::new(Check::Mac, name)) }
+        if fits { Ok(()) } else { Err(Reject::new(Check::Mac, INTEGRITY)) }
     }
 
     /// The tag of a frame that is no record.

@@ -250,7 +250,7 @@ impl OneWay {
             Ok(opened) => {
                 let goes_on = profile.has(Weakness::GoesOnAfterFailure);
                 if !opened.intact && !goes_on {
-                    return Err(Reject::new(Check::Mac, "hash"));
+                    return Err(Reject::new(Check::Mac, wire::INTEGRITY));
                 }
                 self.shown = true;
                 context.port.claim(Fact::Delivered(opened.message));

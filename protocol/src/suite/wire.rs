@@ -44,10 +44,8 @@ pub(super) fn tag_len(profile: Profile) -> usize {
     if profile.has(Weakness::UnkeyedHash) { 64 } else { 32 }
 }
 
-/// The name of what ends a frame.
-pub(super) fn tag_name(profile: Profile) -> &'static str {
-    if profile.has(Weakness::UnkeyedHash) { "hash" } else { "mac" }
-}
+/// The name of what ends a frame, by which one can tell whether the frame is intact: a MAC, or a hash without a key.
+pub(super) const INTEGRITY: &str = "integrity";
 
 /// The frames under `profile`, and whose turn is when.
 pub(super) fn layout(profile: Profile) -> Layout {
@@ -72,7 +70,7 @@ fn published() -> FrameSpec {
         delimiter,
         Field::rest("ct", Role::Ciphertext),
         delimiter,
-        Field::new("hash", Role::Mac, 64),
+        Field::new(INTEGRITY, Role::Mac, 64),
     ];
     FrameSpec::of("MSG", Some(Side::Client), fields, READ)
 }
@@ -87,7 +85,7 @@ fn handshake(profile: Profile) -> Vec<FrameSpec> {
     let sequence = numbered.then_some(Field::new("sequence", Role::Number, 8));
     let iv = random.then_some(Field::new("iv", Role::Iv, 16));
     let ct = Some(Field::rest("ct", Role::Ciphertext));
-    let tag = Some(Field::new(tag_name(profile), Role::Mac, tag_len(profile)));
+    let tag = Some(Field::new(INTEGRITY, Role::Mac, tag_len(profile)));
     let certificate = Some(Field::rest("certificate", Role::Certificate));
     let signature = Some(Field::new("signature", Role::Signature, RSA));
     let status = Some(Field::new("status", Role::Number, 1));
