@@ -359,6 +359,8 @@ crate::words! {
         Phase = "phase",
         /// The claimed identity has no key here.
         Identity = "identity",
+        /// The password is not that of the user.
+        Password = "password",
         /// The frame belongs to a session on another connection.
         Connection = "connection",
         /// The message authentication code is wrong.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::ErrorKind;
 
+use zeroize::Zeroize;
+
 use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::endpoint::Endpoint;
 use crate::entropy::Entropy;
@@ -17,6 +19,43 @@ pub trait KeySource {
     /// # Errors
     /// There is one and it cannot be read.
     fn read(&self, path: &str) -> Result<Option<String>, KeyError>;
+
+    /// Who logs in, where a system has users.
+    fn account(&self) -> Option<Account> {
+        None
+    }
+}
+
+/// A user as the user knows it: name and password. The password is wiped when dropped, and never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name in claims.
+    pub name: String,
+    password: String,
+}
+
+impl Account {
+    /// Who logs in, and how.
+    pub fn new(name: impl Into<String>, password: impl Into<String>) -> Self {
+        Self { name: name.into(), password: password.into() }
+    }
+
+    /// The password.
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.password.zeroize();
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Account({:?}, redacted)", self.name)
+    }
 }
 
 /// Key files by path.
@@ -41,6 +80,8 @@ pub struct KeySet {
     pub client: FromKeys,
     /// Makes the server with keys of a folder.
     pub server: FromKeys,
+    /// The lab's files, for a system with users who may log in to the lab under other names.
+    pub lab: Option<fn() -> KeyFiles>,
     /// Makes new files for everybody.
     pub generate: fn(&mut Wanted<'_>) -> Result<KeyFiles, KeyError>,
 }

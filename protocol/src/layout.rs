@@ -158,9 +158,14 @@ impl FrameSpec {
         let exists = |field: &&Field| field.unless.is_none_or(|weakness| !profile.has(weakness));
         let mut fields: Vec<Field> = Vec::with_capacity(decl.fields.len());
         fields.extend(decl.fields.iter().filter(exists));
+        Self::of(decl.name, decl.from, fields, decl.max)
+    }
+
+    /// A frame type of exactly these fields, for systems whose profiles differ in more than what is left out.
+    pub fn of(name: &'static str, from: Option<Side>, fields: Vec<Field>, max: usize) -> Self {
         let fixed = fields.iter().map(|field| field.size.fixed()).sum();
         let has_rest = fields.iter().any(|field| field.size == Size::Rest);
-        Self { name: decl.name, from: decl.from, fields, max: decl.max, fixed, has_rest }
+        Self { name, from, fields, max, fixed, has_rest }
     }
 
     /// A frame nobody could cut: all of it is one field, `bytes`.

@@ -15,9 +15,12 @@ pub mod helo;
 pub mod inbox;
 pub mod keyfiles;
 pub mod layout;
+#[cfg(test)]
+mod pair;
 pub mod pki;
 pub mod ratchet;
 mod session;
+pub mod suite;
 pub mod systems;
 pub mod weakness;
 mod words;

@@ -4,7 +4,7 @@ use crate::endpoint::{Endpoint, Kind};
 use crate::keyfiles::KeySet;
 use crate::layout::Layout;
 use crate::weakness::{Profile, Weakness};
-use crate::{csr, helo, ratchet};
+use crate::{csr, helo, ratchet, suite};
 
 /// A system under attack: everything a driver, a judge or a report needs to know of it.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Setup {
 pub const EPOCH: u64 = 1_767_225_600;
 
 /// Every system, by name.
-pub const SYSTEMS: &[System] = &[csr::SYSTEM, helo::SYSTEM, ratchet::SYSTEM];
+pub const SYSTEMS: &[System] = &[csr::SYSTEM, helo::SYSTEM, ratchet::SYSTEM, suite::SYSTEM];
 
 /// The system of that name.
 pub fn system(name: &str) -> Option<&'static System> {

@@ -56,6 +56,20 @@ crate::words! {
         NoFraming = "no-framing",
         /// The two ends count messages differently.
         CounterDesync = "counter-desync",
+        /// The client checks the password; the server believes any name.
+        ClientSideLogin = "client-side-login",
+        /// Integrity is a hash without a key, of the plaintext and in clear.
+        UnkeyedHash = "unkeyed-hash",
+        /// A failed integrity check is noted, and has no consequence.
+        GoesOnAfterFailure = "goes-on-after-failure",
+        /// Fields end where a delimiter stands, and a read is a frame.
+        DelimiterFraming = "delimiter-framing",
+        /// Passwords are stored as a fast hash without salt.
+        UnsaltedPasswords = "unsalted-passwords",
+        /// A certificate is believed for the name of its issuer.
+        IssuerNameOnly = "issuer-name-only",
+        /// A user name may hold what separates entries of the password file.
+        UsernameInjection = "username-injection",
     }
 }
 

@@ -12,7 +12,9 @@ use protocol::endpoint::{
     Command, Conn, Endpoint, Fact, Input, Kind, Message, Output, Service, Side, Tick,
 };
 use protocol::entropy::Entropy;
-use protocol::keyfiles::{KeyFiles, KeyProblem, KeySource, Wanted};
+use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource, Wanted};
+use protocol::pki::users::{LAB, Names, Scheme, Users};
+use protocol::suite;
 use protocol::systems::{EPOCH, SYSTEMS, Setup, System};
 use protocol::weakness::Profile;
 
@@ -24,12 +26,35 @@ fn generate(system: &System, seed: u64, clients: u32) -> KeyFiles {
     (system.keys.generate)(&mut Wanted { entropy, from: NOW, clients }).unwrap()
 }
 
+/// A folder, and somebody who is registered in it.
+struct Folder<'a>(&'a KeyFiles);
+
+impl KeySource for Folder<'_> {
+    fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
+        let scheme = match path {
+            suite::AUTH => Scheme::Sha256,
+            suite::PASSWORDS => Scheme::Argon2id,
+            _ => return self.0.read(path),
+        };
+        let Some(text) = self.0.read(path)? else { return Ok(None) };
+        let Ok(mut users) = Users::from_text(scheme, &text) else { return Ok(Some(text)) };
+        let entropy = &mut Entropy::new(1, "salt");
+        users.register("ann", "secret", Names::Checked, LAB, entropy).unwrap();
+        Ok(Some(users.to_text()))
+    }
+
+    fn account(&self) -> Option<Account> {
+        Some(Account::new("ann", "secret"))
+    }
+}
+
 /// Let client 2 say one thing; what both ends did.
 fn converse(system: &System, profile: Profile, keys: [&KeyFiles; 2]) -> Vec<Fact> {
+    let keys = keys.map(Folder);
     let setup = |seed, number| Setup { profile, seed, number, epoch: NOW };
     let mut ends: [Box<dyn Endpoint>; 2] = [
-        (system.keys.client)(setup(1, 2), keys[0]).unwrap(),
-        (system.keys.server)(setup(2, 0), keys[1]).unwrap(),
+        (system.keys.client)(setup(1, 2), &keys[0]).unwrap(),
+        (system.keys.server)(setup(2, 0), &keys[1]).unwrap(),
     ];
     let text = system.carries.contains(&Kind::Text);
     let says = if text { Message::text("hi") } else { Message::numbers("1") };
@@ -103,7 +128,8 @@ fn a_missing_or_broken_file_is_named() {
     for system in SYSTEMS {
         let keys = generate(system, 1, 1);
         let setup = |number| Setup { epoch: NOW, ..Setup::lab(Profile::HARDENED, 1, number) };
-        let errors = |keys: &dyn KeySource| {
+        let errors = |keys: &KeyFiles| {
+            let keys = &Folder(keys);
             let client = (system.keys.client)(setup(1), keys).err();
             [client, (system.keys.server)(setup(0), keys).err()]
         };

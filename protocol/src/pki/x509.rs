@@ -302,6 +302,11 @@ impl Certificate {
         public_key(self.0.tbs_certificate().subject_public_key_info())
     }
 
+    /// Whether this certificate says that `authority` issued it. That proves nothing: anyone can write a name.
+    pub fn names_as_issuer(&self, authority: &Certificate) -> bool {
+        self.0.tbs_certificate().issuer() == authority.0.tbs_certificate().subject()
+    }
+
     /// Check that `authority`, which is trusted, issued this certificate, and return its key. The
     /// signature and the issuer's name are always checked; see [`Checks`] for the rest.
     ///

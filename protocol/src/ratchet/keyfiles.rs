@@ -20,6 +20,7 @@ pub(super) const KEYS: KeySet = KeySet {
     server: |setup, source| -> Result<Box<dyn Endpoint>, KeyError> {
         Ok(server(setup, keyring(source)?))
     },
+    lab: None,
     generate,
 };
 

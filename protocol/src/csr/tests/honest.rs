@@ -86,7 +86,7 @@ fn segmentation_matters_only_where_nothing_is_framed() {
     for profile in profiles() {
         let whole = run(profile, &script(profile), &mut untouched);
         for segment in [1, 7, 300] {
-            let mut pair = Pair::new(profile);
+            let mut pair = Pair::new(&SYSTEM, profile);
             pair.segment = segment;
             pair.commands(&script(profile));
             pair.open();
@@ -137,7 +137,7 @@ fn several_devices_have_sessions_of_their_own() {
         for number in 1..=3 {
             // Interleaved: each opens before any talks, and the server moves from pair to pair.
             let client = (SYSTEM.client)(setup(profile, number));
-            let mut pair = Pair::of(client, server, profile);
+            let mut pair = Pair::of(&SYSTEM, profile, client, server);
             pair.conn = Conn(number);
             pair.open();
             server = pair.server.fork();

@@ -72,7 +72,7 @@ fn errors_tell_something_only_where_the_mac_is_inside_and_errors_differ() {
 #[test]
 fn the_telling_server_goes_on_and_the_record_still_counts_for_nothing() {
     for profile in [as_built(), Profile::only(Weakness::DistinguishableErrors)] {
-        let mut pair = Pair::new(profile);
+        let mut pair = Pair::new(&SYSTEM, profile);
         pair.commands(&texts());
         pair.open();
         let mut honest = None;
@@ -147,7 +147,7 @@ fn disguised(profile: Profile, side: Side, change: impl FnOnce(&mut Keyring)) ->
         Side::Client => client = Box::new(Client::with_keys(setup(profile, 1), &keyring)),
         Side::Server => server = Box::new(Server::with_keys(setup(profile, 0), &keyring)),
     }
-    let mut pair = Pair::of(client, server, profile);
+    let mut pair = Pair::of(&SYSTEM, profile, client, server);
     pair.commands(&texts());
     pair.open();
     pair.pump(&mut untouched);
@@ -172,7 +172,7 @@ fn expired_certificates() {
         refused_unless(&pair, Side::Server, believed, "validity (validity)", profile);
     }
     // The same certificates once their year is over.
-    let mut pair = Pair::new(Profile::HARDENED);
+    let mut pair = Pair::new(&SYSTEM, Profile::HARDENED);
     pair.now = Tick(366 * 24 * 60 * 60 * 1_000_000_000);
     pair.open();
     pair.pump(&mut untouched);
@@ -249,7 +249,7 @@ fn a_file_puts_the_two_out_of_step() {
 #[test]
 fn a_cut_connection() {
     for profile in profiles() {
-        let mut pair = Pair::new(profile);
+        let mut pair = Pair::new(&SYSTEM, profile);
         pair.commands(&texts()[..1]);
         pair.open();
         pair.pump(&mut untouched);
@@ -258,7 +258,7 @@ fn a_cut_connection() {
         let end = if clean { End::Clean } else { End::Truncated };
         check(&pair, &["text \"first\""], &[], Some(end));
     }
-    let mut pair = Pair::new(as_built());
+    let mut pair = Pair::new(&SYSTEM, as_built());
     pair.commands(&[image()]);
     pair.open();
     pair.pump(&mut once(Side::Client, "MEDIA", 1, |frame| vec![frame.bytes[..99].to_vec()]));

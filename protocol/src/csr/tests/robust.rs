@@ -6,7 +6,7 @@ use super::*;
 fn lying_lengths_and_garbage_are_refused_at_once() {
     for profile in profiles() {
         let framed = !profile.has(Weakness::NoFraming);
-        let mut pair = Pair::new(profile);
+        let mut pair = Pair::new(&SYSTEM, profile);
         let lengths: [(&[u8], &str); 3] = [
             (&[0xff; 4], "length (length)"),
             (&[0; 4], "length (length)"),
@@ -50,16 +50,10 @@ fn silence_is_waited_for_only_as_built() {
     }
 }
 
-fn digest(endpoint: &dyn Endpoint) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    endpoint.digest(&mut hasher);
-    hasher.finish()
-}
-
 #[test]
 fn a_fork_never_touches_its_original_and_does_as_it_does() {
     for profile in [as_built(), Profile::HARDENED] {
-        let mut pair = Pair::new(profile);
+        let mut pair = Pair::new(&SYSTEM, profile);
         pair.open();
         pair.commands(&texts()[..1]);
         pair.pump(&mut once(Side::Client, "TEXT", 1, |_| vec![]));
@@ -83,7 +77,7 @@ fn a_fork_never_touches_its_original_and_does_as_it_does() {
 
 #[test]
 fn unknown_connections_are_ignored() {
-    let mut pair = Pair::new(Profile::HARDENED);
+    let mut pair = Pair::new(&SYSTEM, Profile::HARDENED);
     for side in [Side::Client, Side::Server] {
         pair.step(side, Input::Received(Conn(9), b"hello"));
         pair.step(side, Input::Closed(Conn(9)));

@@ -69,7 +69,7 @@ fn segmentation_changes_nothing() {
     for profile in [as_built(), Profile::HARDENED] {
         let whole = run(profile, &script(), &mut untouched);
         for segment in [1, 7, 300] {
-            let mut pair = Pair::new(profile);
+            let mut pair = Pair::new(&SYSTEM, profile);
             pair.segment = segment;
             pair.commands(&script());
             pair.open();
@@ -87,7 +87,7 @@ fn several_devices_have_sessions_of_their_own() {
         for number in 1..=3 {
             // Interleaved: each opens before any talks, and the server moves from pair to pair.
             let client = (SYSTEM.client)(setup(profile, number));
-            let mut pair = Pair::of(client, server, profile);
+            let mut pair = Pair::of(&SYSTEM, profile, client, server);
             pair.conn = Conn(number);
             pair.open();
             server = pair.server.fork();
@@ -96,7 +96,7 @@ fn several_devices_have_sessions_of_their_own() {
         for commands in script().chunks(1) {
             for pair in &mut pairs {
                 pair.server = server;
-                pair.command(&commands[0]);
+                pair.commands(&commands[..1]);
                 pair.pump(&mut untouched);
                 server = pair.server.fork();
             }

@@ -75,7 +75,7 @@ fn a_forged_acknowledgement() {
         (Profile::only(Weakness::AckNotAuthenticated), &[]),
         (Profile::HARDENED, &[0; 32]),
     ] {
-        let mut pair = Pair::new(profile);
+        let mut pair = Pair::new(&SYSTEM, profile);
         pair.commands(&texts());
         pair.open();
         pair.pump(&mut once(Side::Client, "SECX", 1, |_| vec![]));
@@ -186,7 +186,7 @@ fn a_device_that_plays_the_server() {
         keyring.server.certificate.clone_from(&lab.device(2).certificate);
         let impostor = Server::with_keys(setup(profile, 0), &keyring);
         let client = (SYSTEM.client)(setup(profile, 1));
-        let mut pair = Pair::of(client, Box::new(impostor), profile);
+        let mut pair = Pair::of(&SYSTEM, profile, client, Box::new(impostor));
         pair.commands(&texts());
         pair.open();
         pair.pump(&mut untouched);
@@ -297,7 +297,7 @@ fn a_dropped_record_is_noticed_by_the_goodbye_and_by_the_next() {
     let mut entropy = Entropy::new(1, "attacker");
     let ack = Keyring::lab().device(1).public.encrypt_oaep(&mut entropy, b"x").unwrap();
     for commands in [&texts()[..], &texts()[1..]] {
-        let mut pair = Pair::new(hardened);
+        let mut pair = Pair::new(&SYSTEM, hardened);
         pair.commands(commands);
         pair.open();
         pair.pump(&mut once(Side::Client, "SECX", 1, |_| vec![]));

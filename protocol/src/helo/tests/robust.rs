@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn lying_lengths_and_garbage_are_refused_at_once() {
     for profile in profiles() {
-        let mut pair = Pair::new(profile);
+        let mut pair = Pair::new(&SYSTEM, profile);
         let hello = |length: u32| [b"<HELO>", &length.to_be_bytes()[..]].concat();
         for (bytes, reject) in [
             (hello(u32::MAX), "length (length)"),
@@ -61,7 +61,7 @@ fn silence_is_waited_for_only_as_built() {
 
 #[test]
 fn a_stale_wake_up_is_ignored_and_asked_for_again() {
-    let mut pair = Pair::new(Profile::HARDENED);
+    let mut pair = Pair::new(&SYSTEM, Profile::HARDENED);
     pair.open();
     assert_eq!(pair.wakes.len(), 2);
     pair.now = Tick(1_000);
@@ -74,18 +74,12 @@ fn a_stale_wake_up_is_ignored_and_asked_for_again() {
     assert_eq!(pair.wakes.last(), Some(&(Tick(1_000).after(IDLE_PATIENCE), Side::Server)));
 }
 
-fn digest(endpoint: &dyn Endpoint) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    endpoint.digest(&mut hasher);
-    hasher.finish()
-}
-
 #[test]
 fn a_fork_never_touches_its_original_and_does_as_it_does() {
     for profile in [as_built(), Profile::HARDENED] {
-        let mut pair = Pair::new(profile);
+        let mut pair = Pair::new(&SYSTEM, profile);
         pair.open();
-        pair.command(&texts()[0]);
+        pair.commands(&texts()[..1]);
         pair.pump(&mut once(Side::Client, "SECX", 1, |_| vec![]));
         let before = (digest(&*pair.client), digest(&*pair.server));
         let record = pair.frames.last().unwrap().1.bytes.clone();
@@ -107,7 +101,7 @@ fn a_fork_never_touches_its_original_and_does_as_it_does() {
 
 #[test]
 fn unknown_connections_are_ignored() {
-    let mut pair = Pair::new(Profile::HARDENED);
+    let mut pair = Pair::new(&SYSTEM, Profile::HARDENED);
     for side in [Side::Client, Side::Server] {
         pair.step(side, Input::Received(Conn(9), b"hello"));
         pair.step(side, Input::Closed(Conn(9)));

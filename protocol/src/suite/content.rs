@@ -1,0 +1,119 @@
+//! What stands inside a record: a text as it is, and a file with its name.
+//!
+//! Where frames have a letter, `FILE` says what it is, and holds the length of the name (2 bytes), the name and
+//! the bytes. The published frame has no type, and its server decodes everything as UTF-8 text; there a file
+//! goes as a text of its own form, JSON with the bytes in base64, which a published server shows as text.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::endpoint::{Check, Kind, Message, Name, Reject};
+use crate::suite::one_way::MAX_PLAINTEXT;
+use crate::suite::wire::{self, MAX_FILE, MAX_TEXT};
+use crate::weakness::{Profile, Weakness};
+
+/// The longest file name accepted, in bytes.
+pub(super) const MAX_NAME: usize = 255;
+
+/// The largest plaintext that fits one read with the fields of a record around it, in bytes.
+const MAX_READ: usize = wire::READ - 256;
+
+/// Whether a message fits what a profile can send.
+///
+/// # Errors
+/// `length` for what is too long, `content` for what would arrive as something else.
+pub(super) fn can_carry(profile: Profile, message: &Message) -> Result<(), Reject> {
+    let one_way = wire::one_way(profile);
+    let too_long = Reject::new(Check::Length, "message");
+    let file = match message.kind {
+        Kind::Text => false,
+        Kind::Image | Kind::Video => true,
+        Kind::Numbers | Kind::Aggregate => return Err(Reject::new(Check::Content, "message")),
+    };
+    if message.name.as_ref().is_some_and(|name| name.as_str().len() > MAX_NAME) {
+        return Err(too_long);
+    }
+    let (size, room) = match (one_way, file) {
+        // Base64 takes more than the bytes, so what is too long already need not be made.
+        (true, true) if message.body.len() > MAX_PLAINTEXT => return Err(too_long),
+        (true, true) => (file_as_text(message).len(), MAX_PLAINTEXT),
+        (true, false) => (message.body.len(), MAX_PLAINTEXT),
+        (false, _) if profile.has(Weakness::DelimiterFraming) => (file_len(message), MAX_READ),
+        (false, true) => (message.body.len(), MAX_FILE),
+        (false, false) => (message.body.len(), MAX_TEXT),
+    };
+    if size > room {
+        return Err(too_long);
+    }
+    // A text that reads as a file would arrive as one.
+    let read = read_either(&message.body);
+    let mistaken = read.is_ok_and(|read| read.kind != Kind::Text);
+    let mistaken = one_way && !file && mistaken;
+    if mistaken { Err(Reject::new(Check::Content, "message")) } else { Ok(()) }
+}
+
+/// How many bytes a file takes in a `FILE` record.
+pub(super) fn file_len(message: &Message) -> usize {
+    2 + name(message).len() + message.body.len()
+}
+
+/// Append a file as a `FILE` record has it.
+pub(super) fn write_file(message: &Message, frame: &mut Vec<u8>) {
+    let name = name(message).as_bytes();
+    frame.extend_from_slice(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_be_bytes());
+    frame.extend_from_slice(name);
+    frame.extend_from_slice(&message.body);
+}
+
+/// Read a file from a `FILE` record.
+///
+/// # Errors
+/// `content` for a name that is too long, not there or no text.
+pub(super) fn read_file(plaintext: &[u8]) -> Result<Message, Reject> {
+    let bad = Reject::new(Check::Content, "filename");
+    let (length, rest) = plaintext.split_first_chunk().ok_or(bad)?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let (name, body) = rest.split_at_checked(length).filter(|_| length <= MAX_NAME).ok_or(bad)?;
+    let name = std::str::from_utf8(name).map_err(|_| bad)?;
+    Ok(Message::file(name, Bytes::copy_from_slice(body)))
+}
+
+/// Read a text.
+///
+/// # Errors
+/// `content` for what is no UTF-8.
+pub(super) fn read_text(plaintext: &[u8]) -> Result<Message, Reject> {
+    let text = std::str::from_utf8(plaintext).map_err(|_| Reject::new(Check::Content, "text"))?;
+    Ok(Message::text(text))
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Json {
+    filename: String,
+    data: String,
+}
+
+/// A file as the published frame can carry it.
+pub(super) fn file_as_text(message: &Message) -> String {
+    let json = Json { filename: name(message).to_owned(), data: STANDARD.encode(&message.body) };
+    serde_json::to_string(&json).unwrap_or_default()
+}
+
+/// What a published frame carries: a file if it reads as one, or else a text.
+///
+/// # Errors
+/// `content` for what is no UTF-8.
+pub(super) fn read_either(plaintext: &[u8]) -> Result<Message, Reject> {
+    let file = serde_json::from_slice::<Json>(plaintext).ok().and_then(|json| {
+        let body = STANDARD.decode(json.data).ok()?;
+        (json.filename.len() <= MAX_NAME).then(|| Message::file(&json.filename, Bytes::from(body)))
+    });
+    file.map_or_else(|| read_text(plaintext), Ok)
+}
+
+fn name(message: &Message) -> &str {
+    message.name.as_ref().map_or("", Name::as_str)
+}

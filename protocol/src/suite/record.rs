@@ -1,0 +1,282 @@
+//! The record layer where there is a handshake: AES-128-CBC, then HMAC-SHA256, in place in one buffer, with
+//! whatever the profile leaves out left out. The server only ever authenticates.
+
+use crate::crypto::checksum::hex;
+use crate::crypto::{cbc, hmac_sha256, hmac_sha256_verifies, sha256};
+use crate::endpoint::{Check, Reject, Side};
+use crate::entropy::Entropy;
+use crate::layout::number;
+use crate::suite::keys::Keys;
+use crate::suite::wire::{INTEGRITY, Parts, Writer, tag_len};
+use crate::weakness::{Profile, Weakness};
+
+/// The initialization vector of the published program, for every message of everybody.
+pub(super) const STATIC_IV: &[u8; 16] = b"RandomIV12345678";
+/// A server believes the login.
+pub(super) const WELCOME: u8 = 1;
+/// A server does not believe the login.
+pub(super) const DENIED: u8 = 0;
+
+/// What a frame with a tag carries; the label is under the tag, so one cannot be passed off as another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Content {
+    Login,
+    Welcome,
+    Text,
+    File,
+    Receipt,
+    End,
+}
+
+impl Content {
+    const fn from(self) -> Side {
+        match self {
+            Self::Login | Self::Text | Self::File | Self::End => Side::Client,
+            Self::Welcome | Self::Receipt => Side::Server,
+        }
+    }
+
+    const fn letter(self) -> u8 {
+        match self {
+            Self::Login => b'L',
+            Self::Welcome => b'W',
+            Self::Text => b'M',
+            Self::File => b'F',
+            Self::Receipt => b'A',
+            Self::End => b'E',
+        }
+    }
+
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Self::Login => b"suite login",
+            Self::Welcome => b"suite welcome",
+            Self::Text => b"suite text",
+            Self::File => b"suite file",
+            Self::Receipt => b"suite receipt",
+            Self::End => b"suite end",
+        }
+    }
+
+    /// Whether it is one of the numbered records.
+    const fn is_record(self) -> bool {
+        matches!(self, Self::Text | Self::File)
+    }
+}
+
+/// What names one record in its receipt: its number, and a hash of its tag, which stands for its content.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Receipt {
+    sequence: u64,
+    tag: [u8; 32],
+}
+
+/// A record that was opened.
+#[derive(Debug)]
+pub(super) struct Opened<'a> {
+    pub(super) plaintext: &'a [u8],
+    pub(super) receipt: Receipt,
+    /// Whether the tag fits. Only where a failure has no consequence can it be otherwise.
+    pub(super) intact: bool,
+}
+
+/// One end of the record layer.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Channel {
+    pub(super) profile: Profile,
+    pub(super) keys: Keys,
+    /// The number of the next record.
+    sequence: u64,
+}
+
+impl Channel {
+    pub(super) fn new(profile: Profile, keys: Keys) -> Self {
+        Self { profile, keys, sequence: 0 }
+    }
+
+    /// Make a record of the `len` bytes of plaintext that `write` appends, behind `key` if there is one.
+    pub(super) fn seal(
+        &mut self,
+        content: Content,
+        key: Option<&[u8]>,
+        len: usize,
+        entropy: &mut Entropy,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> (Vec<u8>, Receipt) {
+        let profile = self.profile;
+        let room = 512 + cbc::padded(len) + tag_len(profile);
+        let mut frame = Writer::new(profile, content.letter(), room);
+        if let Some(key) = key {
+            frame.put(key);
+        }
+        let sequence = self.sequence;
+        if content.is_record() {
+            self.sequence += 1;
+            if !profile.has(Weakness::NoSequence) {
+                frame.put(&sequence.to_be_bytes());
+            }
+        }
+        let iv = if profile.has(Weakness::StaticIv) {
+            *STATIC_IV
+        } else {
+            let iv = entropy.bytes();
+            frame.put(&iv);
+            iv
+        };
+        let buffer = frame.begin();
+        let from = buffer.len();
+        write(buffer);
+        // A hash without a key is over the plaintext, which is gone once it is encrypted.
+        let hash = self.unkeyed(&[buffer.get(from..).unwrap_or_default()]);
+        cbc::encrypt(&self.keys.client_enc.0, &iv, buffer, from);
+        let end = buffer.len();
+        let covered = frame.before_tag(tag_len(profile));
+        let tag = hash.unwrap_or_else(|| {
+            let ct = covered.get(from..end).unwrap_or_default();
+            self.keyed(content, covered, &[&iv, ct])
+        });
+        let receipt = Receipt { sequence, tag: sha256(&[&tag]) };
+        (frame.finish_with(&tag), receipt)
+    }
+
+    /// Check a record and decrypt it in place. What it was refused by leaves no trace here.
+    pub(super) fn open<'a>(
+        &mut self,
+        content: Content,
+        record: &'a mut Parts,
+    ) -> Result<Opened<'a>, Reject> {
+        let profile = self.profile;
+        let given = record.field(INTEGRITY).to_vec();
+        let unkeyed = profile.has(Weakness::UnkeyedHash);
+        let iv = if profile.has(Weakness::StaticIv) { *STATIC_IV } else { record.array("iv")? };
+        let mut intact = unkeyed || {
+            let parts = self.parts(content, record.before(INTEGRITY), &[&iv, record.field("ct")]);
+            hmac_sha256_verifies(self.keys.mac(content.from()), &parts, &given)
+        };
+        let goes_on = content.is_record() && profile.has(Weakness::GoesOnAfterFailure);
+        if !intact && !goes_on {
+            return Err(Reject::new(Check::Mac, INTEGRITY));
+        }
+        let sequence = number(record.field("sequence"));
+        let numbered = content.is_record() && !profile.has(Weakness::NoSequence);
+        if numbered && sequence != self.sequence {
+            return Err(Reject::new(Check::Sequence, "sequence"));
+        }
+        let ct = record.field_mut("ct");
+        let plaintext = cbc::decrypt(&self.keys.client_enc.0, &iv, ct)
+            .map_err(|_| Reject::new(Check::Padding, "ct"))?;
+        if let Some(hash) = self.unkeyed(&[plaintext]) {
+            intact = hash == given;
+        }
+        if !intact && !goes_on {
+            return Err(Reject::new(Check::Mac, INTEGRITY));
+        }
+        let receipt = Receipt { sequence: self.sequence, tag: sha256(&[&given]) };
+        if content.is_record() {
+            self.sequence += 1;
+        }
+        Ok(Opened { plaintext, receipt, intact })
+    }
+
+    /// The outcome of a login.
+    pub(super) fn seal_welcome(&self, status: u8) -> Vec<u8> {
+        let mut frame = Writer::new(self.profile, Content::Welcome.letter(), 128);
+        frame.put(&[status]);
+        self.finish(Content::Welcome, frame, &[])
+    }
+
+    /// Check the outcome of a login: whether the server believes it.
+    pub(super) fn open_welcome(&self, welcome: &Parts) -> Result<u8, Reject> {
+        self.verify(Content::Welcome, welcome, &[])?;
+        Ok(welcome.array::<1>("status")?[0])
+    }
+
+    /// The server has given this record to its application.
+    pub(super) fn seal_receipt(&self, receipt: Receipt) -> Vec<u8> {
+        let mut frame = Writer::new(self.profile, Content::Receipt.letter(), 128);
+        if !self.profile.has(Weakness::NoSequence) {
+            frame.put(&receipt.sequence.to_be_bytes());
+        }
+        self.finish(Content::Receipt, frame, &[&receipt.tag])
+    }
+
+    /// Check that a receipt is the one for this record.
+    pub(super) fn open_receipt(&self, frame: &Parts, expected: Receipt) -> Result<(), Reject> {
+        self.verify(Content::Receipt, frame, &[&expected.tag])?;
+        let numbered = !self.profile.has(Weakness::NoSequence);
+        if numbered && number(frame.field("sequence")) != expected.sequence {
+            return Err(Reject::new(Check::Acknowledgement, "sequence"));
+        }
+        Ok(())
+    }
+
+    /// The goodbye: how many records there were.
+    pub(super) fn seal_end(&self) -> Vec<u8> {
+        let mut frame = Writer::new(self.profile, Content::End.letter(), 128);
+        frame.put(&self.sequence.to_be_bytes());
+        self.finish(Content::End, frame, &[])
+    }
+
+    /// Check a goodbye: that the client sent it, and that every record before it has come.
+    pub(super) fn open_end(&self, end: &Parts) -> Result<(), Reject> {
+        self.verify(Content::End, end, &[])?;
+        // Replays make the server's count run ahead where records are not numbered.
+        if !self.profile.has(Weakness::NoSequence) && number(end.field("count")) != self.sequence {
+            return Err(Reject::new(Check::Sequence, "count"));
+        }
+        Ok(())
+    }
+
+    fn finish(&self, content: Content, mut frame: Writer, more: &[&[u8]]) -> Vec<u8> {
+        let covered = frame.before_tag(tag_len(self.profile));
+        let tag = self.tag(content, covered, more);
+        frame.finish_with(&tag)
+    }
+
+    fn verify(&self, content: Content, frame: &Parts, more: &[&[u8]]) -> Result<(), Reject> {
+        let header = frame.before(INTEGRITY);
+        let given = frame.field(INTEGRITY);
+        let fits = if self.profile.has(Weakness::UnkeyedHash) {
+            self.tag(content, header, more) == given
+        } else {
+            let mut parts = vec![content.label(), header];
+            parts.extend(more);
+            hmac_sha256_verifies(self.keys.mac(content.from()), &parts, given)
+        };
+        if fits { Ok(()) } else { Err(Reject::new(Check::Mac, INTEGRITY)) }
+    }
+
+    /// The tag of a frame that is no record.
+    fn tag(&self, content: Content, header: &[u8], more: &[&[u8]]) -> Vec<u8> {
+        let mut parts = vec![content.label(), header];
+        parts.extend(more);
+        let unkeyed = self.unkeyed(&parts);
+        unkeyed.unwrap_or_else(|| hmac_sha256(self.keys.mac(content.from()), &parts).to_vec())
+    }
+
+    /// The tag of a record.
+    fn keyed(&self, content: Content, header: &[u8], body: &[&[u8]; 2]) -> Vec<u8> {
+        let parts = self.parts(content, header, body);
+        hmac_sha256(self.keys.mac(content.from()), &parts).to_vec()
+    }
+
+    /// What the tag of a record covers: type, length and number are in the header.
+    fn parts<'a>(
+        &self,
+        content: Content,
+        header: &'a [u8],
+        [iv, ct]: &[&'a [u8]; 2],
+    ) -> [&'a [u8]; 3] {
+        if content.is_record() && self.profile.has(Weakness::HeaderNotAuthenticated) {
+            [b"suite record", iv, ct]
+        } else {
+            // The header ends where the tag begins, so vector and ciphertext are in it, in their place.
+            [content.label(), header, iv]
+        }
+    }
+
+    /// The published program's idea of integrity, where it is used.
+    fn unkeyed(&self, parts: &[&[u8]]) -> Option<Vec<u8>> {
+        self.profile.has(Weakness::UnkeyedHash).then(|| hex(&sha256(parts)).into_bytes())
+    }
+}
