@@ -29,6 +29,12 @@ bench *ARGS:
 throughput:
     cargo run --release -p benches --bin throughput
 
+# A file over loopback against the same in memory, sessions a second, and what idle connections cost.
+loopback:
+    cargo build --release -p benches -p scenarios
+    ./target/release/loopback
+    ./target/release/loopback idle
+
 # Fuzz one target for a minute (needs cargo-fuzz and a nightly toolchain).
 fuzz TARGET:
     cd fuzz && cargo fuzz run {{TARGET}} -- -max_total_time=60

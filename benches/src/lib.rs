@@ -19,6 +19,8 @@ use protocol::endpoint::Message;
 use protocol::systems::system;
 use protocol::weakness::Profile;
 
+pub mod direct;
+
 /// The profiles that are compared.
 pub const PROFILES: [&str; 2] = ["as-built", "hardened"];
 
