@@ -15,6 +15,9 @@ use super::{Event, Trouble};
 /// How long a closed connection is still read, so that what was sent before it closed is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How much is read of it then, in bytes. Who sends more does not wait for an end.
+const MOST_DISCARDED: usize = 16 * 1024 * 1024;
+
 /// Attend to `stream` until it is over.
 pub(super) async fn attend(driver: Driver, conn: Conn, mut stream: TcpStream, wake: Rc<Notify>) {
     let mut ended = false;
@@ -56,11 +59,13 @@ pub(super) async fn attend(driver: Driver, conn: Conn, mut stream: TcpStream, wa
 /// Read to the end, for nothing.
 async fn discard(stream: &TcpStream) {
     let mut buffer = [0; 4096];
-    while stream.readable().await.is_ok() {
+    let mut left = MOST_DISCARDED;
+    while left > 0 && stream.readable().await.is_ok() {
         match stream.try_read(&mut buffer) {
             Ok(0) => return,
             Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return,
-            Ok(_) | Err(_) => {}
+            Ok(read) => left = left.saturating_sub(read),
+            Err(_) => {}
         }
     }
 }

@@ -1,0 +1,190 @@
+//! Two terminals: `scenarios serve` in one, `scenarios connect` in the other, for every system and profile.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what it expects by unwrapping"
+)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use protocol::endpoint::Kind;
+use protocol::systems::{SYSTEMS, System};
+
+const PROFILES: [&str; 2] = ["as-built", "hardened"];
+
+fn scenarios(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
+    command.args(args).current_dir(folder).env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// An empty folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A running server, killed when the test is over, however it ends.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(folder: &Path, args: &[&str]) -> Self {
+        let args = [&["serve"], args, &["--listen", "0"]].concat();
+        let mut child =
+            scenarios(folder, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        errors.read_line(&mut line).unwrap();
+        // The log is read to its end, or the server would wait for somebody to read it.
+        std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
+        let address = line.trim().split_once(" listens on ").expect("an address").1;
+        Self { child, address: address.replace(", ", ",") }
+    }
+
+    /// Ctrl-C; what it printed, and its exit code.
+    fn stop(mut self) -> (String, Option<i32>) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        let mut printed = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        (printed, self.child.wait().unwrap().code())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+/// The flags that send something small.
+fn small(system: &System) -> [&'static str; 2] {
+    if system.carries.contains(&Kind::Text) { ["--text", "hi"] } else { ["--numbers", "1,2"] }
+}
+
+#[test]
+fn every_pair_runs_from_two_terminals() {
+    for system in SYSTEMS {
+        for profile in PROFILES {
+            let here = folder(&format!("live-{}-{profile}", system.name));
+            // The first seed under which no published frame holds its own delimiter.
+            let options = [system.name, "--profile", profile, "--seed", "3"];
+            let server = Server::start(&here, &[&options[..], &["--log", "server.log"]].concat());
+            let [flag, value] = small(system);
+            let args = [&["connect"], &options[..], &["--to", &server.address, flag, value]];
+            let output = scenarios(&here, &args.concat()).output().unwrap();
+            let case = format!("{} {profile}: {}", system.name, text(output.stderr));
+            assert_eq!(output.status.code(), Some(0), "{case}");
+            let (printed, code) = server.stop();
+            assert_eq!(code, Some(0), "{case}");
+            assert!(
+                printed.lines().any(|line| line.ends_with(&format!(": {value}"))),
+                "{case}{printed}"
+            );
+            let log = fs::read_to_string(here.join("server.log")).unwrap();
+            assert!(log.contains("delivers"), "{case}");
+            // Each line begins with a time.
+            assert!(log.lines().all(|line| line.get(10..11) == Some("T")), "{log}");
+        }
+    }
+}
+
+#[test]
+fn lines_of_standard_input_are_sent_and_claims_are_json() {
+    let here = folder("live-lines");
+    let server = Server::start(&here, &["helo"]);
+    let mut client = scenarios(&here, &["connect", "helo", "--to", &server.address])
+        .args(["--format", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    client.stdin.take().unwrap().write_all("one\ntwo \u{1b}[31m\n".as_bytes()).unwrap();
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let lines: Vec<serde_json::Value> =
+        text(output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let sent = lines.iter().filter(|line| line.get("sent").is_some()).count();
+    assert_eq!(sent, 2);
+    let (printed, _) = server.stop();
+    // What the peer sent cannot steer the terminal.
+    assert_eq!(printed, "device: one\ndevice: two \\u{1b}[31m\n");
+}
+
+#[test]
+fn files_arrive_byte_for_byte_under_harmless_names() {
+    let here = folder("live-files");
+    let body: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+    fs::write(here.join("a b.png"), &body).unwrap();
+    let server = Server::start(&here, &["helo", "--profile", "hardened", "--store", "kept"]);
+    let args = ["connect", "helo", "--profile", "hardened", "--to", &server.address];
+    let output = scenarios(&here, &args).args(["--file", "a b.png"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(output.stderr));
+    server.stop();
+    let kept: Vec<PathBuf> =
+        fs::read_dir(here.join("kept")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [path] = &kept[..] else { panic!("one file: {kept:?}") };
+    assert!(path.to_str().unwrap().ends_with("Z_a_b.png"), "{path:?}");
+    assert_eq!(fs::read(path).unwrap(), body);
+}
+
+#[test]
+fn what_cannot_be_done_is_said_in_a_line() {
+    let here = folder("live-errors");
+    fs::write(here.join("broken.pem"), "junk").unwrap();
+    let server = Server::start(&here, &["helo"]);
+    let taken = server.address.clone();
+    let run = |args: &[&str]| -> Output { scenarios(&here, args).output().unwrap() };
+    for (args, code, said) in [
+        (&["serve", "helo", "--listen", &taken][..], 2, "cannot listen on"),
+        (&["serve", "helo", "--listen", "0.0.0.0:0"], 2, "--danger-listen"),
+        (&["serve", "helo", "--listen", "no such host:1"], 2, "--listen: `no such host:1`"),
+        (&["serve", "helo", "--keys", "nowhere"], 2, "keys/ca_public_key.pem: missing"),
+        (&["serve", "hello"], 2, "did you mean `helo`?"),
+        (&["serve", "helo", "--profile", "hardend"], 2, "did you mean `hardened`?"),
+        (
+            &["connect", "helo", "--to", "127.0.0.1:1", "--text", "x"],
+            2,
+            "cannot connect to 127.0.0.1:1",
+        ),
+        (&["connect", "helo", "--to", &taken, "--numbers", "1"], 2, "helo does not carry numbers"),
+        (&["connect", "helo", "--to", &taken, "--image", "no.png"], 2, "`no.png`"),
+        (&["connect", "helo", "--to", &taken, "--image", ".."], 2, "no file name"),
+        (&["connect", "helo", "--to", &taken, "--client", "9", "--text", "x"], 2, "clients 1 to 3"),
+        // Another system, and another profile: both ends refuse, and the client says so.
+        (
+            &["connect", "suite", "--profile", "hardened", "--to", &taken, "--text", "x"],
+            1,
+            "the session ended",
+        ),
+        (
+            &["connect", "helo", "--profile", "hardened", "--to", &taken, "--text", "x"],
+            1,
+            "refused",
+        ),
+    ] {
+        let output = run(args);
+        let errors = text(output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {errors}");
+        assert!(errors.contains(said), "{args:?}: {errors}");
+    }
+    // The server has survived all of it.
+    let output = run(&["connect", "helo", "--to", &taken, "--text", "still there"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(server.stop(), ("device: still there\n".to_owned(), Some(0)));
+}
