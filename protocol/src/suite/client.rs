@@ -212,6 +212,14 @@ impl Client {
         self.setting.deadline(session.heard, PATIENCE).filter(|_| waits)
     }
 
+    /// Whether nothing was left to say but goodbye, where that is said by closing: it does not matter then which
+    /// end closes first.
+    fn is_over(&self, session: &Session) -> bool {
+        self.setting.profile.has(Weakness::EndNotAuthenticated)
+            && matches!(session.state, State::Idle(_))
+            && self.queue.front() == Some(&Command::End)
+    }
+
     fn port<'a>(&'a self, conn: Conn, out: &'a mut Output) -> Port<'a> {
         Port { conn, local: &self.name, peer: Name::from(SERVER), out }
     }
@@ -233,9 +241,10 @@ impl Endpoint for Client {
                 }
             }
             Input::Closed(conn) => {
-                if self.session.take_if(|session| session.conn == conn).is_some() {
+                if let Some(session) = self.session.take_if(|session| session.conn == conn) {
+                    let clean = self.is_over(&session);
                     self.queue.clear();
-                    self.port(conn, out).end(End::Truncated);
+                    self.port(conn, out).end(if clean { End::Clean } else { End::Truncated });
                 }
             }
             Input::Command(command) => {
