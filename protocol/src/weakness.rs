@@ -101,6 +101,12 @@ impl Profile {
         Self { name: weakness.name(), bits: bit(weakness) }
     }
 
+    /// The same set but for this weakness.
+    #[must_use]
+    pub const fn without(self, weakness: Weakness) -> Self {
+        Self { name: "mended", bits: self.bits & !bit(weakness) }
+    }
+
     /// `as-built`, `hardened`, or the name of one weakness that `system` has.
     pub fn named(system: &System, name: &str) -> Option<Self> {
         match name {

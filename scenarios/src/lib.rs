@@ -10,6 +10,7 @@ pub mod family;
 pub mod files;
 pub mod judge;
 pub mod live;
+pub mod matrix;
 pub mod payload;
 pub mod properties;
 pub mod property;

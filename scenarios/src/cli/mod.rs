@@ -14,6 +14,7 @@ mod connect;
 mod explain;
 mod list;
 mod live;
+mod matrix;
 mod new;
 mod output;
 mod pki;
@@ -50,6 +51,8 @@ enum Commands {
     Systems,
     /// Explain a system, a property or a scenario: what it does, why it works, what stops it, where in the code
     Explain(explain::Args),
+    /// Run the catalogue with every weakness alone, and as built without it: what each defence is for
+    Matrix(matrix::Args),
     /// Validate scenario files without running them
     Check(check::Args),
     /// Write a commented starter scenario
@@ -116,6 +119,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::List(args) => list::run(&args, output),
         Commands::Systems => systems::run(output),
         Commands::Explain(args) => explain::run(&args, output),
+        Commands::Matrix(args) => matrix::run(&args, output),
         Commands::Check(args) => check::run(&args, output),
         Commands::New(args) => new::run(&args, output),
         Commands::Pki(args) => pki::run(&args, output),

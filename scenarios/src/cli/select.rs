@@ -49,13 +49,17 @@ impl Selection {
 
     /// The systems selected.
     pub(super) fn systems(&self) -> Result<Vec<&'static System>> {
+        Self::systems_named(&self.system)
+    }
+
+    /// The systems of these names; all, if there are none.
+    pub(super) fn systems_named(names: &[String]) -> Result<Vec<&'static System>> {
         let known: Vec<&str> = SYSTEMS.iter().map(|system| system.name).collect();
-        for name in &self.system {
+        for name in names {
             check("system", name, &known)?;
         }
-        let wanted = |system: &&System| {
-            self.system.is_empty() || self.system.iter().any(|name| name == system.name)
-        };
+        let wanted =
+            |system: &&System| names.is_empty() || names.iter().any(|name| name == system.name);
         Ok(SYSTEMS.iter().filter(wanted).collect())
     }
 
