@@ -3,7 +3,7 @@
 use crate::endpoint::{Endpoint, Kind};
 use crate::layout::Layout;
 use crate::weakness::{Profile, Weakness};
-use crate::{csr, helo, ratchet};
+use crate::{ccm, csr, helo, ratchet};
 
 /// A system under attack: everything a driver, a judge or a report needs to know of it.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct System {
     pub features: &'static [&'static str],
     /// What its applications can send.
     pub carries: &'static [Kind],
+    /// Whether the server's application sends messages of its own.
+    pub server_speaks: bool,
     /// How many client identities the lab has for it, numbered from 1.
     pub clients: u32,
     /// The weaknesses of the published program.
@@ -64,7 +66,7 @@ pub struct Setup {
 }
 
 /// Every system, by name.
-pub const SYSTEMS: &[System] = &[csr::SYSTEM, helo::SYSTEM, ratchet::SYSTEM];
+pub const SYSTEMS: &[System] = &[ccm::SYSTEM, csr::SYSTEM, helo::SYSTEM, ratchet::SYSTEM];
 
 /// The system of that name.
 pub fn system(name: &str) -> Option<&'static System> {

@@ -32,7 +32,7 @@ crate::words! {
         TerminateNotAuthenticated = "terminate-not-authenticated",
         /// A HELLO replaces the live session before it is verified.
         HelloReplacesSession = "hello-replaces-session",
-        /// A frame acts on the session it names, from whatever connection.
+        /// Nothing binds a connection to the session it acts on.
         SessionNotBoundToConnection = "session-not-bound-to-connection",
         /// Numbers that are not finite enter the aggregate.
         NanAccepted = "nan-accepted",
@@ -56,6 +56,22 @@ crate::words! {
         NoFraming = "no-framing",
         /// The two ends count messages differently.
         CounterDesync = "counter-desync",
+        /// Every session has the same key.
+        ConstantKey = "constant-key",
+        /// A key is encrypted with PKCS#1 v1.5, and whoever sends one is told whether its padding is right.
+        Pkcs1V15Oracle = "pkcs1v15-oracle",
+        /// Both directions are encrypted under one key.
+        OneKeyBothWays = "one-key-both-ways",
+        /// Parts of a message are told apart by a byte that may stand in them.
+        DelimiterFraming = "delimiter-framing",
+        /// A session goes on after a message that was refused.
+        GoesOnAfterFailure = "goes-on-after-failure",
+        /// A key is used whether or not the peer has confirmed it.
+        ConfirmationIgnored = "confirmation-ignored",
+        /// The reply to a goodbye is plain text that anyone can send.
+        PlaintextExit = "plaintext-exit",
+        /// The server believes anyone to be its client.
+        NoClientAuthentication = "no-client-authentication",
     }
 }
 

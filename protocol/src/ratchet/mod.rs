@@ -58,6 +58,7 @@ pub const SYSTEM: System = System {
         "desynchronisation is detected and reported",
     ],
     carries: &[Kind::Numbers],
+    server_speaks: false,
     clients: 5,
     planted: &[
         Planted {
