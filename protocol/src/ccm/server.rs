@@ -56,7 +56,7 @@ enum State {
     ExpectKey,
     /// The session begins with the confirmation.
     ExpectTrue(Box<Conversation>),
-    /// The session of this number has begun already; whatever comes now changes nothing.
+    /// The session of this number has begun already, and goes on whatever comes now.
     ExpectAnything(u64),
 }
 
@@ -141,17 +141,14 @@ impl Server {
 
     fn closed(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         if let Some(exchange) = self.exchanges.remove(&conn) {
-            let (peer, end) = match &exchange.state {
-                State::ExpectKey => (Name::from(NOBODY), Some(End::Truncated)),
-                State::ExpectTrue(session) => (session.peer.clone(), Some(End::Truncated)),
-                // That is no confirmation either, and none is needed.
-                State::ExpectAnything(number) => {
-                    self.commit(*number, out);
-                    return;
-                }
+            let peer = match &exchange.state {
+                State::ExpectKey => Some(Name::from(NOBODY)),
+                State::ExpectTrue(session) => Some(session.peer.clone()),
+                // The key is in use already.
+                State::ExpectAnything(_) => None,
             };
-            if let Some(end) = end {
-                Between { local: &self.name, peer: &peer, out }.on(conn).end(end);
+            if let Some(peer) = peer {
+                Between { local: &self.name, peer: &peer, out }.on(conn).end(End::Truncated);
             }
         }
         self.waiting.retain(|waiting| waiting.conn != conn);
@@ -171,7 +168,9 @@ impl Server {
                 let number = *number;
                 let word = exchange.inbox.take(MAX_CONTROL);
                 let agreed = word.ends_with(TRUE.as_bytes());
-                self.commit(number, out);
+                if agreed {
+                    self.commit(number, out);
+                }
                 if let Some(session) = self.sessions.get(&number) {
                     let mut between = Between { local: &self.name, peer: &session.peer, out };
                     let mut port = between.on(conn);

@@ -32,7 +32,7 @@ fn as_built() -> Profile {
 }
 
 /// A seed under which no honest message of these tests is lost to a delimiter.
-const SEED: u64 = 7;
+const SEED: u64 = 5;
 
 fn setup(profile: Profile, number: u32) -> Setup {
     Setup { profile, seed: SEED, number }

@@ -36,7 +36,7 @@ fn lying_lengths_and_garbage_are_refused_at_once() {
 #[test]
 fn silence_is_waited_for_only_as_built() {
     for profile in profiles() {
-        for name in ["ECHO", "TRUE", "EXIT"] {
+        for name in ["ECHO", "TRUE"] {
             let from = if name == "TRUE" { Side::Client } else { Side::Server };
             let mut lab = run(
                 profile,
@@ -188,7 +188,8 @@ proptest! {
             for message in lab.facts(local).filter_map(delivered) {
                 prop_assert!(sent.contains(&message));
             }
-            prop_assert!(lab.ends(local).len() <= 2);
+            // At most one for each connection.
+            prop_assert!(lab.ends(local).len() <= 3);
         }
     }
 }
