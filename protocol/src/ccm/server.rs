@@ -57,7 +57,7 @@ enum State {
     /// The session begins with the confirmation.
     ExpectTrue(Box<Conversation>),
     /// The session of this number has begun already, and goes on whatever comes now.
-    ExpectAnything(u64),
+    InUse(u64),
 }
 
 #[derive(Clone, Hash, Debug)]
@@ -145,7 +145,7 @@ impl Server {
                 State::ExpectKey => Some(Name::from(NOBODY)),
                 State::ExpectTrue(session) => Some(session.peer.clone()),
                 // The key is in use already.
-                State::ExpectAnything(_) => None,
+                State::InUse(_) => None,
             };
             if let Some(peer) = peer {
                 Between { local: &self.name, peer: &peer, out }.on(conn).end(End::Truncated);
@@ -164,7 +164,7 @@ impl Server {
         let due: &[&str] = match &exchange.state {
             State::ExpectKey => &["KEY"],
             State::ExpectTrue(_) => &["TRUE"],
-            State::ExpectAnything(number) => {
+            State::InUse(number) => {
                 let number = *number;
                 let word = exchange.inbox.take(MAX_CONTROL);
                 let agreed = word.ends_with(TRUE.as_bytes());
@@ -204,7 +204,7 @@ impl Server {
                     out.closes.push(conn);
                 })
             }
-            State::ExpectAnything(_) => Ok(()),
+            State::InUse(_) => Ok(()),
         };
         if let Err(reject) = result {
             Between { local: &self.name, peer: &peer, out }.on(conn).abort(reject);
@@ -229,7 +229,7 @@ impl Server {
         port.send(echo);
         let session = Conversation::new(conn, peer, keys, now);
         let state = if self.has(Weakness::ConfirmationIgnored) {
-            State::ExpectAnything(self.begin(session))
+            State::InUse(self.begin(session))
         } else {
             State::ExpectTrue(Box::new(session))
         };

@@ -14,15 +14,13 @@ fn lying_lengths_and_garbage_are_refused_at_once() {
                 lab.step(Side::Server, Input::Opened(Conn(1), service));
                 lab.step(Side::Server, Input::Received(Conn(1), bytes));
                 let unbound = profile.has(Weakness::SessionNotBoundToConnection);
-                let reject = match service {
-                    EXCHANGE | _ if framed && !(unbound && service != EXCHANGE) => {
-                        vec!["length (length)"]
-                    }
-                    EXCHANGE => vec!["opcode (message)"],
-                    _ if !unbound => vec!["opcode (message)"],
-                    _ if profile.has(Weakness::ConfirmationIgnored) => vec!["phase (session)"],
+                let early = profile.has(Weakness::ConfirmationIgnored);
+                let reject = match (service == EXCHANGE || !unbound, framed, early) {
+                    (true, true, _) => vec!["length (length)"],
+                    (true, false, _) => vec!["opcode (message)"],
+                    (false, _, true) => vec!["phase (session)"],
                     // It waits for a session that may be confirmed yet.
-                    _ => vec![],
+                    (false, _, false) => vec![],
                 };
                 assert_eq!(lab.rejects(SERVER), reject, "{} {service:?}", profile.name());
                 lab.wait();
