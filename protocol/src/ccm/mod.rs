@@ -54,7 +54,7 @@
 //! session. Order on a record: layout, tag, sequence, content. A failing `KEY` closes without a word; with
 //! `pkcs1v15-oracle` that tells a wrong padding from a right one, whatever is behind it. (As built the key must also be
 //! UTF-8, and the answer to that is the same silence: most keys of right padding look wrong, which makes the published
-//! oracle about a thousand times as slow as Bleichenbacher's.)
+//! oracle about seven hundred times as slow as Bleichenbacher's.)
 //!
 //! # Hardened
 //! Random keys, RSA-OAEP, a key for each direction, sequence numbers, lengths, receipts, and goodbyes that count what was
