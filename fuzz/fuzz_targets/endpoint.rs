@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use protocol::endpoint::{Conn, Input, Output, Tick};
+use protocol::endpoint::{Conn, Input, Output, Service, Tick};
 use protocol::systems::{SYSTEMS, Setup};
 use protocol::weakness::Profile;
 
@@ -12,9 +12,13 @@ fuzz_target!(|segments: Vec<Vec<u8>>| {
             let setup = Setup { profile, seed: 7, number: 1 };
             for mut endpoint in [(system.client)(setup), (system.server)(setup)] {
                 let mut out = Output::default();
-                endpoint.step(Tick(0), Input::Opened(Conn(1)), &mut out);
-                for segment in &segments {
-                    endpoint.step(Tick(0), Input::Received(Conn(1), segment), &mut out);
+                for port in 0..system.ports.len() as u8 {
+                    let conn = Conn(1 + u32::from(port));
+                    endpoint.step(Tick(0), Input::Opened(conn, Service(port)), &mut out);
+                }
+                for (at, segment) in segments.iter().enumerate() {
+                    let conn = Conn(1 + (at % system.ports.len()) as u32);
+                    endpoint.step(Tick(0), Input::Received(conn, segment), &mut out);
                 }
                 assert!(endpoint.buffered() <= segments.iter().map(Vec::len).sum());
             }

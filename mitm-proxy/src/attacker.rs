@@ -208,6 +208,8 @@ impl Attacker {
         }
         let kind = self.links.get(&link).map(|state| state.kind);
         let (event, rule) = if let Some(LinkKind::Intercepted { rule, .. }) = kind {
+            // What the server said before it was asked anything.
+            self.play(now, link, trace, effects);
             (LinkEvent::Intercepted, Some(rule))
         } else {
             effects.insert(0, Effect::Connect { link, service });
@@ -359,7 +361,11 @@ impl Attacker {
             record.fate = Fate::Absorbed;
         }
         self.send_swapped(now, number, link, trace, effects);
-        if from == Side::Client {
+        if from == Side::Client
+            && let Some(LinkKind::Intercepted { heard, .. }) =
+                self.links.get_mut(&link).map(|state| &mut state.kind)
+        {
+            *heard += 1;
             self.play(now, link, trace, effects);
         }
     }

@@ -1,10 +1,10 @@
-//! What a client's application does in a run.
+//! What an application does in a run: a client's, or the server's.
 
 use std::time::Duration;
 
 use protocol::endpoint::Message;
 
-/// One step of a client's script. Every script begins with an implied [`Step::Connect`].
+/// One step of a script. A client's begins with an implied [`Step::Connect`]; a server's only sends and waits.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Step {
     /// Open a new connection, once the one before is over.

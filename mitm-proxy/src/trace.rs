@@ -237,6 +237,22 @@ impl Trace {
             .nth(wanted.nth.saturating_sub(1) as usize)
     }
 
+    /// Which session each link belongs to: the client's number, and how many sessions that client had before. A link
+    /// to a system's first port begins one; links to others belong to the last one begun.
+    pub fn sessions(&self) -> BTreeMap<u32, (usize, usize)> {
+        let services: BTreeMap<u32, Service> =
+            self.links.iter().map(|record| (record.link, record.service)).collect();
+        let mut begun: BTreeMap<usize, usize> = BTreeMap::new();
+        let of_link = self.owners.iter().map(|(link, client)| {
+            let begun = begun.entry(*client).or_default();
+            if services.get(link).copied().unwrap_or_default() == Service::default() {
+                *begun += 1;
+            }
+            (*link, (*client, begun.saturating_sub(1)))
+        });
+        of_link.collect()
+    }
+
     /// Add a claim. A large body equal to one already known shares its memory.
     pub fn claim(&mut self, mut record: ClaimRecord) {
         if let Fact::Sent(message) | Fact::Delivered(message) | Fact::Acknowledged(message) =

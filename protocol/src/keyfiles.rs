@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 use zeroize::Zeroize;
 
 use crate::crypto::rsa::{PrivateKey, PublicKey};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Side};
 use crate::entropy::Entropy;
 use crate::systems::Setup;
 
@@ -19,6 +20,11 @@ pub trait KeySource {
     /// # Errors
     /// There is one and it cannot be read.
     fn read(&self, path: &str) -> Result<Option<String>, KeyError>;
+
+    /// The folder as it will be later, for files that change while an endpoint runs; nothing where it never does.
+    fn kept(&self) -> Option<Arc<dyn KeySource + Send + Sync>> {
+        None
+    }
 
     /// Who logs in, where a system has users.
     fn account(&self) -> Option<Account> {
@@ -70,6 +76,9 @@ impl KeySource for KeyFiles {
 /// Makes an endpoint with keys of a folder.
 pub type FromKeys = fn(Setup, &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError>;
 
+/// Makes the key files of the end on this side; a client's by its number.
+pub type Fresh = fn(&mut Entropy, Side, u32) -> Result<KeyFiles, KeyError>;
+
 /// How a system comes to keys that are not the lab's.
 #[derive(Clone, Copy, Debug)]
 pub struct KeySet {
@@ -82,6 +91,9 @@ pub struct KeySet {
     pub server: FromKeys,
     /// The lab's files, for a system with users who may log in to the lab under other names.
     pub lab: Option<fn() -> KeyFiles>,
+    /// What a published program makes for itself at every start, if it does: the public file is for others to
+    /// find, the private one stays with the endpoint.
+    pub fresh: Option<Fresh>,
     /// Makes new files for everybody.
     pub generate: fn(&mut Wanted<'_>) -> Result<KeyFiles, KeyError>,
 }

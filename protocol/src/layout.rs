@@ -174,9 +174,10 @@ impl FrameSpec {
         Self { name: RAW, from: None, fields, max: usize::MAX, fixed: 0, has_rest: true }
     }
 
-    /// Whether a tag tells this type from others.
+    /// Whether a tag tells this type from others. One behind a field of unknown size does not.
     pub fn is_tagged(&self) -> bool {
-        self.fields.iter().any(|field| matches!(field.role, Role::Tag(_)))
+        let front = self.fields.iter().take_while(|field| field.size != Size::Rest);
+        front.into_iter().any(|field| matches!(field.role, Role::Tag(_)))
     }
 
     /// The declared field of that name.

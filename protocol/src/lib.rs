@@ -7,6 +7,7 @@
 //! Each system exists once. A [`Weakness`](weakness::Weakness) switches one of its defences off at run time; the
 //! `as-built` [`Profile`](weakness::Profile) is the set the published program has, `hardened` is the empty set.
 
+pub mod ccm;
 pub mod crypto;
 pub mod csr;
 pub mod endpoint;

@@ -4,7 +4,7 @@ use crate::endpoint::{Endpoint, Kind};
 use crate::keyfiles::KeySet;
 use crate::layout::Layout;
 use crate::weakness::{Profile, Weakness};
-use crate::{csr, helo, ratchet, suite};
+use crate::{ccm, csr, helo, ratchet, suite};
 
 /// A system under attack: everything a driver, a judge or a report needs to know of it.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct System {
     pub features: &'static [&'static str],
     /// What its applications can send.
     pub carries: &'static [Kind],
+    /// Whether the server's application sends messages of its own.
+    pub server_speaks: bool,
     /// How many client identities the lab has for it, numbered from 1.
     pub clients: u32,
     /// The weaknesses of the published program.
@@ -79,7 +81,8 @@ impl Setup {
 pub const EPOCH: u64 = 1_767_225_600;
 
 /// Every system, by name.
-pub const SYSTEMS: &[System] = &[csr::SYSTEM, helo::SYSTEM, ratchet::SYSTEM, suite::SYSTEM];
+pub const SYSTEMS: &[System] =
+    &[ccm::SYSTEM, csr::SYSTEM, helo::SYSTEM, ratchet::SYSTEM, suite::SYSTEM];
 
 /// The system of that name.
 pub fn system(name: &str) -> Option<&'static System> {

@@ -32,7 +32,7 @@ crate::words! {
         TerminateNotAuthenticated = "terminate-not-authenticated",
         /// A HELLO replaces the live session before it is verified.
         HelloReplacesSession = "hello-replaces-session",
-        /// A frame acts on the session it names, from whatever connection.
+        /// Nothing binds a connection to the session it acts on.
         SessionNotBoundToConnection = "session-not-bound-to-connection",
         /// Numbers that are not finite enter the aggregate.
         NanAccepted = "nan-accepted",
@@ -60,9 +60,9 @@ crate::words! {
         ClientSideLogin = "client-side-login",
         /// Integrity is a hash without a key, of the plaintext and in clear.
         UnkeyedHash = "unkeyed-hash",
-        /// A failed integrity check is noted, and has no consequence.
+        /// A failed integrity check is noted, and has no consequence: the session goes on.
         GoesOnAfterFailure = "goes-on-after-failure",
-        /// Fields end where a delimiter stands, and a read is a frame.
+        /// Fields end where a delimiter stands, which may stand in them too, and a read is a frame.
         DelimiterFraming = "delimiter-framing",
         /// Passwords are stored as a fast hash without salt.
         UnsaltedPasswords = "unsalted-passwords",
@@ -70,6 +70,18 @@ crate::words! {
         IssuerNameOnly = "issuer-name-only",
         /// A user name may hold what separates entries of the password file.
         UsernameInjection = "username-injection",
+        /// Every session has the same key.
+        ConstantKey = "constant-key",
+        /// A key is encrypted with PKCS#1 v1.5, and whoever sends one is told whether its padding is right.
+        Pkcs1V15Oracle = "pkcs1v15-oracle",
+        /// Both directions are encrypted under one key.
+        OneKeyBothWays = "one-key-both-ways",
+        /// A key is used whether or not the peer has confirmed it.
+        ConfirmationIgnored = "confirmation-ignored",
+        /// The reply to a goodbye is plain text that anyone can send.
+        PlaintextExit = "plaintext-exit",
+        /// The server believes anyone to be its client.
+        NoClientAuthentication = "no-client-authentication",
     }
 }
 

@@ -8,7 +8,7 @@
 //! 5. Both ways: a violation that is no longer one is a mismatch too.
 //! 6. Reproducible: scenario and seed decide every byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mitm_proxy::attacker::Acting;
@@ -207,23 +207,24 @@ impl Court<'_> {
         if let Some(check) = first_rejection(&twin.trace) {
             return Some(format!("the honest twin is stopped by {check}"));
         }
+        let sessions: BTreeSet<_> = twin.trace.sessions().into_values().collect();
         for (number, script) in &self.scenario.scripts {
             let actor = *number as usize;
+            // What the server says, it says to every session.
+            let listeners = if *number == 0 { sessions.len() } else { 1 };
             let claims = twin.trace.claims.iter().filter(|record| record.actor == actor);
             let sent = claims.clone().filter(|r| matches!(r.claim.fact, Fact::Sent(_))).count();
-            let wanted = script.iter().filter(|step| matches!(step, Step::Send(_))).count();
+            let sends = script.iter().filter(|step| matches!(step, Step::Send(_))).count();
+            let wanted = sends * listeners;
+            let name = actor_name(actor);
             if sent != wanted {
-                return Some(format!(
-                    "the honest client {number} sent {sent} of {wanted} messages"
-                ));
+                return Some(format!("the honest {name} sent {sent} of {wanted} messages"));
             }
             let broken = claims
                 .clone()
                 .find(|record| matches!(record.claim.fact, Fact::Ended(end) if end != End::Clean));
             if broken.is_some() {
-                return Some(format!(
-                    "a session of the honest client {number} does not end cleanly"
-                ));
+                return Some(format!("a session of the honest {name} does not end cleanly"));
             }
         }
         let count = |wanted: fn(&Fact) -> bool| {

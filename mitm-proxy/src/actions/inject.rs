@@ -11,7 +11,7 @@ use protocol::layout::{Field, Frame, FrameSpec, Role, Size};
 use super::delay::MAX_MS;
 use super::{
     Action, ActionSpec, Arg, BuildError, Hand, Outgoing, Param, ParamKind, Target, Template, bytes,
-    flag, frame, number, text,
+    flag, frame, link, number, text,
 };
 use crate::rule::FrameRef;
 
@@ -27,8 +27,17 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         ),
         Param::new("hex", ParamKind::Hex, "or any bytes"),
         Param::new("frame", ParamKind::Frame, "or a recorded frame"),
+        Param::new(
+            "link",
+            ParamKind::Number(1, 1000),
+            "on this link; on that of the rule if not given",
+        ),
         Param::new("before", ParamKind::Flag, "ahead of the frame in hand, not after it"),
-        Param::new("new_connection", ParamKind::Flag, "on a connection of the attacker's own"),
+        Param::new(
+            "new_connection",
+            ParamKind::Flag,
+            "on a connection of the attacker's own, to the port of the link",
+        ),
         Param::new("delay_ms", ParamKind::Number(1, MAX_MS), "how much later, in virtual time"),
     ],
     build: |args| {
@@ -49,7 +58,8 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         }
         let before = flag(args, "before");
         let delay = Duration::from_millis(number(args, "delay_ms").unwrap_or(0));
-        Ok(Arc::new(Inject { to, content, before, new_connection, delay }))
+        let link = link(args);
+        Ok(Arc::new(Inject { to, content, link, before, new_connection, delay }))
     },
 };
 
@@ -57,6 +67,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Inject {
     to: Side,
     content: Content,
+    link: Option<u32>,
     before: bool,
     new_connection: bool,
     delay: Duration,
@@ -98,10 +109,11 @@ impl Action for Inject {
                 (frame, Some(number), format!("replay of {number}"))
             }
         };
+        let link = self.link.unwrap_or(hand.link);
         let on = if self.new_connection {
-            Target::NewConnection { like: hand.link }
+            Target::NewConnection { like: link }
         } else {
-            Target::Link(hand.link)
+            Target::Link(link)
         };
         let mut outgoing = Outgoing::made(frame, self.to, on, copy_of, deed);
         outgoing.after = self.delay;

@@ -154,6 +154,11 @@ fn number(args: &Args, name: &str) -> Option<u64> {
     }
 }
 
+/// A link, by its number.
+fn link(args: &Args) -> Option<u32> {
+    number(args, "link").and_then(|link| u32::try_from(link).ok())
+}
+
 fn text<'a>(args: &'a Args, name: &str) -> Option<&'a str> {
     match args.get(name) {
         Some(Arg::Text(value)) => Some(value),

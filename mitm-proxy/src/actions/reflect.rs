@@ -2,24 +2,30 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand, Outgoing, Target};
+use super::{Action, ActionSpec, Hand, Outgoing, Param, ParamKind, Target, link};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "reflect",
     about: "send the frame back to its sender; the original goes on",
-    params: &[],
-    build: |_| Ok(Arc::new(Reflect)),
+    params: &[Param::new(
+        "link",
+        ParamKind::Number(1, 1000),
+        "on this link of the sender's; on that of the frame if not given",
+    )],
+    build: |args| Ok(Arc::new(Reflect { link: link(args) })),
 };
 
 #[derive(Debug)]
-struct Reflect;
+struct Reflect {
+    link: Option<u32>,
+}
 
 impl Action for Reflect {
     fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
         let number = hand.trigger.ok_or_else(|| "there is no frame in hand".to_owned())?;
         let frame = hand.current()?.frame.clone();
         let deed = format!("reflection of {number}");
-        let on = Target::Link(hand.link);
+        let on = Target::Link(self.link.unwrap_or(hand.link));
         hand.out.push(Outgoing::made(frame, hand.from, on, Some(number), deed));
         Ok(())
     }

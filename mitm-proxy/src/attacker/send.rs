@@ -245,10 +245,8 @@ impl Attacker {
         trace: &mut Trace,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(state) = self.links.get_mut(&link) else { return };
-        let LinkKind::Intercepted { source, rule, heard } = &mut state.kind else { return };
-        *heard += 1;
-        let (source, rule, heard) = (*source, *rule, *heard);
+        let Some(state) = self.links.get(&link) else { return };
+        let LinkKind::Intercepted { source, rule, heard } = state.kind else { return };
         let mut client_frames = 0;
         let mut answers = Vec::new();
         for (number, record) in trace.honest().filter(|(_, record)| record.link == source) {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
 
 pub mod cbc;
+pub mod ccm;
 pub mod checksum;
 pub mod ecdh;
 pub mod rsa;

@@ -1,5 +1,5 @@
 //! RSA as the systems use it (RFC 8017): OAEP and PSS with SHA-256 and MGF1-SHA-256, PKCS#1 v1.5
-//! signatures with SHA-256, and PEM. Signatures take the digest, so a large file is hashed once and
+//! signatures with SHA-256, PKCS#1 v1.5 encryption as a victim of Bleichenbacher 1998 does it, and PEM. Signatures take the digest, so a large file is hashed once and
 //! never copied. Private operations cost about a millisecond and are not blinded: the lab has no
 //! timing to protect, and blinding would spend entropy.
 
@@ -12,7 +12,7 @@ use rsa::pkcs8::{
     DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding,
 };
 use rsa::traits::PublicKeyParts;
-use rsa::{Oaep, Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey};
+use rsa::{BoxedUint, Oaep, Pkcs1v15Encrypt, Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey};
 use sha2::Sha256;
 
 use crate::crypto::sha256;
@@ -33,6 +33,8 @@ pub enum RsaError {
     Size,
     /// The ciphertext does not decrypt.
     Decryption,
+    /// What was decrypted has not the padding of an encrypted message.
+    Padding,
     /// The signature is wrong.
     Signature,
 }
@@ -43,6 +45,7 @@ impl fmt::Display for RsaError {
             Self::Key => "not a usable RSA key",
             Self::Size => "the message does not fit the key",
             Self::Decryption => "the ciphertext does not decrypt",
+            Self::Padding => "the padding is wrong",
             Self::Signature => "the signature is wrong",
         })
     }
@@ -83,6 +86,15 @@ impl PublicKey {
     /// Encrypt with OAEP (RFC 8017 section 7.1), no label.
     pub fn encrypt_oaep(&self, entropy: &mut Entropy, message: &[u8]) -> Result<Vec<u8>, RsaError> {
         self.0.encrypt(entropy, Oaep::<Sha256>::new(), message).map_err(|_| RsaError::Size)
+    }
+
+    /// Encrypt with the padding of PKCS#1 v1.5 (RFC 8017 section 7.2).
+    pub fn encrypt_pkcs1v15(
+        &self,
+        entropy: &mut Entropy,
+        message: &[u8],
+    ) -> Result<Vec<u8>, RsaError> {
+        self.0.encrypt(entropy, Pkcs1v15Encrypt, message).map_err(|_| RsaError::Size)
     }
 
     /// Check a PSS signature (RFC 8017 section 8.1) of maximum salt length over a SHA-256 digest.
@@ -155,6 +167,24 @@ impl PrivateKey {
         self.0.decrypt(Oaep::<Sha256>::new(), ciphertext).map_err(|_| RsaError::Decryption)
     }
 
+    /// Decrypt with the padding of PKCS#1 v1.5 (RFC 8017 section 7.2), and say so when the padding is wrong: whoever
+    /// passes that on is an oracle (Bleichenbacher 1998). The crate's own decryption hides it, which is what a
+    /// defender wants and this victim must not have.
+    ///
+    /// # Errors
+    /// [`RsaError::Decryption`] for what is no ciphertext of this key, [`RsaError::Padding`].
+    pub fn decrypt_pkcs1v15(&self, ciphertext: &[u8]) -> Result<Vec<u8>, RsaError> {
+        let bits = u32::try_from(self.0.size() * 8).map_err(|_| RsaError::Key)?;
+        if ciphertext.len() != self.0.size() {
+            return Err(RsaError::Decryption);
+        }
+        let number =
+            BoxedUint::from_be_slice(ciphertext, bits).map_err(|_| RsaError::Decryption)?;
+        let decrypted = rsa::hazmat::rsa_decrypt(None::<&mut Entropy>, &self.0, &number);
+        let block = decrypted.map_err(|_| RsaError::Decryption)?.to_be_bytes();
+        unpad_pkcs1v15(&block).map(<[u8]>::to_vec).ok_or(RsaError::Padding)
+    }
+
     /// Sign a SHA-256 digest with PSS (RFC 8017 section 8.1) and the longest salt that fits: 222
     /// bytes under a 2048-bit key.
     pub fn sign_pss(&self, entropy: &mut Entropy, digest: &[u8; 32]) -> Result<Vec<u8>, RsaError> {
@@ -177,6 +207,13 @@ impl fmt::Debug for PrivateKey {
 
 fn pkcs1v15() -> Pkcs1v15Sign {
     Pkcs1v15Sign { hash_len: Some(32), prefix: Box::new(SHA256_PREFIX) }
+}
+
+/// The message in a block of PKCS#1 v1.5: 0, 2, at least eight bytes that are not zero, 0, message.
+fn unpad_pkcs1v15(block: &[u8]) -> Option<&[u8]> {
+    let padded = block.strip_prefix(&[0, 2])?;
+    let end = padded.iter().position(|byte| *byte == 0).filter(|end| *end >= 8)?;
+    padded.get(end + 1..)
 }
 
 /// The longest PSS salt, in bytes, for a modulus of `size` bytes and SHA-256.
@@ -203,6 +240,24 @@ mod tests {
         assert_eq!(key.decrypt_oaep(&ciphertext), Err(RsaError::Decryption));
         assert_eq!(key.decrypt_oaep(&[0xff; 256]), Err(RsaError::Decryption));
         assert_eq!(key.decrypt_oaep(&[]), Err(RsaError::Decryption));
+    }
+
+    #[test]
+    fn the_padding_of_pkcs1v15_is_looked_at() {
+        let key = key();
+        let mut entropy = Entropy::new(1, "pkcs1v15");
+        let mut ciphertext = key.public_key().encrypt_pkcs1v15(&mut entropy, b"a key").unwrap();
+        assert_eq!(key.decrypt_pkcs1v15(&ciphertext).unwrap(), b"a key");
+        ciphertext[255] ^= 1;
+        assert_eq!(key.decrypt_pkcs1v15(&ciphertext), Err(RsaError::Padding));
+        assert_eq!(key.decrypt_pkcs1v15(&[0xff; 256]), Err(RsaError::Decryption));
+        assert_eq!(key.decrypt_pkcs1v15(&ciphertext[1..]), Err(RsaError::Decryption));
+        let short = [&[0, 2][..], &[1; 7], &[0], b"message"].concat();
+        let long = [&[0, 2][..], &[1; 8], &[0], b"message"].concat();
+        assert_eq!(unpad_pkcs1v15(&long), Some(&b"message"[..]));
+        for wrong in [&short[..], &long[1..], &[0, 1, 1], &[0, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1]] {
+            assert_eq!(unpad_pkcs1v15(wrong), None);
+        }
     }
 
     #[test]

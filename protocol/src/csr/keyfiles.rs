@@ -29,6 +29,7 @@ pub(super) const KEYS: KeySet = KeySet {
     client,
     server,
     lab: None,
+    fresh: None,
     generate,
 };
 

@@ -28,6 +28,7 @@ pub(super) const KEYS: KeySet = KeySet {
     client,
     server,
     lab: None,
+    fresh: None,
     generate,
 };
 

@@ -93,6 +93,7 @@ pub const SYSTEM: System = System {
         "several devices at once",
     ],
     carries: &[Kind::Text, Kind::Image, Kind::Video],
+    server_speaks: false,
     clients: 3,
     planted: &[
         Planted {

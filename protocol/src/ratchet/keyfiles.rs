@@ -21,6 +21,7 @@ pub(super) const KEYS: KeySet = KeySet {
         Ok(server(setup, keyring(source)?))
     },
     lab: None,
+    fresh: None,
     generate,
 };
 

@@ -63,6 +63,7 @@ pub const SYSTEM: System = System {
         "desynchronisation is detected and reported",
     ],
     carries: &[Kind::Numbers],
+    server_speaks: false,
     clients: keys::CLIENTS as u32,
     planted: &[
         Planted {

@@ -27,6 +27,7 @@ pub(super) const KEYS: KeySet = KeySet {
     client,
     server,
     lab: Some(lab),
+    fresh: None,
     generate,
 };
 

@@ -113,6 +113,7 @@ pub const SYSTEM: System = System {
         "several users at once",
     ],
     carries: &[Kind::Text, Kind::Image, Kind::Video],
+    server_speaks: false,
     clients: 3,
     planted: &[
         Planted {

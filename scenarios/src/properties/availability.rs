@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mitm_proxy::trace::{ClaimRecord, LinkEvent, Origin, Trace};
-use protocol::endpoint::{Conn, End, Fact};
+use protocol::endpoint::{End, Fact};
 
 use super::{Finished, Monitor, PropertySpec, Ruling, frames};
 use crate::property::Property;
@@ -38,9 +38,10 @@ impl Monitor for Availability {
         let mut suspects = BTreeSet::new();
         for (client, session) in sessions(run.trace) {
             let Some(expected) = twin.get(&client) else { continue };
-            if !touched.contains(&session.link) && !session.did.covers(&expected.did) {
+            if touched.is_disjoint(&session.links) && !session.did.covers(&expected.did) {
                 let (actor, nth) = client;
-                let (link, which) = (session.link, if nth == 0 { "" } else { " later" });
+                let link = session.links.first().copied().unwrap_or_default();
+                let which = if nth == 0 { "" } else { " later" };
                 let (did, expected) = (&session.did, &expected.did);
                 broken.push(format!(
                     "client {actor}'s{which} session on link {link}, which was not attacked, got {did} instead \
@@ -61,10 +62,10 @@ impl Monitor for Availability {
     }
 }
 
-/// What became of one session, as both ends see it.
-#[derive(Debug)]
+/// What became of one session, over all its links, as both ends see it.
+#[derive(Debug, Default)]
 struct Session {
-    link: u32,
+    links: BTreeSet<u32>,
     did: Did,
 }
 
@@ -93,26 +94,19 @@ impl std::fmt::Display for Did {
 /// The sessions of a run, by client and how many that client had before: link numbers differ between a
 /// run and its twin when the attacker opens links of its own.
 fn sessions(trace: &Trace) -> BTreeMap<(usize, usize), Session> {
-    let mut of_client: BTreeMap<usize, Vec<Conn>> = BTreeMap::new();
-    for record in trace.claims.iter().filter(|record| record.actor > 0) {
-        let conns = of_client.entry(record.actor).or_default();
-        if !conns.contains(&record.claim.conn) {
-            conns.push(record.claim.conn);
-        }
+    let of_link = trace.sessions();
+    let mut sessions: BTreeMap<(usize, usize), Session> = BTreeMap::new();
+    for (link, session) in &of_link {
+        sessions.entry(*session).or_default().links.insert(*link);
     }
-    let mut sessions = BTreeMap::new();
-    for (client, conns) in of_client {
-        for (nth, conn) in conns.into_iter().enumerate() {
-            let mut did = Did::default();
-            for record in trace.claims.iter().filter(|record| record.claim.conn == conn) {
-                match record.claim.fact {
-                    Fact::Delivered(_) => did.delivered += 1,
-                    Fact::Acknowledged(_) => did.acknowledged += 1,
-                    Fact::Ended(End::Clean) => did.clean += 1,
-                    _ => {}
-                }
-            }
-            sessions.insert((client, nth), Session { link: conn.0, did });
+    for record in &trace.claims {
+        let session = of_link.get(&record.claim.conn.0);
+        let Some(session) = session.and_then(|session| sessions.get_mut(session)) else { continue };
+        match record.claim.fact {
+            Fact::Delivered(_) => session.did.delivered += 1,
+            Fact::Acknowledged(_) => session.did.acknowledged += 1,
+            Fact::Ended(End::Clean) => session.did.clean += 1,
+            _ => {}
         }
     }
     sessions

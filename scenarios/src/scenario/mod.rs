@@ -60,7 +60,8 @@ pub struct Scenario {
     pub seed: u64,
     /// The weaknesses without which there is no violation; may be empty.
     pub needs: Vec<Weakness>,
-    /// What each client does, by client number from 1. Client 1 is always there and does something.
+    /// What each client does, by client number from 1, and what the server says, at 0. Client 1 is always there and
+    /// does something; the server's script is there only where its application speaks.
     pub scripts: BTreeMap<u32, Vec<Step>>,
     /// What the attacker does; empty if nothing.
     pub rules: Vec<Rule>,

@@ -1,4 +1,4 @@
-//! `script`: what each client's application does.
+//! `script`: what each client's application does, and the server's where it speaks.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use mitm_proxy::script::Step;
 use protocol::endpoint::{Kind, Message};
-use protocol::systems::System;
+use protocol::systems::{SYSTEMS, System};
 use toml::de::DeValue;
 
 use super::dom::{Key, Node, Reader, Table, whole};
@@ -15,6 +15,8 @@ use crate::diagnostic::{list, near, quote};
 
 const STEPS: &[&str] = &["text", "image", "video", "numbers", "wait_ms"];
 const WORDS: &[&str] = &["end", "connect"];
+/// The key of what the server says.
+const SERVER: &str = "server";
 
 /// The longest wait, in milliseconds: one hour.
 const MAX_WAIT_MS: u64 = 3_600_000;
@@ -37,7 +39,7 @@ pub(super) fn scripts(
     let Some(table) = reader.open_table(node, "script") else { return scripts };
     let mut steps = Steps { systems, payloads, read: BTreeMap::new() };
     for (key, node) in table.entries() {
-        let number = client(reader, key, systems);
+        let number = actor(reader, key, systems);
         let script = steps.script(reader, key.get_ref(), node);
         if let (Some(number), Some(script)) = (number, script) {
             scripts.insert(number, script);
@@ -51,6 +53,24 @@ pub(super) fn scripts(
     scripts
 }
 
+/// The number of the actor a key names: `server` is 0, where it speaks; or that of a client.
+fn actor(reader: &mut Reader, key: &Key<'_>, systems: &[&'static System]) -> Option<u32> {
+    if key.get_ref() != SERVER {
+        return client(reader, key, systems);
+    }
+    match systems.iter().find(|system| !system.server_speaks) {
+        None => Some(0),
+        Some(system) => {
+            let message = format!("the server of `{}` says nothing of its own", system.name);
+            let speaking = SYSTEMS.iter().filter(|system| system.server_speaks);
+            let names: Vec<&str> = speaking.map(|system| system.name).collect();
+            let help = format!("the servers of {} do", list(&names));
+            reader.mistake_with_help(key.span(), message, "only clients have a script", help);
+            None
+        }
+    }
+}
+
 /// The number of the client a key names: `client` is 1, `client-2` is 2.
 fn client(reader: &mut Reader, key: &Key<'_>, systems: &[&'static System]) -> Option<u32> {
     let name = key.get_ref().as_ref();
@@ -58,6 +78,9 @@ fn client(reader: &mut Reader, key: &Key<'_>, systems: &[&'static System]) -> Op
     let mut allowed: Vec<String> =
         (2..=most.min(20)).map(|number| format!("client-{number}")).collect();
     allowed.insert(0, "client".to_owned());
+    if !systems.is_empty() && systems.iter().all(|system| system.server_speaks) {
+        allowed.push(SERVER.to_owned());
+    }
     let number = match name.strip_prefix("client-") {
         _ if name == "client" => Some(1),
         Some(digits) => digits.parse().ok().filter(|number: &u32| {
@@ -96,6 +119,14 @@ impl Steps<'_> {
             let message = format!("a script of {} steps is too long", nodes.len());
             reader.mistake(node.span(), message, &format!("at most {MAX_STEPS}"));
             return None;
+        }
+        if key == SERVER {
+            for node in nodes {
+                if let Some(word) = node.get_ref().as_str().filter(|word| WORDS.contains(word)) {
+                    let message = format!("a server does not `{word}`");
+                    reader.mistake(node.span(), message, "it sends and waits; clients come and go");
+                }
+            }
         }
         Some(nodes.iter().filter_map(|node| self.step(reader, node)).collect())
     }

@@ -1,0 +1,120 @@
+//! `ccm` with keys of a folder: `serverPK.pem` and `clientPK.pem`, where the published programs leave their public
+//! keys, and private keys beside them, which those keep to themselves.
+
+use std::sync::Arc;
+
+use crate::ccm::client::identity;
+use crate::ccm::lab::{ClientKeys, Clients, MODULUS, SERVER, ServerKeys};
+use crate::ccm::{Client, Server, generate as pair};
+use crate::crypto::rsa::{PrivateKey, PublicKey};
+use crate::endpoint::{Endpoint, Side};
+use crate::entropy::Entropy;
+use crate::keyfiles::{
+    KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, private_key, public_key,
+};
+use crate::systems::Setup;
+
+/// The table entry.
+pub(super) const KEYS: KeySet = KeySet {
+    files: &[
+        ("server_private_key.pem", "the server's key"),
+        ("serverPK.pem", "its public half: a client encrypts for it"),
+        ("client_private_key.pem", "the client's key"),
+        ("clientPK.pem", "its public half: the server encrypts for it"),
+    ],
+    client,
+    server,
+    lab: None,
+    fresh: Some(fresh),
+    generate,
+};
+
+fn private_path(party: &str) -> String {
+    format!("{party}_private_key.pem")
+}
+
+fn public_path(party: &str) -> String {
+    format!("{party}PK.pem")
+}
+
+/// The first part of the names of a client's files.
+fn client_file(number: u32) -> String {
+    if number == 1 { "client".to_owned() } else { format!("client-{number}") }
+}
+
+fn client(setup: Setup, source: &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError> {
+    let own = own_key(source, &client_file(identity(setup)))?;
+    let server = known_key(source, &public_path(SERVER))?;
+    Ok(Box::new(Client::with_keys(setup, Arc::new(ClientKeys { own, server }))))
+}
+
+/// Clients may come to be while the server runs, and the published one makes a new pair at every start: their keys are
+/// read when they come.
+fn server(setup: Setup, source: &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError> {
+    let own = own_key(source, SERVER)?;
+    let first = public_path(&client_file(1));
+    let clients = if let Some(folder) = source.kept() {
+        // What is there already had better be a key.
+        if folder.read(&first)?.is_some() {
+            known_key(source, &first)?;
+        }
+        Clients::Looked(Arc::new(move |number| {
+            known_key(&*folder, &public_path(&client_file(number))).ok()
+        }))
+    } else {
+        let mut known = vec![known_key(source, &first)?];
+        for number in 2.. {
+            let path = public_path(&client_file(number));
+            if source.read(&path)?.is_none() {
+                break;
+            }
+            known.push(known_key(source, &path)?);
+        }
+        Clients::Known(known)
+    };
+    Ok(Box::new(Server::with_keys(setup, Arc::new(ServerKeys { own, clients }))))
+}
+
+fn own_key(source: &dyn KeySource, party: &str) -> Result<PrivateKey, KeyError> {
+    let path = private_path(party);
+    let key = private_key(source, &path)?;
+    sized(&path, key.public_key().size())?;
+    Ok(key)
+}
+
+fn known_key(source: &dyn KeySource, path: &str) -> Result<PublicKey, KeyError> {
+    let missing = KeyProblem::Missing("an RSA-4096 public key (PEM, SPKI)");
+    let key = public_key(source, path)?.ok_or_else(|| KeyError::new(path, missing))?;
+    sized(path, key.size())?;
+    Ok(key)
+}
+
+fn sized(path: &str, bytes: usize) -> Result<(), KeyError> {
+    if bytes * 8 == MODULUS {
+        return Ok(());
+    }
+    Err(KeyError::new(path, KeyProblem::Not("an RSA key of 4096 bits")))
+}
+
+/// What a published program makes at every start.
+fn fresh(entropy: &mut Entropy, side: Side, number: u32) -> Result<KeyFiles, KeyError> {
+    let party = match side {
+        Side::Client => client_file(number),
+        Side::Server => SERVER.to_owned(),
+    };
+    let path = private_path(&party);
+    let unmakeable = |_| KeyError::new(&path, KeyProblem::Unmakeable("an RSA key"));
+    let key = pair(entropy).map_err(unmakeable)?;
+    Ok(KeyFiles::from([
+        (public_path(&party), key.public_key().to_pem().map_err(unmakeable)?),
+        (path.clone(), key.to_pem().map_err(unmakeable)?),
+    ]))
+}
+
+fn generate(wanted: &mut Wanted<'_>) -> Result<KeyFiles, KeyError> {
+    let mut files = fresh(wanted.entropy, Side::Server, 0)?;
+    for number in 1..=wanted.clients {
+        files.extend(fresh(wanted.entropy, Side::Client, number)?);
+    }
+    Ok(files)
+}
