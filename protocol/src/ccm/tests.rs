@@ -55,6 +55,14 @@ enum Event {
     Close(Conn, Side),
 }
 
+impl Event {
+    fn conn(&self) -> Conn {
+        match self {
+            Self::Open(conn, _) | Self::Write(conn, ..) | Self::Close(conn, _) => *conn,
+        }
+    }
+}
+
 /// A client and a server, and the wires between them. Frames are cut as the attacker cuts them.
 struct Lab {
     client: Box<dyn Endpoint>,
@@ -71,6 +79,8 @@ struct Lab {
     wakes: Vec<(Tick, Side)>,
     /// The largest segment delivered, in bytes.
     segment: usize,
+    /// A connection that is slower than the others.
+    slow: Option<Conn>,
 }
 
 impl Lab {
@@ -89,6 +99,7 @@ impl Lab {
             now: Tick(0),
             wakes: Vec::new(),
             segment: usize::MAX,
+            slow: None,
         }
     }
 
@@ -131,7 +142,8 @@ impl Lab {
     /// Deliver until nothing moves; pauses pass, longer waits do not.
     fn pump(&mut self, meddle: Meddle<'_>) {
         loop {
-            match self.under_way.pop_front() {
+            let first = self.under_way.iter().position(|event| Some(event.conn()) != self.slow);
+            match self.under_way.remove(first.unwrap_or(0)) {
                 Some(Event::Open(conn, service)) => {
                     self.step(Side::Server, Input::Opened(conn, service));
                     self.step(Side::Client, Input::Opened(conn, service));

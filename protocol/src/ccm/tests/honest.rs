@@ -27,6 +27,28 @@ fn everything_said_is_heard_under_every_profile() {
     }
 }
 
+/// Over TCP nothing says which of two connections arrives first.
+#[test]
+fn any_connection_may_be_slower_than_the_others() {
+    for profile in profiles() {
+        for slow in FIRST {
+            let mut lab = Lab::new(profile);
+            lab.slow = Some(slow);
+            lab.commands(Side::Server, &answers());
+            lab.commands(Side::Client, &script());
+            lab.connect(EXCHANGE);
+            lab.pump(&mut untouched);
+            let case = format!("{} {slow:?}", profile.name());
+            assert_eq!(lab.delivered(SERVER).len(), 3, "{case}");
+            assert_eq!(lab.delivered("client").len(), 2, "{case}");
+            for local in ["client", SERVER] {
+                assert_eq!(lab.rejects(local), [""; 0], "{case}");
+                assert_eq!(lab.ends(local), [End::Clean, End::Clean], "{case}");
+            }
+        }
+    }
+}
+
 #[test]
 fn both_ends_agree_and_sessions_differ() {
     for profile in profiles() {
