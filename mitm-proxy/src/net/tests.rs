@@ -272,7 +272,9 @@ fn strangers_who_send_garbage_or_nothing_do_not_disturb_the_others() {
                     drop(TcpStream::connect(address).await.unwrap());
                 }
                 let sent = messages(system, profile);
-                let client = server.hear((system.client)(setup(profile, CLIENT_SEED, 1)), sent.clone()).await;
+                let client = server
+                    .hear((system.client)(setup(profile, CLIENT_SEED, 1)), sent.clone())
+                    .await;
                 let case = format!("{} {}", system.name, profile.name());
                 assert_eq!(client.ended(), [End::Clean], "{case}");
                 assert_eq!(server.claims.delivered().len(), sent.len(), "{case}");

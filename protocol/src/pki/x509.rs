@@ -356,10 +356,16 @@ fn is_authority(certificate: &TbsCertificate) -> bool {
     matches!(certificate.get_extension::<BasicConstraints>(), Ok(Some((_, basic))) if basic.ca)
 }
 
-/// An authority says so, and that it signs certificates (RFC 5280 sections 4.2.1.3 and 4.2.1.9).
+/// An authority says so, and says nothing of its key that excludes signing certificates: without `keyUsage`, the
+/// key is for everything (RFC 5280 sections 4.2.1.3, 4.2.1.9 and 6.1.4 (n)).
 fn may_sign(certificate: &TbsCertificate) -> bool {
-    let usage = certificate.get_extension::<KeyUsage>();
-    is_authority(certificate) && matches!(usage, Ok(Some((_, usage))) if usage.key_cert_sign())
+    let key_signs = match certificate.get_extension::<KeyUsage>() {
+        Ok(None) => true,
+        Ok(Some((_, usage))) => usage.key_cert_sign(),
+        // Two of them, or one that cannot be read.
+        Err(_) => false,
+    };
+    is_authority(certificate) && key_signs
 }
 
 fn public_key(info: &SubjectPublicKeyInfoOwned) -> Result<PublicKey, X509Error> {

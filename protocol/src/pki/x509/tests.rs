@@ -85,6 +85,30 @@ fn another_authority_is_refused_by_key_and_by_name() {
     assert_eq!(forged.verify(&party, all()), Err(X509Error::Authority));
 }
 
+/// Made by OpenSSL, for the key called "party" here. RFC 5280 section 6.1.4 (n): the bit is looked at where the
+/// extension is.
+#[test]
+fn an_authority_without_key_usage_may_sign_and_one_whose_usage_is_another_may_not() {
+    let request = Request::new("CN=Party 001", &key("other")).unwrap();
+    let key = key("party");
+    for (authority, expected) in [
+        (include_str!("../../../tests/authorities/no-key-usage.pem"), None),
+        (include_str!("../../../tests/authorities/no-cert-sign.pem"), Some(X509Error::Authority)),
+    ] {
+        let authority = Certificate::from_pem(authority).unwrap();
+        let mut issuer = Issuer {
+            subject: "CN=Sub CA,O=MyCA,C=TR",
+            key: &key,
+            entropy: Entropy::new(1, "serial numbers"),
+        };
+        // 2027-01-01: authorities of this test begin in November 2026.
+        let period = Period::days(1_798_761_600, 10);
+        let party = issuer.sign(&request, period, Kind::Party).unwrap();
+        let checks = Checks { now: Some(period.from), ..all() };
+        assert_eq!(party.verify(&authority, checks).err(), expected);
+    }
+}
+
 #[test]
 fn every_changed_byte_is_refused() {
     let [root, party] = chain(&key("ca"), Kind::Authority, Kind::Party);
