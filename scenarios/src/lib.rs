@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod cli;
+pub mod credential;
 pub mod diagnostic;
 pub mod divergence;
 pub mod expect;
