@@ -21,7 +21,7 @@ pub enum Credential {
     /// A request for an X.509 certificate (PKCS#10).
     Request(Request),
     /// An X.509 certificate.
-    Certificate(Certificate),
+    Certificate(Box<Certificate>),
     /// A JSON certificate.
     Named(pki::Certificate),
 }
@@ -48,7 +48,7 @@ pub enum CredentialError {
     Unknown(PathBuf, String),
     /// What it holds says it is one of these, and is none or a broken one.
     Broken(PathBuf, &'static str),
-    /// It holds the first of these, not the second.
+    /// It holds the first of these, and the second is expected.
     Other(PathBuf, &'static str, &'static str),
 }
 
@@ -56,15 +56,13 @@ impl fmt::Display for CredentialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (path, why) = match self {
             Self::Read(error) => return error.fmt(f),
-            Self::Nothing(path) => {
-                (path, "neither PEM nor a JSON certificate is in it".to_owned())
-            }
+            Self::Nothing(path) => (path, "neither PEM nor a JSON certificate is in it".to_owned()),
             Self::Encrypted(path) => {
                 (path, "the key is encrypted; only unencrypted keys are read".to_owned())
             }
             Self::Unknown(path, label) => (path, format!("holds {}", quote(label))),
-            Self::Broken(path, what) => (path, format!("is no usable {what}")),
-            Self::Other(path, is, wanted) => (path, format!("holds a {is}, not a {wanted}")),
+            Self::Broken(path, what) => (path, format!("no usable {what}")),
+            Self::Other(path, is, wanted) => (path, format!("holds no {wanted}, but: {is}")),
         };
         write!(f, "{}: {why}", quote(&path.display().to_string()))
     }
@@ -154,7 +152,7 @@ fn parse(path: &Path, block: &Block<'_>) -> Result<Credential, CredentialError> 
         }
         "CERTIFICATE" => {
             let read = Certificate::from_pem(block.pem).map_err(|_| broken(CERTIFICATE))?;
-            Ok(Credential::Certificate(read))
+            Ok(Credential::Certificate(Box::new(read)))
         }
         label => Err(CredentialError::Unknown(path.to_owned(), label.to_owned())),
     }
@@ -164,16 +162,12 @@ fn parse(path: &Path, block: &Block<'_>) -> Result<Credential, CredentialError> 
 fn first<T>(
     path: &Path,
     wanted: &'static str,
-    take: impl Fn(Credential) -> Result<T, Credential>,
+    take: impl Fn(&Credential) -> Option<T>,
 ) -> Result<T, CredentialError> {
-    let mut there = None;
-    for credential in read(path)? {
-        match take(credential) {
-            Ok(taken) => return Ok(taken),
-            Err(other) => there = there.or(Some(other.kind())),
-        }
-    }
-    Err(CredentialError::Other(path.to_owned(), there.unwrap_or_default(), wanted))
+    let all = read(path)?;
+    let there = all.first().map_or("", Credential::kind);
+    let other = || CredentialError::Other(path.to_owned(), there, wanted);
+    all.iter().find_map(take).ok_or_else(other)
 }
 
 /// The private key in a file.
@@ -182,8 +176,8 @@ fn first<T>(
 /// [`CredentialError`].
 pub fn private_key(path: &Path) -> Result<PrivateKey, CredentialError> {
     first(path, PRIVATE, |credential| match credential {
-        Credential::Private(key, _) => Ok(key),
-        other => Err(other),
+        Credential::Private(key, _) => Some(key.clone()),
+        _ => None,
     })
 }
 
@@ -193,9 +187,9 @@ pub fn private_key(path: &Path) -> Result<PrivateKey, CredentialError> {
 /// [`CredentialError`].
 pub fn public_key(path: &Path) -> Result<PublicKey, CredentialError> {
     first(path, "RSA key", |credential| match credential {
-        Credential::Private(key, _) => Ok(key.public_key()),
-        Credential::Public(key, _) => Ok(key),
-        other => Err(other),
+        Credential::Private(key, _) => Some(key.public_key()),
+        Credential::Public(key, _) => Some(key.clone()),
+        _ => None,
     })
 }
 
@@ -205,8 +199,8 @@ pub fn public_key(path: &Path) -> Result<PublicKey, CredentialError> {
 /// [`CredentialError`].
 pub fn request(path: &Path) -> Result<Request, CredentialError> {
     first(path, REQUEST, |credential| match credential {
-        Credential::Request(request) => Ok(request),
-        other => Err(other),
+        Credential::Request(request) => Some(request.clone()),
+        _ => None,
     })
 }
 
@@ -216,8 +210,8 @@ pub fn request(path: &Path) -> Result<Request, CredentialError> {
 /// [`CredentialError`].
 pub fn certificate(path: &Path) -> Result<Certificate, CredentialError> {
     first(path, CERTIFICATE, |credential| match credential {
-        Credential::Certificate(certificate) => Ok(certificate),
-        other => Err(other),
+        Credential::Certificate(certificate) => Some((**certificate).clone()),
+        _ => None,
     })
 }
 
@@ -227,11 +221,13 @@ mod tests {
 
     #[test]
     fn blocks_are_cut_out_of_what_stands_around_them() {
-        let text = "Subject: x\n-----BEGIN A-----\nAA==\n-----END A-----\n\nmore\n-----BEGIN B-----\nBB";
+        let text =
+            "Subject: x\n-----BEGIN A-----\nAA==\n-----END A-----\n\nmore\n-----BEGIN B-----\nBB";
         let found: Vec<_> = blocks(text).map(|block| (block.label, block.pem)).collect();
         let a = "-----BEGIN A-----\nAA==\n-----END A-----";
         assert_eq!(found, [("A", a), ("B", "-----BEGIN B-----\nBB")]);
-        for odd in ["-----BEGIN ", "-----BEGIN é", "-----BEGIN -----", "-----BEGIN A-----END A-----"]
+        for odd in
+            ["-----BEGIN ", "-----BEGIN é", "-----BEGIN -----", "-----BEGIN A-----END A-----"]
         {
             assert_eq!(blocks(odd).count(), 1, "{odd}");
         }
