@@ -12,6 +12,7 @@ pub mod files;
 pub mod judge;
 pub mod live;
 pub mod payload;
+pub mod people;
 pub mod properties;
 pub mod property;
 pub mod scenario;
