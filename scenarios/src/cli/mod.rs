@@ -11,16 +11,19 @@ use crate::family::Family;
 
 mod check;
 mod connect;
+mod conversation;
 mod explain;
 mod list;
 mod live;
 mod new;
 mod output;
+mod password;
 mod pki;
 mod run;
 mod select;
 mod serve;
 mod systems;
+mod users;
 
 use output::Output;
 
@@ -56,6 +59,8 @@ enum Commands {
     New(new::Args),
     /// Make keys, requests and certificates
     Pki(pki::Args),
+    /// Register, log in and list the users of `suite`, and manage their keys
+    Users(users::Args),
     /// Run the server of a system over TCP
     Serve(serve::Args),
     /// Run a client of a system over TCP
@@ -119,6 +124,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Check(args) => check::run(&args, output),
         Commands::New(args) => new::run(&args, output),
         Commands::Pki(args) => pki::run(&args, output),
+        Commands::Users(args) => users::run(&args, output),
         Commands::Serve(args) => serve::run(&args, output),
         Commands::Connect(args) => {
             let own = matches.subcommand_matches("connect");

@@ -76,7 +76,7 @@ fn who_registers_gets_keys_and_a_certificate_and_can_log_in() {
         let name = format!("ann.{profile}");
         let made = register(&people, &name, "secret").unwrap();
         assert!(matches!(made.keys, Part::Made(_)) && matches!(made.certificate, Part::Made(_)));
-        assert_eq!(people.names().unwrap(), [name.clone()]);
+        assert_eq!(people.names().unwrap(), std::slice::from_ref(&name));
         people.log_in(&Account::new(&*name, "secret")).unwrap();
         for wrong in [Account::new(&*name, "Secret"), Account::new("bob", "secret")] {
             let refused = people.log_in(&wrong).unwrap_err().to_string();

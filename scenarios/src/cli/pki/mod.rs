@@ -21,6 +21,8 @@ mod show;
 mod sign;
 mod verify;
 
+pub(super) use keygen::Encoding;
+
 /// Options of `pki`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
