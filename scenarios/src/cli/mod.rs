@@ -22,6 +22,7 @@ mod pki;
 mod run;
 mod select;
 mod serve;
+mod suite;
 mod systems;
 mod users;
 
@@ -61,6 +62,8 @@ enum Commands {
     Pki(pki::Args),
     /// Register, log in and list the users of `suite`, and manage their keys
     Users(users::Args),
+    /// A menu for the users of `suite`: register, log in, encrypt, hash, sign, keys, send
+    Suite(suite::Args),
     /// Run the server of a system over TCP
     Serve(serve::Args),
     /// Run a client of a system over TCP
@@ -125,6 +128,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::New(args) => new::run(&args, output),
         Commands::Pki(args) => pki::run(&args, output),
         Commands::Users(args) => users::run(&args, output),
+        Commands::Suite(args) => suite::run(&args, output),
         Commands::Serve(args) => serve::run(&args, output),
         Commands::Connect(args) => {
             let own = matches.subcommand_matches("connect");

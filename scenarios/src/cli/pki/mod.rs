@@ -17,7 +17,7 @@ mod csr;
 mod init;
 mod issue;
 mod keygen;
-mod show;
+pub(super) mod show;
 mod sign;
 mod verify;
 
