@@ -9,6 +9,7 @@ use mitm_proxy::net::{self, Ending};
 use protocol::endpoint::{End, Endpoint};
 use protocol::systems::System;
 
+use super::interrupt::{interrupted, left_to};
 use super::output::Output;
 use super::{Done, live};
 use crate::live::journal::Journal;
@@ -44,7 +45,7 @@ impl Conversation {
         let to = addresses.first().map_or_else(String::new, ToString::to_string);
         let given = if let Says::Items(items) = &says { items.len() as u64 } else { 0 };
         let runtime = live::runtime()?;
-        let (ending, outcome) = runtime.block_on(async {
+        let conversation = async {
             let stop = stop().context("cannot catch signals")?;
             let (commands, outcome) = match says {
                 Says::Items(items) => outbox::of_items(items),
@@ -59,7 +60,9 @@ impl Conversation {
             let ending = net::connect(endpoint, addresses, commands, patience, journal, stop).await;
             let ending = ending.with_context(|| format!("cannot connect to {to}"))?;
             anyhow::Ok((ending, outcome))
-        })?;
+        };
+        // A client says goodbye first.
+        let (ending, outcome) = left_to(|| runtime.block_on(conversation))?;
         // A thread that waits for standard input is not waited for.
         let outcome = if outcome.is_finished() { outcome.join().ok() } else { None };
         if let Some(Err(why)) = outcome {
@@ -73,10 +76,7 @@ impl Conversation {
         let count = |count: u64| format!("{count} message{}", if count == 1 { "" } else { "s" });
         output.remark(&format!("{} sent, {} acknowledged", count(tally.sent), tally.acknowledged));
         match ending {
-            Ending::Stopped => {
-                let _ = writeln!(io::stderr(), "interrupted");
-                std::process::exit(130);
-            }
+            Ending::Stopped => interrupted(),
             Ending::Silence => {
                 let _ = writeln!(io::stderr(), "the server has been silent for {seconds} s");
                 return Ok(Done::Unexpected);

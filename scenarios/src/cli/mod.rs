@@ -13,6 +13,7 @@ mod check;
 mod connect;
 mod conversation;
 mod explain;
+mod interrupt;
 mod list;
 mod live;
 mod new;
@@ -109,14 +110,14 @@ fn dispatch() -> anyhow::Result<Done> {
     if let Some((name, sub)) = matches.subcommand()
         && let Some(family) = Family::named(name)
     {
-        end_on_interrupt();
+        interrupt::ends_the_program();
         let args = run::Args::from_arg_matches(sub).unwrap_or_else(|error| error.exit());
         return run::family(family, &args, output);
     }
     let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
-    // Live endpoints say goodbye first.
-    if !matches!(command, Commands::Serve(_) | Commands::Connect(_)) {
-        end_on_interrupt();
+    // A server says goodbye first, all the time.
+    if !matches!(command, Commands::Serve(_)) {
+        interrupt::ends_the_program();
     }
     match command {
         Commands::All(args) => run::all(&args, output),
@@ -134,17 +135,6 @@ fn dispatch() -> anyhow::Result<Done> {
             let own = matches.subcommand_matches("connect");
             own.map_or(Ok(Done::Unexpected), |own| connect::run(&args, own, output))
         }
-    }
-}
-
-/// From now on Ctrl-C ends the program at once.
-fn end_on_interrupt() {
-    let interrupted = ctrlc::set_handler(|| {
-        let _ = writeln!(io::stderr(), "interrupted");
-        std::process::exit(130);
-    });
-    if let Err(error) = interrupted {
-        let _ = writeln!(io::stderr(), "warning: Ctrl-C will not end cleanly: {error}");
     }
 }
 

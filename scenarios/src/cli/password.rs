@@ -1,11 +1,12 @@
 //! Who a user of the program is, and their password: from a file, or asked for without showing what is typed.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use protocol::keyfiles::Account;
 
+use super::interrupt::{interrupted, left_to};
 use crate::live::outbox::first_line;
 
 /// Options that say who somebody is.
@@ -57,14 +58,11 @@ pub(super) fn account(name: &str, file: Option<&Path>, ask: Ask) -> Result<Accou
 
 /// Ask for a secret on the terminal, which does not show it; nothing at the end of input.
 pub(super) fn secret(prompt: &str) -> Result<Option<String>> {
-    match rpassword::prompt_password(prompt) {
+    left_to(|| match rpassword::prompt_password(prompt) {
         Ok(password) => Ok(Some(password)),
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
-        // Ctrl-C does not become a signal while nothing is shown.
-        Err(error) if error.kind() == ErrorKind::Interrupted => {
-            let _ = writeln!(io::stderr(), "interrupted");
-            std::process::exit(130);
-        }
+        // Here the terminal shows again what is typed.
+        Err(error) if error.kind() == ErrorKind::Interrupted => interrupted(),
         Err(error) => Err(anyhow!("cannot ask for a password: {error}")),
-    }
+    })
 }
