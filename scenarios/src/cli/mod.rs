@@ -59,7 +59,7 @@ enum Commands {
     Check(check::Args),
     /// Write a commented starter scenario
     New(new::Args),
-    /// Make keys, requests and certificates
+    /// Make, show and check keys, requests and certificates
     Pki(pki::Args),
     /// Register, log in and list the users of `suite`, and manage their keys
     Users(users::Args),

@@ -12,8 +12,9 @@ use x509_cert::ext::pkix::{
     SubjectAltName, SubjectKeyIdentifier,
 };
 
-use super::{Certificate, Period, Request, SHA256_WITH_RSA, X509Error};
+use super::{Certificate, Period, Request, SHA256_WITH_RSA, X509Error, public_key};
 use crate::crypto::checksum::hex;
+use crate::crypto::rsa::PublicKey;
 use crate::crypto::sha256;
 
 /// What a certificate says.
@@ -76,6 +77,14 @@ impl Request {
     /// For whom it asks, most specific part first (RFC 4514).
     pub fn subject(&self) -> String {
         self.0.info.subject.to_string()
+    }
+
+    /// The key it asks for; [`Request::verify`] says whether whoever asks holds it.
+    ///
+    /// # Errors
+    /// [`X509Error::Key`].
+    pub fn public_key(&self) -> Result<PublicKey, X509Error> {
+        public_key(&self.0.info.public_key)
     }
 }
 

@@ -96,7 +96,7 @@ pub(in crate::cli) fn facts(credential: &Credential) -> Facts {
                     Err(_) => "WRONG: not made with the key it asks for",
                 }),
             ));
-            facts.extend(of_key(verified.ok().as_ref()));
+            facts.extend(of_key(request.public_key().ok().as_ref()));
         }
         Credential::Certificate(certificate) => facts.extend(of_certificate(certificate)),
         Credential::Named(certificate) => {
