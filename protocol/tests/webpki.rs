@@ -52,6 +52,20 @@ fn theirs(der: &[u8], authority: &Certificate, now: u64) -> Result<(), webpki::E
         .map(|_| ())
 }
 
+/// What rustls-webpki says of a certificate by an authority whose own is by [`authority`].
+fn theirs_below(party: &Certificate, between: &Certificate, now: u64) -> Result<(), webpki::Error> {
+    let trusted = CertificateDer::from(authority().to_der().unwrap());
+    let anchors = [anchor_from_trusted_cert(&trusted)?];
+    let (party, between) = (party.to_der().unwrap(), between.to_der().unwrap());
+    let (party, between) = (CertificateDer::from(party), [CertificateDer::from(between)]);
+    let algorithms = [ring::RSA_PKCS1_2048_8192_SHA256];
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
+    let usage = KeyUsage::client_auth();
+    EndEntityCert::try_from(&party)?
+        .verify_for_usage(&algorithms, &anchors, &between, now, usage, None, None)
+        .map(|_| ())
+}
+
 /// What we say of it.
 fn ours(der: &[u8], authority: &Certificate, now: u64) -> Result<(), X509Error> {
     let common_name = Some("Device 001");
@@ -111,6 +125,29 @@ fn what_they_reject_we_reject() {
     let der = good.to_der().unwrap();
     assert!(theirs(&der, &other, EPOCH).is_err());
     assert_eq!(ours(&der, &other, EPOCH), Err(X509Error::Issuer));
+}
+
+/// What a root says of itself, they do not look at; what stands between, they do, but for `keyUsage`, which they
+/// never hold against a certificate. So they can tell that the extension may be missing; that it counts where
+/// it is, they cannot. Both files are made by OpenSSL with the authority's key, for the device's key.
+#[test]
+fn an_authority_need_not_say_what_its_key_is_for_but_what_it_says_counts() {
+    // 2027-01-01: those two begin in November 2026.
+    let period = Period::days(EPOCH + 365 * DAY, 10);
+    for (authority, may_sign) in [
+        (include_str!("authorities/no-key-usage.pem"), true),
+        (include_str!("authorities/no-cert-sign.pem"), false),
+    ] {
+        let authority = Certificate::from_pem(authority).unwrap();
+        let request = Request::new("CN=Device 001", &authority_key()).unwrap();
+        let key = device_key();
+        let mut issuer = Issuer { subject: "CN=Sub CA,O=MyCA,C=TR", ..issuer(&key) };
+        let party = issuer.sign(&request, period, Kind::Party).unwrap();
+        let theirs = theirs_below(&party, &authority, period.from);
+        assert_eq!(theirs, Ok(()));
+        let ours = ours(&party.to_der().unwrap(), &authority, period.from);
+        assert_eq!(ours.err(), (!may_sign).then_some(X509Error::Authority));
+    }
 }
 
 /// Every bit of a certificate, one at a time: neither accepts any change. (Where a change makes another writing

@@ -1,12 +1,15 @@
 //! Files the program writes for its user: readable by the owner only, whole or not at all, and never in place
-//! of another file unless that was asked for.
+//! of another file unless that was asked for. And small files it reads: never more than they should hold.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::quote;
+
+/// No file of keys, certificates or users is larger, in bytes.
+pub const LARGEST: usize = 1 << 20;
 
 /// What to do where there is a file already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +40,53 @@ impl fmt::Display for WriteError {
 }
 
 impl std::error::Error for WriteError {}
+
+/// Why a file was not read.
+#[derive(Debug)]
+pub enum ReadError {
+    /// The system refuses.
+    Failed(PathBuf, io::Error),
+    /// It is a folder, a pipe or a device.
+    NotAFile(PathBuf),
+    /// It has more than [`LARGEST`] bytes.
+    TooLarge(PathBuf),
+    /// It is not UTF-8.
+    NotText(PathBuf),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, why) = match self {
+            Self::Failed(path, error) => (path, error.to_string()),
+            // A pipe may never end.
+            Self::NotAFile(path) => (path, "not a regular file".to_owned()),
+            Self::TooLarge(path) => (path, format!("larger than {LARGEST} bytes")),
+            Self::NotText(path) => (path, "not UTF-8 text".to_owned()),
+        };
+        write!(f, "cannot read {}: {why}", quote(&path.display().to_string()))
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Read all of a small text file.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read_text(path: &Path) -> Result<String, ReadError> {
+    let own = || path.to_owned();
+    let failed = |error| ReadError::Failed(own(), error);
+    if !path.metadata().map_err(failed)?.is_file() {
+        return Err(ReadError::NotAFile(own()));
+    }
+    let mut content = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(LARGEST as u64 + 1).read_to_end(&mut content).map_err(failed)?;
+    if content.len() > LARGEST {
+        return Err(ReadError::TooLarge(own()));
+    }
+    String::from_utf8(content).map_err(|_| ReadError::NotText(own()))
+}
 
 /// Write a file with this content. Folders on the way are made.
 ///
@@ -132,6 +182,21 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn what_is_read_is_small_text() {
+        let folder = Scratch::new("read");
+        let path = folder.0.join("file");
+        let said = |path: &Path| read_text(path).unwrap_err().to_string();
+        assert!(said(&path).starts_with("cannot read `"));
+        assert!(said(&folder.0).ends_with("not a regular file"));
+        fs::write(&path, b"caf\xe9").unwrap();
+        assert!(said(&path).ends_with("not UTF-8 text"));
+        File::create(&path).unwrap().set_len(100 << 20).unwrap();
+        assert!(said(&path).ends_with("larger than 1048576 bytes"));
+        fs::write(&path, "one\n").unwrap();
+        assert_eq!(read_text(&path).unwrap(), "one\n");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod cli;
+pub mod credential;
 pub mod diagnostic;
 pub mod divergence;
 pub mod expect;
@@ -12,6 +13,7 @@ pub mod judge;
 pub mod live;
 pub mod matrix;
 pub mod payload;
+pub mod people;
 pub mod properties;
 pub mod property;
 pub mod scenario;

@@ -9,40 +9,11 @@
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-fn scenarios(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
-    command.args(args).current_dir(folder).env_remove("NO_COLOR").env_remove("RUST_BACKTRACE");
-    command
-}
+mod command_line;
 
-/// Exit code, standard output and standard error, as one text.
-fn shown(folder: &Path, args: &[&str]) -> String {
-    let output = scenarios(folder, args).output().unwrap();
-    let (stdout, stderr) = (String::from_utf8(output.stdout), String::from_utf8(output.stderr));
-    format!(
-        "$ scenarios {}\nexit: {}\n--- stdout\n{}--- stderr\n{}",
-        args.join(" "),
-        output.status.code().unwrap(),
-        stdout.unwrap(),
-        stderr.unwrap()
-    )
-}
-
-/// An empty folder of this test's own.
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-fn check(name: &str, folder: &Path, args: &[&str]) {
-    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!(format!("cli-{name}"), shown(folder, args));
-    });
-}
+use command_line::{check, folder, scenarios};
 
 fn attacks() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("attacks")

@@ -48,16 +48,34 @@ pub fn verify_hash(data: &[u8], hash: &str, algorithm: &str) -> Result<bool, Unk
 }
 
 /// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
 }
 
+/// The bytes that hexadecimal digits of either case stand for; nothing for anything else.
+pub fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, odd) = text.as_bytes().as_chunks::<2>();
+    if !odd.is_empty() {
+        return None;
+    }
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    pairs.iter().map(|[high, low]| u8::try_from(digit(high)? << 4 | digit(low)?).ok()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_and_bytes() {
+        assert_eq!(from_hex(&hex(&[0, 0x7f, 0xff])), Some(vec![0, 0x7f, 0xff]));
+        assert_eq!(from_hex("AbC"), None);
+        assert_eq!(from_hex("AbCd"), Some(vec![0xab, 0xcd]));
+        assert_eq!((from_hex("0x"), from_hex("é")), (None, None));
+    }
 
     /// FIPS 180-4 and RFC 1321 appendix A.5.
     #[test]

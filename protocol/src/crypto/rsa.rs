@@ -6,7 +6,9 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
+use rsa::pkcs1::{
+    DecodeRsaPrivateKey, DecodeRsaPublicKey, EncodeRsaPrivateKey, EncodeRsaPublicKey,
+};
 use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::{
     DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding,
@@ -58,14 +60,27 @@ impl std::error::Error for RsaError {}
 pub struct PublicKey(RsaPublicKey);
 
 impl PublicKey {
-    /// Read a PEM `PUBLIC KEY` (SPKI, RFC 5280).
+    /// Read a PEM `PUBLIC KEY` (SPKI, RFC 5280) or `RSA PUBLIC KEY` (PKCS#1, RFC 8017).
     pub fn from_pem(pem: &str) -> Result<Self, RsaError> {
-        RsaPublicKey::from_public_key_pem(pem).map(Self).map_err(|_| RsaError::Key)
+        RsaPublicKey::from_public_key_pem(pem)
+            .or_else(|_| RsaPublicKey::from_pkcs1_pem(pem))
+            .map(Self)
+            .map_err(|_| RsaError::Key)
     }
 
     /// Write a PEM `PUBLIC KEY`, lines ended by `\n`.
     pub fn to_pem(&self) -> Result<String, RsaError> {
         self.0.to_public_key_pem(LineEnding::LF).map_err(|_| RsaError::Key)
+    }
+
+    /// Write a PEM `RSA PUBLIC KEY` (PKCS#1), lines ended by `\n`.
+    pub fn to_pkcs1_pem(&self) -> Result<String, RsaError> {
+        self.0.to_pkcs1_pem(LineEnding::LF).map_err(|_| RsaError::Key)
+    }
+
+    /// Write a DER `SubjectPublicKeyInfo`: what key fingerprints are commonly over.
+    pub fn to_spki(&self) -> Result<Vec<u8>, RsaError> {
+        self.0.to_public_key_der().map(rsa::pkcs8::Document::into_vec).map_err(|_| RsaError::Key)
     }
 
     /// Read a DER `SubjectPublicKeyInfo` (RFC 5280), as it stands in certificates.
@@ -76,6 +91,13 @@ impl PublicKey {
     /// The size of the modulus, and so of a ciphertext or signature, in bytes.
     pub fn size(&self) -> usize {
         self.0.size()
+    }
+
+    /// The length of the modulus in bits.
+    pub fn bits(&self) -> u32 {
+        let modulus = self.0.n_bytes();
+        let zeros = modulus.first().map_or(0, |first| first.leading_zeros());
+        u32::try_from(modulus.len()).map_or(0, |bytes| bytes * 8).saturating_sub(zeros)
     }
 
     /// SHA-256 over modulus and exponent.
@@ -282,7 +304,13 @@ mod tests {
         let key = generate();
         assert_eq!(key.public_key().fingerprint(), generate().public_key().fingerprint());
         assert_eq!(PrivateKey::from_pem(&key.to_pem().unwrap()).as_ref(), Ok(&key));
-        assert_eq!(key.public_key().fingerprint()[..4], [0x3f, 0x37, 0x30, 0x8e]);
+        let public = key.public_key();
+        assert_eq!(public.fingerprint()[..4], [0x3f, 0x37, 0x30, 0x8e]);
+        assert_eq!(public.bits(), 1024);
+        for pem in [public.to_pem().unwrap(), public.to_pkcs1_pem().unwrap()] {
+            assert_eq!(PublicKey::from_pem(&pem).as_ref(), Ok(&public));
+        }
+        assert_eq!(PublicKey::from_spki(&public.to_spki().unwrap()), Ok(public));
     }
 
     #[test]

@@ -235,6 +235,13 @@ impl Users {
         Ok(())
     }
 
+    /// Take every entry of that name out; whether there was one.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.name != name);
+        self.entries.len() < before
+    }
+
     /// Whether `password` is that of `name`. An unknown name costs as much as a known one.
     ///
     /// # Errors
@@ -341,6 +348,16 @@ mod tests {
             }
             assert!(!format!("{users:?}").contains("15e2"));
         }
+    }
+
+    #[test]
+    fn who_is_removed_cannot_log_in_under_any_password() {
+        let mut users = registered(Scheme::Sha256, Names::Unchecked, &PEOPLE);
+        let mut entropy = Entropy::new(1, "salts");
+        users.register("fady", "another", Names::Unchecked, LAB, &mut entropy).unwrap();
+        assert!(users.remove("fady") && !users.remove("fady"));
+        assert_eq!(users.names().collect::<Vec<_>>(), ["maged"]);
+        assert_eq!(users.log_in("fady", b"another"), Err(UsersError::Login));
     }
 
     /// The line of the published program's own file.

@@ -27,6 +27,10 @@ use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::crypto::sha256;
 use crate::entropy::Entropy;
 
+mod details;
+
+pub use details::{Details, Said};
+
 /// `sha256WithRSAEncryption` (RFC 8017 appendix C).
 const SHA256_WITH_RSA: &str = "1.2.840.113549.1.1.11";
 
@@ -216,20 +220,30 @@ impl Issuer<'_> {
         period: Period,
         kind: Kind,
     ) -> Result<Certificate, X509Error> {
-        request.verify()?;
         let issuer = Name::from_str(self.subject).map_err(|_| X509Error::Name)?;
-        let issuing = Issuing { issuer, subject: request.0.info.subject.clone(), kind };
-        let mut serial: [u8; 16] = self.entropy.bytes();
-        // A serial number is positive and its first byte is not zero (RFC 5280 section 4.1.2.2).
-        let [first, ..] = &mut serial;
-        *first = *first & 0x3f | 0x40;
-        let serial = SerialNumber::new(&serial).map_err(|_| X509Error::Form)?;
-        let key = request.0.info.public_key.clone();
-        CertificateBuilder::new(issuing, serial, period.to_validity()?, key)
-            .and_then(|builder| builder.build::<_, Signature>(&self.key.signer()))
-            .map(Certificate)
-            .map_err(|_| X509Error::Form)
+        certify((issuer, self.key), request, (period, kind), &mut self.entropy)
     }
+}
+
+/// Sign a request, once its own signature is checked.
+fn certify(
+    (issuer, key): (Name, &PrivateKey),
+    request: &Request,
+    (period, kind): (Period, Kind),
+    entropy: &mut Entropy,
+) -> Result<Certificate, X509Error> {
+    request.verify()?;
+    let issuing = Issuing { issuer, subject: request.0.info.subject.clone(), kind };
+    let mut serial: [u8; 16] = entropy.bytes();
+    // A serial number is positive and its first byte is not zero (RFC 5280 section 4.1.2.2).
+    let [first, ..] = &mut serial;
+    *first = *first & 0x3f | 0x40;
+    let serial = SerialNumber::new(&serial).map_err(|_| X509Error::Form)?;
+    let certified = request.0.info.public_key.clone();
+    CertificateBuilder::new(issuing, serial, period.to_validity()?, certified)
+        .and_then(|builder| builder.build::<_, Signature>(&key.signer()))
+        .map(Certificate)
+        .map_err(|_| X509Error::Form)
 }
 
 /// Which parts of a chain check are made. All of them, unless a weakness says otherwise.
@@ -284,6 +298,33 @@ impl Certificate {
     /// [`X509Error::Form`] if it is too large for DER.
     pub fn to_der(&self) -> Result<Vec<u8>, X509Error> {
         self.0.to_der().map_err(|_| X509Error::Form)
+    }
+
+    /// Sign a request in the name of the authority whose certificate this is, with its key. The name goes over
+    /// byte for byte, however it was written.
+    ///
+    /// # Errors
+    /// [`X509Error::Key`] if the key is another, [`X509Error::Authority`] if the certificate allows no signing,
+    /// and as [`Issuer::sign`].
+    pub fn sign(
+        &self,
+        key: &PrivateKey,
+        request: &Request,
+        terms: (Period, Kind),
+        entropy: &mut Entropy,
+    ) -> Result<Certificate, X509Error> {
+        if self.public_key()? != key.public_key() {
+            return Err(X509Error::Key);
+        }
+        if !self.may_sign() {
+            return Err(X509Error::Authority);
+        }
+        certify((self.0.tbs_certificate().subject().clone(), key), request, terms, entropy)
+    }
+
+    /// Whether it is that of an authority and excludes no signing of certificates with its key.
+    pub fn may_sign(&self) -> bool {
+        may_sign(self.0.tbs_certificate())
     }
 
     /// The subject's common name; nothing if it has none, or several.
@@ -356,10 +397,16 @@ fn is_authority(certificate: &TbsCertificate) -> bool {
     matches!(certificate.get_extension::<BasicConstraints>(), Ok(Some((_, basic))) if basic.ca)
 }
 
-/// An authority says so, and that it signs certificates (RFC 5280 sections 4.2.1.3 and 4.2.1.9).
+/// An authority says so, and says nothing of its key that excludes signing certificates: without `keyUsage`, the
+/// key is for everything (RFC 5280 sections 4.2.1.3, 4.2.1.9 and 6.1.4 (n)).
 fn may_sign(certificate: &TbsCertificate) -> bool {
-    let usage = certificate.get_extension::<KeyUsage>();
-    is_authority(certificate) && matches!(usage, Ok(Some((_, usage))) if usage.key_cert_sign())
+    let key_signs = match certificate.get_extension::<KeyUsage>() {
+        Ok(None) => true,
+        Ok(Some((_, usage))) => usage.key_cert_sign(),
+        // Two of them, or one that cannot be read.
+        Err(_) => false,
+    };
+    is_authority(certificate) && key_signs
 }
 
 fn public_key(info: &SubjectPublicKeyInfoOwned) -> Result<PublicKey, X509Error> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::crypto::checksum::from_hex;
 use crate::endpoint::Endpoint;
 use crate::keyfiles::{KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, need};
 use crate::ratchet::{Keyring, client, server};
@@ -53,15 +54,6 @@ fn keyring(source: &dyn KeySource) -> Result<Keyring, KeyError> {
         return Err(KeyError::new(MASTERS, KeyProblem::Missing("a key")));
     }
     Ok(Keyring::new(masters))
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, odd) = text.as_bytes().as_chunks::<2>();
-    if !odd.is_empty() {
-        return None;
-    }
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    pairs.iter().map(|[high, low]| u8::try_from(digit(high)? << 4 | digit(low)?).ok()).collect()
 }
 
 fn generate(wanted: &mut Wanted<'_>) -> Result<KeyFiles, KeyError> {

@@ -11,7 +11,7 @@ use crate::pki::x509::{Issuer, Kind, Period, Request};
 use crate::suite::lab::{AUTHORITY, Files, Keyring, KeyringError, SERVER_SUBJECT};
 use crate::suite::{Client, Server};
 use crate::systems::Setup;
-use crate::weakness::Profile;
+use crate::weakness::{Profile, Weakness};
 
 /// The table entry.
 pub(super) const KEYS: KeySet = KeySet {
@@ -31,8 +31,10 @@ pub(super) const KEYS: KeySet = KeySet {
     generate,
 };
 
-const CA_KEY: &str = "crypto/certificates/ca_key.pem";
-const CA_CERT: &str = "crypto/certificates/ca_cert.pem";
+/// The authority's private key.
+pub const CA_KEY: &str = "crypto/certificates/ca_key.pem";
+/// The authority's certificate for itself.
+pub const CA_CERT: &str = "crypto/certificates/ca_cert.pem";
 const SERVER_CERT: &str = "crypto/certificates/server_cert.pem";
 const SERVER_PRIVATE: &str = "server_private.pem";
 const SERVER_PUBLIC: &str = "server_public.pem";
@@ -64,6 +66,10 @@ fn keyring(
 ) -> Result<Keyring, KeyError> {
     let mut texts = KeyFiles::new();
     let own: &[&str] = match side {
+        // The published client has its own copy of the password file, and asks that.
+        Side::Client if profile.has(Weakness::ClientSideLogin) => {
+            &[CA_CERT, SERVER_CERT, SERVER_PUBLIC, AUTH, PASSWORDS]
+        }
         Side::Client => &[CA_CERT, SERVER_CERT, SERVER_PUBLIC],
         Side::Server => &[SERVER_CERT, SERVER_PRIVATE, AUTH, PASSWORDS],
     };

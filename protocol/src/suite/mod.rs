@@ -84,7 +84,7 @@ mod wire;
 mod tests;
 
 pub use client::Client;
-pub use keyfiles::{AUTH, PASSWORDS};
+pub use keyfiles::{AUTH, CA_CERT, CA_KEY, PASSWORDS};
 pub use keys::Keys;
 pub use lab::{
     ACCOUNTS, AUTHORITY, EPOCH, Files, Keyring, KeyringError, PERIOD, SERVER, SERVER_COMMON_NAME,

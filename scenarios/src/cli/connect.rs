@@ -1,18 +1,16 @@
 //! `scenarios connect SYSTEM`: a client of a system, over TCP.
 
-use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use clap::ArgMatches;
-use mitm_proxy::net::{self, Ending};
-use protocol::endpoint::{End, Kind};
+use protocol::endpoint::Kind;
 
+use super::conversation::{Conversation, Says};
 use super::output::Output;
 use super::{Done, live};
-use crate::live::outbox::{self, Item};
-use crate::live::{addresses, stop};
+use crate::live::addresses;
+use crate::live::outbox::Item;
 
 /// Options of `connect`.
 #[derive(clap::Args, Clone, Debug)]
@@ -26,6 +24,12 @@ pub(super) struct Args {
     /// Which client to be, from 1
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     client: u32,
+    /// Log in under this name, where the system has users [default: the lab's]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Take the password from the first line of this file; else it is asked for, on a terminal
+    #[arg(long, value_name = "FILE", requires = "user")]
+    password_file: Option<PathBuf>,
     /// Send this text; may be given several times, and mixed with the others: all is sent in order
     #[arg(long, value_name = "TEXT")]
     text: Vec<String>,
@@ -69,64 +73,18 @@ impl Args {
 /// Connect, send, and end the session.
 pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<Done> {
     let system = args.live.system()?;
-    let endpoint = args.live.client(args.client)?;
-    let journal = args.live.journal(output)?;
-    let tally = journal.tally();
     let addresses = addresses(system, args.to.as_deref()).map_err(|why| anyhow!("--to: {why}"))?;
     let items = args.items(matches);
     for item in &items {
         item.check(system).map_err(|why| anyhow!("{why}"))?;
     }
-    let given = items.len() as u64;
-    let from_flags = !items.is_empty();
-    let patience = (args.patience > 0).then(|| Duration::from_secs(args.patience));
-    let to = addresses.first().map_or_else(String::new, ToString::to_string);
-    let runtime = live::runtime()?;
-    let (ending, outcome) = runtime.block_on(async {
-        let stop = stop().context("cannot catch signals")?;
-        let (commands, outcome) = if from_flags {
-            outbox::of_items(items)
-        } else {
-            if io::stdin().is_terminal() {
-                output.remark("Every line you type is sent; Ctrl-D ends the session.");
-            }
-            outbox::of_lines(system)
-        };
-        let journal = Box::new(journal);
-        let ending = net::connect(endpoint, addresses, commands, patience, journal, stop).await;
-        let ending = ending.with_context(|| format!("cannot connect to {to}"))?;
-        anyhow::Ok((ending, outcome))
-    })?;
-    // A thread that waits for standard input is not waited for.
-    let outcome = if outcome.is_finished() { outcome.join().ok() } else { None };
-    if let Some(Err(why)) = outcome {
-        bail!("{why}");
-    }
-    let tally = tally.borrow();
-    let due = match outcome {
-        Some(Ok(count)) => count,
-        _ => given,
+    let account = match &args.user {
+        Some(user) => Some(args.live.account(user, args.password_file.as_deref())?),
+        None => None,
     };
-    let count = |count: u64| format!("{count} message{}", if count == 1 { "" } else { "s" });
-    output.remark(&format!("{} sent, {} acknowledged", count(tally.sent), tally.acknowledged));
-    match ending {
-        Ending::Stopped => {
-            let _ = writeln!(io::stderr(), "interrupted");
-            std::process::exit(130);
-        }
-        Ending::Silence => {
-            let _ = writeln!(io::stderr(), "the server has been silent for {} s", args.patience);
-            return Ok(Done::Unexpected);
-        }
-        Ending::Over => {}
-    }
-    if !tally.refused.is_empty() {
-        let _ = writeln!(io::stderr(), "refused: {}", tally.refused.join(", "));
-    }
-    if tally.end != Some(End::Clean) {
-        let how = tally.end.map_or("without a word", End::name);
-        let _ = writeln!(io::stderr(), "the session ended: {how}");
-    }
-    let done = tally.sent >= due && tally.refused.is_empty() && tally.end == Some(End::Clean);
-    Ok(if done { Done::Expected } else { Done::Unexpected })
+    let endpoint = args.live.client(args.client, account)?;
+    let journal = args.live.journal(output)?;
+    let says = if items.is_empty() { Says::Lines } else { Says::Items(items) };
+    let patience = args.patience;
+    Conversation { system, endpoint, journal, addresses, patience }.hold(says, output)
 }

@@ -5,16 +5,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
 use protocol::endpoint::Endpoint;
-use protocol::keyfiles::FromKeys;
+use protocol::keyfiles::{Account, FromKeys};
 use protocol::systems::{SYSTEMS, Setup, System};
 use protocol::weakness::Profile;
 
 use super::output::{Format, Output};
+use super::password::{Ask, account};
 use super::select::check;
 use crate::diagnostic::quote;
 use crate::files;
 use crate::live::journal::{Journal, Loudness, Shown};
-use crate::live::keydir::KeyDir;
+use crate::live::keydir::{KeyDir, LoggingIn};
 use crate::live::store::Store;
 
 /// Options of both.
@@ -49,24 +50,46 @@ impl LiveArgs {
         system.ok_or_else(|| anyhow!("unknown system"))
     }
 
-    /// The client of this number, from 1.
-    pub(super) fn client(&self, number: u32) -> Result<Box<dyn Endpoint>> {
+    /// Who logs in, where the system has users.
+    pub(super) fn account(&self, user: &str, password_file: Option<&Path>) -> Result<Account> {
+        let system = self.system()?;
+        if system.keys.lab.is_none() {
+            let has = |system: &&System| system.keys.lab.is_some();
+            let with: Vec<&str> = SYSTEMS.iter().filter(has).map(|system| system.name).collect();
+            bail!("--user: {} has no users; {} has", system.name, with.join(", "));
+        }
+        account(user, password_file, Ask::Once)
+    }
+
+    /// The client of this number, from 1; where the system has users, the one who logs in.
+    pub(super) fn client(
+        &self,
+        number: u32,
+        account: Option<Account>,
+    ) -> Result<Box<dyn Endpoint>> {
         let (system, setup) = (self.system()?, self.setup(number)?);
-        let Some(keys) = &self.keys else {
-            if !(1..=system.clients).contains(&number) {
+        match (&self.keys, account) {
+            (Some(_), None) if system.keys.lab.is_some() => {
+                bail!("--keys without --user NAME: nobody in that folder is the default");
+            }
+            (Some(keys), account) => with_keys(keys, account, system.keys.client, setup),
+            (None, Some(account)) => {
+                let keys = system.keys.lab.map(|lab| lab()).unwrap_or_default();
+                Ok((system.keys.client)(setup, &LoggingIn { keys, account })?)
+            }
+            (None, None) if (1..=system.clients).contains(&number) => Ok((system.client)(setup)),
+            (None, None) => {
                 let (name, clients) = (system.name, system.clients);
                 bail!("--client {number}: the lab has clients 1 to {clients} of {name}");
             }
-            return Ok((system.client)(setup));
-        };
-        with_keys(keys, system.keys.client, setup)
+        }
     }
 
     /// The server.
     pub(super) fn server(&self) -> Result<Box<dyn Endpoint>> {
         let (system, setup) = (self.system()?, self.setup(0)?);
         match &self.keys {
-            Some(keys) => with_keys(keys, system.keys.server, setup),
+            Some(keys) => with_keys(keys, None, system.keys.server, setup),
             None => Ok((system.server)(setup)),
         }
     }
@@ -90,28 +113,42 @@ impl LiveArgs {
 
     /// The journal to keep.
     pub(super) fn journal(&self, output: Output) -> Result<Journal> {
-        let shown = match output.format {
-            Format::Text => Shown::Messages,
-            Format::Json => Shown::Claims,
-        };
-        let loudness = if output.quiet { Loudness::Trouble } else { Loudness::Log };
-        let file = match &self.log {
-            Some(path) => {
-                let opened = files::append(path);
-                Some(opened.with_context(|| format!("--log {}", path.display()))?)
-            }
-            None => None,
-        };
-        Ok(Journal::new(shown, loudness, file, Store { folder: self.store.clone() }))
+        journal(self.log.as_deref(), &self.store, output)
     }
 }
 
+/// A journal: where its log goes beside standard error, and where received files go.
+pub(super) fn journal(log: Option<&Path>, store: &Path, output: Output) -> Result<Journal> {
+    let shown = match output.format {
+        Format::Text => Shown::Messages,
+        Format::Json => Shown::Claims,
+    };
+    let loudness = if output.quiet { Loudness::Trouble } else { Loudness::Log };
+    let file = match log {
+        Some(path) => {
+            let opened = files::append(path);
+            Some(opened.with_context(|| format!("--log {}", path.display()))?)
+        }
+        None => None,
+    };
+    Ok(Journal::new(shown, loudness, file, Store { folder: store.to_owned() }))
+}
+
 /// An endpoint with the keys of this folder.
-fn with_keys(folder: &Path, make: FromKeys, setup: Setup) -> Result<Box<dyn Endpoint>> {
+pub(super) fn with_keys(
+    folder: &Path,
+    account: Option<Account>,
+    make: FromKeys,
+    setup: Setup,
+) -> Result<Box<dyn Endpoint>> {
     // Certificates of the lab are valid in the lab's time; others in ours.
     let setup = Setup { epoch: now(), ..setup };
-    make(setup, &KeyDir(folder.to_owned()))
-        .with_context(|| format!("--keys {}", quote(&folder.display().to_string())))
+    let keys = KeyDir(folder.to_owned());
+    let endpoint = match account {
+        Some(account) => make(setup, &LoggingIn { keys, account }),
+        None => make(setup, &keys),
+    };
+    endpoint.with_context(|| format!("--keys {}", quote(&folder.display().to_string())))
 }
 
 /// The time, in seconds since 1970.

@@ -11,17 +11,22 @@ use crate::family::Family;
 
 mod check;
 mod connect;
+mod conversation;
 mod explain;
+mod interrupt;
 mod list;
 mod live;
 mod matrix;
 mod new;
 mod output;
+mod password;
 mod pki;
 mod run;
 mod select;
 mod serve;
+mod suite;
 mod systems;
+mod users;
 
 use output::Output;
 
@@ -57,8 +62,12 @@ enum Commands {
     Check(check::Args),
     /// Write a commented starter scenario
     New(new::Args),
-    /// Make keys, requests and certificates
+    /// Make, show and check keys, requests and certificates
     Pki(pki::Args),
+    /// Register, log in and list the users of `suite`, and manage their keys
+    Users(users::Args),
+    /// A menu for the users of `suite`: register, log in, encrypt, hash, sign, keys, send
+    Suite(suite::Args),
     /// Run the server of a system over TCP
     Serve(serve::Args),
     /// Run a client of a system over TCP
@@ -104,14 +113,14 @@ fn dispatch() -> anyhow::Result<Done> {
     if let Some((name, sub)) = matches.subcommand()
         && let Some(family) = Family::named(name)
     {
-        end_on_interrupt();
+        interrupt::ends_the_program();
         let args = run::Args::from_arg_matches(sub).unwrap_or_else(|error| error.exit());
         return run::family(family, &args, output);
     }
     let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
-    // Live endpoints say goodbye first.
-    if !matches!(command, Commands::Serve(_) | Commands::Connect(_)) {
-        end_on_interrupt();
+    // A server says goodbye first, all the time.
+    if !matches!(command, Commands::Serve(_)) {
+        interrupt::ends_the_program();
     }
     match command {
         Commands::All(args) => run::all(&args, output),
@@ -123,22 +132,13 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Check(args) => check::run(&args, output),
         Commands::New(args) => new::run(&args, output),
         Commands::Pki(args) => pki::run(&args, output),
+        Commands::Users(args) => users::run(&args, output),
+        Commands::Suite(args) => suite::run(&args, output),
         Commands::Serve(args) => serve::run(&args, output),
         Commands::Connect(args) => {
             let own = matches.subcommand_matches("connect");
             own.map_or(Ok(Done::Unexpected), |own| connect::run(&args, own, output))
         }
-    }
-}
-
-/// From now on Ctrl-C ends the program at once.
-fn end_on_interrupt() {
-    let interrupted = ctrlc::set_handler(|| {
-        let _ = writeln!(io::stderr(), "interrupted");
-        std::process::exit(130);
-    });
-    if let Err(error) = interrupted {
-        let _ = writeln!(io::stderr(), "warning: Ctrl-C will not end cleanly: {error}");
     }
 }
 

@@ -1,13 +1,11 @@
-//! A folder with key files (`--keys DIR`).
+//! A folder with key files (`--keys DIR`), and who logs in with them.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use protocol::keyfiles::{KeyError, KeyProblem, KeySource};
+use protocol::keyfiles::{Account, KeyError, KeyProblem, KeySource};
 
-/// No key file is larger, in bytes.
-const LARGEST: usize = 1 << 20;
+use crate::files::{LARGEST, ReadError, read_text};
 
 /// A folder with key files.
 #[derive(Clone, Debug)]
@@ -15,22 +13,35 @@ pub struct KeyDir(pub PathBuf);
 
 impl KeySource for KeyDir {
     fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
-        let wrong = |why| KeyError::new(path, why);
-        let failed = |error: std::io::Error| wrong(KeyProblem::Unreadable(error.kind()));
-        let place = self.0.join(path);
-        match place.metadata() {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-            // A pipe may never end.
-            Ok(about) if !about.is_file() => return Err(wrong(KeyProblem::Not("a regular file"))),
-            Ok(_) => {}
-        }
-        let mut content = Vec::new();
-        let file = File::open(place).map_err(failed)?;
-        file.take(LARGEST as u64 + 1).read_to_end(&mut content).map_err(failed)?;
-        if content.len() > LARGEST {
-            return Err(wrong(KeyProblem::TooLarge(LARGEST)));
-        }
-        String::from_utf8(content).map(Some).map_err(|_| wrong(KeyProblem::NotText))
+        let why = match read_text(&self.0.join(path)) {
+            Ok(text) => return Ok(Some(text)),
+            Err(ReadError::Failed(_, error)) if error.kind() == ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            Err(ReadError::Failed(_, error)) => KeyProblem::Unreadable(error.kind()),
+            Err(ReadError::NotAFile(_)) => KeyProblem::Not("a regular file"),
+            Err(ReadError::TooLarge(_)) => KeyProblem::TooLarge(LARGEST),
+            Err(ReadError::NotText(_)) => KeyProblem::NotText,
+        };
+        Err(KeyError::new(path, why))
+    }
+}
+
+/// Key files, and somebody who logs in.
+#[derive(Clone, Debug)]
+pub struct LoggingIn<S> {
+    /// The files.
+    pub keys: S,
+    /// Who.
+    pub account: Account,
+}
+
+impl<S: KeySource> KeySource for LoggingIn<S> {
+    fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
+        self.keys.read(path)
+    }
+
+    fn account(&self) -> Option<Account> {
+        Some(self.account.clone())
     }
 }

@@ -45,6 +45,55 @@ fn an_issued_certificate_is_believed_and_the_same_every_time() {
 }
 
 #[test]
+fn a_certificate_says_what_was_put_into_it() {
+    let [root, party] = chain(&key("ca"), Kind::Authority, Kind::Party);
+    let Details { version, serial, subject, issuer, period, algorithm, extensions } =
+        party.details();
+    assert_eq!((subject.as_str(), issuer.as_str()), (PARTY, ROOT));
+    assert_eq!((version, serial.len(), period), (3, 32, PERIOD));
+    assert_eq!(algorithm, "sha256WithRSAEncryption");
+    let said = |extensions: &[Said]| -> Vec<String> {
+        let one = |said: &Said| format!("{} {} {}", said.extension, said.critical, said.what);
+        extensions.iter().map(one).collect()
+    };
+    assert_eq!(
+        said(&extensions),
+        ["basicConstraints true CA:FALSE", "keyUsage true digitalSignature"]
+    );
+    let theirs = include_str!("../../../tests/authorities/no-cert-sign.pem");
+    let theirs = Certificate::from_pem(theirs).unwrap().details();
+    assert_eq!(theirs.subject, "CN=Sub CA,O=MyCA,C=TR");
+    assert_eq!(
+        said(&theirs.extensions),
+        [
+            "basicConstraints true CA:TRUE",
+            "keyUsage true digitalSignature",
+            "subjectKeyIdentifier false 62c98edf995430debb17283969a246c7ff7e36d0",
+            "authorityKeyIdentifier false d472259416b83f4e683eea327fc0fecee54044d7",
+        ]
+    );
+    assert!(root.may_sign() && !party.may_sign());
+}
+
+#[test]
+fn an_authority_signs_in_the_name_its_certificate_has() {
+    // Written by OpenSSL, which may choose another string type than we do.
+    let authority = include_str!("../../../tests/authorities/no-key-usage.pem");
+    let authority = Certificate::from_pem(authority).unwrap();
+    let request = Request::new("CN=Party 001", &key("other")).unwrap();
+    let mut entropy = Entropy::new(1, "serial numbers");
+    let terms = (Period::days(1_798_761_600, 10), Kind::Party);
+    let signed = authority.sign(&key("party"), &request, terms, &mut entropy).unwrap();
+    assert!(signed.names_as_issuer(&authority));
+    let checks = Checks { now: Some(terms.0.from), ..all() };
+    assert_eq!(signed.verify(&authority, checks), Ok(key("other").public_key()));
+    let stolen = authority.sign(&key("other"), &request, terms, &mut entropy);
+    assert_eq!(stolen, Err(X509Error::Key));
+    let refused = signed.sign(&key("other"), &request, terms, &mut entropy);
+    assert_eq!(refused, Err(X509Error::Authority));
+}
+
+#[test]
 fn each_check_refuses_what_it_is_for_and_can_be_left_out() {
     let [root, party] = chain(&key("ca"), Kind::Authority, Kind::Party);
     for (now, valid) in [
@@ -83,6 +132,30 @@ fn another_authority_is_refused_by_key_and_by_name() {
     assert_eq!(forged.verify(&root, all()), Err(X509Error::Issuer));
     let [_, party] = chain(&key("ca"), Kind::Authority, Kind::Party);
     assert_eq!(forged.verify(&party, all()), Err(X509Error::Authority));
+}
+
+/// Made by OpenSSL, for the key called "party" here. RFC 5280 section 6.1.4 (n): the bit is looked at where the
+/// extension is.
+#[test]
+fn an_authority_without_key_usage_may_sign_and_one_whose_usage_is_another_may_not() {
+    let request = Request::new("CN=Party 001", &key("other")).unwrap();
+    let key = key("party");
+    for (authority, expected) in [
+        (include_str!("../../../tests/authorities/no-key-usage.pem"), None),
+        (include_str!("../../../tests/authorities/no-cert-sign.pem"), Some(X509Error::Authority)),
+    ] {
+        let authority = Certificate::from_pem(authority).unwrap();
+        let mut issuer = Issuer {
+            subject: "CN=Sub CA,O=MyCA,C=TR",
+            key: &key,
+            entropy: Entropy::new(1, "serial numbers"),
+        };
+        // 2027-01-01: authorities of this test begin in November 2026.
+        let period = Period::days(1_798_761_600, 10);
+        let party = issuer.sign(&request, period, Kind::Party).unwrap();
+        let checks = Checks { now: Some(period.from), ..all() };
+        assert_eq!(party.verify(&authority, checks).err(), expected);
+    }
 }
 
 #[test]

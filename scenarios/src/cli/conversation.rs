@@ -1,0 +1,96 @@
+//! A client's conversation over TCP, from the first connection to what came of it.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use mitm_proxy::net::{self, Ending};
+use protocol::endpoint::{End, Endpoint};
+use protocol::systems::System;
+
+use super::interrupt::{interrupted, left_to};
+use super::output::Output;
+use super::{Done, live};
+use crate::live::journal::Journal;
+use crate::live::outbox::{self, Item};
+use crate::live::stop;
+
+/// What a client says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Says {
+    /// This, in order.
+    Items(Vec<Item>),
+    /// Every line of standard input.
+    Lines,
+}
+
+/// A client that is about to connect.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    pub(super) system: &'static System,
+    pub(super) endpoint: Box<dyn Endpoint>,
+    pub(super) journal: Journal,
+    pub(super) addresses: Vec<SocketAddr>,
+    /// How long to wait for a silent server, in seconds; 0 is for ever.
+    pub(super) patience: u64,
+}
+
+impl Conversation {
+    /// Connect, say it, and end the session; whether all went as it should.
+    pub(super) fn hold(self, says: Says, output: Output) -> Result<Done> {
+        let Self { system, endpoint, journal, addresses, patience: seconds } = self;
+        let tally = journal.tally();
+        let patience = (seconds > 0).then(|| Duration::from_secs(seconds));
+        let to = addresses.first().map_or_else(String::new, ToString::to_string);
+        let given = if let Says::Items(items) = &says { items.len() as u64 } else { 0 };
+        let runtime = live::runtime()?;
+        let conversation = async {
+            let stop = stop().context("cannot catch signals")?;
+            let (commands, outcome) = match says {
+                Says::Items(items) => outbox::of_items(items),
+                Says::Lines => {
+                    if io::stdin().is_terminal() {
+                        output.remark("Every line you type is sent; Ctrl-D ends the session.");
+                    }
+                    outbox::of_lines(system)
+                }
+            };
+            let journal = Box::new(journal);
+            let ending = net::connect(endpoint, addresses, commands, patience, journal, stop).await;
+            let ending = ending.with_context(|| format!("cannot connect to {to}"))?;
+            anyhow::Ok((ending, outcome))
+        };
+        // A client says goodbye first.
+        let (ending, outcome) = left_to(|| runtime.block_on(conversation))?;
+        // A thread that waits for standard input is not waited for.
+        let outcome = if outcome.is_finished() { outcome.join().ok() } else { None };
+        if let Some(Err(why)) = outcome {
+            bail!("{why}");
+        }
+        let tally = tally.borrow();
+        let due = match outcome {
+            Some(Ok(count)) => count,
+            _ => given,
+        };
+        let count = |count: u64| format!("{count} message{}", if count == 1 { "" } else { "s" });
+        output.remark(&format!("{} sent, {} acknowledged", count(tally.sent), tally.acknowledged));
+        match ending {
+            Ending::Stopped => interrupted(),
+            Ending::Silence => {
+                let _ = writeln!(io::stderr(), "the server has been silent for {seconds} s");
+                return Ok(Done::Unexpected);
+            }
+            Ending::Over => {}
+        }
+        if !tally.refused.is_empty() {
+            let _ = writeln!(io::stderr(), "refused: {}", tally.refused.join(", "));
+        }
+        if tally.end != Some(End::Clean) {
+            let how = tally.end.map_or("without a word", End::name);
+            let _ = writeln!(io::stderr(), "the session ended: {how}");
+        }
+        let done = tally.sent >= due && tally.refused.is_empty() && tally.end == Some(End::Clean);
+        Ok(if done { Done::Expected } else { Done::Unexpected })
+    }
+}

@@ -1,0 +1,75 @@
+//! `scenarios pki sign`: an X.509 certificate from a request.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use protocol::pki::x509::{Kind, X509Error};
+
+use super::{How, large_enough, period, unmakeable};
+use crate::cli::Done;
+use crate::cli::output::Output;
+use crate::credential::{certificate, private_key, request};
+use crate::diagnostic::quote;
+
+/// Options of `sign`.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Args {
+    /// The request
+    #[arg(long, value_name = "FILE")]
+    csr: PathBuf,
+    /// The authority's private key
+    #[arg(long, value_name = "FILE")]
+    ca_key: PathBuf,
+    /// The authority's certificate
+    #[arg(long, value_name = "FILE")]
+    ca_cert: PathBuf,
+    /// The certificate
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// For how many days, from now on
+    #[arg(long, value_name = "NUMBER", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..))]
+    days: u32,
+    /// Certify an authority, which may sign certificates itself
+    #[arg(long)]
+    authority: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+/// Make it.
+pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
+    let (key, authority) = (private_key(&args.ca_key)?, certificate(&args.ca_cert)?);
+    let request = request(&args.csr)?;
+    large_enough(&key, &args.ca_key)?;
+    let file = |path: &PathBuf| quote(&path.display().to_string());
+    // Said here, because a certificate that cannot be made has several reasons of the same name.
+    match request.verify() {
+        Err(X509Error::Key) => bail!("{}: asks for a key that is no RSA key", file(&args.csr)),
+        Err(_) => bail!("{}: not signed with the key it asks for", file(&args.csr)),
+        Ok(_) => {}
+    }
+    let period = period(args.days);
+    let own = authority.details().period;
+    if !(own.from..=own.until).contains(&period.from) {
+        bail!("{}: the authority's certificate is not valid now", file(&args.ca_cert));
+    }
+    let kind = if args.authority { Kind::Authority } else { Kind::Party };
+    let mut entropy = args.how.entropy("pki serial")?;
+    let signed = authority.sign(&key, &request, (period, kind), &mut entropy);
+    let signed = match signed {
+        Err(X509Error::Key) => {
+            let (cert, key) = (file(&args.ca_cert), file(&args.ca_key));
+            bail!("{cert}: not the certificate of the key in {key}");
+        }
+        Err(X509Error::Authority) => {
+            bail!("{}: not the certificate of an authority", file(&args.ca_cert));
+        }
+        signed => signed.and_then(|signed| signed.to_pem()),
+    };
+    let signed = signed.map_err(|error| unmakeable(error, &request.subject()))?;
+    args.how.write(&args.out, &signed, output)?;
+    if period.until > own.until {
+        output.remark("warning: it is valid for longer than the authority's own certificate");
+    }
+    Ok(Done::Expected)
+}

@@ -1,0 +1,41 @@
+//! A text or a file for the server, over TCP.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+use protocol::systems::Setup;
+
+use super::Menu;
+use crate::cli::conversation::{Conversation, Says};
+use crate::cli::live::{journal, with_keys};
+use crate::cli::users::suite;
+use crate::live::addresses;
+use crate::live::outbox::Item;
+
+pub(super) fn text(menu: &mut Menu<'_>) -> Result<()> {
+    let text = menu.console.ask("text: ")?;
+    send(menu, Item::Text(text))
+}
+
+pub(super) fn file(menu: &mut Menu<'_>) -> Result<()> {
+    let path = menu.console.ask("file: ")?;
+    send(menu, Item::File(PathBuf::from(path.trim()), None))
+}
+
+/// A connection of its own for each. What came of it, the conversation says itself.
+fn send(menu: &mut Menu<'_>, item: Item) -> Result<()> {
+    let system = suite()?;
+    item.check(system).map_err(|why| anyhow!("{why}"))?;
+    let to = menu.args.to.as_deref();
+    let addresses = addresses(system, to).map_err(|why| anyhow!("--to: {why}"))?;
+    let account = menu.user()?.clone();
+    let seed = u64::from_be_bytes(menu.entropy.bytes());
+    let setup = Setup::lab(menu.args.place.profile()?, seed, 1);
+    let endpoint = with_keys(menu.people.folder(), Some(account), system.keys.client, setup)?;
+    // A server of this system sends no files.
+    let journal = journal(None, Path::new("received"), menu.output)?;
+    let patience = menu.args.patience;
+    let conversation = Conversation { system, endpoint, journal, addresses, patience };
+    conversation.hold(Says::Items(vec![item]), menu.output)?;
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! `scenarios users login`.
+
+use std::io::Write;
+
+use anyhow::Result;
+use protocol::pki::users::UsersError;
+
+use super::Place;
+use crate::cli::Done;
+use crate::cli::output::{Output, print};
+use crate::cli::password::{Ask, Who};
+use crate::diagnostic::quote;
+use crate::people::PeopleError;
+
+/// Options of `login`.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    who: Who,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Check a name and a password.
+pub(super) fn run(args: &Args, _: Output) -> Result<Done> {
+    let people = args.place.people()?;
+    let account = args.who.account(Ask::Once)?;
+    match people.log_in(&account) {
+        Ok(()) => {
+            print(&format!("{} is logged in\n", quote(&account.name)))?;
+            Ok(Done::Expected)
+        }
+        Err(refused @ PeopleError::Users(_, UsersError::Login)) => {
+            let _ = writeln!(std::io::stderr(), "{refused}");
+            Ok(Done::Unexpected)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,76 @@
+//! The program as a user runs it, for the tests of the command line.
+
+#![allow(dead_code, unreachable_pub, reason = "every test file takes what it needs")]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The program, in a folder.
+pub fn scenarios(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
+    command.args(args).current_dir(folder).env_remove("NO_COLOR").env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// Exit code, standard output and standard error, as one text.
+pub fn shown(folder: &Path, args: &[&str]) -> String {
+    let output = scenarios(folder, args).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8(output.stdout), String::from_utf8(output.stderr));
+    format!(
+        "$ scenarios {}\nexit: {}\n--- stdout\n{}--- stderr\n{}",
+        args.join(" "),
+        output.status.code().unwrap(),
+        stdout.unwrap(),
+        stderr.unwrap()
+    )
+}
+
+/// An empty folder of this test's own.
+pub fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Hold both streams and the exit code against a snapshot.
+pub fn check(name: &str, folder: &Path, args: &[&str]) {
+    hold(name, &shown(folder, args));
+}
+
+/// Hold what several commands do, one after the other, against one snapshot. Words are parted by spaces.
+pub fn transcript(name: &str, folder: &Path, lines: &[&str]) {
+    let all: Vec<String> =
+        lines.iter().map(|line| shown(folder, &line.split(' ').collect::<Vec<_>>())).collect();
+    hold(name, &all.join("\n"));
+}
+
+/// Hold a text against a snapshot.
+pub fn hold(name: &str, text: &str) {
+    insta::with_settings!({
+        omit_expression => true,
+        prepend_module_to_snapshot => false,
+        snapshot_path => "../snapshots",
+    }, {
+        insta::assert_snapshot!(format!("cli-{name}"), text);
+    });
+}
+
+/// The same, with text on standard input.
+pub fn told(folder: &Path, args: &[&str], input: &str) -> (i32, String, String) {
+    let mut command = scenarios(folder, args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Who ends early reads no more.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let (stdout, stderr) = (String::from_utf8(output.stdout), String::from_utf8(output.stderr));
+    (output.status.code().unwrap(), stdout.unwrap(), stderr.unwrap())
+}
+
+/// Run it; the exit code.
+pub fn exit(folder: &Path, args: &[&str]) -> i32 {
+    scenarios(folder, args).output().unwrap().status.code().unwrap()
+}
