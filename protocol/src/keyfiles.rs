@@ -76,8 +76,14 @@ impl KeySource for KeyFiles {
 /// Makes an endpoint with keys of a folder.
 pub type FromKeys = fn(Setup, &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError>;
 
-/// Makes the key files of the end on this side; a client's by its number.
-pub type Fresh = fn(&mut Entropy, Side, u32) -> Result<KeyFiles, KeyError>;
+/// What an endpoint makes for itself at every start. Both go by side and, for a client, number.
+#[derive(Clone, Copy, Debug)]
+pub struct Fresh {
+    /// The file of its private key: if that is there, nothing is made.
+    pub private: fn(Side, u32) -> String,
+    /// Makes that file, which nobody else sees, and those for others to find.
+    pub make: fn(&mut Entropy, Side, u32) -> Result<KeyFiles, KeyError>,
+}
 
 /// How a system comes to keys that are not the lab's.
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +97,7 @@ pub struct KeySet {
     pub server: FromKeys,
     /// The lab's files, for a system with users who may log in to the lab under other names.
     pub lab: Option<fn() -> KeyFiles>,
-    /// What a published program makes for itself at every start, if it does: the public file is for others to
-    /// find, the private one stays with the endpoint.
+    /// What a published program makes for itself at every start, if it does.
     pub fresh: Option<Fresh>,
     /// Makes new files for everybody.
     pub generate: fn(&mut Wanted<'_>) -> Result<KeyFiles, KeyError>,

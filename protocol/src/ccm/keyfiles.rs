@@ -10,7 +10,7 @@ use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::endpoint::{Endpoint, Side};
 use crate::entropy::Entropy;
 use crate::keyfiles::{
-    KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, private_key, public_key,
+    Fresh, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, private_key, public_key,
 };
 use crate::systems::Setup;
 
@@ -25,7 +25,7 @@ pub(super) const KEYS: KeySet = KeySet {
     client,
     server,
     lab: None,
-    fresh: Some(fresh),
+    fresh: Some(Fresh { private: |side, number| private_path(&party(side, number)), make: fresh }),
     generate,
 };
 
@@ -96,12 +96,16 @@ fn sized(path: &str, bytes: usize) -> Result<(), KeyError> {
     Err(KeyError::new(path, KeyProblem::Not("an RSA key of 4096 bits")))
 }
 
-/// What a published program makes at every start.
-fn fresh(entropy: &mut Entropy, side: Side, number: u32) -> Result<KeyFiles, KeyError> {
-    let party = match side {
+fn party(side: Side, number: u32) -> String {
+    match side {
         Side::Client => client_file(number),
         Side::Server => SERVER.to_owned(),
-    };
+    }
+}
+
+/// What a published program makes at every start.
+fn fresh(entropy: &mut Entropy, side: Side, number: u32) -> Result<KeyFiles, KeyError> {
+    let party = party(side, number);
     let path = private_path(&party);
     let unmakeable = |_| KeyError::new(&path, KeyProblem::Unmakeable("an RSA key"));
     let key = pair(entropy).map_err(unmakeable)?;

@@ -4,18 +4,19 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
-use protocol::endpoint::Endpoint;
-use protocol::keyfiles::{Account, FromKeys};
+use protocol::endpoint::{Endpoint, Side};
+use protocol::keyfiles::{Account, Fresh, KeySource};
 use protocol::systems::{SYSTEMS, Setup, System};
 use protocol::weakness::Profile;
 
 use super::output::{Format, Output};
 use super::password::{Ask, account};
+use super::pki::entropy;
 use super::select::check;
 use crate::diagnostic::quote;
-use crate::files;
+use crate::files::{self, Existing};
 use crate::live::journal::{Journal, Loudness, Shown};
-use crate::live::keydir::{KeyDir, LoggingIn};
+use crate::live::keydir::{KeyDir, LoggingIn, WithFresh};
 use crate::live::store::Store;
 
 /// Options of both.
@@ -66,13 +67,14 @@ impl LiveArgs {
         &self,
         number: u32,
         account: Option<Account>,
+        output: Output,
     ) -> Result<Box<dyn Endpoint>> {
         let (system, setup) = (self.system()?, self.setup(number)?);
         match (&self.keys, account) {
             (Some(_), None) if system.keys.lab.is_some() => {
                 bail!("--keys without --user NAME: nobody in that folder is the default");
             }
-            (Some(keys), account) => with_keys(keys, account, system.keys.client, setup),
+            (Some(keys), account) => with_keys(system, Side::Client, keys, account, setup, output),
             (None, Some(account)) => {
                 let keys = system.keys.lab.map(|lab| lab()).unwrap_or_default();
                 Ok((system.keys.client)(setup, &LoggingIn { keys, account })?)
@@ -86,10 +88,10 @@ impl LiveArgs {
     }
 
     /// The server.
-    pub(super) fn server(&self) -> Result<Box<dyn Endpoint>> {
+    pub(super) fn server(&self, output: Output) -> Result<Box<dyn Endpoint>> {
         let (system, setup) = (self.system()?, self.setup(0)?);
         match &self.keys {
-            Some(keys) => with_keys(keys, None, system.keys.server, setup),
+            Some(keys) => with_keys(system, Side::Server, keys, None, setup, output),
             None => Ok((system.server)(setup)),
         }
     }
@@ -134,21 +136,43 @@ pub(super) fn journal(log: Option<&Path>, store: &Path, output: Output) -> Resul
     Ok(Journal::new(shown, loudness, file, Store { folder: store.to_owned() }))
 }
 
-/// An endpoint with the keys of this folder.
+/// An endpoint with the keys of this folder, and what it makes for itself at every start, if it does.
 pub(super) fn with_keys(
+    system: &System,
+    side: Side,
     folder: &Path,
     account: Option<Account>,
-    make: FromKeys,
     setup: Setup,
+    output: Output,
 ) -> Result<Box<dyn Endpoint>> {
     // Certificates of the lab are valid in the lab's time; others in ours.
     let setup = Setup { epoch: now(), ..setup };
-    let keys = KeyDir(folder.to_owned());
-    let endpoint = match account {
-        Some(account) => make(setup, &LoggingIn { keys, account }),
-        None => make(setup, &keys),
+    let from = match side {
+        Side::Client => system.keys.client,
+        Side::Server => system.keys.server,
     };
-    endpoint.with_context(|| format!("--keys {}", quote(&folder.display().to_string())))
+    let keys = KeyDir(folder.to_owned());
+    let shown = || format!("--keys {}", quote(&folder.display().to_string()));
+    if let Some(account) = account {
+        return from(setup, &LoggingIn { keys, account }).with_context(shown);
+    }
+    let Some(Fresh { private, make: fresh }) = system.keys.fresh else {
+        return from(setup, &keys).with_context(shown);
+    };
+    let own = private(side, setup.number);
+    if keys.read(&own).with_context(shown)?.is_some() {
+        return from(setup, &keys).with_context(shown);
+    }
+    let mut made = fresh(&mut entropy(None, "fresh keys")?, side, setup.number)?;
+    // The private key stays here, as with the published program; what is left there for others is of the last start.
+    let secret = made.remove(&own);
+    for (path, public) in &made {
+        let path = folder.join(path);
+        files::write(&path, public.as_bytes(), Existing::Replace)?;
+        output.remark(&format!("made a new key pair; its public half is {}", path.display()));
+    }
+    made.extend(secret.map(|secret| (own, secret)));
+    from(setup, &WithFresh { folder: keys, made }).with_context(shown)
 }
 
 /// The time, in seconds since 1970.

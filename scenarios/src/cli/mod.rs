@@ -5,7 +5,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use clap::{Args as _, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::family::Family;
 
@@ -17,6 +17,7 @@ mod interrupt;
 mod list;
 mod live;
 mod matrix;
+mod messages;
 mod new;
 mod output;
 mod password;
@@ -134,12 +135,14 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Pki(args) => pki::run(&args, output),
         Commands::Users(args) => users::run(&args, output),
         Commands::Suite(args) => suite::run(&args, output),
-        Commands::Serve(args) => serve::run(&args, output),
-        Commands::Connect(args) => {
-            let own = matches.subcommand_matches("connect");
-            own.map_or(Ok(Done::Unexpected), |own| connect::run(&args, own, output))
-        }
+        Commands::Serve(args) => serve::run(&args, own(&matches, "serve"), output),
+        Commands::Connect(args) => connect::run(&args, own(&matches, "connect"), output),
     }
+}
+
+/// The matches of a subcommand, which knows the order of its flags.
+fn own<'a>(matches: &'a ArgMatches, name: &str) -> &'a ArgMatches {
+    matches.subcommand_matches(name).unwrap_or(matches)
 }
 
 /// A panic inside a victim is caught and becomes a finding; its message belongs into the verdict, not

@@ -3,12 +3,17 @@
 use std::io::{self, Write};
 
 use anyhow::{Context, Result, anyhow, bail};
+use clap::ArgMatches;
 use mitm_proxy::net;
+use protocol::endpoint::Command;
+use protocol::systems::System;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::channel;
+use tokio::sync::mpsc::{Receiver, channel};
 
+use super::messages::MessageArgs;
 use super::output::Output;
 use super::{Done, live};
+use crate::live::outbox::{self, Item};
 use crate::live::{addresses, stop};
 
 /// How many times free ports in a row are looked for.
@@ -26,12 +31,21 @@ pub(super) struct Args {
     /// Allow an address that others can reach: these servers are weak on purpose
     #[arg(long)]
     danger_listen: bool,
+    #[command(flatten)]
+    messages: MessageArgs,
 }
 
-/// Serve until Ctrl-C.
-pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
+/// Serve until Ctrl-C. A server that speaks says what the flags name, or every line of standard input, to each client.
+pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<Done> {
     let system = args.live.system()?;
-    let endpoint = args.live.server()?;
+    let items = args.messages.items(system, matches)?;
+    if !items.is_empty() && !system.server_speaks {
+        bail!(
+            "the server of {} says nothing of its own: the flags that send belong to connect",
+            system.name
+        );
+    }
+    let endpoint = args.live.server(output)?;
     let journal = args.live.journal(output)?;
     let addresses =
         addresses(system, args.listen.as_deref()).map_err(|why| anyhow!("--listen: {why}"))?;
@@ -51,10 +65,23 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         }
         // Whoever starts this from a program waits for this line.
         let _ = writeln!(io::stderr(), "{} listens on {}", system.name, bound.join(", "));
-        let (_quiet, commands) = channel(1);
+        let commands = if system.server_speaks { says(system, items) } else { channel(1).1 };
         net::serve(endpoint, listeners, commands, Box::new(journal), stop).await;
         Ok(Done::Expected)
     })
+}
+
+/// What a server says.
+fn says(system: &'static System, items: Vec<Item>) -> Receiver<Command> {
+    let (commands, outcome) =
+        if items.is_empty() { outbox::of_lines(system) } else { outbox::of_items(items) };
+    // The server goes on; but whoever speaks hears why no more is said.
+    std::thread::spawn(move || {
+        if let Ok(Err(why)) = outcome.join() {
+            let _ = writeln!(io::stderr(), "{why}");
+        }
+    });
+    commands
 }
 
 /// Bind every port. Where any free port will do, several are free ones in a row.

@@ -2,8 +2,9 @@
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use protocol::keyfiles::{Account, KeyError, KeyProblem, KeySource};
+use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource};
 
 use crate::files::{LARGEST, ReadError, read_text};
 
@@ -24,6 +25,29 @@ impl KeySource for KeyDir {
             Err(ReadError::NotText(_)) => KeyProblem::NotText,
         };
         Err(KeyError::new(path, why))
+    }
+
+    fn kept(&self) -> Option<Arc<dyn KeySource + Send + Sync>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
+/// A folder with key files, and what an endpoint has made for itself.
+#[derive(Debug)]
+pub struct WithFresh {
+    /// The folder.
+    pub folder: KeyDir,
+    /// What was made.
+    pub made: KeyFiles,
+}
+
+impl KeySource for WithFresh {
+    fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
+        self.made.get(path).map_or_else(|| self.folder.read(path), |text| Ok(Some(text.clone())))
+    }
+
+    fn kept(&self) -> Option<Arc<dyn KeySource + Send + Sync>> {
+        self.folder.kept()
     }
 }
 

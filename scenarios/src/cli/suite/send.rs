@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
+use protocol::endpoint::Side;
 use protocol::systems::Setup;
 
 use super::Menu;
@@ -31,7 +32,8 @@ fn send(menu: &mut Menu<'_>, item: Item) -> Result<()> {
     let account = menu.user()?.clone();
     let seed = u64::from_be_bytes(menu.entropy.bytes());
     let setup = Setup::lab(menu.args.place.profile()?, seed, 1);
-    let endpoint = with_keys(menu.people.folder(), Some(account), system.keys.client, setup)?;
+    let endpoint =
+        with_keys(system, Side::Client, menu.people.folder(), Some(account), setup, menu.output)?;
     // A server of this system sends no files.
     let journal = journal(None, Path::new("received"), menu.output)?;
     let patience = menu.args.patience;
