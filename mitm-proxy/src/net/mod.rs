@@ -1,5 +1,5 @@
 //! Endpoints over real TCP. This is the only asynchronous code, and the only place where a clock and sockets
-//! are touched: it feeds an [`Endpoint`] what its sockets say and carries out what it wants.
+//! are touched: it feeds an [`Endpoint`](protocol::endpoint::Endpoint) what its sockets say and carries out what it wants.
 //!
 //! Everything of one endpoint runs on one thread, one task a connection, all reading into one buffer: an idle
 //! connection costs a task and no buffer.
