@@ -142,7 +142,12 @@ fn nobody_is_lost_when_many_register_at_once() {
 }
 
 /// A server on a free port, stopped at the end.
-struct Server(Child, String, BufReader<ChildStderr>);
+struct Server {
+    child: Child,
+    address: String,
+    /// Kept open: a log that cannot be written would be another test.
+    _log: BufReader<ChildStderr>,
+}
 
 impl Server {
     fn start(here: &Path, args: &[&str]) -> Self {
@@ -154,20 +159,20 @@ impl Server {
         let mut line = String::new();
         log.read_line(&mut line).unwrap();
         let address = line.trim().rsplit(' ').next().unwrap().to_owned();
-        Self(child, address, log)
+        Self { child, address, _log: log }
     }
 
     /// Its standard output, up to this many lines.
     fn lines(&mut self, count: usize) -> Vec<String> {
-        let output = BufReader::new(self.0.stdout.take().unwrap());
+        let output = BufReader::new(self.child.stdout.take().unwrap());
         output.lines().take(count).map(Result::unwrap).collect()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -183,7 +188,7 @@ fn who_is_registered_connects_and_nobody_else() {
             fs::write(here.join("right"), password).unwrap();
             let mut server = Server::start(&here, &[keys, &["--profile", profile]].concat());
             let connect = |user: &str, file: &str| {
-                let to = ["connect", "suite", "--to", &server.1, "--profile", profile, "-q"];
+                let to = ["connect", "suite", "--to", &server.address, "--profile", profile, "-q"];
                 let says = ["--user", user, "--password-file", file, "--text", "hi"];
                 // As built a frame in fifty is lost by chance: this one is not.
                 exit(&here, &[&to[..], keys, &says, &["--seed", "1"]].concat())
@@ -206,7 +211,7 @@ fn who_is_registered_connects_and_nobody_else() {
 
 /// What somebody types, a line each.
 fn typed(lines: &[&str]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.join("\n") + "\n"
 }
 
 #[test]
@@ -334,7 +339,8 @@ fn the_menu_sends_texts_and_files() {
         let register = format!("users register --user ann --password-file pw --profile {profile}");
         assert_eq!(run(&here, &register), 0);
         let mut server = Server::start(&here, &["--keys", "suite-keys", "--profile", profile]);
-        let args = ["suite", "--seed", "1", "--quiet", "--to", &server.1, "--profile", profile];
+        let args =
+            ["suite", "--seed", "1", "--quiet", "--to", &server.address, "--profile", profile];
         let input = ["login", "ann", "secret", "text", "hi there", "file", "cat.png", "logout"];
         let (code, _, stderr) = told(&here, &args, &typed(&input));
         assert_eq!((code, stderr.contains("error")), (0, false), "{stderr}");
