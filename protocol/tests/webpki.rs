@@ -150,6 +150,18 @@ fn an_authority_need_not_say_what_its_key_is_for_but_what_it_says_counts() {
     }
 }
 
+/// Made by OpenSSL with the authority's key, for the device's; valid for ten years from November 2026.
+#[test]
+fn what_is_critical_and_not_known_neither_accepts() {
+    let authority = authority();
+    let unknown = include_str!("authorities/unknown-critical-extension.pem");
+    let unknown = Certificate::from_pem(unknown).unwrap().to_der().unwrap();
+    let now = PERIOD.until - DAY;
+    let refused = Err(webpki::Error::UnsupportedCriticalExtension);
+    assert_eq!(theirs(&unknown, &authority, now), refused);
+    assert_eq!(ours(&unknown, &authority, now), Err(X509Error::Extension));
+}
+
 /// Every bit of a certificate, one at a time: neither accepts any change. (Where a change makes another writing
 /// of the same content, they may be more lenient than we are, never the other way round.)
 #[test]

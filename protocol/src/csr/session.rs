@@ -85,6 +85,7 @@ fn refusal(error: X509Error) -> Reject {
         | X509Error::Issuer
         | X509Error::Signature
         | X509Error::Authority
+        | X509Error::Extension
         | X509Error::Key => Reject::new(Check::Certificate, "certificate"),
     }
 }

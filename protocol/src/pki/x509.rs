@@ -13,9 +13,12 @@ use x509_cert::builder::{Builder, CertificateBuilder};
 use x509_cert::certificate::TbsCertificate;
 use x509_cert::der::asn1::UtcTime;
 use x509_cert::der::flagset::FlagSet;
+use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::pem::LineEnding;
 use x509_cert::der::{Decode, DecodePem, Encode, EncodePem};
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
+use x509_cert::ext::pkix::{
+    BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
+};
 use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, RequestBuilder};
@@ -47,6 +50,8 @@ pub enum X509Error {
     Validity,
     /// The issuer may not sign certificates, or the subject may.
     Authority,
+    /// Something in it is marked as critical and not known here.
+    Extension,
     /// It belongs to somebody else.
     Name,
     /// It holds no usable RSA key.
@@ -61,6 +66,7 @@ impl fmt::Display for X509Error {
             Self::Signature => "not signed with the issuer's key",
             Self::Validity => "not valid at this time",
             Self::Authority => "issued by, or belonging to, the wrong kind of subject",
+            Self::Extension => "a critical extension that is not known",
             Self::Name => "somebody else's name",
             Self::Key => "no usable RSA key inside",
         })
@@ -352,7 +358,7 @@ impl Certificate {
     /// signature and the issuer's name are always checked; see [`Checks`] for the rest.
     ///
     /// # Errors
-    /// In this order: issuer, signature, validity (of both certificates), authority, name, key.
+    /// In this order: issuer, signature, validity (of both certificates), authority, extension, name, key.
     pub fn verify(
         &self,
         authority: &Certificate,
@@ -379,6 +385,9 @@ impl Certificate {
         {
             return Err(X509Error::Authority);
         }
+        if checks.authority.is_some() && ![own, issuer].iter().all(|it| is_understood(it)) {
+            return Err(X509Error::Extension);
+        }
         if checks.common_name.is_some() && self.common_name().as_deref() != checks.common_name {
             return Err(X509Error::Name);
         }
@@ -391,6 +400,13 @@ fn is_valid(certificate: &TbsCertificate, now: u64) -> bool {
     let Validity { not_before, not_after, .. } = *certificate.validity();
     let (from, until) = (not_before.to_unix_duration(), not_after.to_unix_duration());
     (from.as_secs()..=until.as_secs()).contains(&now)
+}
+
+/// Whether everything it marks as critical is known here: what is not may restrict it (RFC 5280 section 4.2).
+fn is_understood(certificate: &TbsCertificate) -> bool {
+    let known = [BasicConstraints::OID, KeyUsage::OID, ExtendedKeyUsage::OID, SubjectAltName::OID];
+    let mut extensions = certificate.extensions().into_iter().flatten();
+    extensions.all(|extension| !extension.critical || known.contains(&extension.extn_id))
 }
 
 fn is_authority(certificate: &TbsCertificate) -> bool {
