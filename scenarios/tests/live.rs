@@ -43,7 +43,10 @@ impl Server {
             scenarios(folder, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
-        errors.read_line(&mut line).unwrap();
+        while !line.contains(" listens on ") {
+            line.clear();
+            assert!(errors.read_line(&mut line).unwrap() > 0, "the server has ended");
+        }
         // The log is read to its end, or the server would wait for somebody to read it.
         std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
         let address = line.trim().split_once(" listens on ").expect("an address").1;
@@ -187,4 +190,29 @@ fn what_cannot_be_done_is_said_in_a_line() {
     let output = run(&["connect", "helo", "--to", &taken, "--text", "still there"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(server.stop(), ("device: still there\n".to_owned(), Some(0)));
+}
+
+#[test]
+fn a_server_that_speaks_says_what_it_is_told_and_makes_its_keys_at_start() {
+    let here = folder("live-speaks");
+    fs::create_dir(here.join("keys")).unwrap();
+    let options = ["ccm", "--profile", "hardened", "--keys", "keys"];
+    let server = Server::start(&here, &[&options[..], &["--text", "welcome"]].concat());
+    let args = [&["connect"], &options[..], &["--to", &server.address, "--text", "hi"]].concat();
+    // Twice: the second client makes a new pair, and the server finds it.
+    for _ in 0..2 {
+        let output = scenarios(&here, &args).output().unwrap();
+        let errors = text(output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{errors}");
+        assert!(errors.contains("made a new key pair"), "{errors}");
+        assert_eq!(text(output.stdout), "server: welcome\n");
+    }
+    assert_eq!(server.stop(), ("client: hi\nclient: hi\n".to_owned(), Some(0)));
+    let mut files: Vec<String> = fs::read_dir(here.join("keys"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    // The private halves stayed with their owners.
+    assert_eq!(files, ["clientPK.pem", "serverPK.pem"]);
 }
