@@ -208,11 +208,13 @@ fn converse(
     addresses: Vec<SocketAddr>,
     commands: tokio::sync::mpsc::Receiver<Command>,
 ) {
-    let endpoint = (system.client)(Setup::lab(profile, 3, 1));
+    let endpoint = (system.client)(Setup::lab(profile, 5, 1));
     let observer = Box::new(Deliveries(channel().0));
     let forever = std::future::pending();
-    let ended =
-        runtime().block_on(net::connect(endpoint, addresses, commands, None, observer, forever));
+    // As built, ccm's goodbye may be lost to its own delimiter, and then both ends would wait for ever.
+    let patience = Some(Duration::from_secs(5));
+    let ended = runtime()
+        .block_on(net::connect(endpoint, addresses, commands, patience, observer, forever));
     assert!(ended.is_ok(), "the server is there");
 }
 
