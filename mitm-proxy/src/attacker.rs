@@ -114,6 +114,10 @@ struct Joining {
 pub struct Acting {
     /// The rule, by its place from 0.
     pub rule: usize,
+    /// On which link.
+    pub link: u32,
+    /// Who sent the frame, or did the thing to the link.
+    pub from: Side,
     /// The frame, if it is one.
     pub frame: Option<Frame>,
 }
@@ -178,7 +182,7 @@ impl Attacker {
         frames.into_iter().find_map(|frame| {
             let own = state.kind == LinkKind::Own;
             let rule = self.select_frame(&mut matched, link, own, from, &frame)?;
-            Some(Acting { rule, frame: Some(frame) })
+            Some(Acting { rule, link, from, frame: Some(frame) })
         })
     }
 
@@ -186,7 +190,7 @@ impl Attacker {
     pub fn would_act_on_event(&self, event: Event, link: u32, from: Side) -> Option<Acting> {
         let own = self.links.get(&link).is_some_and(|state| state.kind == LinkKind::Own);
         let rule = self.select_event(&mut self.matched.clone(), event, link, own, from)?;
-        Some(Acting { rule, frame: None })
+        Some(Acting { rule, link, from, frame: None })
     }
 
     /// A client opened a link to this port.

@@ -9,5 +9,6 @@ pub mod attacker;
 pub mod net;
 pub mod rule;
 pub mod script;
+pub mod strategies;
 pub mod trace;
 pub mod world;

@@ -2,9 +2,10 @@
 //! memory: whatever it replays or splices it takes from here.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::endpoint::{Claim, Fact, Message, Service, Side, Tick};
+use protocol::endpoint::{Check, Claim, Fact, Message, Service, Side, Tick};
 use protocol::layout::Frame;
 
 use crate::rule::FrameRef;
@@ -26,6 +27,14 @@ pub struct Trace {
     pub misfires: Vec<Misfire>,
     /// Endpoints that panicked.
     pub panics: Vec<Panic>,
+    /// What the attacker has got hold of that is not on the wire.
+    pub compromises: Vec<Compromise>,
+    /// What the attacker has found out, beyond what stands on the wire in clear.
+    pub knowledge: Vec<Knowledge>,
+    /// What strategies have cost.
+    pub efforts: Vec<Effort>,
+    /// What victims answered to the forgeries of strategies, by what became of them.
+    pub answers: BTreeMap<(&'static str, Outcome, String), u64>,
     /// The most bytes any endpoint held unprocessed of one connection.
     pub peak_buffered: usize,
     /// The run was stopped because it did not come to rest.
@@ -190,6 +199,101 @@ pub struct Panic {
     pub message: String,
 }
 
+/// Something secret that became the attacker's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Compromise {
+    /// When.
+    pub at: Tick,
+    /// Its place among all records.
+    pub moment: u64,
+    /// The rule that said so, from 1.
+    pub rule: u32,
+    /// What it was.
+    pub loot: Loot,
+}
+
+/// What can be stolen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Loot {
+    /// The memory of this actor at that moment: 0 the server, n client n.
+    Memory(usize),
+    /// These files.
+    Files(Vec<String>),
+}
+
+/// Something the attacker has found out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Knowledge {
+    /// When.
+    pub at: Tick,
+    /// Its place among all records.
+    pub moment: u64,
+    /// How: the strategy, or what was done.
+    pub how: &'static str,
+    /// The compromise it rests on, by its place from 0; nothing where it took none.
+    pub from: Option<usize>,
+    /// The frame it was in.
+    pub frame: Option<u32>,
+    /// What.
+    pub what: Finding,
+}
+
+/// What there is to find out. Whether it is true is for the judge to say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Finding {
+    /// These bytes are in what was sent.
+    Content(Bytes),
+    /// What was sent in this other frame begins with the same bytes, as many as this; nobody knows which.
+    SameBeginning {
+        /// The number of the other frame.
+        other: u32,
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// Two messages were encrypted under one nonce: their keystreams cancel out.
+    NonceReuse {
+        /// The number of the other frame.
+        other: u32,
+    },
+    /// A user's password.
+    Password {
+        /// Whose.
+        user: String,
+        /// The password.
+        password: String,
+    },
+}
+
+/// What a strategy has cost, and what came of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Effort {
+    /// The strategy.
+    pub strategy: &'static str,
+    /// What it asked victims.
+    pub queries: u64,
+    /// What it tried on its own, without asking anybody.
+    pub tries: u64,
+    /// The bytes it recovered.
+    pub recovered: usize,
+    /// The queries that recovering took, without those spent on finding out how to.
+    pub spent: u64,
+    /// Virtual time it took.
+    pub time: Duration,
+    /// How it ended, in words.
+    pub ended: String,
+    /// It did nothing that would tell anything: why.
+    pub idle: Option<String>,
+}
+
+/// What became of a forgery.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Outcome {
+    /// The victim refused it by this check.
+    Refused(Check),
+    /// The victim refused nothing.
+    Taken,
+}
+
 impl Trace {
     /// The place of a new record among all records.
     pub fn next_moment(&mut self) -> u64 {
@@ -251,6 +355,19 @@ impl Trace {
             (*link, (*client, begun.saturating_sub(1)))
         });
         of_link.collect()
+    }
+
+    /// Add something the attacker has found out.
+    pub fn know(
+        &mut self,
+        at: Tick,
+        how: &'static str,
+        from: Option<usize>,
+        frame: Option<u32>,
+        what: Finding,
+    ) {
+        let moment = self.next_moment();
+        self.knowledge.push(Knowledge { at, moment, how, from, frame, what });
     }
 
     /// Add a claim. A large body equal to one already known shares its memory.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::endpoint::{Command, Conn, Endpoint, Input, Output, Service, Side, Tick};
+use protocol::endpoint::{Check, Command, Conn, Endpoint, Input, Output, Service, Side, Tick};
 use protocol::layout::Layout;
 use protocol::systems::{Setup, System};
 use protocol::weakness::Profile;
@@ -20,6 +20,10 @@ use crate::attacker::{Acting, Attacker, Effect};
 use crate::rule::{Event as RuleEvent, Rule};
 use crate::script::Step;
 use crate::trace::{ClaimRecord, Fate, Panic, Trace};
+
+mod ask;
+
+pub use ask::{Held, Reply};
 
 /// How long a segment takes from an endpoint to the attacker, and from there to the other end.
 pub const HOP: Duration = Duration::from_micros(500);
@@ -45,6 +49,7 @@ pub struct Plan {
 /// Endpoints, attacker and links at one moment. A clone is a fork: neither ever notices the other.
 #[derive(Clone, Debug)]
 pub struct World {
+    plan: Arc<Plan>,
     actors: Vec<Actor>,
     links: BTreeMap<u32, Link>,
     attacker: Attacker,
@@ -53,6 +58,10 @@ pub struct World {
     sequence: u64,
     trace: Trace,
     out: Scratch,
+    /// What the last question of a strategy was refused by.
+    outcome: Option<Check>,
+    /// The first refusal of any.
+    refusal: Option<ClaimRecord>,
 }
 
 /// Reused between steps; a clone starts empty.
@@ -80,6 +89,8 @@ struct Actor {
 struct Link {
     /// The client at its end; none on links of the attacker's own.
     client: Option<usize>,
+    /// Who serves at the other: the server, or somebody the attacker has put there.
+    server: usize,
     service: Service,
     client_open: bool,
     server_open: bool,
@@ -176,6 +187,7 @@ impl World {
         let mut trace = Trace::default();
         trace.fired.resize(rules.len(), 0);
         let mut world = Self {
+            plan: Arc::new(plan.clone()),
             actors,
             links: BTreeMap::new(),
             attacker: Attacker::new(layout, rules.clone()),
@@ -184,6 +196,8 @@ impl World {
             sequence: 0,
             trace,
             out: Scratch::default(),
+            outcome: None,
+            refusal: None,
         };
         world.advance(SERVER);
         for number in scripts.keys().filter(|number| **number > 0) {
@@ -200,6 +214,16 @@ impl World {
     /// What happened, the world being over.
     pub fn into_trace(self) -> Trace {
         self.trace
+    }
+
+    /// What happened so far, to add to.
+    pub fn trace_mut(&mut self) -> &mut Trace {
+        &mut self.trace
+    }
+
+    /// What the world was made from.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// The attacker.
@@ -353,7 +377,7 @@ impl World {
     fn connect(&mut self, actor: usize, service: Service) {
         let link = self.attacker.next_link();
         let client = Some(actor);
-        self.links.insert(link, Link { client, service, client_open: true, server_open: false });
+        self.links.insert(link, Link { client, server: SERVER, service, client_open: true, server_open: false });
         self.trace.owners.insert(link, actor);
         if let Some(actor) = self.actors.get_mut(actor) {
             actor.open += 1;
@@ -430,8 +454,13 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::Connect { link, service } => {
-                    let own =
-                        Link { client: None, service, client_open: false, server_open: false };
+                    let own = Link {
+                        client: None,
+                        server: SERVER,
+                        service,
+                        client_open: false,
+                        server_open: false,
+                    };
                     self.links.entry(link).or_insert(own).server_open = true;
                     self.schedule(HOP, Event::Accept { link });
                 }
@@ -473,17 +502,14 @@ impl World {
 
     fn actor_at(&self, link: u32, side: Side) -> Option<usize> {
         match side {
-            Side::Server => Some(SERVER),
+            Side::Server => Some(self.links.get(&link)?.server),
             Side::Client => self.links.get(&link)?.client,
         }
     }
 
-    /// Give an actor one input and carry out what it wants.
-    fn dispatch(&mut self, number: usize, input: Input<'_>, cause: Option<u32>) {
-        let Some(actor) = self.actors.get_mut(number) else { return };
-        if actor.dead {
-            return;
-        }
+    /// Give an actor one input; what it wants. A panic is recorded, and the end of the actor.
+    fn perform(&mut self, number: usize, input: Input<'_>, cause: Option<u32>) -> Option<Output> {
+        let actor = self.actors.get_mut(number).filter(|actor| !actor.dead)?;
         let mut out = std::mem::take(&mut self.out.0);
         out.clear();
         let (now, endpoint) = (self.clock, &mut actor.endpoint);
@@ -499,6 +525,13 @@ impl World {
                 .unwrap_or_else(|| "panic".to_owned());
             self.trace.panics.push(Panic { actor: number, cause, message });
         }
+        Some(out)
+    }
+
+    /// Give an actor one input and carry out what it wants.
+    fn dispatch(&mut self, number: usize, input: Input<'_>, cause: Option<u32>) {
+        let Some(mut out) = self.perform(number, input, cause) else { return };
+        let now = self.clock;
         for claim in out.claims.drain(..) {
             let moment = self.trace.next_moment();
             self.trace.claim(ClaimRecord { at: now, moment, actor: number, cause, claim });

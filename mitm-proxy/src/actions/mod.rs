@@ -82,7 +82,7 @@ pub struct Param {
 }
 
 impl Param {
-    const fn new(name: &'static str, kind: ParamKind, about: &'static str) -> Self {
+    pub(crate) const fn new(name: &'static str, kind: ParamKind, about: &'static str) -> Self {
         Self { name, kind, about }
     }
 }
@@ -147,7 +147,7 @@ pub struct Template {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BuildError(pub &'static str);
 
-fn number(args: &Args, name: &str) -> Option<u64> {
+pub(crate) fn number(args: &Args, name: &str) -> Option<u64> {
     match args.get(name) {
         Some(Arg::Number(value)) => Some(*value),
         _ => None,

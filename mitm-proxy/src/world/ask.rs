@@ -1,0 +1,173 @@
+//! Asking a victim: forged bytes go to one end of a link, and what it answers comes back at once. Questions are counted,
+//! not kept as frames: a strategy asks thousands.
+
+use std::mem::discriminant;
+
+use bytes::Bytes;
+use protocol::endpoint::{Check, Conn, Fact, Input, Output, Service, Side, Tick};
+
+use super::{Event, HOP, Link, SERVER, World};
+use crate::trace::{ClaimRecord, Outcome};
+
+/// An event that the attacker keeps from happening.
+#[derive(Debug)]
+pub struct Held(Event);
+
+/// What the attacker sees of a victim's answer.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Reply {
+    /// What the victim sent, segment by segment.
+    pub segments: Vec<Bytes>,
+    /// It closed the connection.
+    pub closed: bool,
+    /// There was nobody left to ask: the connection was gone before.
+    pub gone: bool,
+}
+
+impl Reply {
+    /// The answer in words: text as it is, anything else by its size. Two answers that an attacker without keys cannot tell
+    /// apart read the same.
+    pub fn describe(&self) -> String {
+        if self.gone {
+            return "nobody there".to_owned();
+        }
+        let mut words: Vec<String> = self.segments.iter().map(segment).collect();
+        if self.closed {
+            words.push("closes".to_owned());
+        }
+        if words.is_empty() { "silence".to_owned() } else { words.join(", ") }
+    }
+}
+
+/// Printable text in quotes, other bytes by their number. A length in front does not hide a text.
+fn segment(bytes: &Bytes) -> String {
+    let text = |bytes: &[u8]| {
+        let printable = bytes.iter().all(|byte| (0x20..0x7f).contains(byte));
+        std::str::from_utf8(bytes).ok().filter(|text| printable && text.len() <= 64).map(str::to_owned)
+    };
+    match text(bytes).or_else(|| bytes.get(4..).filter(|rest| rest.len() > 3).and_then(text)) {
+        Some(text) => format!("{text:?}"),
+        None => format!("{} bytes", bytes.len()),
+    }
+}
+
+impl World {
+    /// Keep the next event from happening. Time goes on without it.
+    pub fn hold(&mut self) -> Option<Held> {
+        self.queue.pop_first().map(|(_, event)| Held(event))
+    }
+
+    /// Let it happen now.
+    pub fn release(&mut self, Held(event): Held) {
+        // Before anything else that is due now: it should have happened long ago.
+        let first = self.queue.first_key_value().map_or(u64::MAX, |((_, sequence), _)| *sequence);
+        self.queue.insert((self.clock, first.min(self.sequence).saturating_sub(1)), event);
+        self.sequence += 1;
+    }
+
+    /// Open a connection of the attacker's own, to ask on; nothing of it is in the trace.
+    pub fn dial(&mut self, service: Service) -> u32 {
+        let link = self.attacker.next_link();
+        let own = Link { client: None, server: SERVER, service, client_open: false, server_open: true };
+        self.links.insert(link, own);
+        self.probing(SERVER, Input::Opened(Conn(link), service));
+        link
+    }
+
+    /// Close such a connection.
+    pub fn hang_up(&mut self, link: u32) {
+        if self.shut(link, Side::Server) {
+            self.probing(SERVER, Input::Closed(Conn(link)));
+        }
+        self.links.remove(&link);
+    }
+
+    /// Send `bytes`, a forged `frame_type`, to one end of a link, and wait one round trip for the answer. The answer
+    /// reaches nobody but the attacker.
+    pub fn ask(&mut self, link: u32, to: Side, frame_type: &'static str, bytes: &[u8]) -> Reply {
+        self.pass(self.clock.after(HOP));
+        let open = self.links.get(&link).is_some_and(|link| link.is_open(to));
+        let Some(actor) = self.actor_at(link, to).filter(|_| open) else {
+            return Reply { gone: true, ..Reply::default() };
+        };
+        let mut out = self.probing(actor, Input::Received(Conn(link), bytes));
+        let mut reply = Reply::default();
+        for (conn, segment) in out.writes.drain(..) {
+            if conn == Conn(link) {
+                reply.segments.push(segment.into());
+            } else {
+                self.schedule(HOP, Event::Sent { link: conn.0, from: to, bytes: segment.into() });
+            }
+        }
+        for Conn(closed) in out.closes.drain(..) {
+            if self.shut(closed, to) {
+                reply.closed |= closed == link;
+                if self.links.get(&closed).is_some_and(|link| link.client.is_some()) {
+                    self.schedule(HOP, Event::Closed { link: closed, from: to });
+                }
+            }
+        }
+        let outcome = self.outcome.take().map_or(Outcome::Taken, Outcome::Refused);
+        *self.trace.answers.entry((frame_type, outcome, reply.describe())).or_default() += 1;
+        self.out.0 = out;
+        self.pass(self.clock.after(HOP));
+        reply
+    }
+
+    /// What victims refused in the questions asked stands for the whole attack: it came to nothing.
+    pub fn give_up(&mut self) {
+        if let Some(mut record) = self.refusal.take() {
+            record.moment = self.trace.next_moment();
+            self.trace.claim(record);
+        }
+    }
+
+    /// Let everything happen that is due until then.
+    fn pass(&mut self, until: Tick) {
+        while self.queue.first_key_value().is_some_and(|((at, _), _)| *at <= until) {
+            if !self.step() {
+                break;
+            }
+        }
+        self.clock = until.max(self.clock);
+    }
+
+    /// Give an actor an input of the attacker's. Refusals and lines of a log are counted, what it believes and delivers is
+    /// kept, once each.
+    fn probing(&mut self, number: usize, input: Input<'_>) -> Output {
+        let Some(mut out) = self.perform(number, input, None) else { return Output::default() };
+        if let Some(at) = out.wake {
+            let after = at.0.saturating_sub(self.clock.0);
+            self.schedule(std::time::Duration::from_nanos(after), Event::Wake { actor: number });
+        }
+        for claim in out.claims.drain(..) {
+            let moment = 0;
+            let refused: Option<Check> = match &claim.fact {
+                Fact::Rejected(reject) => Some(reject.check),
+                _ => None,
+            };
+            let kept = matches!(claim.fact, Fact::Established(_) | Fact::Delivered(_));
+            let mut record = ClaimRecord { at: self.clock, moment, actor: number, cause: None, claim };
+            if let Some(check) = refused {
+                self.outcome = Some(check);
+                self.refusal.get_or_insert(record);
+            } else if kept && self.is_news(&record) {
+                record.moment = self.trace.next_moment();
+                self.trace.claim(record);
+            }
+        }
+        out
+    }
+
+    fn is_news(&self, new: &ClaimRecord) -> bool {
+        let same = |old: &ClaimRecord| {
+            let (old_fact, new_fact) = (&old.claim.fact, &new.claim.fact);
+            old.cause.is_none()
+                && old.actor == new.actor
+                && old.claim.peer == new.claim.peer
+                && discriminant(old_fact) == discriminant(new_fact)
+                && (matches!(new_fact, Fact::Established(_)) || old_fact == new_fact)
+        };
+        !self.trace.claims.iter().any(same)
+    }
+}
