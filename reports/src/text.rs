@@ -1,12 +1,13 @@
 //! Text for a terminal: readable without colour, and the same bytes for the same view.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
 use crate::ladder::{Tone, rows};
-use crate::view::{Case, Divergence, Report};
+use crate::view::{Answer, Case, Divergence, Effort, Handshake, Report};
 
 /// Whether to colour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,22 +65,63 @@ pub fn case(case: &Case, paint: Paint) -> String {
         let Some(verdict) = case.verdicts.get(property) else { continue };
         let word = format!("{:<12}", shout(&verdict.verdict));
         let word = paint.on(style_of(&verdict.verdict), &word);
-        let _ = writeln!(text, "  {property:<22} {word}  {}", verdict.evidence);
+        let _ = writeln!(text, "  {property:<24} {word}  {}", verdict.evidence);
     }
-    let _ = writeln!(text, "  {:<22} {}", "\"held\" means held", case.scope);
-    let _ = writeln!(text, "  {:<22} {}", "stopped by", case.stopped_by());
+    let _ = writeln!(text, "  {:<24} {}", "\"held\" means held", case.scope);
+    let _ = writeln!(text, "  {:<24} {}", "stopped by", case.stopped_by());
     for Divergence { link, behind, first, gap, recovered } in &case.divergences {
         let frames = if *gap == 1 { "frame" } else { "frames" };
         let end = if *recovered { "later ones were accepted" } else { "not recovered" };
         let line =
             format!("{behind} on link {link} from frame {first} on, {gap} {frames} behind; {end}");
-        let _ = writeln!(text, "  {:<22} {line}", "out of step");
+        let _ = writeln!(text, "  {:<24} {line}", "out of step");
     }
-    let _ = writeln!(text, "  {:<22} {}", "as expected", as_expected(case, paint));
+    text.push_str(&handshakes(case));
+    for effort in &case.efforts {
+        let _ = writeln!(text, "  {:<24} {}", effort.strategy, cost(effort));
+    }
+    for Answer { kind, refused_by, answer, times } in &case.answers {
+        let _ = writeln!(text, "  {:<24} forged {kind} refused by {refused_by}: {answer} ({times} times)", "answers");
+    }
+    let _ = writeln!(text, "  {:<24} {}", "as expected", as_expected(case, paint));
     for mismatch in &case.mismatches {
         let _ = writeln!(text, "    {}", paint.on(RED, mismatch));
     }
     text
+}
+
+/// The handshakes, a line for each thing that was agreed on, and who did.
+fn handshakes(case: &Case) -> String {
+    let mut by_level: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for Handshake { link, who, with, agreement } in &case.handshakes {
+        by_level.entry(agreement).or_default().push(format!("{who} with {with} (link {link})"));
+    }
+    let mut text = String::new();
+    for (level, whom) in by_level {
+        let shown = whom.iter().take(6).cloned().collect::<Vec<_>>().join(", ");
+        let more = whom.len().saturating_sub(6);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let _ = writeln!(text, "  {:<24} {level}: {shown}{more}", "handshakes");
+    }
+    text
+}
+
+/// What a strategy has cost, and how it ended.
+fn cost(effort: &Effort) -> String {
+    let Effort { queries, tries, recovered, queries_per_byte, virtual_ms, ended, .. } = effort;
+    let mut parts = Vec::new();
+    let each = queries_per_byte.map_or_else(String::new, |each| format!(" ({each:.1} a byte)"));
+    if *queries > 0 {
+        parts.push(format!("{queries} queries{each}"));
+    }
+    if *tries > 0 {
+        parts.push(format!("{tries} tries"));
+    }
+    parts.push(format!("{recovered} bytes recovered"));
+    if *virtual_ms > 0 {
+        parts.push(format!("{virtual_ms} ms of virtual time"));
+    }
+    format!("{}; {ended}", parts.join(", "))
 }
 
 /// All cases in a table, at most `width` columns wide, and the counts below.

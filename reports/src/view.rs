@@ -73,6 +73,12 @@ pub struct Case {
     pub events: Vec<Event>,
     /// Where two ends fell out of step.
     pub divergences: Vec<Divergence>,
+    /// What strategies have cost.
+    pub efforts: Vec<Effort>,
+    /// How victims answered the forgeries of strategies.
+    pub answers: Vec<Answer>,
+    /// What each completed handshake agreed on.
+    pub handshakes: Vec<Handshake>,
     /// Remarks on the input, such as a payload that does not apply.
     pub notes: Vec<String>,
     /// The order in which to show the properties.
@@ -89,6 +95,54 @@ pub struct Verdict {
     pub evidence: String,
     /// The numbers of the frames that show it.
     pub frames: Vec<u32>,
+}
+
+/// What a strategy has cost.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Effort {
+    /// Its name.
+    pub strategy: String,
+    /// What it asked victims.
+    pub queries: u64,
+    /// What it tried on its own.
+    pub tries: u64,
+    /// Bytes recovered.
+    pub recovered: usize,
+    /// Questions for each byte recovered, without those spent on finding out how.
+    pub queries_per_byte: Option<f64>,
+    /// Milliseconds of virtual time.
+    pub virtual_ms: u64,
+    /// How it ended.
+    pub ended: String,
+}
+
+impl Eq for Effort {}
+
+/// How victims answered forgeries of one kind.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Answer {
+    /// The type of the forged frame.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The check that refused it, or `nothing`.
+    pub refused_by: String,
+    /// What the attacker saw.
+    pub answer: String,
+    /// How often.
+    pub times: u64,
+}
+
+/// What one completed handshake agreed on.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Handshake {
+    /// The link, from 1.
+    pub link: u32,
+    /// Who completed it.
+    pub who: String,
+    /// With whom, as it believes.
+    pub with: String,
+    /// The strongest agreement that held, of Lowe's hierarchy.
+    pub agreement: String,
 }
 
 /// One direction of a link that fell out of step.

@@ -14,16 +14,18 @@ use std::sync::Arc;
 use mitm_proxy::attacker::Acting;
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
-use mitm_proxy::trace::{LinkEvent, Trace};
+use mitm_proxy::strategies::{Quiet, Tools};
+use mitm_proxy::trace::{LinkEvent, Misfire, Trace};
 use mitm_proxy::world::{Plan, World};
 use protocol::endpoint::{End, Fact, Side};
 use protocol::systems::System;
 use protocol::weakness::Profile;
 
 use crate::expect::{Expectation, NOTHING};
+use crate::properties::uniform_errors::{self, Reactions};
 use crate::properties::{Finished, PROPERTIES, Ruling};
 use crate::property::{Outcome, Property};
-use crate::scenario::Scenario;
+use crate::scenario::{Plot, Scenario};
 
 /// One scenario against one system in one profile.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +61,12 @@ pub struct Judgement {
 
 /// Run and judge `case`.
 pub fn judge(case: Case<'_>) -> Judgement {
+    let words = crate::words::builtin();
+    judge_with(case, &Tools { words, budget: None, full: false, progress: &Quiet })
+}
+
+/// Run and judge `case` with these tools for its strategy.
+pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
     let plan = Plan {
         system: case.system,
         profile: case.profile,
@@ -83,7 +91,13 @@ pub fn judge(case: Case<'_>) -> Judgement {
     let twin = twin.trace;
 
     let mut worlds = Vec::new();
+    let plot = case.scenario.plot.as_ref();
     while let Some(next) = acting {
+        if plot.is_some_and(|plot| plot.waits && next.rule == 0) {
+            attack(&mut world, &next, plot, tools);
+            acting = world.run_until_rule();
+            continue;
+        }
         if let Some(variants) = variants(&mut world, &next) {
             worlds = variants;
             world.ripen();
@@ -94,15 +108,26 @@ pub fn judge(case: Case<'_>) -> Judgement {
     }
     let mut runs = Runs::default();
     if worlds.is_empty() {
-        runs.add(court.run(world, &twin));
+        runs.add(court.run(world, &twin, tools));
     } else {
         for rules in worlds {
             let mut fork = world.fork();
             fork.attacker_mut().replace_rules(rules);
-            runs.add(court.run(fork, &twin));
+            runs.add(court.run(fork, &twin, tools));
         }
     }
     conclude(case, twin_problem, runs)
+}
+
+/// The strategy acts, and then what it waited for happens.
+fn attack(world: &mut World, acting: &Acting, plot: Option<&Plot>, tools: &Tools<'_>) {
+    let Some((plot, held)) = plot.zip(world.hold()) else { return };
+    let result = plot.strategy.attack(world, acting, tools);
+    world.release(held);
+    world.step();
+    if let Err(why) = result {
+        world.trace_mut().misfires.push(Misfire { rule: 1, why });
+    }
 }
 
 /// For a rule that stands for many: the rule lists of those many.
@@ -144,6 +169,7 @@ struct Run {
 
 /// What a run leaves behind.
 struct Judged {
+    reactions: Reactions,
     rulings: Vec<(Property, Ruling)>,
     problem: Option<String>,
     /// What the attacker did first, for people.
@@ -165,17 +191,23 @@ impl Runs {
         *self.blocked_by.entry(check).or_default() += 1;
         let mut deeds = trace.frames.iter().flat_map(|frame| &frame.deeds);
         let deed = deeds.next().map_or_else(|| "no change".to_owned(), |deed| deed.what.clone());
+        let reactions = uniform_errors::reactions(&trace);
         let violates = rulings.iter().any(|(_, ruling)| ruling.outcome == Outcome::Violated);
         if !self.shown.as_ref().is_some_and(|(shows_one, _)| *shows_one || !violates) {
             self.shown = Some((violates, trace));
         }
-        self.judged.push(Judged { rulings, problem, deed });
+        self.judged.push(Judged { reactions, rulings, problem, deed });
     }
 }
 
 impl Court<'_> {
-    fn run(&self, mut world: World, twin: &Trace) -> Run {
+    fn run(&self, mut world: World, twin: &Trace, tools: &Tools<'_>) -> Run {
         world.run();
+        if let Some(plot) = self.scenario.plot.as_ref().filter(|plot| !plot.waits)
+            && let Err(why) = plot.strategy.review(&mut world, tools)
+        {
+            world.trace_mut().misfires.push(Misfire { rule: 0, why });
+        }
         let rest = rest(world);
         let rulings = self.rule(&rest, twin);
         let blocked_by = first_rejection(&rest.trace);
@@ -245,11 +277,21 @@ impl Court<'_> {
                 misfire.why
             ));
         }
+        if let Some(plot) = &self.scenario.plot {
+            let mut own = trace.efforts.iter().filter(|effort| effort.strategy == plot.name);
+            let Some(effort) = own.next() else {
+                return Some(format!("the strategy `{}` never acted", plot.name));
+            };
+            if let Some(why) = &effort.idle {
+                return Some(format!("the strategy `{}` shows nothing: {why}", plot.name));
+            }
+        }
         // The twin is free of refusals, so a refusal here is the answer to the attack. What a later rule would
         // have done is then beside the point.
         let stopped = first_rejection(trace).is_some();
         let mut acted = false;
-        for (rule, fired) in (1..).zip(&trace.fired) {
+        let waits = self.scenario.plot.as_ref().is_some_and(|plot| plot.waits);
+        for (rule, fired) in (1..).zip(&trace.fired).skip(usize::from(waits)) {
             if *fired > 0 && landed(trace, rule) {
                 acted = true;
             } else if !(acted && stopped) {
@@ -265,6 +307,9 @@ impl Court<'_> {
     }
 
     fn rule_name(&self, rule: u32) -> String {
+        if let Some(plot) = self.scenario.plot.as_ref().filter(|plot| rule == u32::from(plot.waits)) {
+            return format!("the strategy `{}`", plot.name);
+        }
         let at = (rule as usize).saturating_sub(1);
         match self.scenario.rule_lines.get(at) {
             Some(line) => format!("rule {rule} (line {line})"),
@@ -339,6 +384,17 @@ fn combine(runs: &[Judged]) -> Vec<(Property, Ruling)> {
     let judged = first.rulings.iter().map(|(property, ruling)| {
         if total == 1 {
             return (*property, ruling.clone());
+        }
+        if *property == Property::UniformErrors {
+            // One run says how one check is answered; all of them, whether that says which it was.
+            let mut all = Reactions::new();
+            for (frame_type, by_check) in runs.iter().flat_map(|run| &run.reactions) {
+                for (check, answers) in by_check {
+                    let of_type = all.entry(frame_type).or_default();
+                    of_type.entry(check).or_default().extend(answers.iter().cloned());
+                }
+            }
+            return (*property, uniform_errors::rule(&all));
         }
         let with = |outcome| {
             let found = runs.iter().filter_map(move |run| Some((run, of(run, *property)?)));

@@ -19,3 +19,4 @@ pub mod property;
 pub mod scenario;
 pub mod starter;
 pub mod view;
+pub mod words;

@@ -19,6 +19,12 @@ words! {
         PeerAuthentication = "peer-authentication",
         /// Whatever was acknowledged had arrived.
         DeliveryAgreement = "delivery-agreement",
+        /// A key that leaks opens nothing that was sent before.
+        ForwardSecrecy = "forward-secrecy",
+        /// Who copied a memory once is locked out by the next exchange.
+        PostCompromiseSecurity = "post-compromise-security",
+        /// What a victim answers does not depend on a check of a secret.
+        UniformErrors = "uniform-errors",
         /// The honest run goes on, or ends cleanly and at once.
         Availability = "availability",
         /// No panic, bounded memory, bounded time.

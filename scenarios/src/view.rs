@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, LinkEvent, LinkRecord, Origin, Trace};
+use mitm_proxy::trace::{
+    ClaimRecord, Effort, Fate, FrameRecord, LinkEvent, LinkRecord, Origin, Outcome, Trace,
+};
 use protocol::endpoint::{Claim, End, Fact, Tick};
 use protocol::systems::Listening;
 use reports::view;
@@ -10,7 +12,7 @@ use reports::view;
 use crate::divergence::{Divergence, divergences};
 use crate::expect::NOTHING;
 use crate::judge::{Case, Judgement, actor_name};
-use crate::properties::Ruling;
+use crate::properties::{Ruling, peer_authentication};
 
 /// The view of a case and what the judge says of it.
 pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
@@ -48,9 +50,50 @@ pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
             .collect(),
         events: events(trace, case.system.ports, &owners),
         divergences: divergences(trace).into_iter().map(divergence).collect(),
+        efforts: trace.efforts.iter().map(effort).collect(),
+        answers: trace.answers.iter().map(answer).collect(),
+        handshakes: handshakes(trace),
         notes: case.scenario.notes.clone(),
         order: named.map(|(name, _)| name).collect(),
     }
+}
+
+fn effort(effort: &Effort) -> view::Effort {
+    let Effort { strategy, queries, tries, recovered, spent, time, ended, .. } = effort;
+    // Exact far beyond any number of questions.
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    let each = |spent: u64| (*recovered > 0).then(|| spent as f64 / *recovered as f64);
+    view::Effort {
+        strategy: (*strategy).to_owned(),
+        queries: *queries,
+        tries: *tries,
+        recovered: *recovered,
+        queries_per_byte: each(*spent).filter(|_| *queries > 0),
+        virtual_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+        ended: ended.clone(),
+    }
+}
+
+fn answer(
+    ((kind, outcome, answer), times): (&(&'static str, Outcome, String), &u64),
+) -> view::Answer {
+    let refused_by = match outcome {
+        Outcome::Refused(check) => check.name(),
+        Outcome::Taken => NOTHING,
+    };
+    let (kind, refused_by) = ((*kind).to_owned(), refused_by.to_owned());
+    view::Answer { kind, refused_by, answer: answer.clone(), times: *times }
+}
+
+fn handshakes(trace: &Trace) -> Vec<view::Handshake> {
+    let beliefs = peer_authentication::beliefs(&trace.claims).into_iter();
+    let shown = beliefs.map(|belief| view::Handshake {
+        link: belief.link,
+        who: belief.who.to_string(),
+        with: belief.with.to_string(),
+        agreement: belief.agreement.name().to_owned(),
+    });
+    shown.collect()
 }
 
 /// The checks by name; none where nothing stopped any run.

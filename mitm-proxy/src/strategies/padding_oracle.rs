@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::endpoint::Side;
+
 use protocol::layout::{Frame, FrameSpec, Role};
 
 use super::ranking::Ranking;

@@ -15,11 +15,17 @@ mod availability;
 mod completeness;
 mod delivery_agreement;
 mod delivery_at_most_once;
+mod forward_secrecy;
 mod message_authenticity;
 mod order;
-mod peer_authentication;
+pub mod peer_authentication;
+mod post_compromise_security;
 mod robustness;
 mod secrecy;
+mod sent;
+pub mod uniform_errors;
+
+use sent::Sent;
 
 /// One line of the table.
 #[derive(Debug)]
@@ -43,6 +49,9 @@ pub const PROPERTIES: &[PropertySpec] = &[
     completeness::SPEC,
     peer_authentication::SPEC,
     delivery_agreement::SPEC,
+    forward_secrecy::SPEC,
+    post_compromise_security::SPEC,
+    uniform_errors::SPEC,
     availability::SPEC,
     robustness::SPEC,
 ];

@@ -1,9 +1,11 @@
 //! **peer-authentication**: whenever an endpoint A believes to have completed a handshake with B, B has been
 //! running the protocol with A on the same session data, and each run of B answers to at most one such belief
-//! of A. That is injective agreement on peer and keys.
+//! of A. That is injective agreement on peer, keys and transcript: the data is a hash over both. A key shared with somebody
+//! else than one believes (unknown key share) breaks it, and so does being deceived about a peer by who has one's own key
+//! (key-compromise impersonation).
 //!
-//! Source: Lowe, "A hierarchy of authentication specifications", 1997. The evidence names the strongest
-//! level that still held: aliveness, weak agreement, non-injective agreement.
+//! Source: Lowe, "A hierarchy of authentication specifications", 1997; Blake-Wilson, Johnson and Menezes 1997 for the two attacks. The evidence
+//! names the strongest level that still held.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +18,41 @@ use crate::property::Property;
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::PeerAuthentication,
     definition: "whoever completes a handshake with a peer agrees with one run of that peer, and with no \
-                 other, on identities and keys",
+                 other, on identities, keys and transcript",
     source: "injective agreement, Lowe 1997",
     monitor: || Box::new(PeerAuthentication::default()),
 };
+
+protocol::words! {
+    /// What a completed handshake guarantees of the peer: Lowe's hierarchy, weakest first.
+    Agreement {
+        /// The peer need not have taken part in anything.
+        Nothing = "no agreement",
+        /// The peer has been running the protocol, with somebody.
+        Aliveness = "aliveness",
+        /// It has been running it with the one who believes so, on whatever data.
+        Weak = "weak agreement",
+        /// On the same data.
+        NonInjective = "non-injective agreement",
+        /// And for no other belief.
+        Injective = "injective agreement",
+    }
+}
+
+/// What an endpoint believes when it has completed a handshake, and what there is to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Belief {
+    /// On this link.
+    pub link: u32,
+    /// Who believes.
+    pub who: Name,
+    /// To be talking to this peer.
+    pub with: Name,
+    /// The frame that completed it.
+    pub frame: Option<u32>,
+    /// What holds.
+    pub agreement: Agreement,
+}
 
 #[derive(Clone, Debug, Default)]
 struct PeerAuthentication {
@@ -27,9 +60,14 @@ struct PeerAuthentication {
     running: BTreeMap<(Name, Name, Fingerprint), usize>,
     /// All that ever ran.
     ran: Vec<(Name, Name, Fingerprint)>,
-    established: usize,
-    broken: Vec<String>,
-    frames: Vec<u32>,
+    beliefs: Vec<Belief>,
+}
+
+/// What every completed handshake agreed on.
+pub fn beliefs(claims: &[ClaimRecord]) -> Vec<Belief> {
+    let mut monitor = PeerAuthentication::default();
+    claims.iter().for_each(|record| monitor.observe(record));
+    monitor.beliefs
 }
 
 impl Monitor for PeerAuthentication {
@@ -41,32 +79,24 @@ impl Monitor for PeerAuthentication {
                 self.ran.push((local, peer, *data));
             }
             Fact::Established(data) => {
-                self.established += 1;
-                let key = (peer.clone(), local.clone(), *data);
-                if let Some(free) = self.running.get_mut(&key).filter(|free| **free > 0) {
-                    *free -= 1;
-                    return;
-                }
-                let level = self.strongest(&key);
-                let cause: Vec<u32> = record.cause.into_iter().collect();
-                let (at, link) = (frames(&cause), record.claim.conn.0);
-                self.broken.push(format!(
-                    "{local} completed a handshake with {peer} on link {link}{at}: {level}"
-                ));
-                self.frames.extend(cause);
+                let agreement = self.strongest(&(peer.clone(), local.clone(), *data));
+                let (link, frame) = (record.claim.conn.0, record.cause);
+                self.beliefs.push(Belief { link, who: local, with: peer, frame, agreement });
             }
             _ => {}
         }
     }
 
     fn conclude(&self, _: &Finished<'_>) -> Ruling {
-        if self.broken.is_empty() {
-            let established = count(self.established, "handshake");
+        let broken = self.beliefs.iter().filter(|belief| belief.agreement != Agreement::Injective);
+        let lines: Vec<String> = broken.clone().map(describe).collect();
+        if lines.is_empty() {
+            let established = count(self.beliefs.len(), "handshake");
             Ruling::held(format!(
                 "{established} completed, each in agreement with one run of the peer"
             ))
         } else {
-            Ruling::violated(self.broken.join("; "), self.frames.clone())
+            Ruling::violated(lines.join("; "), broken.filter_map(|belief| belief.frame).collect())
         }
     }
 
@@ -75,20 +105,41 @@ impl Monitor for PeerAuthentication {
     }
 }
 
+fn describe(belief: &Belief) -> String {
+    let Belief { link, who, with, frame, agreement } = belief;
+    let cause: Vec<u32> = frame.iter().copied().collect();
+    let at = frames(&cause);
+    let why = match agreement {
+        Agreement::Nothing => format!("{with} took no part at all"),
+        Agreement::Aliveness => {
+            format!("{with} was alive, but ran with somebody else (aliveness)")
+        }
+        Agreement::Weak => {
+            format!("{with} ran with {who}, but never on this data (weak agreement)")
+        }
+        Agreement::NonInjective => format!(
+            "{with} ran once on this data, and that run was taken already (non-injective agreement)"
+        ),
+        Agreement::Injective => format!("{with} ran with {who} on this data"),
+    };
+    format!("{who} completed a handshake with {with} on link {link}{at}: {why}")
+}
+
 impl PeerAuthentication {
-    /// Which of Lowe's weaker levels held for a belief in the run `wanted` that found none of its own.
-    fn strongest(&self, wanted: &(Name, Name, Fingerprint)) -> String {
+    /// The strongest of Lowe's levels that holds for a belief in this run of the peer; the run is then taken.
+    fn strongest(&mut self, wanted: &(Name, Name, Fingerprint)) -> Agreement {
         let (peer, local, _) = wanted;
-        if self.ran.contains(wanted) {
-            format!(
-                "{peer} ran once on this data, and that run was taken already (non-injective agreement)"
-            )
+        if let Some(free) = self.running.get_mut(wanted).filter(|free| **free > 0) {
+            *free -= 1;
+            Agreement::Injective
+        } else if self.ran.contains(wanted) {
+            Agreement::NonInjective
         } else if self.ran.iter().any(|(who, with, _)| who == peer && with == local) {
-            format!("{peer} ran with {local}, but never on this data (weak agreement)")
+            Agreement::Weak
         } else if self.ran.iter().any(|(who, ..)| who == peer) {
-            format!("{peer} was alive, but ran with somebody else (aliveness)")
+            Agreement::Aliveness
         } else {
-            format!("{peer} took no part at all")
+            Agreement::Nothing
         }
     }
 }

@@ -1,60 +1,55 @@
-//! **secrecy**: nothing that an honest endpoint sent can be read in what endpoints put on the wire from then on.
-//! Those frames, as their senders made them, are searched for the beginning, the middle and the end of every message,
-//! as they are and in base64. Messages under 8 bytes are not searched for: they could stand in random bytes by
-//! chance. Nor are messages that stood on the wire before they were sent: they are no secret.
+//! **secrecy**: the attacker learns nothing of what honest endpoints sent. That is broken when
 //!
-//! "Held" says that no content was found under this script. It does not say that two equal messages
-//! look different, nor that a stronger attacker learns nothing. Source: one-wayness of the channel, the
-//! weakest useful notion of confidentiality (Goldwasser and Micali 1984 call for more).
+//! - a message can be read in what endpoints put on the wire from the moment it was sent. Those frames, as their senders made
+//!   them, are searched for the beginning, the middle and the end of every message, as they are and in base64; or
+//! - a strategy recovered a part of a message of at least 8 bytes, or all of it; or found out that two messages
+//!   begin alike, and they do; or that two were encrypted under one nonce; or found out a password.
+//!
+//! What was recovered with a stolen key is the business of forward-secrecy and post-compromise-security; but a password must not be
+//! found out even by who has the file it is stored in. Messages under 8 bytes are not searched for on the wire: they could stand in random
+//! bytes by chance. Nor are messages that stood on the wire before they were sent: they are no secret.
+//!
+//! "Held" says that nothing was found out under this script, by this attacker. Source: semantic security, Goldwasser and Micali
+//! 1984, of which recovery and equality are the plainest failures.
 
-use std::collections::{BTreeMap, BTreeSet};
+use mitm_proxy::trace::{ClaimRecord, Finding, FrameRecord, Knowledge};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use mitm_proxy::trace::{ClaimRecord, FrameRecord};
-use protocol::endpoint::{Fact, Message};
-
-use super::{Finished, Monitor, PropertySpec, Ruling, count};
+use super::sent::{SHORTEST, Sent, contains, probes};
+use super::{Finished, Monitor, PropertySpec, Ruling, count, frames};
 use crate::property::Property;
-
-/// The shortest message searched for, in bytes. By chance 8 given bytes stand in 64 MiB with a
-/// probability of 2^-38.
-const SHORTEST: usize = 8;
-/// How many bytes of a longer message are searched for, in three places.
-const PROBE: usize = 24;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::Secrecy,
-    definition: "nothing that was sent can be read in what the attacker saw",
-    source: "recovery of plaintext, Goldwasser and Micali 1984",
+    definition: "the attacker learns nothing of what was sent",
+    source: "semantic security, Goldwasser and Micali 1984",
     monitor: || Box::new(Secrecy::default()),
 };
 
+/// Messages that begin with as many equal bytes do so for no other reason than being alike.
+const ALIKE: usize = 16;
+
 #[derive(Clone, Debug, Default)]
 struct Secrecy {
-    /// What was sent, with the moment it was sent first.
-    sent: BTreeMap<Message, u64>,
+    sent: Sent,
 }
 
 impl Monitor for Secrecy {
     fn observe(&mut self, record: &ClaimRecord) {
-        if let Fact::Sent(message) = &record.claim.fact {
-            self.sent.entry(message.clone()).or_insert(record.moment);
-        }
+        self.sent.observe(record);
     }
 
     fn conclude(&self, run: &Finished<'_>) -> Ruling {
-        let frames: Vec<(u32, &FrameRecord)> = run.trace.honest().collect();
+        let on_wire: Vec<(u32, &FrameRecord)> = run.trace.honest().collect();
         let (mut searched, mut skipped) = (0, 0);
-        for (message, sent) in &self.sent {
+        for (message, sent) in self.sent.iter() {
             let probes = probes(&message.body);
             let shows = |(_, record): &&(u32, &FrameRecord)| {
                 probes.iter().any(|probe| contains(&record.as_sent().bytes, probe))
             };
-            let mut showing = frames.iter().filter(shows);
+            let mut showing = on_wire.iter().filter(shows);
             match showing.next() {
                 _ if message.body.len() < SHORTEST => skipped += 1,
-                Some((_, record)) if record.moment < *sent => skipped += 1,
+                Some((_, record)) if record.moment < sent => skipped += 1,
                 Some((number, _)) => {
                     let evidence = format!("{message} can be read in frame {number}");
                     return Ruling::violated(evidence, vec![*number]);
@@ -62,12 +57,15 @@ impl Monitor for Secrecy {
                 None => searched += 1,
             }
         }
+        if let Some(ruling) = run.trace.knowledge.iter().find_map(|known| self.judge(known)) {
+            return ruling;
+        }
         if searched == 0 && skipped > 0 {
             return Ruling::inconclusive(
                 "every message is too short to be searched for, or public",
             );
         }
-        let bytes: usize = frames.iter().map(|(_, record)| record.as_sent().bytes.len()).sum();
+        let bytes: usize = on_wire.iter().map(|(_, record)| record.as_sent().bytes.len()).sum();
         let aside = match skipped {
             0 => String::new(),
             skipped => format!(", {skipped} too short to tell, or public"),
@@ -81,45 +79,39 @@ impl Monitor for Secrecy {
     }
 }
 
-/// Pieces of a message that would give it away: beginning, middle and end, and each in base64 at
-/// all three alignments.
-fn probes(body: &[u8]) -> Vec<Vec<u8>> {
-    let size = body.len().min(PROBE);
-    let starts = BTreeSet::from([0, (body.len() - size) / 2, body.len() - size]);
-    let pieces: Vec<&[u8]> =
-        starts.into_iter().filter_map(|start| body.get(start..start + size)).collect();
-    let encoded =
-        pieces.iter().flat_map(|piece| (0..3).filter_map(|skip| encode(piece.get(skip..)?)));
-    pieces.iter().map(|piece| piece.to_vec()).chain(encoded).collect()
-}
-
-/// The base64 of the whole groups of three in `bytes`, if that is long enough to be telling.
-fn encode(bytes: &[u8]) -> Option<Vec<u8>> {
-    let whole = bytes.get(..bytes.len() / 3 * 3)?;
-    let encoded = STANDARD.encode(whole).into_bytes();
-    (encoded.len() >= 12).then_some(encoded)
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    memchr::memmem::find(haystack, needle).is_some()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_a_message_as_it_is_and_in_base64_at_any_alignment() {
-        let body = b"attack at dawn, at the north gate";
-        // "attack at dawn, at the north gate" behind 0, 1 and 2 other bytes, in base64.
-        let encoded = [
-            "YXR0YWNrIGF0IGRhd24sIGF0IHRoZSBub3J0aCBnYXRl",
-            "eGF0dGFjayBhdCBkYXduLCBhdCB0aGUgbm9ydGggZ2F0ZQ==",
-            "eHhhdHRhY2sgYXQgZGF3biwgYXQgdGhlIG5vcnRoIGdhdGU=",
-        ];
-        for text in encoded.map(str::as_bytes).into_iter().chain([&body[..]]) {
-            assert!(probes(body).iter().any(|probe| contains(text, probe)), "{text:?}");
+impl Secrecy {
+    /// A violation, if what the attacker claims to know is true and none of its business.
+    fn judge(&self, known: &Knowledge) -> Option<Ruling> {
+        let own: Vec<u32> = known.frame.into_iter().collect();
+        let pair = |other: u32| own.iter().copied().chain([other]).collect::<Vec<u32>>();
+        let how = known.how;
+        match &known.what {
+            Finding::Password { user, password } => {
+                let evidence = format!("{how} found out that the password of {user} is {password:?}");
+                Some(Ruling::violated(evidence, own))
+            }
+            _ if known.from.is_some() => None,
+            Finding::Content(content) => {
+                let (message, _) = self.sent.shown_by(&known.what).next()?;
+                let (bytes, at) = (content.len(), frames(&own));
+                let evidence = format!("{how} recovered {bytes} bytes{at}: {message} is in them");
+                let whole = *content == message.body;
+                let evidence = if whole { format!("{how} recovered {message}{at}") } else { evidence };
+                Some(Ruling::violated(evidence, own))
+            }
+            Finding::SameBeginning { other, bytes } => {
+                let frames_of = pair(*other);
+                let at = frames(&frames_of);
+                self.sent.share_beginning(ALIKE.min(*bytes)).then(|| {
+                    let evidence = format!("{how} sees that two messages begin alike, {bytes} bytes{at}");
+                    Ruling::violated(evidence, frames_of)
+                })
+            }
+            Finding::NonceReuse { other } => {
+                let frames_of = pair(*other);
+                let at = frames(&frames_of);
+                Some(Ruling::violated(format!("{how} sees one nonce used twice{at}"), frames_of))
+            }
         }
-        assert!(!probes(body).iter().any(|probe| contains(b"nothing of the sort here", probe)));
     }
 }

@@ -1,6 +1,6 @@
 //! The arguments of an action, read by what the action declares of them.
 
-use mitm_proxy::actions::{ActionSpec, Arg, Args, Param, ParamKind, Template};
+use mitm_proxy::actions::{Arg, Args, Param, ParamKind, Template};
 use mitm_proxy::rule::FrameRef;
 use protocol::layout::{Field, Size};
 use toml::de::DeValue;
@@ -13,21 +13,23 @@ use crate::diagnostic::quote;
 /// The word for a whole frame, where an action takes it.
 const WHOLE: &str = "*";
 
-/// Read the arguments of an action. `None` if any is wrong.
+/// Read the arguments of an action or a strategy; `others` are keys beside them. `None` if any is wrong.
 pub(super) fn arguments(
     reader: &mut Reader,
     node: &Node<'_>,
-    spec: &ActionSpec,
+    what: &str,
+    params: &'static [Param],
+    others: &[&str],
     frame_type: Option<&str>,
     vocabulary: &Vocabulary,
 ) -> Option<Args> {
     let before = reader.mistakes.len();
-    let names: Vec<&str> = spec.params.iter().map(|param| param.name).collect();
-    let table = reader.table(node, spec.name, &names)?;
+    let names = others.iter().copied().chain(params.iter().map(|param| param.name));
+    let table = reader.table(node, what, &names.collect::<Vec<_>>())?;
     let mut args = Args::new();
-    for param in spec.params {
+    for param in params {
         let Some(node) = table.get(param.name) else { continue };
-        let whole_frame = spec.name == "flip" && node.get_ref().as_str() == Some(WHOLE);
+        let whole_frame = what == "flip" && node.get_ref().as_str() == Some(WHOLE);
         let arg = match param.kind {
             ParamKind::Field if whole_frame => Some(Arg::Text(WHOLE.to_owned())),
             ParamKind::Field => field(reader, node, param, frame_type, vocabulary),
@@ -38,7 +40,7 @@ pub(super) fn arguments(
         }
     }
     // A field taken out of a recorded frame has to be in that one, too.
-    for param in spec.params.iter().filter(|param| param.kind == ParamKind::Field) {
+    for param in params.iter().filter(|param| param.kind == ParamKind::Field) {
         let recorded = args.values().find_map(|arg| match arg {
             Arg::Frame(frame) => frame.frame_type.clone(),
             _ => None,

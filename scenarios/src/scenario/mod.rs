@@ -21,9 +21,12 @@ mod expectations;
 mod read;
 mod rules;
 mod steps;
+mod strategy;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
+
+pub use strategy::Plot;
 
 /// The largest scenario file, in bytes.
 pub const MAX_FILE: usize = 1 << 20;
@@ -65,6 +68,8 @@ pub struct Scenario {
     pub scripts: BTreeMap<u32, Vec<Step>>,
     /// What the attacker does; empty if nothing.
     pub rules: Vec<Rule>,
+    /// An adaptive attacker, if there is one.
+    pub plot: Option<Plot>,
     /// The line each rule begins in, from 1.
     pub rule_lines: Vec<usize>,
     /// What the judge is expected to say.

@@ -8,12 +8,13 @@ use toml::de::DeTable;
 
 use super::dom::{Node, Reader, Table};
 use super::vocabulary::Vocabulary;
-use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, is_name, rules, steps};
+use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, is_name, rules, steps, strategy};
 use crate::diagnostic::{Diagnostic, list, quote};
 use crate::family::Family;
 
 const KEYS: &[&str] = &[
-    "name", "family", "summary", "teaches", "system", "seed", "needs", "script", "rule", "expect",
+    "name", "family", "summary", "teaches", "system", "seed", "needs", "script", "rule", "strategy",
+    "expect",
 ];
 
 const REQUIRED: &[&str] = &["name", "family", "summary", "teaches", "system", "script", "expect"];
@@ -84,8 +85,15 @@ fn read(
     let scripts = script.map(|node| steps::scripts(reader, node, &systems, payloads));
     let vocabulary = Vocabulary::new(&systems);
     let rule = root.get("rule");
-    let (rules, rule_lines) =
+    let (mut rules, mut rule_lines) =
         rule.map(|node| rules::rules(reader, node, &vocabulary)).unwrap_or_default();
+    let plot = strategy::plot(reader, root, &vocabulary).map(|(plot, when)| {
+        if let Some((rule, line)) = when {
+            rules.insert(0, rule);
+            rule_lines.insert(0, line);
+        }
+        plot
+    });
     let expect = root
         .get("expect")
         .and_then(|node| expectations::expect(reader, node, root.key_span("expect"), &systems));
@@ -99,6 +107,7 @@ fn read(
         needs,
         scripts: scripts?,
         rules,
+        plot,
         rule_lines,
         expect: expect?,
         path: path.to_owned(),

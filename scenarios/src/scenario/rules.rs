@@ -52,7 +52,8 @@ fn rule(reader: &mut Reader, node: &Node<'_>, vocabulary: &Vocabulary) -> Option
     Some(Rule { when: when?, actions })
 }
 
-fn when(reader: &mut Reader, node: &Node<'_>, vocabulary: &Vocabulary) -> Option<When> {
+/// What a rule or a strategy waits for.
+pub(super) fn when(reader: &mut Reader, node: &Node<'_>, vocabulary: &Vocabulary) -> Option<When> {
     let table = reader.table(node, "when", WHEN)?;
     let mut when = When::default();
     if let Some(node) = table.get("event") {
@@ -165,7 +166,7 @@ fn one_action(
         reader.mistake_with_help(second.span(), message, "a second action", help);
     }
     let spec = action(key.get_ref())?;
-    let args = arguments(reader, value, spec, frame_type, vocabulary)?;
+    let args = arguments(reader, value, spec.name, spec.params, &[], frame_type, vocabulary)?;
     match (spec.build)(&args) {
         Ok(action) => Some(action),
         Err(error) => {

@@ -1,0 +1,61 @@
+//! **forward-secrecy**: a key or a memory that becomes known to the attacker does not open what was sent before. Of all the
+//! attacker recovered with the help of something compromised, nothing is part of a message that was first sent earlier
+//! than that.
+//!
+//! What the attacker reads without such help is the business of secrecy. Source: Günther 1989; Diffie, van Oorschot and Wiener 1992.
+
+use mitm_proxy::trace::ClaimRecord;
+
+use super::{Finished, Monitor, PropertySpec, Ruling, Sent, count};
+use crate::property::Property;
+
+pub(super) const SPEC: PropertySpec = PropertySpec {
+    property: Property::ForwardSecrecy,
+    definition: "a key that leaks later opens nothing that was sent before",
+    source: "Günther 1989; Diffie, van Oorschot and Wiener 1992",
+    monitor: || Box::new(ForwardSecrecy::default()),
+};
+
+#[derive(Clone, Debug, Default)]
+struct ForwardSecrecy {
+    sent: Sent,
+}
+
+impl Monitor for ForwardSecrecy {
+    fn observe(&mut self, record: &ClaimRecord) {
+        self.sent.observe(record);
+    }
+
+    fn conclude(&self, run: &Finished<'_>) -> Ruling {
+        let compromises = &run.trace.compromises;
+        if compromises.is_empty() {
+            return Ruling::held("nothing was compromised");
+        }
+        let mut opened = Vec::new();
+        let mut frames = Vec::new();
+        for known in &run.trace.knowledge {
+            let Some(leak) = known.from.and_then(|from| compromises.get(from)) else { continue };
+            for (message, sent) in self.sent.shown_by(&known.what) {
+                if sent < leak.moment {
+                    opened.push(format!("{message}, sent before, was read with it"));
+                    frames.extend(known.frame);
+                }
+            }
+        }
+        if let Some(first) = opened.first() {
+            frames.sort_unstable();
+            frames.dedup();
+            let more = match opened.len() {
+                1 => String::new(),
+                many => format!(", and {} more", many - 1),
+            };
+            return Ruling::violated(format!("{first}{more}"), frames);
+        }
+        let before = self.sent.before(compromises.first().map_or(u64::MAX, |leak| leak.moment));
+        Ruling::held(format!("none of {} sent before was opened", count(before, "message")))
+    }
+
+    fn fork(&self) -> Box<dyn Monitor> {
+        Box::new(self.clone())
+    }
+}
