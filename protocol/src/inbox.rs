@@ -24,6 +24,11 @@ pub enum Cut {
 }
 
 impl Inbox {
+    /// An inbox in which these bytes wait.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec() }
+    }
+
     /// Append what one read returned.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);

@@ -23,5 +23,6 @@ pub mod ratchet;
 mod session;
 pub mod suite;
 pub mod systems;
+pub mod theft;
 pub mod weakness;
 mod words;

@@ -35,6 +35,9 @@ pub(crate) const LINK: Conn = Conn(1);
 /// What an attacker does with one frame: `None` lets it pass, anything else takes its place.
 pub(crate) type Meddle<'a> = &'a mut dyn FnMut(Side, &Frame) -> Option<Vec<Vec<u8>>>;
 
+/// The same, seeing both ends as they are before the frame arrives.
+pub(crate) type Seeing<'a> = &'a mut dyn FnMut(&Pair, Side, &Frame) -> Option<Vec<Vec<u8>>>;
+
 /// A client and the server, and the wire between them. Frames are cut as the attacker cuts them.
 pub(crate) struct Pair {
     pub(crate) client: Box<dyn Endpoint>,
@@ -107,6 +110,11 @@ impl Pair {
 
     /// Deliver until nothing moves; pauses pass, longer waits do not.
     pub(crate) fn pump(&mut self, meddle: Meddle<'_>) {
+        self.pump_seeing(&mut |_, side, frame| meddle(side, frame));
+    }
+
+    /// The same, with an attacker who sees both ends as they are before a frame arrives.
+    pub(crate) fn pump_seeing(&mut self, meddle: Seeing<'_>) {
         let mut told = [false; 2];
         loop {
             let Some(from) = [Side::Client, Side::Server]
@@ -132,7 +140,7 @@ impl Pair {
             assert_eq!(cut.len(), 1, "a write is a frame");
             let frame = cut.remove(0);
             assert_eq!(frame.bytes, bytes);
-            let instead = meddle(from, &frame);
+            let instead = meddle(self, from, &frame);
             self.frames.push((from, frame));
             for segment in instead.unwrap_or_else(|| vec![bytes.to_vec()]) {
                 for part in segment.chunks(self.segment.min(segment.len().max(1))) {

@@ -278,6 +278,22 @@ impl Endpoint for Client {
             }
         }
     }
+
+    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+        let entropy = Entropy::new(seed, &format!("thief of ccm client {}", self.number));
+        Box::new(Self { entropy, ..self.clone() })
+    }
+
+    fn rewrite(
+        &self,
+        conn: Conn,
+        frame: &[u8],
+        edit: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Option<Vec<u8>> {
+        let State::Talking(talking) = &self.session.as_ref()?.state else { return None };
+        let listener = talking.listener.as_ref().filter(|lane| lane.conn == conn)?;
+        listener.rewrite(&self.setting, frame, &mut self.entropy.clone(), edit)
+    }
 }
 
 /// What a session works with besides its own data.

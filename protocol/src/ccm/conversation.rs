@@ -9,6 +9,7 @@ use crate::ccm::wire::TO_SERVER;
 use crate::endpoint::{Conn, End, Fact, Message, Name, Output, Reject, Service, Side, Tick};
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
+use crate::theft::Edit;
 use crate::weakness::Weakness;
 
 /// A session.
@@ -107,6 +108,19 @@ impl Conversation {
         } else if let Some(lane) = self.speaker.as_mut().filter(|lane| lane.conn == conn) {
             lane.inbox.push(bytes);
         }
+    }
+
+    /// What whoever has its keys makes of a record that is not heard yet.
+    pub(super) fn rewrite(
+        &self,
+        conn: Conn,
+        setting: &Setting,
+        frame: &[u8],
+        entropy: &mut Entropy,
+        edit: Edit<'_>,
+    ) -> Option<Vec<u8>> {
+        let listener = self.listener.as_ref().filter(|lane| lane.conn == conn)?;
+        listener.rewrite(setting, frame, entropy, edit)
     }
 
     /// How long to wait for the client as things stand.

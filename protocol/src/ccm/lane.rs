@@ -13,6 +13,7 @@ use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
 use crate::layout::number;
 use crate::session::Port;
+use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// The word of a receipt under its MAC.
@@ -243,12 +244,7 @@ impl Listener {
     /// Take in what has arrived.
     pub(super) fn hear(&mut self, context: &mut Context<'_, '_>) -> Result<Heard, Reject> {
         let (profile, layout) = (context.setting.profile, &context.setting.layout);
-        // Only the server ends its side with a plain word; the client's goodbye is sealed.
-        let due: &[&str] = match self.from {
-            Side::Client => &["MSG"],
-            Side::Server => &["EXIT", "MSG"],
-        };
-        while let Some(frame) = wire::next(layout, profile, due, &mut self.inbox)? {
+        while let Some(frame) = wire::next(layout, profile, self.due(), &mut self.inbox)? {
             if frame.spec.name == "EXIT" {
                 let port = port_of(self.from);
                 context.check_exit(&frame, port, self.from, self.opener.received)?;
@@ -268,6 +264,28 @@ impl Listener {
             }
         }
         Ok(Heard::Nothing)
+    }
+
+    /// What whoever has the keys makes of a record that is not heard yet.
+    pub(super) fn rewrite(
+        &self,
+        setting: &Setting,
+        frame: &[u8],
+        entropy: &mut Entropy,
+        edit: Edit<'_>,
+    ) -> Option<Vec<u8>> {
+        let inbox = &mut Inbox::of(frame);
+        let record = wire::next(&setting.layout, setting.profile, self.due(), inbox).ok()??;
+        let sealed = record.spec.name == "MSG";
+        sealed.then(|| self.opener.rewrite(record, entropy, edit)).flatten()
+    }
+
+    /// Only the server ends its side with a plain word; the client's goodbye is sealed.
+    fn due(&self) -> &'static [&'static str] {
+        match self.from {
+            Side::Client => &["MSG"],
+            Side::Server => &["EXIT", "MSG"],
+        }
     }
 
     fn open(&mut self, record: Received, context: &Context<'_, '_>) -> Result<Content, Reject> {

@@ -420,4 +420,18 @@ impl Endpoint for Server {
         let sessions = self.sessions.values().map(Conversation::buffered);
         exchanges.chain(waiting).chain(sessions).max().unwrap_or(0)
     }
+
+    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+        Box::new(Self { entropy: Entropy::new(seed, "thief of ccm server"), ..self.clone() })
+    }
+
+    fn rewrite(
+        &self,
+        conn: Conn,
+        frame: &[u8],
+        edit: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Option<Vec<u8>> {
+        let session = self.sessions.get(&self.session_of(conn)?)?;
+        session.rewrite(conn, &self.setting, frame, &mut self.entropy.clone(), edit)
+    }
 }

@@ -3,6 +3,7 @@
 mod honest;
 mod meddled;
 mod robust;
+mod theft;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
@@ -43,6 +44,8 @@ const FIRST: [Conn; 3] = [Conn(1), Conn(2), Conn(3)];
 
 /// What an attacker does with one frame: `None` lets it pass, anything else takes its place.
 type Meddle<'a> = &'a mut dyn FnMut(Conn, Side, &Frame) -> Option<Vec<Vec<u8>>>;
+/// The same, seeing both ends as they are before the frame arrives.
+type Seeing<'a> = &'a mut dyn FnMut(&Lab, Conn, Side, &Frame) -> Option<Vec<Vec<u8>>>;
 
 fn untouched(_: Conn, _: Side, _: &Frame) -> Option<Vec<Vec<u8>>> {
     None
@@ -141,6 +144,10 @@ impl Lab {
 
     /// Deliver until nothing moves; pauses pass, longer waits do not.
     fn pump(&mut self, meddle: Meddle<'_>) {
+        self.pump_seeing(&mut |_, conn, side, frame| meddle(conn, side, frame));
+    }
+
+    fn pump_seeing(&mut self, meddle: Seeing<'_>) {
         loop {
             let first = self.under_way.iter().position(|event| Some(event.conn()) != self.slow);
             match self.under_way.remove(first.unwrap_or(0)) {
@@ -169,14 +176,14 @@ impl Lab {
         }
     }
 
-    fn deliver(&mut self, conn: Conn, from: Side, bytes: Vec<u8>, meddle: Meddle<'_>) {
+    fn deliver(&mut self, conn: Conn, from: Side, bytes: Vec<u8>, meddle: Seeing<'_>) {
         let bytes = Bytes::from(bytes);
         let mut cut = Vec::new();
         self.cutters.get_mut(&(conn, from)).unwrap().push(&bytes, &mut cut);
         assert_eq!(cut.len(), 1, "a write is a frame");
         let frame = cut.remove(0);
         assert_eq!(frame.bytes, bytes);
-        let instead = meddle(conn, from, &frame);
+        let instead = meddle(self, conn, from, &frame);
         self.frames.push((conn, from, frame));
         for segment in instead.unwrap_or_else(|| vec![bytes.to_vec()]) {
             for part in segment.chunks(self.segment.min(segment.len().max(1))) {

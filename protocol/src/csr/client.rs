@@ -244,6 +244,29 @@ impl Endpoint for Client {
     fn buffered(&self) -> usize {
         self.session.as_ref().map_or(0, |session| session.inbox.waiting().len())
     }
+
+    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+        let entropy = Entropy::new(seed, &format!("thief of csr {}", self.name));
+        Box::new(Self { entropy, ..self.clone() })
+    }
+
+    fn rewrite(
+        &self,
+        conn: Conn,
+        frame: &[u8],
+        edit: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Option<Vec<u8>> {
+        let session = self.session.as_ref().filter(|session| session.conn == conn)?;
+        let (State::Idle(active) | State::ExpectReply(ExpectReply { active, .. })) = &session.state
+        else {
+            return None;
+        };
+        let (layout, profile) = (&self.setting.layout, self.setting.profile);
+        let due = session.state.due();
+        let record = wire::next(layout, profile, due, &mut Inbox::of(frame)).ok()??;
+        let is_reply = record.spec.name == "REPLY";
+        is_reply.then(|| active.channel.rewrite(Content::Reply, record, edit)).flatten()
+    }
 }
 
 impl Session {

@@ -8,6 +8,7 @@ use crate::endpoint::{Check, Reject, Side};
 use crate::entropy::Entropy;
 use crate::inbox::Received;
 use crate::layout::number;
+use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// What a record carries. It is under the MAC, so one cannot be passed off as another.
@@ -69,46 +70,60 @@ impl Channel {
         entropy: &mut Entropy,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Vec<u8> {
+        let iv = if self.profile.has(Weakness::StaticIv) {
+            self.schedule.keys.iv.0
+        } else {
+            entropy.bytes()
+        };
+        let share = self.schedule.renew(entropy);
+        let share = share.as_ref().map_or(&[][..], |share| share);
+        let frame = self.seal_under(&iv, content, len, share, write);
+        self.sent += 1;
+        frame
+    }
+
+    /// Make the next record under this initialization vector, with this share behind its content.
+    fn seal_under(
+        &self,
+        iv: &[u8; cbc::BLOCK],
+        content: Content,
+        len: usize,
+        share: &[u8],
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Vec<u8> {
         let profile = self.profile;
         let inside = profile.has(Weakness::MacThenEncrypt);
-        let share_len = self.schedule.share_len();
         let mac_inside = if inside { MAC } else { 0 };
-        let ct_len = cbc::padded(share_len + len + mac_inside);
+        let ct_len = cbc::padded(len + share.len() + mac_inside);
 
         let mut fields = Vec::with_capacity(24);
         if !profile.has(Weakness::NoSequence) {
             fields.extend_from_slice(&self.sent.to_be_bytes());
         }
-        let iv = if profile.has(Weakness::StaticIv) {
-            self.schedule.keys.iv.0
-        } else {
-            let iv = entropy.bytes();
-            fields.extend_from_slice(&iv);
-            iv
-        };
+        if !profile.has(Weakness::StaticIv) {
+            fields.extend_from_slice(iv);
+        }
         let following = fields.len() + ct_len + MAC - mac_inside;
         let mut frame = Vec::with_capacity(DIGITS + following);
         head(profile, content, following, &mut frame);
         frame.extend_from_slice(&fields);
 
-        let share = self.schedule.renew(entropy);
         let from = frame.len();
         write(&mut frame);
-        frame.extend_from_slice(share.as_ref().map_or(&[], |share| &share[..]));
+        frame.extend_from_slice(share);
         let keys = &self.schedule.keys;
         let (enc, mac) = (keys.enc(content.from()), keys.mac(content.from()));
         if inside {
             let (header, plaintext) = frame.split_at(from);
             let mac = hmac_sha256(mac, &self.covered(content, header, plaintext));
             frame.extend_from_slice(&mac);
-            cbc::encrypt(enc, &iv, &mut frame, from);
+            cbc::encrypt(enc, iv, &mut frame, from);
         } else {
-            cbc::encrypt(enc, &iv, &mut frame, from);
+            cbc::encrypt(enc, iv, &mut frame, from);
             let (header, ciphertext) = frame.split_at(from);
             let mac = hmac_sha256(mac, &self.covered(content, header, ciphertext));
             frame.extend_from_slice(&mac);
         }
-        self.sent += 1;
         frame
     }
 
@@ -118,6 +133,43 @@ impl Channel {
         content: Content,
         record: &'a mut Received,
     ) -> Result<&'a [u8], Reject> {
+        let (plaintext, share) = self.unseal(content, record)?;
+        self.schedule.learn(share)?;
+        self.received += 1;
+        Ok(plaintext)
+    }
+
+    /// What whoever has the keys makes of a record that is not opened yet: the same with other content. The
+    /// sender's share stays behind it.
+    pub(super) fn rewrite(
+        &self,
+        content: Content,
+        mut record: Received,
+        edit: Edit<'_>,
+    ) -> Option<Vec<u8>> {
+        let iv = self.iv(&record).ok()?;
+        let (plaintext, share) = self.unseal(content, &mut record).ok()?;
+        let mut plaintext = plaintext.to_vec();
+        edit(&mut plaintext);
+        let sender = Self { sent: self.received, ..self.clone() };
+        let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&plaintext);
+        Some(sender.seal_under(&iv, content, plaintext.len(), share, write))
+    }
+
+    fn iv(&self, record: &Received) -> Result<[u8; cbc::BLOCK], Reject> {
+        if self.profile.has(Weakness::StaticIv) {
+            Ok(self.schedule.keys.iv.0)
+        } else {
+            record.array("iv")
+        }
+    }
+
+    /// Check a record and decrypt it in place: its content, and the share behind that.
+    fn unseal<'a>(
+        &self,
+        content: Content,
+        record: &'a mut Received,
+    ) -> Result<(&'a [u8], &'a [u8]), Reject> {
         let bad_mac = Reject::new(Check::Mac, "mac");
         let profile = self.profile;
         let inside = profile.has(Weakness::MacThenEncrypt);
@@ -131,7 +183,7 @@ impl Channel {
                 return Err(bad_mac);
             }
         }
-        let iv = if profile.has(Weakness::StaticIv) { keys.iv.0 } else { record.array("iv")? };
+        let iv = self.iv(record)?;
         let sequence = number(record.field("sequence"));
         let sequence_fits = profile.has(Weakness::NoSequence) || sequence == self.received;
         if !inside && !sequence_fits {
@@ -158,14 +210,11 @@ impl Channel {
         } else {
             plaintext
         };
-        let (plaintext, share) = plaintext
+        plaintext
             .len()
             .checked_sub(self.schedule.share_len())
             .and_then(|len| plaintext.split_at_checked(len))
-            .ok_or(Reject::new(Check::Content, "share"))?;
-        self.schedule.learn(share)?;
-        self.received += 1;
-        Ok(plaintext)
+            .ok_or(Reject::new(Check::Content, "share"))
     }
 
     /// The goodbye: how many records there were, under a MAC.

@@ -197,6 +197,28 @@ impl Endpoint for Server {
     fn buffered(&self) -> usize {
         self.sessions.values().map(|session| session.inbox.waiting().len()).max().unwrap_or(0)
     }
+
+    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+        Box::new(Self { entropy: Entropy::new(seed, "thief of csr server"), ..self.clone() })
+    }
+
+    fn rewrite(
+        &self,
+        conn: Conn,
+        frame: &[u8],
+        edit: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Option<Vec<u8>> {
+        let state = &self.sessions.get(&conn)?.state;
+        let State::Active(active) = state else { return None };
+        let (layout, profile) = (&self.setting.layout, self.setting.profile);
+        let record = wire::next(layout, profile, state.due(), &mut Inbox::of(frame)).ok()??;
+        let content = match record.spec.name {
+            "TEXT" => Content::Text,
+            "MEDIA" => Content::Media,
+            _ => return None,
+        };
+        active.channel.rewrite(content, record, edit)
+    }
 }
 
 impl Session {

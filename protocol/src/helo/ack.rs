@@ -5,8 +5,10 @@ use crate::crypto::{hmac_sha256, hmac_sha256_verifies};
 use crate::endpoint::{Check, Reject};
 use crate::entropy::Entropy;
 use crate::helo::keys::{Keys, Transcript};
+use crate::helo::lab::Identity;
 use crate::helo::record::Receipt;
 use crate::inbox::Received;
+use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// What an acknowledgement says.
@@ -76,7 +78,11 @@ pub(super) fn write_bare(
     word: Word,
     entropy: &mut Entropy,
 ) -> Result<Vec<u8>, Reject> {
-    to.encrypt_oaep(entropy, word.as_bytes()).map_err(|_| Reject::new(Check::Certificate, "key"))
+    encrypt(to, word.as_bytes(), entropy)
+}
+
+fn encrypt(to: &PublicKey, said: &[u8], entropy: &mut Entropy) -> Result<Vec<u8>, Reject> {
+    to.encrypt_oaep(entropy, said).map_err(|_| Reject::new(Check::Certificate, "key"))
 }
 
 /// An acknowledgement under keys.
@@ -88,11 +94,38 @@ pub(super) fn write(
     word: Word,
     entropy: &mut Entropy,
 ) -> Result<Vec<u8>, Reject> {
-    let mut frame = write_bare(to, word, entropy)?;
+    say(profile, keys, answers, to, word.as_bytes(), entropy)
+}
+
+fn say(
+    profile: Profile,
+    keys: &Keys,
+    answers: Answers<'_>,
+    to: &PublicKey,
+    said: &[u8],
+    entropy: &mut Entropy,
+) -> Result<Vec<u8>, Reject> {
+    let mut frame = encrypt(to, said, entropy)?;
     if !profile.has(Weakness::AckNotAuthenticated) {
-        frame.extend_from_slice(&answers.mac(keys, word.as_bytes()));
+        frame.extend_from_slice(&answers.mac(keys, said));
     }
     Ok(frame)
+}
+
+/// What whoever has all keys of the receiver makes of an acknowledgement: the same, saying something else.
+/// OAEP is random: even the same word gives other bytes.
+pub(super) fn rewrite(
+    profile: Profile,
+    keys: &Keys,
+    answers: Answers<'_>,
+    ack: &Received,
+    me: &Identity,
+    entropy: &mut Entropy,
+    edit: Edit<'_>,
+) -> Option<Vec<u8>> {
+    let mut said = decrypt(ack, &me.key).ok()?;
+    edit(&mut said);
+    say(profile, keys, answers, &me.public, &said, entropy).ok()
 }
 
 /// Read an acknowledgement of the handshake that ought to say `word`.

@@ -241,6 +241,29 @@ impl Endpoint for Client {
     fn buffered(&self) -> usize {
         self.session.as_ref().map_or(0, |session| session.inbox.waiting().len())
     }
+
+    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+        let entropy = Entropy::new(seed, &format!("thief of helo {}", self.name));
+        Box::new(Self { entropy, ..self.clone() })
+    }
+
+    /// A server sends no records. What it encrypts are the words of acknowledgements.
+    fn rewrite(
+        &self,
+        conn: Conn,
+        frame: &[u8],
+        edit: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Option<Vec<u8>> {
+        let session = self.session.as_ref().filter(|session| session.conn == conn)?;
+        let State::ExpectAck(ExpectAck { channel, receipt, .. }) = &session.state else {
+            return None;
+        };
+        let (layout, me) = (&self.setting.layout, &self.setting.own.me);
+        let ack = wire::next(layout, Side::Server, &["ACK"], &mut Inbox::of(frame)).ok()??;
+        let answers = Answers::Record(receipt);
+        let mut entropy = self.entropy.clone();
+        ack::rewrite(channel.profile, &channel.keys, answers, &ack, me, &mut entropy, edit)
+    }
 }
 
 impl Session {

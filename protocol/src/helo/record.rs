@@ -7,6 +7,7 @@ use crate::helo::keys::Keys;
 use crate::helo::wire::{ENDD, HEAD, MAC};
 use crate::inbox::Received;
 use crate::layout::number;
+use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// Says which way a record goes, under its MAC.
@@ -41,6 +42,19 @@ impl Channel {
         entropy: &mut Entropy,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> (Vec<u8>, Receipt) {
+        let iv =
+            if self.profile.has(Weakness::StaticIv) { self.keys.iv.0 } else { entropy.bytes() };
+        self.seal_under(&iv, header, len, write)
+    }
+
+    /// Make a record under this initialization vector.
+    fn seal_under(
+        &mut self,
+        iv: &[u8; cbc::BLOCK],
+        header: &[u8],
+        len: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> (Vec<u8>, Receipt) {
         let sequence = self.sequence;
         self.sequence += 1;
         let mut frame = Vec::with_capacity(HEAD + 8 + cbc::BLOCK + cbc::padded(len) + MAC);
@@ -49,16 +63,12 @@ impl Channel {
         if !self.profile.has(Weakness::NoSequence) {
             frame.extend_from_slice(&sequence.to_be_bytes());
         }
-        let iv = if self.profile.has(Weakness::StaticIv) {
-            self.keys.iv.0
-        } else {
-            let iv = entropy.bytes();
-            frame.extend_from_slice(&iv);
-            iv
-        };
+        if !self.profile.has(Weakness::StaticIv) {
+            frame.extend_from_slice(iv);
+        }
         let from = frame.len();
         write(&mut frame);
-        cbc::encrypt(&self.keys.client_enc.0, &iv, &mut frame, from);
+        cbc::encrypt(&self.keys.client_enc.0, iv, &mut frame, from);
         let length = u32::try_from(frame.len() - HEAD + MAC).unwrap_or(u32::MAX).to_be_bytes();
         if let Some(declared) = frame.get_mut(header.len()..HEAD) {
             declared.copy_from_slice(&length);
@@ -83,16 +93,27 @@ impl Channel {
             return Err(Reject::new(Check::Sequence, "sequence"));
         }
         self.sequence += 1;
-        let iv = if self.profile.has(Weakness::StaticIv) {
-            self.keys.iv.0
-        } else {
-            record.array("iv")?
-        };
+        let iv = self.iv(record)?;
         let place = record.spec.range("ct", record.bytes.len());
         let ct = place.and_then(|place| record.bytes.get_mut(place)).unwrap_or_default();
         let plaintext = cbc::decrypt(&self.keys.client_enc.0, &iv, ct)
             .map_err(|_| Reject::new(Check::Padding, "ct"))?;
         Ok((Receipt { sequence, mac }, plaintext))
+    }
+
+    /// What whoever has the keys makes of a record that is not opened yet: the same with other plaintext.
+    pub(super) fn rewrite(&self, mut record: Received, edit: Edit<'_>) -> Option<Vec<u8>> {
+        let (iv, header) = (self.iv(&record).ok()?, record.field("header").to_vec());
+        let (_, plaintext) = self.clone().open(&mut record).ok()?;
+        let mut plaintext = plaintext.to_vec();
+        edit(&mut plaintext);
+        let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&plaintext);
+        let (frame, _) = self.clone().seal_under(&iv, &header, plaintext.len(), write);
+        Some(frame)
+    }
+
+    fn iv(&self, record: &Received) -> Result<[u8; cbc::BLOCK], Reject> {
+        if self.profile.has(Weakness::StaticIv) { Ok(self.keys.iv.0) } else { record.array("iv") }
     }
 
     /// The goodbye.

@@ -190,6 +190,22 @@ impl Endpoint for Server {
     fn buffered(&self) -> usize {
         self.sessions.values().map(|session| session.inbox.waiting().len()).max().unwrap_or(0)
     }
+
+    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+        Box::new(Self { entropy: Entropy::new(seed, "thief of helo server"), ..self.clone() })
+    }
+
+    fn rewrite(
+        &self,
+        conn: Conn,
+        frame: &[u8],
+        edit: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Option<Vec<u8>> {
+        let State::Active(active) = &self.sessions.get(&conn)?.state else { return None };
+        let (layout, due) = (&self.setting.layout, &["SECX", "IMGX"]);
+        let record = wire::next(layout, Side::Client, due, &mut Inbox::of(frame)).ok()??;
+        active.channel.rewrite(record, edit)
+    }
 }
 
 impl Session {

@@ -163,6 +163,31 @@ impl Endpoint for Client {
             }
         }
     }
+
+    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+        let mut thief = self.clone();
+        thief.shared.entropy =
+            Entropy::new(seed, &format!("thief of ratchet client {}", self.shared.id));
+        Box::new(thief)
+    }
+
+    fn rewrite(
+        &self,
+        conn: Conn,
+        frame: &[u8],
+        edit: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Option<Vec<u8>> {
+        let (State::ExpectChallenge(session)
+        | State::Ready(session)
+        | State::ExpectResponse(ExpectResponse { session, .. })) = &self.state
+        else {
+            return None;
+        };
+        let cut = Inbox::of(frame).cut(self.shared.layout.from_side(Side::Server));
+        let Cut::Whole(spec, bytes) = cut else { return None };
+        let received = Received::cut(&spec, &bytes).ok().filter(|_| session.conn == conn)?;
+        received.rewrite(&spec, &session.keys.s2c, session.round, Side::Server, edit)
+    }
 }
 
 impl Client {

@@ -112,6 +112,29 @@ impl Endpoint for Server {
     fn buffered(&self) -> usize {
         self.links.values().map(|link| link.inbox.waiting().len()).max().unwrap_or(0)
     }
+
+    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+        Box::new(Self { entropy: Entropy::new(seed, "thief of ratchet server"), ..self.clone() })
+    }
+
+    fn rewrite(
+        &self,
+        conn: Conn,
+        frame: &[u8],
+        edit: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Option<Vec<u8>> {
+        let cut = Inbox::of(frame).cut(self.layout.from_side(Side::Client));
+        let Cut::Whole(spec, bytes) = cut else { return None };
+        self.links.get(&conn)?;
+        let received = Received::cut(&spec, &bytes).ok()?;
+        let (keys, round) = if spec.name == HELLO {
+            (Keys::from_master(self.keyring.master(received.client_id)?), 0)
+        } else {
+            let session = self.clone().find(conn, received.client_id).ok()?;
+            (session.keys, session.round)
+        };
+        received.rewrite(&spec, &keys.c2s, round, Side::Client, edit)
+    }
 }
 
 impl Server {

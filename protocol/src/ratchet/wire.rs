@@ -6,6 +6,7 @@ use crate::crypto::{cbc, hmac_sha256, hmac_sha256_verifies};
 use crate::endpoint::{Check, Reject, Side};
 use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Role, Turn, Turns, number};
 use crate::ratchet::keys::Chain;
+use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// The largest frame accepted, in bytes. The published client sends under 200.
@@ -227,5 +228,21 @@ impl<'a> Received<'a> {
             .len();
         plaintext.truncate(len);
         Ok(plaintext)
+    }
+
+    /// What whoever has the keys makes of this frame: the same with other plaintext.
+    pub(super) fn rewrite(
+        &self,
+        spec: &FrameSpec,
+        chain: &Chain,
+        round: u32,
+        from: Side,
+        edit: Edit<'_>,
+    ) -> Option<Vec<u8>> {
+        let mut plaintext = self.open(chain, round, from).ok()?;
+        edit(&mut plaintext);
+        let Self { client_id, share, iv, .. } = *self;
+        let sealing = Sealing { spec, from, client_id, round, share, iv, plaintext: &plaintext };
+        Some(sealing.seal(chain)).filter(|frame| frame.len() <= spec.max)
     }
 }

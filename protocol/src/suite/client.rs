@@ -270,6 +270,16 @@ impl Endpoint for Client {
     fn buffered(&self) -> usize {
         self.session.as_ref().map_or(0, |session| session.inbox.waiting().len())
     }
+
+    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+        let entropy = Entropy::new(seed, &format!("thief of suite user {}", self.number));
+        Box::new(Self { entropy, ..self.clone() })
+    }
+
+    /// A server encrypts nothing: what it says is authenticated only.
+    fn rewrite(&self, _: Conn, _: &[u8], _: &mut dyn FnMut(&mut Vec<u8>)) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Log in where the client does that, and say hello where there is somebody to answer.

@@ -13,6 +13,7 @@ use crate::entropy::Entropy;
 use crate::suite::content::read_either;
 use crate::suite::record::STATIC_IV;
 use crate::suite::wire::{DELIMITER, INTEGRITY, Parts, READ, RSA};
+use crate::theft::Edit;
 
 /// The largest plaintext of one frame, in bytes: what is left of one read, less the padding.
 pub(super) const MAX_PLAINTEXT: usize = (READ - 2 * RSA - 64 - 3 * DELIMITER.len()) / 16 * 16 - 1;
@@ -30,10 +31,22 @@ pub(super) fn seal(
 ) -> Result<Vec<u8>, RsaError> {
     let sealed_key = server.encrypt_oaep(entropy, &key.0)?;
     let sealed_user = server.encrypt_oaep(entropy, user.as_bytes())?;
+    Ok(assemble(&sealed_key, &sealed_user, key, plaintext))
+}
+
+fn assemble(sealed_key: &[u8], sealed_user: &[u8], key: &Secret<16>, plaintext: &[u8]) -> Vec<u8> {
     let mut ct = plaintext.to_vec();
     cbc::encrypt(&key.0, STATIC_IV, &mut ct, 0);
     let hash = hex(&sha256(&[plaintext]));
-    Ok([&sealed_key, &sealed_user, &ct, hash.as_bytes()].join(DELIMITER))
+    [sealed_key, sealed_user, &ct, hash.as_bytes()].join(DELIMITER)
+}
+
+/// What whoever has the key makes of a frame: the same with another message.
+pub(super) fn rewrite(key: &Secret<16>, mut frame: Parts, edit: Edit<'_>) -> Option<Vec<u8>> {
+    let mut plaintext = decrypt(key, &mut frame).ok()?.to_vec();
+    edit(&mut plaintext);
+    let whole = assemble(frame.field("key"), frame.field("username"), key, &plaintext);
+    (plaintext.len() <= MAX_PLAINTEXT).then_some(whole)
 }
 
 /// Who a frame is from, as far as the server can tell, and the key it brings.
@@ -72,10 +85,14 @@ pub(super) struct Opened {
 /// `padding` or `content`.
 pub(super) fn open_message(key: &Secret<16>, frame: &mut Parts) -> Result<Opened, Reject> {
     let hash = frame.field(INTEGRITY).to_vec();
-    let plaintext = cbc::decrypt(&key.0, STATIC_IV, frame.field_mut("ct"))
-        .map_err(|_| Reject::new(Check::Padding, "ct"))?;
+    let plaintext = decrypt(key, frame)?;
     let intact = hex(&sha256(&[plaintext])).as_bytes() == hash;
     Ok(Opened { message: read_either(plaintext)?, intact })
+}
+
+fn decrypt<'a>(key: &Secret<16>, frame: &'a mut Parts) -> Result<&'a [u8], Reject> {
+    cbc::decrypt(&key.0, STATIC_IV, frame.field_mut("ct"))
+        .map_err(|_| Reject::new(Check::Padding, "ct"))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::entropy::Entropy;
 use crate::layout::number;
 use crate::suite::keys::Keys;
 use crate::suite::wire::{INTEGRITY, Parts, Writer, tag_len};
+use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// The initialization vector of the published program, for every message of everybody.
@@ -103,6 +104,19 @@ impl Channel {
         entropy: &mut Entropy,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> (Vec<u8>, Receipt) {
+        let iv = if self.profile.has(Weakness::StaticIv) { *STATIC_IV } else { entropy.bytes() };
+        self.seal_under(&iv, content, key, len, write)
+    }
+
+    /// Make a record under this initialization vector.
+    fn seal_under(
+        &mut self,
+        iv: &[u8; cbc::BLOCK],
+        content: Content,
+        key: Option<&[u8]>,
+        len: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> (Vec<u8>, Receipt) {
         let profile = self.profile;
         let room = 512 + cbc::padded(len) + tag_len(profile);
         let mut frame = Writer::new(profile, content.letter(), room);
@@ -116,24 +130,20 @@ impl Channel {
                 frame.put(&sequence.to_be_bytes());
             }
         }
-        let iv = if profile.has(Weakness::StaticIv) {
-            *STATIC_IV
-        } else {
-            let iv = entropy.bytes();
-            frame.put(&iv);
-            iv
-        };
+        if !profile.has(Weakness::StaticIv) {
+            frame.put(iv);
+        }
         let buffer = frame.begin();
         let from = buffer.len();
         write(buffer);
         // A hash without a key is over the plaintext, which is gone once it is encrypted.
         let hash = self.unkeyed(&[buffer.get(from..).unwrap_or_default()]);
-        cbc::encrypt(&self.keys.client_enc.0, &iv, buffer, from);
+        cbc::encrypt(&self.keys.client_enc.0, iv, buffer, from);
         let end = buffer.len();
         let covered = frame.before_tag(tag_len(profile));
         let tag = hash.unwrap_or_else(|| {
             let ct = covered.get(from..end).unwrap_or_default();
-            self.keyed(content, covered, &[&iv, ct])
+            self.keyed(content, covered, &[iv, ct])
         });
         let receipt = Receipt { sequence, tag: sha256(&[&tag]) };
         (frame.finish_with(&tag), receipt)
@@ -148,7 +158,7 @@ impl Channel {
         let profile = self.profile;
         let given = record.field(INTEGRITY).to_vec();
         let unkeyed = profile.has(Weakness::UnkeyedHash);
-        let iv = if profile.has(Weakness::StaticIv) { *STATIC_IV } else { record.array("iv")? };
+        let iv = self.iv(record)?;
         let mut intact = unkeyed || {
             let parts = self.parts(content, record.before(INTEGRITY), &[&iv, record.field("ct")]);
             hmac_sha256_verifies(self.keys.mac(content.from()), &parts, &given)
@@ -176,6 +186,26 @@ impl Channel {
             self.sequence += 1;
         }
         Ok(Opened { plaintext, receipt, intact })
+    }
+
+    /// What whoever has the keys makes of a record that is not opened yet: the same with other plaintext.
+    pub(super) fn rewrite(
+        &self,
+        content: Content,
+        mut record: Parts,
+        edit: Edit<'_>,
+    ) -> Option<Vec<u8>> {
+        let (iv, key) = (self.iv(&record).ok()?, record.field("key").to_vec());
+        let mut plaintext = self.clone().open(content, &mut record).ok()?.plaintext.to_vec();
+        edit(&mut plaintext);
+        let key = Some(&key[..]).filter(|key| !key.is_empty());
+        let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&plaintext);
+        let (frame, _) = self.clone().seal_under(&iv, content, key, plaintext.len(), write);
+        Some(frame)
+    }
+
+    fn iv(&self, record: &Parts) -> Result<[u8; cbc::BLOCK], Reject> {
+        if self.profile.has(Weakness::StaticIv) { Ok(*STATIC_IV) } else { record.array("iv") }
     }
 
     /// The outcome of a login.

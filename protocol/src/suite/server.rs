@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::crypto::Secret;
 use crate::crypto::ecdh::{Ephemeral, SHARE};
+use crate::crypto::rsa::PrivateKey;
 use crate::endpoint::{
     Check, Conn, End, Endpoint, Fact, Fingerprint, Input, Name, Output, Reject, Side, Tick,
 };
@@ -21,7 +22,7 @@ use crate::suite::record::{Channel, Content, DENIED, WELCOME};
 use crate::suite::session::{IDLE_PATIENCE, PATIENCE, Setting};
 use crate::suite::wire::{self, NONCE, Parts, Writer};
 use crate::systems::Setup;
-use crate::weakness::Weakness;
+use crate::weakness::{Profile, Weakness};
 
 /// Whom a connection is believed to come from before anybody has logged in.
 const NOBODY: &str = "unknown";
@@ -171,6 +172,35 @@ impl Endpoint for Server {
     fn buffered(&self) -> usize {
         self.sessions.values().map(|session| session.inbox.waiting().len()).max().unwrap_or(0)
     }
+
+    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+        Box::new(Self { entropy: Entropy::new(seed, "thief of suite server"), ..self.clone() })
+    }
+
+    fn rewrite(
+        &self,
+        conn: Conn,
+        frame: &[u8],
+        edit: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Option<Vec<u8>> {
+        let (layout, profile) = (&self.setting.layout, self.setting.profile);
+        let state = &self.sessions.get(&conn)?.state;
+        let parts = wire::next(layout, profile, state.due(), &mut Inbox::of(frame)).ok()??;
+        let server = self.setting.keyring.server.as_ref();
+        match (state, parts.name) {
+            (State::OneWay(_), _) => {
+                let sender = one_way::open_sender(server?, &parts).ok()?;
+                one_way::rewrite(&sender.key, parts, edit)
+            }
+            (State::ExpectLogin(state), _) => {
+                let channel = state.channel(profile, &parts, server).ok()?;
+                channel.rewrite(Content::Login, parts, edit)
+            }
+            (State::Active(channel), "MSG") => channel.rewrite(Content::Text, parts, edit),
+            (State::Active(channel), "FILE") => channel.rewrite(Content::File, parts, edit),
+            _ => None,
+        }
+    }
 }
 
 impl Session {
@@ -310,14 +340,23 @@ fn receive_hello(hello: &Parts, context: &mut Context<'_, '_>) -> Result<State, 
 }
 
 impl ExpectLogin {
-    fn receive(self, login: &mut Parts, context: &mut Context<'_, '_>) -> Result<State, Reject> {
-        let Self { transcript, agreed } = self;
-        let secret = match agreed {
-            Some(agreed) => agreed,
-            None => transported(login, context)?,
+    /// The record layer that begins with this login.
+    fn channel(
+        &self,
+        profile: Profile,
+        login: &Parts,
+        server: Option<&PrivateKey>,
+    ) -> Result<Channel, Reject> {
+        let secret = match &self.agreed {
+            Some(agreed) => agreed.clone(),
+            None => transported(login, server)?,
         };
-        let mut channel =
-            Channel::new(context.setting.profile, Keys::derive(&secret.0, &transcript));
+        Ok(Channel::new(profile, Keys::derive(&secret.0, &self.transcript)))
+    }
+
+    fn receive(self, login: &mut Parts, context: &mut Context<'_, '_>) -> Result<State, Reject> {
+        let server = context.setting.keyring.server.as_ref();
+        let mut channel = self.channel(context.setting.profile, login, server)?;
         let opened = channel.open(Content::Login, login)?;
         let bad = Reject::new(Check::Content, "username");
         let (length, rest) = opened.plaintext.split_first().ok_or(bad)?;
@@ -339,10 +378,9 @@ impl ExpectLogin {
 }
 
 /// The secret a client has encrypted for the server's long-term key: whoever gets that key has them all.
-fn transported(login: &Parts, context: &Context<'_, '_>) -> Result<Secret<32>, Reject> {
+fn transported(login: &Parts, server: Option<&PrivateKey>) -> Result<Secret<32>, Reject> {
     let bad = Reject::new(Check::Decryption, "key");
-    let key = context.setting.keyring.server.as_ref().ok_or(bad)?;
-    let secret = key.decrypt_oaep(login.field("key")).map_err(|_| bad)?;
+    let secret = server.ok_or(bad)?.decrypt_oaep(login.field("key")).map_err(|_| bad)?;
     Ok(Secret(secret.try_into().map_err(|_| bad)?))
 }
 
