@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use protocol::endpoint::{Service, Side, Tick};
+use protocol::endpoint::{Endpoint, Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
+use protocol::theft::Middle;
 
-use crate::actions::{Outgoing, Target};
+use crate::actions::{Outgoing, Part, Target};
+use crate::actions::reencrypt::replace;
 use crate::rule::{Event, Rule};
-use crate::trace::{Fate, FrameRecord, LinkEvent, LinkRecord, Origin, Trace};
+use crate::trace::{Deed, Fate, Finding, FrameRecord, LinkEvent, LinkRecord, Origin, Trace};
 
 mod act;
 mod send;
@@ -45,6 +47,24 @@ pub enum Effect {
         /// The numbers of the frames this segment has bytes of.
         numbers: Vec<u32>,
     },
+    /// Copy the memory of the endpoint at this end of a link into [`Attacker::take`].
+    Steal {
+        /// The link.
+        link: u32,
+        /// Which end.
+        of: Side,
+        /// The rule that says so, from 1.
+        rule: u32,
+    },
+    /// Put somebody of the attacker's in the place of an honest endpoint.
+    Play {
+        /// For a server, the link it serves; for a client, the one it was made on.
+        link: u32,
+        /// The part.
+        part: Part,
+        /// The rule that says so, from 1.
+        rule: u32,
+    },
     /// Close the connection to one end.
     Close {
         /// The link.
@@ -69,6 +89,39 @@ pub struct Attacker {
     last_token: u64,
     /// How many frames the attacker has made.
     made: u32,
+    stolen: Stolen,
+    middles: BTreeMap<u32, Between>,
+    /// Links at one end of which is somebody of the attacker's, put there by a rule.
+    impostors: BTreeMap<u32, (Side, u32)>,
+}
+
+/// Copies of memories, by actor: 0 the server, n client n.
+pub type Stolen = BTreeMap<usize, Memory>;
+
+/// A copy of an endpoint's memory. It is told all that the endpoint is told from then on.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// The copy.
+    pub endpoint: Box<dyn Endpoint>,
+    /// The compromise it is, by its place from 0.
+    pub compromise: usize,
+}
+
+/// Somebody who takes part in the key agreement on both sides of a link.
+#[derive(Debug)]
+pub struct Between {
+    /// Who.
+    pub middle: Box<dyn Middle>,
+    /// A text to find and one to put in its place.
+    pub edit: Option<(String, String)>,
+    /// How many bytes were read.
+    pub read: usize,
+}
+
+impl Clone for Between {
+    fn clone(&self) -> Self {
+        Self { middle: self.middle.fork(), edit: self.edit.clone(), read: self.read }
+    }
 }
 
 /// Something the attacker does later.
@@ -139,6 +192,9 @@ impl Attacker {
             last_link: 0,
             last_token: 0,
             made: 0,
+            stolen: Stolen::new(),
+            middles: BTreeMap::new(),
+            impostors: BTreeMap::new(),
         }
     }
 
@@ -158,6 +214,31 @@ impl Attacker {
         self.rules = rules;
     }
 
+    /// A memory that was stolen.
+    pub fn take(&mut self, actor: usize, memory: Memory) {
+        self.stolen.insert(actor, memory);
+    }
+
+    /// The copy of that actor's memory, if there is one.
+    pub fn memory_mut(&mut self, actor: usize) -> Option<&mut Memory> {
+        self.stolen.get_mut(&actor)
+    }
+
+    /// From now on, be between the ends of this link.
+    pub fn step_between(&mut self, link: u32, between: Between) {
+        self.middles.insert(link, between);
+    }
+
+    /// All who are between the ends of a link.
+    pub fn between(&self) -> impl Iterator<Item = &Between> {
+        self.middles.values()
+    }
+
+    /// Somebody of the attacker's is at this end of the link.
+    pub fn plant(&mut self, link: u32, side: Side, rule: u32) {
+        self.impostors.insert(link, (side, rule));
+    }
+
     /// The number for the next link.
     pub fn next_link(&mut self) -> u32 {
         self.last_link += 1;
@@ -167,7 +248,16 @@ impl Attacker {
     /// Feed everything that decides the attacker's future, but its trace, into `hasher`.
     pub fn digest(&self, mut hasher: &mut dyn Hasher) {
         let Self { layout: _, rules, matched, armed, links, held, planned, .. } = self;
-        let Self { last_link, last_token, made, .. } = self;
+        let Self { last_link, last_token, made, stolen, middles, impostors, .. } = self;
+        for (actor, memory) in stolen {
+            actor.hash(&mut hasher);
+            memory.endpoint.digest(hasher);
+        }
+        for (link, between) in middles {
+            // Who is between the ends is data behind a trait, too.
+            (link, &between.edit, format!("{:?}", between.middle)).hash(&mut hasher);
+        }
+        impostors.hash(&mut hasher);
         // Actions are data behind a trait: their debug form is all of it.
         format!("{rules:?}").hash(&mut hasher);
         (matched, armed, links, held, planned, last_link, last_token, made).hash(&mut hasher);
@@ -180,7 +270,7 @@ impl Attacker {
         let mut frames = Vec::new();
         state.deframer(from).clone().push(bytes, &mut frames);
         frames.into_iter().find_map(|frame| {
-            let own = state.kind == LinkKind::Own;
+            let own = self.is_own(link);
             let rule = self.select_frame(&mut matched, link, own, from, &frame)?;
             Some(Acting { rule, link, from, frame: Some(frame) })
         })
@@ -188,7 +278,7 @@ impl Attacker {
 
     /// The rule that would act if this happened to the link now.
     pub fn would_act_on_event(&self, event: Event, link: u32, from: Side) -> Option<Acting> {
-        let own = self.links.get(&link).is_some_and(|state| state.kind == LinkKind::Own);
+        let own = self.is_own(link);
         let rule = self.select_event(&mut self.matched.clone(), event, link, own, from)?;
         Some(Acting { rule, link, from, frame: None })
     }
@@ -204,7 +294,8 @@ impl Attacker {
     ) {
         self.links.insert(link, self.new_link(LinkKind::Relayed, service));
         let mut matched = std::mem::take(&mut self.matched);
-        let rule = self.select_event(&mut matched, Event::Open, link, false, Side::Client);
+        let own = self.is_own(link);
+        let rule = self.select_event(&mut matched, Event::Open, link, own, Side::Client);
         self.matched = matched;
         let (at, moment) = (trace.links.len(), trace.next_moment());
         if let Some(rule) = rule {
@@ -249,9 +340,9 @@ impl Attacker {
         trace: &mut Trace,
         effects: &mut Vec<Effect>,
     ) {
+        let own = self.is_own(link);
         let Some(state) = self.links.get_mut(&link) else { return };
         trace.link(now, link, state.service, LinkEvent::ClosedBy(from), None);
-        let own = state.kind == LinkKind::Own;
         *state.closed_mut(from) = true;
         if let Some(rest) = state.deframer_mut(from).finish() {
             self.on_frame(now, link, from, rest, trace, effects);
@@ -268,6 +359,12 @@ impl Attacker {
         if let Some(rule) = rule {
             self.act(now, rule, link, from, None, trace, effects);
         }
+    }
+
+    /// Whether an honest client is at the end of a link.
+    fn is_own(&self, link: u32) -> bool {
+        let made = self.links.get(&link).is_some_and(|state| state.kind == LinkKind::Own);
+        made || matches!(self.impostors.get(&link), Some((Side::Client, _)))
     }
 
     fn new_link(&self, kind: LinkKind, service: Service) -> Link {
@@ -332,7 +429,8 @@ impl Attacker {
         effects: &mut Vec<Effect>,
     ) {
         let Some(state) = self.links.get(&link) else { return };
-        let kind = state.kind;
+        let (kind, own) = (state.kind, self.is_own(link));
+        let planted = self.impostors.get(&link).filter(|(side, _)| *side == from).copied();
         let (number, moment) = (trace.next_number(), trace.next_moment());
         let to = from.other();
         trace.frames.push(FrameRecord {
@@ -342,17 +440,26 @@ impl Attacker {
             to,
             frame: frame.clone(),
             original: None,
-            origin: Origin::Endpoint,
-            deeds: Vec::new(),
+            origin: match planted {
+                Some(_) => Origin::Attacker { copy_of: None },
+                None => Origin::Endpoint,
+            },
+            deeds: planted
+                .map(|(_, rule)| Deed { rule, what: "impostor".to_owned() })
+                .into_iter()
+                .collect(),
             moved: false,
             fate: Fate::Pending,
         });
         let mut matched = std::mem::take(&mut self.matched);
-        let rule = self.select_frame(&mut matched, link, kind == LinkKind::Own, from, &frame);
+        let rule = self.select_frame(&mut matched, link, own, from, &frame);
         self.matched = matched;
 
         let relayed = kind == LinkKind::Relayed;
-        let trigger = relayed.then(|| outgoing(number, frame, to, link));
+        let mut trigger = relayed.then(|| outgoing(number, frame, to, link));
+        if let (Some(outgoing), Some(between)) = (&mut trigger, self.middles.get_mut(&link)) {
+            between.relay(now, from, number, outgoing, trace);
+        }
         match (rule, trigger) {
             (Some(rule), trigger) => {
                 let trigger = trigger.map(|outgoing| (number, outgoing));
@@ -371,6 +478,35 @@ impl Attacker {
         {
             *heard += 1;
             self.play(now, link, trace, effects);
+        }
+    }
+}
+
+impl Between {
+    /// What goes on instead of a frame.
+    fn relay(
+        &mut self,
+        now: Tick,
+        from: Side,
+        number: u32,
+        outgoing: &mut Outgoing,
+        trace: &mut Trace,
+    ) {
+        let edit = self.edit.clone();
+        let mut edited = false;
+        let bytes = self.middle.relay(from, &outgoing.frame, &mut |_, plaintext| {
+            if let Some((find, put)) = &edit {
+                edited |= replace(plaintext, find.as_bytes(), put.as_bytes());
+            }
+        });
+        if bytes != outgoing.frame.bytes {
+            let deed = if edited { "changed and re-encrypted" } else { "made anew" };
+            outgoing.edit(deed.to_owned(), |frame| *frame = bytes);
+        }
+        for message in self.middle.read() {
+            self.read += message.body.len();
+            let content = Finding::Content(message.body.clone());
+            trace.know(now, "the key agreement in the middle", None, Some(number), content);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What happened: every frame, what the attacker did to it, and every claim. It is also the attacker's
 //! memory: whatever it replays or splices it takes from here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,6 +33,8 @@ pub struct Trace {
     pub knowledge: Vec<Knowledge>,
     /// What strategies have cost.
     pub efforts: Vec<Effort>,
+    /// Links on which a strategy asked.
+    pub asked: BTreeSet<u32>,
     /// What victims answered to the forgeries of strategies, by what became of them.
     pub answers: BTreeMap<(&'static str, Outcome, String), u64>,
     /// The most bytes any endpoint held unprocessed of one connection.

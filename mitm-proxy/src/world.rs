@@ -22,8 +22,10 @@ use crate::script::Step;
 use crate::trace::{ClaimRecord, Fate, Panic, Trace};
 
 mod ask;
+mod parts;
 
 pub use ask::{Held, Reply};
+pub use parts::Folder;
 
 /// How long a segment takes from an endpoint to the attacker, and from there to the other end.
 pub const HOP: Duration = Duration::from_micros(500);
@@ -44,6 +46,8 @@ pub struct Plan {
     pub scripts: BTreeMap<u32, Arc<[Step]>>,
     /// The attacker's rules.
     pub rules: Arc<[Rule]>,
+    /// Key files the attacker has, by the name rules give each set.
+    pub keys: BTreeMap<String, Folder>,
 }
 
 /// Endpoints, attacker and links at one moment. A clone is a fork: neither ever notices the other.
@@ -62,6 +66,8 @@ pub struct World {
     outcome: Option<Check>,
     /// The first refusal of any.
     refusal: Option<ClaimRecord>,
+    /// Actors that are the attacker's, and the rules that put them there, from 1.
+    planted: BTreeMap<usize, u32>,
 }
 
 /// Reused between steps; a clone starts empty.
@@ -83,6 +89,8 @@ struct Actor {
     open: u32,
     waiting: bool,
     dead: bool,
+    /// It is the attacker's, and plays this side.
+    impostor: Option<Side>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -167,7 +175,7 @@ pub fn stepping() -> bool {
 impl World {
     /// A world at time zero, every client about to connect.
     pub fn new(plan: &Plan) -> Self {
-        let Plan { system, profile, seed, scripts, rules } = plan;
+        let Plan { system, profile, seed, scripts, rules, .. } = plan;
         let layout: Arc<Layout> = Arc::new((system.layout)(*profile));
         let setup = |number| Setup::lab(*profile, *seed, number);
         let actor = |endpoint, script| Actor {
@@ -177,6 +185,7 @@ impl World {
             open: 0,
             waiting: false,
             dead: false,
+            impostor: None,
         };
         let last = scripts.keys().next_back().copied().unwrap_or(0);
         let script = |number| scripts.get(&number).cloned().unwrap_or_else(|| Arc::from([]));
@@ -198,6 +207,7 @@ impl World {
             out: Scratch::default(),
             outcome: None,
             refusal: None,
+            planted: BTreeMap::new(),
         };
         world.advance(SERVER);
         for number in scripts.keys().filter(|number| **number > 0) {
@@ -338,7 +348,8 @@ impl World {
             }
             Event::Accept { link } => {
                 let service = self.service(link);
-                self.dispatch(SERVER, Input::Opened(Conn(link), service), None);
+                let server = self.links.get(&link).map_or(SERVER, |link| link.server);
+                self.dispatch(server, Input::Opened(Conn(link), service), None);
             }
             Event::Sent { link, from, bytes } => {
                 self.tell_attacker(|attacker, now, trace, effects| {
@@ -373,12 +384,22 @@ impl World {
         self.queue.insert((self.clock.after(after), self.sequence), event);
     }
 
+    /// Which end of its links an actor is at.
+    fn side(&self, actor: usize) -> Side {
+        let plays = self.actors.get(actor).and_then(|actor| actor.impostor);
+        plays.unwrap_or(if actor == SERVER { Side::Server } else { Side::Client })
+    }
+
     /// A client opens a link to this port.
     fn connect(&mut self, actor: usize, service: Service) {
         let link = self.attacker.next_link();
         let client = Some(actor);
+        if let Some(rule) = self.planted.get(&actor) {
+            self.attacker.plant(link, Side::Client, *rule);
+        } else {
+            self.trace.owners.insert(link, actor);
+        }
         self.links.insert(link, Link { client, server: SERVER, service, client_open: true, server_open: false });
-        self.trace.owners.insert(link, actor);
         if let Some(actor) = self.actors.get_mut(actor) {
             actor.open += 1;
         }
@@ -468,6 +489,8 @@ impl World {
                     self.schedule(HOP, Event::Arrive { link, to, bytes, numbers });
                 }
                 Effect::Close { link, to } => self.schedule(HOP, Event::Hangup { link, to }),
+                Effect::Steal { link, of, rule } => self.steal(link, of, rule),
+                Effect::Play { link, part, rule } => self.play(link, &part, rule),
                 Effect::Wake { token, after } => self.schedule(after, Event::Timer { token }),
             }
         }
@@ -530,13 +553,17 @@ impl World {
 
     /// Give an actor one input and carry out what it wants.
     fn dispatch(&mut self, number: usize, input: Input<'_>, cause: Option<u32>) {
+        self.tell_thief(number, input, cause);
         let Some(mut out) = self.perform(number, input, cause) else { return };
         let now = self.clock;
+        if self.actors.get(number).is_some_and(|actor| actor.impostor.is_some()) {
+            self.learn_from(&mut out, cause);
+        }
         for claim in out.claims.drain(..) {
             let moment = self.trace.next_moment();
             self.trace.claim(ClaimRecord { at: now, moment, actor: number, cause, claim });
         }
-        let from = if number == SERVER { Side::Server } else { Side::Client };
+        let from = self.side(number);
         for (Conn(link), bytes) in out.writes.drain(..) {
             if self.links.get(&link).is_some_and(|link| link.is_open(from)) {
                 self.schedule(HOP, Event::Sent { link, from, bytes: bytes.into() });
@@ -574,10 +601,11 @@ impl World {
 
     /// Connections that an endpoint still holds open, of links that have a client.
     pub fn open_ends(&self) -> impl Iterator<Item = (u32, Side)> {
-        self.links.iter().filter(|(_, link)| link.client.is_some()).flat_map(|(number, link)| {
+        let honest = |actor: Option<usize>| actor.is_some_and(|actor| !self.planted.contains_key(&actor));
+        self.links.iter().filter(move |(_, link)| honest(link.client)).flat_map(|(number, link)| {
             [Side::Client, Side::Server]
                 .into_iter()
-                .filter(|side| link.is_open(*side))
+                .filter(|side| link.is_open(*side) && (*side == Side::Client || link.server == SERVER))
                 .map(|side| (*number, side))
         })
     }

@@ -206,7 +206,7 @@ pub enum Command {
 }
 
 /// One thing that happens to an endpoint.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
     /// A connection to this port is open: the client opened it, or the server accepted it.
     Opened(Conn, Service),

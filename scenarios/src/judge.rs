@@ -73,6 +73,7 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
         seed: case.seed,
         scripts: case.scenario.scripts.iter().map(|(n, steps)| (*n, steps[..].into())).collect(),
         rules: case.scenario.rules.clone().into(),
+        keys: case.scenario.keys.clone(),
     };
     let layout = (case.system.layout)(case.profile);
     let court = Court {
@@ -203,7 +204,8 @@ impl Runs {
 impl Court<'_> {
     fn run(&self, mut world: World, twin: &Trace, tools: &Tools<'_>) -> Run {
         world.run();
-        if let Some(plot) = self.scenario.plot.as_ref().filter(|plot| !plot.waits)
+        world.open_recordings();
+        if let Some(plot) = &self.scenario.plot
             && let Err(why) = plot.strategy.review(&mut world, tools)
         {
             world.trace_mut().misfires.push(Misfire { rule: 0, why });
@@ -371,7 +373,8 @@ fn landed(trace: &Trace, rule: u32) -> bool {
         .iter()
         .any(|frame| frame.has_landed() && frame.deeds.iter().any(|deed| deed.rule == rule));
     let closed = |event| matches!(event, LinkEvent::ClosedTo(_));
-    frames || trace.links.iter().any(|link| link.rule == Some(rule) && closed(link.event))
+    let stolen = trace.compromises.iter().any(|leak| leak.rule == rule);
+    frames || stolen || trace.links.iter().any(|link| link.rule == Some(rule) && closed(link.event))
 }
 
 /// One verdict over many runs: violated if any is, held if all are.

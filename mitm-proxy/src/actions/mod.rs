@@ -11,11 +11,13 @@ use std::time::Duration;
 use protocol::endpoint::Side;
 use protocol::layout::{Frame, Layout};
 
+use crate::attacker::Stolen;
 use crate::rule::FrameRef;
 use crate::trace::Trace;
 
 mod close;
 mod coalesce;
+mod compromise;
 mod delay;
 mod drop;
 mod duplicate;
@@ -23,7 +25,9 @@ mod extend;
 mod flip;
 mod forward;
 mod hold;
+mod impostor;
 mod inject;
+pub(crate) mod reencrypt;
 mod reflect;
 mod release;
 mod reorder;
@@ -38,6 +42,7 @@ mod truncate;
 pub const ACTIONS: &[ActionSpec] = &[
     close::SPEC,
     coalesce::SPEC,
+    compromise::SPEC,
     delay::SPEC,
     drop::SPEC,
     duplicate::SPEC,
@@ -45,7 +50,9 @@ pub const ACTIONS: &[ActionSpec] = &[
     flip::SPEC,
     forward::SPEC,
     hold::SPEC,
+    impostor::SPEC,
     inject::SPEC,
+    reencrypt::SPEC,
     reflect::SPEC,
     release::SPEC,
     reorder::SPEC,
@@ -102,6 +109,10 @@ pub enum ParamKind {
     Hex,
     /// Any text.
     Text,
+    /// Several texts.
+    Texts,
+    /// The name of one of the scenario's sets of key files.
+    Keys,
     /// One of these words.
     Word(&'static [&'static str]),
     /// `true` or `false`.
@@ -124,8 +135,10 @@ pub enum Arg {
     Numbers(Vec<u64>),
     /// For [`ParamKind::Hex`].
     Bytes(Vec<u8>),
-    /// For [`ParamKind::Field`], [`ParamKind::FrameType`], [`ParamKind::Text`] and [`ParamKind::Word`].
+    /// For [`ParamKind::Field`], [`ParamKind::FrameType`], [`ParamKind::Text`], [`ParamKind::Keys`] and [`ParamKind::Word`].
     Text(String),
+    /// For [`ParamKind::Texts`].
+    Texts(Vec<String>),
     /// For [`ParamKind::Flag`].
     Flag(bool),
     /// For [`ParamKind::Frame`].
@@ -159,14 +172,21 @@ fn link(args: &Args) -> Option<u32> {
     number(args, "link").and_then(|link| u32::try_from(link).ok())
 }
 
-fn text<'a>(args: &'a Args, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(args: &'a Args, name: &str) -> Option<&'a str> {
     match args.get(name) {
         Some(Arg::Text(value)) => Some(value),
         _ => None,
     }
 }
 
-fn flag(args: &Args, name: &str) -> bool {
+pub(crate) fn texts(args: &Args, name: &str) -> Vec<String> {
+    match args.get(name) {
+        Some(Arg::Texts(values)) => values.clone(),
+        _ => Vec::new(),
+    }
+}
+
+pub(crate) fn flag(args: &Args, name: &str) -> bool {
     matches!(args.get(name), Some(Arg::Flag(true)))
 }
 
@@ -206,6 +226,8 @@ pub struct Hand<'a> {
     pub layout: &'a Layout,
     /// Everything seen so far.
     pub trace: &'a Trace,
+    /// Copies of memories that were stolen.
+    pub stolen: &'a Stolen,
     /// The link it happened on.
     pub link: u32,
     /// Who sent the frame, or did the thing to the link.
@@ -270,6 +292,25 @@ pub enum Plan {
     },
     /// Close the connection to these ends.
     Close(Vec<Side>),
+    /// Copy the memory of this end of the link.
+    StealMemory(Side),
+    /// Get these key files.
+    StealFiles(Vec<String>),
+    /// Put somebody of the attacker's in the place of an honest endpoint.
+    Play(Part),
+}
+
+/// The part of somebody who is not who it seems: an endpoint as honest ones are, with what keys the attacker has.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Part {
+    /// A client, on a connection of its own; or the server, at the other end of the link.
+    pub side: Side,
+    /// Which client, from 1.
+    pub number: u32,
+    /// The set of key files it has.
+    pub keys: String,
+    /// What it says.
+    pub says: Vec<String>,
 }
 
 impl Hand<'_> {

@@ -4,7 +4,7 @@ use protocol::endpoint::{Side, Tick};
 
 use super::{Attacker, Effect, LinkKind};
 use crate::actions::{Hand, Outgoing, Plan};
-use crate::trace::{Deed, Fate, LinkEvent, Misfire, Trace};
+use crate::trace::{Compromise, Deed, Fate, LinkEvent, Loot, Misfire, Trace};
 
 impl Attacker {
     /// Carry out a rule.
@@ -28,7 +28,16 @@ impl Attacker {
         };
         let layout = self.layout.clone();
         let mut hand =
-            Hand { layout: &layout, trace, link, from, trigger: number, out, plans: Vec::new() };
+            Hand {
+            layout: &layout,
+            trace,
+            stolen: &self.stolen,
+            link,
+            from,
+            trigger: number,
+            out,
+            plans: Vec::new(),
+        };
         let failed = wanted.actions.iter().find_map(|action| action.apply(&mut hand).err());
         let Hand { mut out, plans, .. } = hand;
         if let Some(why) = failed {
@@ -63,6 +72,15 @@ impl Attacker {
                     }
                 }
                 Plan::Close(ends) => closes.extend(ends),
+                Plan::StealMemory(of) => {
+                    effects.push(Effect::Steal { link, of, rule: rule_number });
+                }
+                Plan::StealFiles(files) => {
+                    let moment = trace.next_moment();
+                    let loot = Loot::Files(files);
+                    trace.compromises.push(Compromise { at: now, moment, rule: rule_number, loot });
+                }
+                Plan::Play(part) => effects.push(Effect::Play { link, part, rule: rule_number }),
             }
         }
         suppress_missing(&out, number, rule_number, trace);

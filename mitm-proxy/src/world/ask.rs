@@ -90,6 +90,7 @@ impl World {
         let Some(actor) = self.actor_at(link, to).filter(|_| open) else {
             return Reply { gone: true, ..Reply::default() };
         };
+        self.trace.asked.insert(link);
         let mut out = self.probing(actor, Input::Received(Conn(link), bytes));
         let mut reply = Reply::default();
         for (conn, segment) in out.writes.drain(..) {

@@ -120,7 +120,8 @@ fn touched(trace: &Trace) -> BTreeSet<u32> {
         .links
         .iter()
         .filter(|link| matches!(link.event, LinkEvent::Intercepted | LinkEvent::ClosedTo(_)));
-    frames.map(|frame| frame.link).chain(links.map(|link| link.link)).collect()
+    let links = frames.map(|frame| frame.link).chain(links.map(|link| link.link));
+    links.chain(trace.asked.iter().copied()).collect()
 }
 
 fn made_by_attacker(trace: &Trace) -> impl Iterator<Item = u32> {

@@ -98,6 +98,25 @@ fn argument(
             }
             Some(Arg::Text(found.to_owned()))
         }
+        ParamKind::Texts => {
+            let nodes = reader.one_or_more(node, param.name)?;
+            let texts: Vec<Option<String>> = nodes
+                .iter()
+                .map(|node| reader.string(node, param.name).map(str::to_owned))
+                .collect();
+            texts.into_iter().collect::<Option<Vec<String>>>().map(Arg::Texts)
+        }
+        ParamKind::Keys => {
+            let known = vocabulary.keys();
+            if known.is_empty() {
+                let message = "the scenario has no `[keys]`".to_owned();
+                let help = "add a table `[keys.<name>]` with the files the attacker has".to_owned();
+                reader.mistake_with_help(node.span(), message, "which files?", help);
+                return None;
+            }
+            let name = reader.word(node, param.name, "set of keys", &known)?;
+            Some(Arg::Text(name.to_owned()))
+        }
         ParamKind::Flag => reader.flag(node, param.name).map(Arg::Flag),
         ParamKind::FrameType => {
             let name = vocabulary.frame_type(reader, node, None, Raw::Refused)?;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
+use mitm_proxy::world::Folder;
 use protocol::systems::System;
 use protocol::weakness::Weakness;
 
@@ -18,6 +19,7 @@ use crate::family::Family;
 mod args;
 mod dom;
 mod expectations;
+mod keys;
 mod read;
 mod rules;
 mod steps;
@@ -70,6 +72,8 @@ pub struct Scenario {
     pub rules: Vec<Rule>,
     /// An adaptive attacker, if there is one.
     pub plot: Option<Plot>,
+    /// Key files the attacker has, by the name rules give each set.
+    pub keys: BTreeMap<String, Folder>,
     /// The line each rule begins in, from 1.
     pub rule_lines: Vec<usize>,
     /// What the judge is expected to say.

@@ -8,12 +8,13 @@ use toml::de::DeTable;
 
 use super::dom::{Node, Reader, Table};
 use super::vocabulary::Vocabulary;
-use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, is_name, rules, steps, strategy};
+use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, is_name, keys, rules, steps, strategy};
 use crate::diagnostic::{Diagnostic, list, quote};
 use crate::family::Family;
 
 const KEYS: &[&str] = &[
-    "name", "family", "summary", "teaches", "system", "seed", "needs", "script", "rule", "strategy",
+    "name", "family", "summary", "teaches", "system", "seed", "needs", "script", "keys", "rule",
+    "strategy",
     "expect",
 ];
 
@@ -84,6 +85,10 @@ fn read(
     let script = root.get("script");
     let scripts = script.map(|node| steps::scripts(reader, node, &systems, payloads));
     let vocabulary = Vocabulary::new(&systems);
+    let sets = root.get("keys");
+    let keys =
+        sets.map(|node| keys::sets(reader, node, &systems, payloads)).unwrap_or_default();
+    let vocabulary = vocabulary.with_keys(keys.keys());
     let rule = root.get("rule");
     let (mut rules, mut rule_lines) =
         rule.map(|node| rules::rules(reader, node, &vocabulary)).unwrap_or_default();
@@ -108,6 +113,7 @@ fn read(
         scripts: scripts?,
         rules,
         plot,
+        keys,
         rule_lines,
         expect: expect?,
         path: path.to_owned(),

@@ -15,6 +15,8 @@ use crate::diagnostic::{list, quote};
 #[derive(Debug)]
 pub(super) struct Vocabulary {
     systems: Vec<Known>,
+    /// The names of the sets of key files.
+    keys: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,18 @@ impl Vocabulary {
             hardened: (system.layout)(Profile::HARDENED),
             raw: FrameSpec::raw(),
         };
-        Self { systems: systems.iter().map(known).collect() }
+        Self { systems: systems.iter().map(known).collect(), keys: Vec::new() }
+    }
+
+    /// The same, with these names of sets of key files.
+    pub(super) fn with_keys<'a>(mut self, names: impl Iterator<Item = &'a String>) -> Self {
+        self.keys = names.cloned().collect();
+        self
+    }
+
+    /// The names of the sets of key files.
+    pub(super) fn keys(&self) -> Vec<&str> {
+        self.keys.iter().map(String::as_str).collect()
     }
 
     /// The frame types all systems have.

@@ -1,0 +1,51 @@
+//! `compromise`: a secret of an endpoint becomes the attacker's, at this moment. What it opens is then found out: a stolen
+//! memory goes on beside the real one and reads what that one is sent; stolen files are tried on all that was recorded.
+
+use std::sync::Arc;
+
+use protocol::endpoint::Side;
+
+use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Plan, text, texts};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "compromise",
+    about: "get hold of an endpoint's memory, or of key files, at this moment",
+    params: &[
+        Param::new(
+            "memory",
+            ParamKind::Word(&["client", "server"]),
+            "all that the endpoint at this end of the link knows now, but for what it will draw at random",
+        ),
+        Param::new(
+            "files",
+            ParamKind::Texts,
+            "or key files, by the names they have in a folder of keys",
+        ),
+    ],
+    build: |args| match (text(args, "memory"), texts(args, "files")) {
+        (Some("client"), files) if files.is_empty() => Ok(Arc::new(Memory(Side::Client))),
+        (Some(_), files) if files.is_empty() => Ok(Arc::new(Memory(Side::Server))),
+        (None, files) if !files.is_empty() => Ok(Arc::new(Files(files))),
+        _ => Err(BuildError("give either `memory` or `files`")),
+    },
+};
+
+#[derive(Debug)]
+struct Memory(Side);
+
+impl Action for Memory {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        hand.plans.push(Plan::StealMemory(self.0));
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Files(Vec<String>);
+
+impl Action for Files {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        hand.plans.push(Plan::StealFiles(self.0.clone()));
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! `impostor`: somebody of the attacker's takes the place of an honest endpoint. It does all that an honest one does,
+//! with no other keys than the scenario gives it.
+
+use std::sync::Arc;
+
+use protocol::endpoint::Side;
+
+use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Part, Plan, number, text, texts};
+
+pub(super) const SPEC: ActionSpec = ActionSpec {
+    name: "impostor",
+    about: "play a client to the server, or the server to a client that connects, with keys of `[keys]`",
+    params: &[
+        Param::new(
+            "plays",
+            ParamKind::Word(&["client", "server"]),
+            "a client, on a connection of its own; or the server, at the other end of the link that opens",
+        ),
+        Param::new("number", ParamKind::Number(1, 1000), "which client; 1 if not given"),
+        Param::new("keys", ParamKind::Keys, "the set of key files it has"),
+        Param::new("says", ParamKind::Texts, "what it sends"),
+    ],
+    build: |args| {
+        let side = match text(args, "plays") {
+            Some("client") => Side::Client,
+            Some(_) => Side::Server,
+            None => return Err(BuildError("`impostor` needs `plays`")),
+        };
+        let keys = text(args, "keys").ok_or(BuildError("`impostor` needs `keys`"))?.to_owned();
+        let number = u32::try_from(number(args, "number").unwrap_or(1)).unwrap_or(1);
+        Ok(Arc::new(Impostor(Part { side, number, keys, says: texts(args, "says") })))
+    },
+};
+
+#[derive(Debug)]
+struct Impostor(Part);
+
+impl Action for Impostor {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        if self.0.side == Side::Server && hand.trigger.is_some() {
+            return Err("a server is played to a link that opens".to_owned());
+        }
+        hand.plans.push(Plan::Play(self.0.clone()));
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! Endpoints of the attacker's: copies of stolen memories, and impostors.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use protocol::endpoint::{Fact, Input, Kind, Message, Output, Service, Side};
+use protocol::keyfiles::{Account, KeyError, KeyFiles, KeySource};
+use protocol::layout::Frame;
+use protocol::systems::Setup;
+use protocol::theft::Overheard;
+
+use super::{Actor, World};
+use crate::actions::Part;
+use crate::attacker::Memory;
+use crate::script::Step;
+use crate::trace::{Compromise, Finding, Loot, Misfire};
+
+/// Mixed into the seed for what the attacker draws: it never draws what a victim does.
+const OTHER: u64 = 0x6d65_6464_6c65_7221;
+
+/// A folder of key files that the attacker has.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Folder {
+    /// The files, by path.
+    pub files: KeyFiles,
+    /// Who logs in, where a system has users.
+    pub account: Option<Account>,
+}
+
+impl KeySource for Folder {
+    fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
+        self.files.read(path)
+    }
+
+    fn kept(&self) -> Option<Arc<dyn KeySource + Send + Sync>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn account(&self) -> Option<Account> {
+        self.account.clone()
+    }
+}
+
+impl World {
+    /// The memory of an endpoint becomes the attacker's.
+    pub(super) fn steal(&mut self, link: u32, of: Side, rule: u32) {
+        let Some(actor) = self.actor_at(link, of) else { return };
+        let Some(victim) = self.actors.get(actor) else { return };
+        let endpoint = victim.endpoint.stolen(self.plan.seed ^ OTHER);
+        let (at, moment) = (self.clock, self.trace.next_moment());
+        let loot = Loot::Memory(actor);
+        let compromise = self.trace.compromises.len();
+        self.trace.compromises.push(Compromise { at, moment, rule, loot });
+        self.attacker.take(actor, Memory { endpoint, compromise });
+    }
+
+    /// Whoever has a copy of that actor's memory lets it take the same input, and listens.
+    pub(super) fn tell_thief(&mut self, actor: usize, input: Input<'_>, cause: Option<u32>) {
+        let Some(memory) = self.attacker.memory_mut(actor) else { return };
+        let mut out = Output::default();
+        memory.endpoint.step(self.clock, input, &mut out);
+        let from = Some(memory.compromise);
+        for claim in out.claims {
+            if let Fact::Delivered(message) = claim.fact {
+                let content = Finding::Content(message.body);
+                self.trace.know(self.clock, "the stolen memory", from, cause, content);
+            }
+        }
+    }
+
+    /// Somebody of the attacker's begins to play its part.
+    pub(super) fn play(&mut self, link: u32, part: &Part, rule: u32) {
+        let plan = self.plan.clone();
+        let Some(folder) = plan.keys.get(&part.keys) else { return };
+        let setup = Setup::lab(plan.profile, plan.seed ^ OTHER ^ u64::from(rule), part.number);
+        let make = match part.side {
+            Side::Client => plan.system.keys.client,
+            Side::Server => plan.system.keys.server,
+        };
+        let endpoint = match make(setup, folder) {
+            Ok(endpoint) => endpoint,
+            Err(error) => {
+                let why = format!("nobody can play the {} with these keys: {error}", part.side);
+                self.trace.misfires.push(Misfire { rule, why });
+                return;
+            }
+        };
+        let texts = plan.system.carries.contains(&Kind::Text);
+        let says = part.says.iter().map(|text| {
+            Step::Send(if texts { Message::text(text) } else { Message::numbers(text) })
+        });
+        let mut script: Vec<Step> = says.collect();
+        if part.side == Side::Client {
+            script.push(Step::End);
+        }
+        let (number, script) = (self.actors.len(), script.into());
+        let (at, open, waiting, dead, impostor) = (0, 0, false, false, Some(part.side));
+        self.actors.push(Actor { endpoint, script, at, open, waiting, dead, impostor });
+        self.planted.insert(number, rule);
+        match part.side {
+            Side::Client => self.connect(number, Service::default()),
+            Side::Server => {
+                if let Some(link) = self.links.get_mut(&link) {
+                    link.server = number;
+                }
+                self.attacker.plant(link, Side::Server, rule);
+            }
+        }
+    }
+
+    /// At rest: try the key files that were stolen on every session that was recorded.
+    pub fn open_recordings(&mut self) {
+        let system = self.plan.system;
+        let sessions = self.trace.sessions();
+        let all: BTreeSet<(usize, usize)> = sessions.values().copied().collect();
+        let stolen = self.trace.compromises.iter().enumerate();
+        let stolen = stolen.filter_map(|(at, leak)| match &leak.loot {
+            Loot::Files(names) => Some((at, names.clone())),
+            Loot::Memory(_) => None,
+        });
+        let lab = (system.lab)();
+        for (at, names) in stolen.collect::<Vec<_>>() {
+            let mut files = lab.clone();
+            files.retain(|path, _| names.contains(path));
+            for session in &all {
+                let of_session = self.trace.honest().filter(|(_, record)| {
+                    sessions.get(&record.link) == Some(session)
+                });
+                let of_session: Vec<(u32, Service, Side, Frame)> = of_session
+                    .map(|(number, record)| {
+                        let (from, frame) = (record.to.other(), record.as_sent().clone());
+                        (number, self.service(record.link), from, frame)
+                    })
+                    .collect();
+                let overheard: Vec<Overheard<'_>> = of_session
+                    .iter()
+                    .map(|(_, service, from, frame)| Overheard {
+                        service: *service,
+                        from: *from,
+                        frame,
+                    })
+                    .collect();
+                for (place, message) in (system.eavesdrop)(self.plan.profile, &files, &overheard) {
+                    let number = of_session.get(place).map(|(number, ..)| *number);
+                    let content = Finding::Content(message.body);
+                    self.trace.know(self.clock, "the stolen keys", Some(at), number, content);
+                }
+            }
+        }
+    }
+
+    /// What an impostor is told, the attacker knows. What it believes is nobody's claim.
+    pub(super) fn learn_from(&mut self, out: &mut Output, cause: Option<u32>) {
+        for claim in out.claims.drain(..) {
+            if let Fact::Delivered(message) = claim.fact {
+                let content = Finding::Content(message.body);
+                self.trace.know(self.clock, "the impostor", None, cause, content);
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `[keys]`: sets of key files that the attacker has: the lab's, where it is somebody with keys of its own or has stolen
+//! some, or files beside the scenario.
+
+use std::collections::BTreeMap;
+
+use mitm_proxy::world::Folder;
+use protocol::keyfiles::{Account, KeyFiles};
+use protocol::systems::System;
+
+use super::Payloads;
+use super::dom::{Node, Reader, Table};
+use crate::diagnostic::quote;
+
+/// What stands before the path of a file of the lab.
+const LAB: &str = "lab:";
+
+/// The largest key file, in bytes.
+const MAX_KEY_FILE: usize = 1 << 20;
+
+/// Read all sets.
+pub(super) fn sets(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    systems: &[&'static System],
+    payloads: &dyn Payloads,
+) -> BTreeMap<String, Folder> {
+    let mut sets = BTreeMap::new();
+    let Some(table) = reader.open_table(node, "keys") else { return sets };
+    let lab = systems.iter().fold(KeyFiles::new(), |mut all, system| {
+        all.extend((system.lab)());
+        all
+    });
+    for (key, node) in table.entries() {
+        if let Some(table) = reader.open_table(node, key.get_ref()) {
+            let folder = folder(reader, &table, &lab, payloads);
+            sets.insert(key.get_ref().to_string(), folder);
+        }
+    }
+    sets
+}
+
+fn folder(
+    reader: &mut Reader,
+    table: &Table<'_>,
+    lab: &KeyFiles,
+    payloads: &dyn Payloads,
+) -> Folder {
+    let mut folder = Folder::default();
+    for (key, node) in table.entries() {
+        let Some(value) = reader.string(node, key.get_ref()) else { continue };
+        if key.get_ref() == "account" {
+            match value.split_once(':') {
+                Some((name, password)) => folder.account = Some(Account::new(name, password)),
+                None => {
+                    let message = "an account is a name and a password".to_owned();
+                    reader.mistake(node.span(), message, "expected `name:password`");
+                }
+            }
+            continue;
+        }
+        let content = match value.strip_prefix(LAB) {
+            Some(path) => {
+                if !lab.contains_key(path) {
+                    let known: Vec<&str> = lab.keys().map(String::as_str).collect();
+                    reader.unknown(node.span(), "file of the lab", path, &known);
+                    continue;
+                }
+                lab.get(path).cloned()
+            }
+            None => file(reader, node, value, payloads),
+        };
+        if let Some(content) = content {
+            folder.files.insert(key.get_ref().to_string(), content);
+        }
+    }
+    folder
+}
+
+fn file(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    path: &str,
+    payloads: &dyn Payloads,
+) -> Option<String> {
+    let content = payloads.read(path).and_then(|content| match content.len() {
+        0..=MAX_KEY_FILE => {
+            String::from_utf8(content.to_vec()).map_err(|_| "is not text".to_owned())
+        }
+        len => Err(format!("has {len} bytes, a key file at most {MAX_KEY_FILE}")),
+    });
+    match content {
+        Ok(content) => Some(content),
+        Err(reason) => {
+            let message = format!("the file {} {reason}", quote(path));
+            let help = "files of the lab are written `lab:<path>`; other paths are relative to the folder of the scenario";
+            reader.mistake_with_help(node.span(), message, "cannot be read", help.to_owned());
+            None
+        }
+    }
+}
