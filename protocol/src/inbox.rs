@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::endpoint::{Check, Reject};
-use crate::layout::{FrameSpec, Measure, first_match};
+use crate::layout::{Frame, FrameSpec, Measure, first_match};
 
 /// A queue of bytes. It never allocates ahead of what has really arrived, whatever length a
 /// frame declares.
@@ -71,6 +71,11 @@ pub(crate) struct Received {
 }
 
 impl Received {
+    /// A frame somebody recorded.
+    pub(crate) fn of(frame: &Frame) -> Self {
+        Self { spec: frame.spec.clone(), bytes: frame.bytes.to_vec() }
+    }
+
     /// The bytes of a field; nothing where the profile has no such field.
     pub(crate) fn field(&self, name: &str) -> &[u8] {
         let range = self.spec.range(name, self.bytes.len());

@@ -95,7 +95,7 @@ pub struct KeySet {
     pub client: FromKeys,
     /// Makes the server with keys of a folder.
     pub server: FromKeys,
-    /// The lab's files, for a system with users who may log in to the lab under other names.
+    /// The lab's files once more, for a system with users who may log in to the lab under other names.
     pub lab: Option<fn() -> KeyFiles>,
     /// What a published program makes for itself at every start, if it does.
     pub fresh: Option<Fresh>,

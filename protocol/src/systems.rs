@@ -1,8 +1,9 @@
 //! The table of systems. A further system is one folder and one line here.
 
 use crate::endpoint::{Endpoint, Kind};
-use crate::keyfiles::KeySet;
+use crate::keyfiles::{KeyFiles, KeySet};
 use crate::layout::Layout;
+use crate::theft::Eavesdrop;
 use crate::weakness::{Profile, Weakness};
 use crate::{ccm, csr, helo, ratchet, suite};
 
@@ -33,6 +34,10 @@ pub struct System {
     pub server: fn(Setup) -> Box<dyn Endpoint>,
     /// How to use other keys than the lab's.
     pub keys: KeySet,
+    /// The lab's own key files under a profile, private and public, named as in [`KeySet::files`]; those of further clients too.
+    pub lab: fn(Profile) -> KeyFiles,
+    /// What long-term keys open of a recorded session.
+    pub eavesdrop: Eavesdrop,
 }
 
 /// A port a server listens on.

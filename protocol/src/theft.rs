@@ -1,7 +1,39 @@
 //! What somebody can do who got hold of secrets: of an endpoint's memory, or of long-term keys.
 
+use crate::endpoint::{Message, Service, Side};
+use crate::keyfiles::KeySource;
+use crate::layout::Frame;
+use crate::weakness::Profile;
+
 #[cfg(test)]
 mod tests;
 
+/// One frame of a recorded session.
+#[derive(Clone, Copy, Debug)]
+pub struct Overheard<'a> {
+    /// Which of the system's ports its connection goes to.
+    pub service: Service,
+    /// Who sent it.
+    pub from: Side,
+    /// The frame, as an honest sender's fields lie in it.
+    pub frame: &'a Frame,
+}
+
+/// What long-term keys that became known open of a recorded session: the messages, each with the place of its frame in the recording.
+///
+/// The recording is that of somebody who only listened: every connection of one session, in order. The keys are in files named as
+/// in [`KeySet::files`](crate::keyfiles::KeySet::files); those that are missing or broken open nothing, and no more than that is wrong with it. A
+/// message is what the receiving endpoint would claim to have delivered.
+pub type Eavesdrop = fn(Profile, &dyn KeySource, &[Overheard<'_>]) -> Vec<(usize, Message)>;
+
 /// Changes the plaintext of one frame. One that changes nothing only reads.
 pub(crate) type Edit<'a> = &'a mut dyn FnMut(&mut Vec<u8>);
+
+/// Listen to all frames in turn.
+pub(crate) fn listen(
+    recording: &[Overheard<'_>],
+    mut hear: impl FnMut(&Overheard<'_>) -> Option<Message>,
+) -> Vec<(usize, Message)> {
+    let heard = recording.iter().enumerate();
+    heard.filter_map(|(at, overheard)| Some((at, hear(overheard)?))).collect()
+}

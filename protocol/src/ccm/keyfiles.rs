@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use crate::ccm::client::identity;
 use crate::ccm::lab::{ClientKeys, Clients, MODULUS, SERVER, ServerKeys};
-use crate::ccm::{Client, Server, generate as pair};
-use crate::crypto::rsa::{PrivateKey, PublicKey};
+use crate::ccm::{Client, SYSTEM, Server, generate as pair};
+use crate::crypto::rsa::{PrivateKey, PublicKey, RsaError};
 use crate::endpoint::{Endpoint, Side};
 use crate::entropy::Entropy;
 use crate::keyfiles::{
     Fresh, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, private_key, public_key,
 };
 use crate::systems::Setup;
+use crate::weakness::Profile;
 
 /// The table entry.
 pub(super) const KEYS: KeySet = KeySet {
@@ -89,6 +90,34 @@ fn known_key(source: &dyn KeySource, path: &str) -> Result<PublicKey, KeyError> 
     Ok(key)
 }
 
+/// What a folder has of one party's pair.
+pub(super) struct Owned {
+    pub(super) private: Option<PrivateKey>,
+    pub(super) public: Option<PublicKey>,
+}
+
+/// What somebody has of a party's pair who got hold of the folder.
+pub(super) fn owned(source: &dyn KeySource, side: Side, number: u32) -> Owned {
+    let party = party(side, number);
+    let private = own_key(source, &party).ok();
+    let public = known_key(source, &public_path(&party)).ok();
+    let public = public.or_else(|| private.as_ref().map(PrivateKey::public_key));
+    Owned { private, public }
+}
+
+/// The lab's keys, which are the same under every profile.
+pub(super) fn lab(_: Profile) -> KeyFiles {
+    let mut files = KeyFiles::new();
+    let clients = (1..=SYSTEM.clients).map(|number| (client_file(number), ClientKeys::lab(number)));
+    let server = put_pair(&ServerKeys::lab().own, SERVER, &mut files);
+    debug_assert!(server.is_ok(), "the lab keys are tested");
+    for (party, keys) in clients {
+        let client = put_pair(&keys.own, &party, &mut files);
+        debug_assert!(client.is_ok(), "the lab keys are tested");
+    }
+    files
+}
+
 fn sized(path: &str, bytes: usize) -> Result<(), KeyError> {
     if bytes * 8 == MODULUS {
         return Ok(());
@@ -109,10 +138,16 @@ fn fresh(entropy: &mut Entropy, side: Side, number: u32) -> Result<KeyFiles, Key
     let path = private_path(&party);
     let unmakeable = |_| KeyError::new(&path, KeyProblem::Unmakeable("an RSA key"));
     let key = pair(entropy).map_err(unmakeable)?;
-    Ok(KeyFiles::from([
-        (public_path(&party), key.public_key().to_pem().map_err(unmakeable)?),
-        (path.clone(), key.to_pem().map_err(unmakeable)?),
-    ]))
+    let mut files = KeyFiles::new();
+    put_pair(&key, &party, &mut files).map_err(unmakeable)?;
+    Ok(files)
+}
+
+/// Put a key pair into its two files.
+fn put_pair(key: &PrivateKey, party: &str, files: &mut KeyFiles) -> Result<(), RsaError> {
+    files.insert(public_path(party), key.public_key().to_pem()?);
+    files.insert(private_path(party), key.to_pem()?);
+    Ok(())
 }
 
 fn generate(wanted: &mut Wanted<'_>) -> Result<KeyFiles, KeyError> {

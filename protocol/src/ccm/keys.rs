@@ -200,7 +200,7 @@ fn control<'a>(port: Service, from: Side, word: &'a str, count: &'a [u8; 8]) -> 
 }
 
 /// A running hash over the exchange: both public keys, then every message with its sender.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Transcript([u8; 32]);
 
 impl Transcript {

@@ -69,6 +69,7 @@
 mod client;
 mod content;
 mod conversation;
+mod eavesdrop;
 mod exchange;
 mod keyfiles;
 mod keys;
@@ -192,4 +193,6 @@ pub const SYSTEM: System = System {
     client: |setup| Box::new(Client::new(setup)),
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
+    lab: keyfiles::lab,
+    eavesdrop: eavesdrop::eavesdrop,
 };

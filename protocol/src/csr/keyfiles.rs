@@ -1,8 +1,10 @@
 //! `csr` with keys of a folder, laid out as the published programs do: `ca/ca_*.pem` and
 //! `device_server/{device,server}_{private_key,public_key,csr,cert}.pem`.
 
-use crate::crypto::rsa::PrivateKey;
-use crate::csr::lab::{AUTHORITY, Credentials, Identity, SERVER, SERVER_SUBJECT, device_subject};
+use crate::crypto::rsa::{PrivateKey, RsaError};
+use crate::csr::lab::{
+    AUTHORITY, Credentials, Identity, Keyring, KeyringError, SERVER, SERVER_SUBJECT, device_subject,
+};
 use crate::csr::{Client, Server};
 use crate::endpoint::{Endpoint, Name};
 use crate::entropy::Entropy;
@@ -11,6 +13,7 @@ use crate::keyfiles::{
 };
 use crate::pki::x509::{Certificate, Checks, Issuer, Kind, Period, Request};
 use crate::systems::Setup;
+use crate::weakness::Profile;
 
 /// The table entry.
 pub(super) const KEYS: KeySet = KeySet {
@@ -105,17 +108,42 @@ fn generate(wanted: &mut Wanted<'_>) -> Result<KeyFiles, KeyError> {
         let (private, cert) = (path(&file, "private_key"), path(&file, "cert"));
         let no_key = |_| unmakeable(&private, "an RSA key");
         let key = PrivateKey::generate(wanted.entropy, BITS).map_err(no_key)?;
-        let public = key.public_key().to_pem().map_err(no_key)?;
-        let pkcs1 = key.to_pkcs1_pem().map_err(no_key)?;
+        put_pair(&key, &file, &mut files).map_err(no_key)?;
         let no_certificate = |_| unmakeable(&cert, "a certificate");
         let request = Request::new(&subject, &key).map_err(no_certificate)?;
         let signed = issuer.sign(&request, period, Kind::Party).map_err(no_certificate)?;
         let certificate = signed.to_pem().map_err(no_certificate)?;
-        let request = request.to_pem().map_err(no_certificate)?;
-        files.insert(path(&file, "public_key"), public);
-        files.insert(path(&file, "csr"), request);
-        files.insert(private, pkcs1);
+        files.insert(path(&file, "csr"), request.to_pem().map_err(no_certificate)?);
         files.insert(cert, certificate);
+    }
+    Ok(files)
+}
+
+/// Put a key pair into its two files.
+fn put_pair(key: &PrivateKey, file: &str, files: &mut KeyFiles) -> Result<(), RsaError> {
+    files.insert(path(file, "public_key"), key.public_key().to_pem()?);
+    files.insert(path(file, "private_key"), key.to_pkcs1_pem()?);
+    Ok(())
+}
+
+/// The lab's keys, which are the same under every profile.
+pub(super) fn lab(_: Profile) -> KeyFiles {
+    let files = lab_files(&Keyring::lab());
+    debug_assert!(files.is_ok(), "the lab keys are tested");
+    files.unwrap_or_default()
+}
+
+fn lab_files(lab: &Keyring) -> Result<KeyFiles, KeyringError> {
+    let mut files = KeyFiles::from([
+        (CA_PRIVATE.to_owned(), lab.authority.to_pem()?),
+        (CA_CERTIFICATE.to_owned(), lab.authority_certificate.to_pem()?),
+    ]);
+    let devices = (1..).zip(&lab.devices).map(|(number, device)| (device_subject(number), device));
+    for (subject, party) in [(SERVER_SUBJECT.to_owned(), &lab.server)].into_iter().chain(devices) {
+        let file = party.name.as_str();
+        put_pair(&party.key, file, &mut files)?;
+        files.insert(path(file, "csr"), Request::new(&subject, &party.key)?.to_pem()?);
+        files.insert(path(file, "cert"), party.certificate.clone());
     }
     Ok(files)
 }

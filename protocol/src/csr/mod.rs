@@ -64,6 +64,7 @@
 //! both nobody signs, which is the published wire format. The places are in [`SYSTEM`].
 
 mod client;
+mod eavesdrop;
 mod file;
 mod keyfiles;
 mod keys;
@@ -202,4 +203,6 @@ pub const SYSTEM: System = System {
     client: |setup| Box::new(Client::new(setup)),
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
+    lab: keyfiles::lab,
+    eavesdrop: eavesdrop::eavesdrop,
 };

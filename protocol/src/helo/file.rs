@@ -87,6 +87,15 @@ struct Json<'a> {
     signature: Cow<'a, str>,
 }
 
+/// Read the content of a `SECX` record.
+///
+/// # Errors
+/// `content` for what is no UTF-8.
+pub(super) fn read_text(plaintext: &[u8]) -> Result<Message, Reject> {
+    let text = std::str::from_utf8(plaintext).map_err(|_| Reject::new(Check::Content, "text"))?;
+    Ok(Message::text(text))
+}
+
 /// Read a file and its signature.
 ///
 /// # Errors

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
-use crate::crypto::rsa::{PrivateKey, PublicKey};
+use crate::crypto::rsa::{PrivateKey, PublicKey, RsaError};
 use crate::endpoint::{Endpoint, Name};
-use crate::helo::lab::{Credentials, Identity, SERVER, device_name};
+use crate::helo::lab::{Credentials, Identity, Keyring, SERVER, device_name};
 use crate::helo::{Client, Server};
 use crate::keyfiles::{
     KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, need, private_key, public_key,
 };
 use crate::pki::Certificate;
 use crate::systems::Setup;
+use crate::weakness::Profile;
 
 /// The table entry.
 pub(super) const KEYS: KeySet = KeySet {
@@ -105,6 +106,25 @@ fn identity(
     Ok(Identity { name: Name::from(name), key, public: Arc::new(public), certificate })
 }
 
+/// The server's key, for whoever got hold of the folder.
+pub(super) fn server_key(source: &dyn KeySource) -> Result<PrivateKey, KeyError> {
+    private_key(source, &private_path(SERVER))
+}
+
+/// The lab's keys, which are the same under every profile.
+pub(super) fn lab(_: Profile) -> KeyFiles {
+    let lab = Keyring::lab();
+    let mut files = KeyFiles::new();
+    let made = put_pair(&lab.authority, "ca", &mut files);
+    debug_assert!(made.is_ok(), "the lab keys are tested");
+    for party in lab.devices.iter().chain([&lab.server]) {
+        let made = put_pair(&party.key, party.name.as_str(), &mut files);
+        debug_assert!(made.is_ok(), "the lab keys are tested");
+        put_certificate(&party.certificate, party.name.as_str(), &mut files);
+    }
+    files
+}
+
 fn generate(wanted: &mut Wanted<'_>) -> Result<KeyFiles, KeyError> {
     let mut files = KeyFiles::new();
     let authority = pair(wanted, "ca", &mut files)?;
@@ -116,10 +136,21 @@ fn generate(wanted: &mut Wanted<'_>) -> Result<KeyFiles, KeyError> {
         let public = key.public_key().to_pem().map_err(|_| unmakeable("a public key"))?;
         let certificate = Certificate::issue(&authority, &name, &public);
         let certificate = certificate.map_err(|_| unmakeable("a certificate"))?.encode();
-        let json = String::from_utf8_lossy(&certificate).into_owned();
-        files.insert(certificate_path(&name), json + "\n");
+        put_certificate(&certificate, &name, &mut files);
     }
     Ok(files)
+}
+
+fn put_certificate(certificate: &[u8], name: &str, files: &mut KeyFiles) {
+    let json = String::from_utf8_lossy(certificate).into_owned();
+    files.insert(certificate_path(name), json + "\n");
+}
+
+/// Put a key pair into its two files.
+fn put_pair(key: &PrivateKey, name: &str, files: &mut KeyFiles) -> Result<(), RsaError> {
+    files.insert(private_path(name), key.to_pem()?);
+    files.insert(public_path(name), key.public_key().to_pem()?);
+    Ok(())
 }
 
 /// Make a key pair and its two files.
@@ -127,7 +158,6 @@ fn pair(wanted: &mut Wanted<'_>, name: &str, files: &mut KeyFiles) -> Result<Pri
     let path = private_path(name);
     let unmakeable = |_| KeyError::new(&path, KeyProblem::Unmakeable("an RSA key"));
     let key = PrivateKey::generate(wanted.entropy, BITS).map_err(unmakeable)?;
-    files.insert(path.clone(), key.to_pem().map_err(unmakeable)?);
-    files.insert(public_path(name), key.public_key().to_pem().map_err(unmakeable)?);
+    put_pair(&key, name, files).map_err(unmakeable)?;
     Ok(key)
 }

@@ -54,6 +54,7 @@
 
 mod ack;
 mod client;
+mod eavesdrop;
 mod file;
 mod keyfiles;
 mod keys;
@@ -161,4 +162,6 @@ pub const SYSTEM: System = System {
     client: |setup| Box::new(Client::new(setup)),
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
+    lab: keyfiles::lab,
+    eavesdrop: eavesdrop::eavesdrop,
 };

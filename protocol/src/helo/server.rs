@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::crypto::rsa::PublicKey;
+use crate::crypto::Secret;
+use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::endpoint::{
     Check, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
 };
@@ -349,16 +350,9 @@ impl ExpectPremaster {
             let secret = ours.agree(prem.array("share")?);
             agreed = Some(secret.ok_or(Reject::new(Check::Content, "share"))?);
         }
-        let premaster = context
-            .me
-            .key
-            .decrypt_oaep(prem.field("premaster"))
-            .map_err(|_| Reject::new(Check::Decryption, "premaster"))?;
-        let premaster: &[u8; 32] = premaster
-            .as_slice()
-            .try_into()
-            .map_err(|_| Reject::new(Check::Content, "premaster"))?;
-        let keys = Keys::derive(&master(premaster, agreed.as_ref()).0, &device_nonce, &nonce);
+        let premaster = transported(prem, &context.me.key)?;
+        let master = master(&premaster.0, agreed.as_ref());
+        let keys = Keys::derive(&master.0, &device_nonce, &nonce);
         transcript.absorb(Side::Client, &prem.bytes);
         context.port.claim(Fact::Running(keys.fingerprint()));
         context.port.claim(Fact::Established(keys.fingerprint()));
@@ -371,6 +365,14 @@ impl ExpectPremaster {
     }
 }
 
+/// The pre-master secret that a device has encrypted for the server's long-term key.
+pub(super) fn transported(prem: &Received, server: &PrivateKey) -> Result<Secret<32>, Reject> {
+    let premaster = server.decrypt_oaep(prem.field("premaster"));
+    let premaster = premaster.map_err(|_| Reject::new(Check::Decryption, "premaster"))?;
+    let premaster = premaster.try_into().map_err(|_| Reject::new(Check::Content, "premaster"))?;
+    Ok(Secret(premaster))
+}
+
 impl Active {
     /// A record or the goodbye; nothing is left after the goodbye.
     fn receive(
@@ -381,9 +383,7 @@ impl Active {
         match frame.spec.name {
             "SECX" => {
                 let (receipt, plaintext) = self.channel.open(frame)?;
-                let text = std::str::from_utf8(plaintext)
-                    .map_err(|_| Reject::new(Check::Content, "text"))?;
-                context.port.claim(Fact::Delivered(Message::text(text)));
+                context.port.claim(Fact::Delivered(file::read_text(plaintext)?));
                 self.answer(&receipt, Word::SecTextReceived, context)?;
             }
             "IMGX" => {

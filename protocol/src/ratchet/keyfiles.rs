@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::crypto::checksum::from_hex;
+use crate::crypto::checksum::{from_hex, hex};
 use crate::endpoint::Endpoint;
 use crate::keyfiles::{KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, need};
+use crate::ratchet::keys::CLIENTS;
 use crate::ratchet::{Keyring, client, server};
+use crate::weakness::Profile;
 
 /// The table entry.
 pub(super) const KEYS: KeySet = KeySet {
@@ -31,7 +33,7 @@ const MASTERS: &str = "master_keys.txt";
 const SHORTEST: usize = 16;
 const LONGEST: usize = 64;
 
-fn keyring(source: &dyn KeySource) -> Result<Keyring, KeyError> {
+pub(super) fn keyring(source: &dyn KeySource) -> Result<Keyring, KeyError> {
     let text = need(source, MASTERS, "the clients' master keys")?;
     let mut masters = BTreeMap::new();
     for (at, line) in (1..).zip(text.lines()) {
@@ -57,17 +59,27 @@ fn keyring(source: &dyn KeySource) -> Result<Keyring, KeyError> {
 }
 
 fn generate(wanted: &mut Wanted<'_>) -> Result<KeyFiles, KeyError> {
-    let mut text = String::new();
-    for id in 1..=wanted.clients {
-        if id > 255 {
-            return Err(KeyError::new(MASTERS, KeyProblem::Unmakeable("more than 255 clients")));
-        }
-        let _ = write!(text, "{id} ");
-        let key: [u8; 32] = wanted.entropy.bytes();
-        for byte in key {
-            let _ = write!(text, "{byte:02x}");
-        }
-        text.push('\n');
+    let mut masters = BTreeMap::new();
+    for number in 1..=wanted.clients {
+        let id = u8::try_from(number);
+        let unmakeable =
+            |_| KeyError::new(MASTERS, KeyProblem::Unmakeable("more than 255 clients"));
+        masters.insert(id.map_err(unmakeable)?, wanted.entropy.bytes::<32>().to_vec());
     }
-    Ok(KeyFiles::from([(MASTERS.to_owned(), text)]))
+    Ok(file(masters.iter().map(|(id, key)| (*id, key.as_slice()))))
+}
+
+/// The lab's keys: those of the published program can be guessed.
+pub(super) fn lab(profile: Profile) -> KeyFiles {
+    let lab = Keyring::lab(profile);
+    file((1..=CLIENTS).filter_map(|id| Some((id, lab.master(id)?))))
+}
+
+/// The file with these keys.
+fn file<'a>(masters: impl Iterator<Item = (u8, &'a [u8])>) -> KeyFiles {
+    let mut text = String::new();
+    for (id, key) in masters {
+        let _ = writeln!(text, "{id} {}", hex(key));
+    }
+    KeyFiles::from([(MASTERS.to_owned(), text)])
 }

@@ -32,12 +32,16 @@
 //! (`nan-accepted`); master keys are random (`guessable-master-keys`); a silent peer is given up
 //! (`no-timeout`). Post-compromise security begins with the first complete exchange after the
 //! leak, against an attacker who does not use the leaked keys actively in that exchange.
+//!
+//! What is impossible: the first exchange of a session is under the master key and public input only, in every profile. Whoever
+//! gets that key later reads the first data and response of each recorded session, and with `ratchet-from-public-input` all of it.
 
 use crate::endpoint::Kind;
 use crate::systems::{Listening, Planted, System};
 use crate::weakness::Weakness;
 
 mod client;
+mod eavesdrop;
 mod keyfiles;
 mod keys;
 mod server;
@@ -120,4 +124,6 @@ pub const SYSTEM: System = System {
     client: |setup| client(setup, &Keyring::lab(setup.profile)),
     server: |setup| server(setup, Keyring::lab(setup.profile)),
     keys: keyfiles::KEYS,
+    lab: keyfiles::lab,
+    eavesdrop: eavesdrop::eavesdrop,
 };

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::crypto::rsa::PrivateKey;
 use crate::endpoint::{Endpoint, Side};
 use crate::entropy::Entropy;
-use crate::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted};
+use crate::keyfiles::{
+    Account, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, private_key,
+};
 use crate::pki::x509::{Issuer, Kind, Period, Request};
 use crate::suite::lab::{AUTHORITY, Files, Keyring, KeyringError, SERVER_SUBJECT};
 use crate::suite::{Client, Server};
@@ -118,7 +120,13 @@ fn problem(error: KeyringError) -> KeyError {
     }
 }
 
-fn lab() -> KeyFiles {
+/// The server's key, for whoever got hold of the folder.
+pub(super) fn server_key(source: &dyn KeySource) -> Result<PrivateKey, KeyError> {
+    private_key(source, SERVER_PRIVATE)
+}
+
+/// The lab's files, which are the same under every profile.
+pub(super) fn lab() -> KeyFiles {
     [
         (CA_KEY, include_str!("../../lab/suite/ca_key.pem")),
         (CA_CERT, include_str!("../../lab/suite/ca_cert.pem")),

@@ -71,6 +71,7 @@
 
 mod client;
 mod content;
+mod eavesdrop;
 mod keyfiles;
 mod keys;
 mod lab;
@@ -199,4 +200,6 @@ pub const SYSTEM: System = System {
     client: |setup| Box::new(Client::new(setup)),
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
+    lab: |_| keyfiles::lab(),
+    eavesdrop: eavesdrop::eavesdrop,
 };

@@ -188,6 +188,16 @@ impl Channel {
         Ok(Opened { plaintext, receipt, intact })
     }
 
+    /// Open a record of a recorded session, whichever number it has.
+    pub(super) fn overhear<'a>(
+        &mut self,
+        content: Content,
+        record: &'a mut Parts,
+    ) -> Result<&'a [u8], Reject> {
+        self.sequence = number(record.field("sequence"));
+        self.open(content, record).map(|opened| opened.plaintext)
+    }
+
     /// What whoever has the keys makes of a record that is not opened yet: the same with other plaintext.
     pub(super) fn rewrite(
         &self,

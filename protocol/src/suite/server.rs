@@ -378,7 +378,10 @@ impl ExpectLogin {
 }
 
 /// The secret a client has encrypted for the server's long-term key: whoever gets that key has them all.
-fn transported(login: &Parts, server: Option<&PrivateKey>) -> Result<Secret<32>, Reject> {
+pub(super) fn transported(
+    login: &Parts,
+    server: Option<&PrivateKey>,
+) -> Result<Secret<32>, Reject> {
     let bad = Reject::new(Check::Decryption, "key");
     let secret = server.ok_or(bad)?.decrypt_oaep(login.field("key")).map_err(|_| bad)?;
     Ok(Secret(secret.try_into().map_err(|_| bad)?))

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::crypto::ecdh::SHARE;
 use crate::endpoint::{Check, Reject, Side};
 use crate::inbox::{Cut, Inbox};
-use crate::layout::{Field, FrameSpec, Layout, Role, Size, Turn, Turns};
+use crate::layout::{Field, Frame, FrameSpec, Layout, Role, Size, Turn, Turns};
 use crate::weakness::{Profile, Weakness};
 
 /// What one read returns at most, in bytes: the published server calls `recv(4096)`.
@@ -139,6 +139,14 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    /// A frame somebody recorded, its fields where an honest sender's are: a delimiter that stands in one of them by
+    /// chance misleads nobody who knows their sizes.
+    pub(super) fn of(frame: &Frame) -> Self {
+        let bytes = frame.bytes.to_vec();
+        let ranges = frame.spec.ranges(bytes.len()).map(|(field, range)| (field.name, range));
+        Self { name: frame.spec.name, ranges: ranges.collect(), bytes }
+    }
+
     fn range(&self, name: &str) -> Option<Range<usize>> {
         self.ranges.iter().find(|(field, _)| *field == name).map(|(_, range)| range.clone())
     }

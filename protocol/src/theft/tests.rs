@@ -1,5 +1,7 @@
 //! Thieves of memory, in every system whose session is one connection. `ccm` has its own, for its three.
 
+mod eavesdrop;
+
 use bytes::Bytes;
 
 use crate::endpoint::{Command, Conn, Endpoint, Input, Kind, Message, Output, Service, Side};

@@ -1,6 +1,9 @@
 //! Thieves of memory.
 
 use super::*;
+use crate::keyfiles::KeyFiles;
+use crate::theft::Overheard;
+use crate::weakness::Weakness;
 
 fn run(profile: Profile, meddle: Seeing<'_>) -> Lab {
     let mut lab = Lab::new(profile);
@@ -77,4 +80,75 @@ fn what_does_not_fit_into_a_read_and_what_was_cut_is_nothing() {
         assert_eq!(end.rewrite(conn, half, &mut |_| {}), None);
         None
     });
+}
+
+fn overheard(lab: &Lab) -> Vec<Overheard<'_>> {
+    let service = |conn: &Conn| {
+        [EXCHANGE, TO_SERVER, TO_CLIENT][FIRST.iter().position(|it| it == conn).unwrap()]
+    };
+    let frames = lab.frames.iter();
+    frames
+        .map(|(conn, from, frame)| Overheard { service: service(conn), from: *from, frame })
+        .collect()
+}
+
+/// What the files of these names open, and what was delivered, each without its order: the two directions have two connections.
+fn opened(profile: Profile, lab: &Lab, mut keys: KeyFiles, names: &[&str]) -> usize {
+    keys.retain(|name, _| names.iter().any(|wanted| name.starts_with(wanted)));
+    let read = (SYSTEM.eavesdrop)(profile, &keys, &overheard(lab));
+    let mut told: Vec<_> = lab.claims.iter().filter_map(|claim| delivered(&claim.fact)).collect();
+    for (at, message) in &read {
+        assert_eq!(lab.frames[*at].2.spec.name, "MSG");
+        let place = told.iter().position(|told| *told == message);
+        told.remove(place.unwrap_or_else(|| panic!("{message} was never delivered")));
+    }
+    assert!(read.is_empty() || told.is_empty(), "all or nothing");
+    read.len()
+}
+
+#[test]
+fn recordings_open_where_only_rsa_protects_the_key() {
+    for profile in profiles() {
+        let lab = run(profile, &mut |_, _, _, _| None);
+        let keys = || (SYSTEM.lab)(profile);
+        let all = opened(profile, &lab, keys(), &["server", "client"]);
+        let expected = if profile.has(Weakness::StaticRsaTransport) { 5 } else { 0 };
+        assert_eq!(all, expected, "{}", profile.name());
+        // As built the key goes both ways, and either end's private key is enough.
+        let either = if profile == as_built() { 5 } else { 0 };
+        for one in ["server_private", "client_private"] {
+            assert_eq!(opened(profile, &lab, keys(), &[one]), either, "{} {one}", profile.name());
+        }
+        assert_eq!(opened(profile, &lab, keys(), &["serverPK", "clientPK", "client-2"]), 0);
+    }
+}
+
+#[test]
+fn other_keys_open_nothing_and_garbage_is_nothing() {
+    for profile in [as_built(), Profile::only(Weakness::StaticRsaTransport)] {
+        let mut lab = run(profile, &mut |_, _, _, _| None);
+        let mut wrong = (SYSTEM.lab)(profile);
+        for (mine, other) in [("server", "client-2"), ("client", "client-3")] {
+            let key = wrong[&format!("{other}_private_key.pem")].clone();
+            wrong.insert(format!("{mine}_private_key.pem"), key);
+        }
+        assert_eq!(opened(profile, &lab, wrong, &["server", "client"]), 0);
+        for (_, _, frame) in &mut lab.frames {
+            frame.bytes = frame.bytes.slice(..frame.bytes.len() / 2);
+        }
+        assert_eq!(opened(profile, &lab, (SYSTEM.lab)(profile), &["server", "client"]), 0);
+    }
+}
+
+/// The published server splits at every delimiter, also at those in ciphertext. Whoever knows the sizes of the fields does not.
+#[test]
+fn an_eavesdropper_reads_what_a_delimiter_took_from_the_server() {
+    let mut lab = Lab::new(as_built());
+    let texts: Vec<Command> = (0..40).map(|at| text(&format!("a message, number {at}"))).collect();
+    lab.commands(Side::Client, &texts);
+    lab.connect(EXCHANGE);
+    lab.pump(&mut untouched);
+    assert!(lab.delivered(SERVER).len() < 40);
+    let read = (SYSTEM.eavesdrop)(as_built(), &(SYSTEM.lab)(as_built()), &overheard(&lab));
+    assert_eq!(read.len(), 40);
 }

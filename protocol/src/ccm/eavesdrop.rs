@@ -1,0 +1,89 @@
+//! What the private keys of server and client open of a recorded session.
+
+use crate::ccm::content::{self, Content};
+use crate::ccm::keyfiles::{Owned, owned};
+use crate::ccm::keys::{Ingredients, Key, Keys, Transcript};
+use crate::ccm::record::Opener;
+use crate::endpoint::{Message, Side};
+use crate::inbox::Received;
+use crate::keyfiles::KeySource;
+use crate::layout::number;
+use crate::theft::{Overheard, listen};
+use crate::weakness::{Profile, Weakness};
+
+/// The offer is encrypted for the server, the echo for the client. As built both hold the same key, so either private key is enough; where the echo
+/// is a challenge, it takes both. Where there is an agreement as well, they are not enough.
+pub(super) fn eavesdrop(
+    profile: Profile,
+    source: &dyn KeySource,
+    recording: &[Overheard<'_>],
+) -> Vec<(usize, Message)> {
+    let mut offer = None;
+    let mut keys: Option<Keys> = None;
+    listen(recording, |overheard| {
+        let frame = Received::of(overheard.frame);
+        match (overheard.from, frame.spec.name) {
+            (Side::Client, "KEY") => offer = Some(Offered::hear(profile, source, &frame)),
+            (Side::Server, "ECHO") => keys = offer.take()?.answered(profile, &frame),
+            (from, "MSG") => {
+                let key = keys.as_ref()?.of(from).clone();
+                let plaintext = Opener { profile, key, received: 0 }.overhear(frame).ok()?;
+                let content = content::read(profile, &plaintext).ok()?;
+                return if let Content::Message(message) = content { Some(message) } else { None };
+            }
+            _ => {}
+        }
+        None
+    })
+}
+
+/// What an offer says to whoever has these keys.
+struct Offered {
+    chosen: Option<Key>,
+    client: Owned,
+    transcript: Transcript,
+}
+
+impl Offered {
+    fn hear(profile: Profile, source: &dyn KeySource, offer: &Received) -> Self {
+        // Where clients are not told apart there is one.
+        let number = u32::try_from(number(offer.field("client"))).unwrap_or(0).max(1);
+        let (server, client) =
+            (owned(source, Side::Server, 0), owned(source, Side::Client, number));
+        let chosen = server.private.as_ref();
+        let chosen = chosen.and_then(|key| Key::receive(profile, key, offer.field("ct")).ok());
+        // As built the transcript decides no key, so nobody needs to know whose public keys are in it.
+        let publics = server.public.as_ref().zip(client.public.as_ref());
+        let mut transcript =
+            publics.map(|(server, client)| Transcript::new(server, client)).unwrap_or_default();
+        for field in ["ct", "share"] {
+            transcript.absorb(Side::Client, offer.field(field));
+        }
+        Self { chosen, client, transcript }
+    }
+
+    fn answered(self, profile: Profile, echo: &Received) -> Option<Keys> {
+        let Self { chosen, client, mut transcript } = self;
+        for field in ["ct", "share"] {
+            transcript.absorb(Side::Server, echo.field(field));
+        }
+        let echoed = client.private.as_ref();
+        let echoed = echoed.and_then(|key| Key::receive(profile, key, echo.field("ct")).ok());
+        let (chosen, challenge) = if profile.has(Weakness::NoClientAuthentication) {
+            (chosen.or(echoed)?, None)
+        } else {
+            (chosen?, Some(echoed?))
+        };
+        if !profile.has(Weakness::StaticRsaTransport) {
+            // What the shares agree on is in no recording.
+            return None;
+        }
+        let challenge = challenge.as_ref();
+        let transcript = &transcript;
+        Keys::derive(
+            profile,
+            &Ingredients { chosen: &chosen, challenge, agreement: None, transcript },
+        )
+        .ok()
+    }
+}

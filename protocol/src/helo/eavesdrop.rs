@@ -1,0 +1,46 @@
+//! What the server's private key opens of a recorded session.
+
+use crate::endpoint::{Message, Side};
+use crate::helo::file;
+use crate::helo::keyfiles::server_key;
+use crate::helo::keys::{Keys, NONCE, master};
+use crate::helo::record::Channel;
+use crate::helo::server::transported;
+use crate::inbox::Received;
+use crate::keyfiles::KeySource;
+use crate::theft::{Overheard, listen};
+use crate::weakness::{Profile, Weakness};
+
+/// Decrypt the pre-master secret and follow the device from there; a server answers with nothing but words everybody knows.
+/// Where there is an ephemeral agreement as well, half of the master secret was forgotten with the session.
+pub(super) fn eavesdrop(
+    profile: Profile,
+    source: &dyn KeySource,
+    recording: &[Overheard<'_>],
+) -> Vec<(usize, Message)> {
+    let Ok(server) = server_key(source) else { return Vec::new() };
+    let (mut device_nonce, mut server_nonce) = ([0; NONCE], [0; NONCE]);
+    let mut channel: Option<Channel> = None;
+    listen(recording, |overheard| {
+        let mut frame = Received::of(overheard.frame);
+        match (overheard.from, frame.spec.name) {
+            (Side::Client, "NONCE") => device_nonce = frame.array("nonce").ok()?,
+            (Side::Server, "SNONCE") => server_nonce = frame.array("nonce").ok()?,
+            (Side::Client, "PREM") if profile.has(Weakness::StaticRsaTransport) => {
+                let premaster = transported(&frame, &server).ok()?;
+                let master = master(&premaster.0, None);
+                let keys = Keys::derive(&master.0, &device_nonce, &server_nonce);
+                channel = Some(Channel::new(profile, keys));
+            }
+            (Side::Client, "SECX") => {
+                return file::read_text(channel.as_mut()?.overhear(&mut frame).ok()?).ok();
+            }
+            (Side::Client, "IMGX") => {
+                let (message, _) = file::read(channel.as_mut()?.overhear(&mut frame).ok()?).ok()?;
+                return Some(message);
+            }
+            _ => {}
+        }
+        None
+    })
+}

@@ -1,0 +1,195 @@
+//! Long-term keys that become known after a session was recorded. The sessions of `ccm` are recorded in its own tests.
+
+use super::*;
+use crate::entropy::Entropy;
+use crate::keyfiles::{Account, KeyError, KeyFiles, KeySource};
+use crate::layout::{Frame, FrameSpec};
+use crate::pair::{setup, untouched};
+use crate::theft::Overheard;
+use crate::weakness::Weakness;
+
+/// An honest session, with more texts than one.
+fn record(system: &System, profile: Profile) -> Pair {
+    run(system, profile, &mut |_, _, _| None)
+}
+
+fn overheard(frames: &[(Side, Frame)]) -> Vec<Overheard<'_>> {
+    let frames = frames.iter();
+    frames.map(|(from, frame)| Overheard { service: Service(0), from: *from, frame }).collect()
+}
+
+fn read(system: &System, profile: Profile, keys: &KeyFiles, pair: &Pair) -> Vec<(usize, Message)> {
+    (system.eavesdrop)(profile, keys, &overheard(&pair.frames))
+}
+
+/// Everything both ends gave to their applications, in order.
+fn told(pair: &Pair) -> Vec<Message> {
+    pair.claims.iter().filter_map(|claim| delivered(claim.fact.clone())).collect()
+}
+
+#[test]
+fn what_the_keys_of_the_lab_open_is_what_the_weakness_says() {
+    each(|system, _, profile| {
+        let pair = record(system, profile);
+        let told = told(&pair);
+        assert!(told.len() >= 3, "{} {}", system.name, profile.name());
+        let read = read(system, profile, &(system.lab)(profile), &pair);
+        let opens = match system.name {
+            // The first exchange needs nothing but the master key, in every profile.
+            "ratchet" if profile.has(Weakness::RatchetFromPublicInput) => told.len(),
+            "ratchet" => 2,
+            "csr" => 0,
+            _ if profile.has(Weakness::StaticRsaTransport) => told.len(),
+            _ => 0,
+        };
+        let case = format!("{} {}", system.name, profile.name());
+        let messages: Vec<Message> = read.iter().map(|(_, message)| message.clone()).collect();
+        assert_eq!(messages, told[..opens], "{case}");
+        let carriers = ["SECX", "IMGX", "MSG", "FILE", "CLIENT_DATA", "SERVER_AGGR_RESPONSE"];
+        for (at, _) in &read {
+            assert!(carriers.contains(&pair.frames[*at].1.spec.name), "{case}");
+        }
+        assert!(read.is_sorted_by_key(|(at, _)| *at), "{case}");
+    });
+}
+
+#[test]
+fn one_file_is_enough_and_it_is_that_one() {
+    for (name, path) in [
+        ("helo", "keys/server_private_key.pem"),
+        ("ratchet", "master_keys.txt"),
+        ("suite", "server_private.pem"),
+    ] {
+        let system = system(name).unwrap();
+        let profile = Profile::as_built(system);
+        let pair = record(system, profile);
+        let mut others = (system.lab)(profile);
+        let one = KeyFiles::from([(path.to_owned(), others.remove(path).unwrap())]);
+        assert_eq!(read(system, profile, &one, &pair).len(), told(&pair).len(), "{name}");
+        assert_eq!(read(system, profile, &others, &pair), [], "{name}");
+    }
+}
+
+#[test]
+fn other_keys_open_nothing() {
+    let files = |name: &str| {
+        let other = system(name).unwrap();
+        (other.lab)(Profile::as_built(other))
+    };
+    let helo = &files("helo")["keys/device_private_key.pem"];
+    let csr = &files("csr")["device_server/server_private_key.pem"];
+    let masters = (system("ratchet").unwrap().lab)(Profile::HARDENED);
+    for (name, path, key) in [
+        ("helo", "keys/server_private_key.pem", csr),
+        ("helo", "keys/server_private_key.pem", helo),
+        ("suite", "server_private.pem", csr),
+        ("suite", "server_private.pem", &"no key".to_owned()),
+        ("ratchet", "master_keys.txt", &masters["master_keys.txt"]),
+        ("ratchet", "master_keys.txt", &"1 00".to_owned()),
+    ] {
+        let system = system(name).unwrap();
+        let profile = Profile::as_built(system);
+        let wrong = KeyFiles::from([(path.to_owned(), key.clone())]);
+        assert_eq!(read(system, profile, &wrong, &record(system, profile)), [], "{name}");
+    }
+}
+
+/// Whatever stands in a frame, and whatever a frame is called.
+#[test]
+fn garbage_is_nothing_to_an_eavesdropper() {
+    each(|system, _, profile| {
+        let pair = record(system, profile);
+        let keys = (system.lab)(profile);
+        let mut entropy = Entropy::new(1, "garbage");
+        let spoilt = |(from, frame): &(Side, Frame), bytes: Vec<u8>| {
+            (*from, Frame { spec: frame.spec.clone(), bytes: Bytes::from(bytes) })
+        };
+        let mut garbage = Vec::new();
+        for recorded in &pair.frames {
+            let bytes = &recorded.1.bytes;
+            let mut flipped = bytes.to_vec();
+            let at = usize::from(entropy.bytes::<1>()[0]) % flipped.len();
+            flipped[at] ^= 0x10;
+            for bytes in [Vec::new(), bytes[..at].to_vec(), vec![0xff; bytes.len()], flipped] {
+                garbage.push(spoilt(recorded, bytes));
+            }
+            let (from, frame) = recorded;
+            for spec in &(system.layout)(Profile::HARDENED).frames {
+                for from in [*from, from.other()] {
+                    garbage.push((from, Frame { spec: spec.clone(), bytes: frame.bytes.clone() }));
+                }
+            }
+            let raw = FrameSpec::raw().into();
+            garbage.push((*from, Frame { spec: raw, bytes: frame.bytes.clone() }));
+            // Everything so far stands in front of the honest frame.
+            garbage.push(recorded.clone());
+        }
+        (system.eavesdrop)(profile, &keys, &overheard(&garbage));
+        garbage.reverse();
+        (system.eavesdrop)(profile, &keys, &overheard(&garbage));
+    });
+}
+
+/// Frames that were held back, and one that came twice, do not keep an eavesdropper from the rest.
+#[test]
+fn records_open_in_any_order_where_keys_stay() {
+    for (name, weakness) in
+        [("helo", Weakness::StaticRsaTransport), ("suite", Weakness::StaticRsaTransport)]
+    {
+        let (system, profile) = (system(name).unwrap(), Profile::only(weakness));
+        let mut pair = record(system, profile);
+        let honest = read(system, profile, &(system.lab)(profile), &pair);
+        let last = honest.last().unwrap().0;
+        let first = honest.first().unwrap().0;
+        pair.frames.swap(first, last);
+        let swapped = read(system, profile, &(system.lab)(profile), &pair);
+        assert_eq!(swapped.first().unwrap().1, honest.last().unwrap().1, "{name}");
+        assert_eq!(swapped.len(), honest.len(), "{name}");
+    }
+}
+
+/// The lab's folder, and whose password the lab's first user types.
+struct Folder(KeyFiles);
+
+impl KeySource for Folder {
+    fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
+        self.0.read(path)
+    }
+
+    fn account(&self) -> Option<Account> {
+        Some(Account::new(ACCOUNTS[0].0, ACCOUNTS[0].1))
+    }
+}
+
+#[test]
+fn the_files_of_the_lab_are_all_there_and_are_its_keys() {
+    for system in crate::systems::SYSTEMS {
+        for profile in profiles(system) {
+            let folder = Folder((system.lab)(profile));
+            for (path, _) in system.keys.files {
+                assert!(folder.0.contains_key(*path), "{} {path}", system.name);
+            }
+            for number in 1..=system.clients {
+                let client = (system.keys.client)(setup(profile, number), &folder);
+                assert!(client.is_ok(), "{} {number}: {:?}", system.name, client.err());
+            }
+            let server = (system.keys.server)(setup(profile, 0), &folder);
+            assert!(server.is_ok(), "{}: {:?}", system.name, server.err());
+        }
+    }
+}
+
+/// A client with keys from the files, and the lab's server.
+#[test]
+fn the_lab_understands_whoever_has_its_files() {
+    each(|system, _, profile| {
+        let folder = Folder((system.lab)(profile));
+        let client = (system.keys.client)(setup(profile, 1), &folder).unwrap();
+        let server = (system.server)(setup(profile, 0));
+        let mut pair = Pair::of(system, profile, client, server);
+        pair.open();
+        pair.commands(&script(system));
+        pair.pump(&mut untouched);
+        assert_eq!(told(&pair), told(&record(system, profile)), "{}", system.name);
+    });
+}
