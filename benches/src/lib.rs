@@ -108,6 +108,7 @@ fn plan(name: &str, profile: &str, mut script: Vec<Step>, rules: Vec<Rule>) -> P
         seed: 7,
         scripts: BTreeMap::from([(1, Arc::from(script))]),
         rules: rules.into(),
+        keys: BTreeMap::new(),
     }
 }
 

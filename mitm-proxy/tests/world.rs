@@ -25,6 +25,7 @@ fn plan(profile: &str, rules: Vec<Rule>) -> Plan {
         seed: 7,
         scripts: BTreeMap::from([(1, script.into())]),
         rules: rules.into(),
+        keys: BTreeMap::new(),
     }
 }
 

@@ -23,6 +23,8 @@ const OTHER: u64 = 0x6d65_6464_6c65_7221;
 pub struct Folder {
     /// The files, by path.
     pub files: KeyFiles,
+    /// Files that are those of the lab under the profile at hand, by path: the path they have there.
+    pub lab: KeyFiles,
     /// Who logs in, where a system has users.
     pub account: Option<Account>,
 }
@@ -38,6 +40,16 @@ impl KeySource for Folder {
 
     fn account(&self) -> Option<Account> {
         self.account.clone()
+    }
+}
+
+impl Folder {
+    /// The same, with the files of the lab in it.
+    fn with_lab(&self, lab: &KeyFiles) -> Self {
+        let mut folder = self.clone();
+        let found = self.lab.iter().filter_map(|(path, there)| Some((path, lab.get(there)?)));
+        folder.files.extend(found.map(|(path, content)| (path.clone(), content.clone())));
+        folder
     }
 }
 
@@ -72,12 +84,13 @@ impl World {
     pub(super) fn play(&mut self, link: u32, part: &Part, rule: u32) {
         let plan = self.plan.clone();
         let Some(folder) = plan.keys.get(&part.keys) else { return };
+        let folder = folder.with_lab(&(plan.system.lab)(plan.profile));
         let setup = Setup::lab(plan.profile, plan.seed ^ OTHER ^ u64::from(rule), part.number);
         let make = match part.side {
             Side::Client => plan.system.keys.client,
             Side::Server => plan.system.keys.server,
         };
-        let endpoint = match make(setup, folder) {
+        let endpoint = match make(setup, &folder) {
             Ok(endpoint) => endpoint,
             Err(error) => {
                 let why = format!("nobody can play the {} with these keys: {error}", part.side);
@@ -118,7 +131,7 @@ impl World {
             Loot::Files(names) => Some((at, names.clone())),
             Loot::Memory(_) => None,
         });
-        let lab = (system.lab)();
+        let lab = (system.lab)(self.plan.profile);
         for (at, names) in stolen.collect::<Vec<_>>() {
             let mut files = lab.clone();
             files.retain(|path, _| names.contains(path));

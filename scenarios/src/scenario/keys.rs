@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use mitm_proxy::world::Folder;
 use protocol::keyfiles::{Account, KeyFiles};
 use protocol::systems::System;
+use protocol::weakness::Profile;
 
 use super::Payloads;
 use super::dom::{Node, Reader, Table};
@@ -27,7 +28,8 @@ pub(super) fn sets(
     let mut sets = BTreeMap::new();
     let Some(table) = reader.open_table(node, "keys") else { return sets };
     let lab = systems.iter().fold(KeyFiles::new(), |mut all, system| {
-        all.extend((system.lab)());
+        all.extend((system.lab)(Profile::as_built(system)));
+        all.extend((system.lab)(Profile::HARDENED));
         all
     });
     for (key, node) in table.entries() {
@@ -58,19 +60,16 @@ fn folder(
             }
             continue;
         }
-        let content = match value.strip_prefix(LAB) {
-            Some(path) => {
-                if !lab.contains_key(path) {
-                    let known: Vec<&str> = lab.keys().map(String::as_str).collect();
-                    reader.unknown(node.span(), "file of the lab", path, &known);
-                    continue;
-                }
-                lab.get(path).cloned()
+        let name = key.get_ref().to_string();
+        if let Some(path) = value.strip_prefix(LAB) {
+            if lab.contains_key(path) {
+                folder.lab.insert(name, path.to_owned());
+            } else {
+                let known: Vec<&str> = lab.keys().map(String::as_str).collect();
+                reader.unknown(node.span(), "file of the lab", path, &known);
             }
-            None => file(reader, node, value, payloads),
-        };
-        if let Some(content) = content {
-            folder.files.insert(key.get_ref().to_string(), content);
+        } else if let Some(content) = file(reader, node, value, payloads) {
+            folder.files.insert(name, content);
         }
     }
     folder
