@@ -167,6 +167,8 @@ struct Joining {
 pub struct Acting {
     /// The rule, by its place from 0.
     pub rule: usize,
+    /// What is about to happen.
+    pub event: Event,
     /// On which link.
     pub link: u32,
     /// Who sent the frame, or did the thing to the link.
@@ -272,7 +274,7 @@ impl Attacker {
         frames.into_iter().find_map(|frame| {
             let own = self.is_own(link);
             let rule = self.select_frame(&mut matched, link, own, from, &frame)?;
-            Some(Acting { rule, link, from, frame: Some(frame) })
+            Some(Acting { rule, event: Event::Frame, link, from, frame: Some(frame) })
         })
     }
 
@@ -280,7 +282,7 @@ impl Attacker {
     pub fn would_act_on_event(&self, event: Event, link: u32, from: Side) -> Option<Acting> {
         let own = self.is_own(link);
         let rule = self.select_event(&mut self.matched.clone(), event, link, own, from)?;
-        Some(Acting { rule, link, from, frame: None })
+        Some(Acting { rule, event, link, from, frame: None })
     }
 
     /// A client opened a link to this port.

@@ -25,7 +25,7 @@ mod ask;
 mod parts;
 
 pub use ask::{Held, Reply};
-pub use parts::Folder;
+pub use parts::{Folder, Recording};
 
 /// How long a segment takes from an endpoint to the attacker, and from there to the other end.
 pub const HOP: Duration = Duration::from_micros(500);

@@ -38,6 +38,7 @@ pub struct System {
     pub lab: fn(Profile) -> KeyFiles,
     /// What long-term keys open of a recorded session.
     pub eavesdrop: Eavesdrop,
+    pub middle: Option<fn(Profile, u64) -> Box<dyn crate::theft::Middle>>,
 }
 
 /// A port a server listens on.

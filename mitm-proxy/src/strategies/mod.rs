@@ -6,15 +6,27 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use protocol::layout::{Field, Frame, Role};
+
 use crate::actions::{Args, BuildError, Param};
 use crate::attacker::Acting;
 use crate::world::World;
 
+mod cbc_rewrite;
+mod dictionary;
+mod ecdh_middle;
+mod equality;
 pub mod padding_oracle;
 pub mod ranking;
 
 /// Every strategy, by name.
-pub const STRATEGIES: &[StrategySpec] = &[padding_oracle::SPEC];
+pub const STRATEGIES: &[StrategySpec] = &[
+    cbc_rewrite::SPEC,
+    dictionary::SPEC,
+    ecdh_middle::SPEC,
+    equality::SPEC,
+    padding_oracle::SPEC,
+];
 
 /// One line of the table: a strategy and its parameters.
 #[derive(Debug)]
@@ -75,6 +87,39 @@ pub struct Quiet;
 
 impl Progress for Quiet {
     fn tell(&self, _: &'static str, _: u64, _: u64, _: u64) {}
+}
+
+/// What stands in a pattern for every word of a list.
+const WORD: &str = "{word}";
+/// What stands in a pattern for every number.
+const NUMBER: &str = "{number}";
+
+/// Everything a pattern can make, words outside and numbers inside.
+fn expand<'a>(
+    pattern: &'a str,
+    words: &'a [String],
+    numbers: u64,
+) -> impl Iterator<Item = String> + 'a {
+    let count = if pattern.contains(WORD) { words.len() } else { 1 };
+    let numbers = if pattern.contains(NUMBER) { numbers } else { 1 };
+    (0..count).flat_map(move |at| {
+        let word = words.get(at).map_or("", String::as_str);
+        (0..numbers).map(move |number| {
+            pattern.replace(WORD, word).replace(NUMBER, &number.to_string())
+        })
+    })
+}
+
+/// A frame with other values in these fields. Lengths become true again.
+fn reforge(frame: &Frame, changed: &[(&str, &[u8])]) -> Result<Vec<u8>, String> {
+    let own = |field: &&Field| !matches!(field.role, Role::Tag(_)) && !field.role.is_length();
+    let value = |field: &'static str| {
+        let new = changed.iter().find(|(name, _)| *name == field).map(|(_, value)| *value);
+        Some((field, new.or_else(|| frame.field(field))?))
+    };
+    let fields = frame.spec.fields.iter().filter(own);
+    let values: Vec<(&str, &[u8])> = fields.filter_map(|field| value(field.name)).collect();
+    frame.spec.assemble(&values).map_err(|error| error.to_string())
 }
 
 /// The strategy of that name.

@@ -8,11 +8,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-
-use protocol::layout::{Frame, FrameSpec, Role};
+use protocol::layout::{Frame, Role};
 
 use super::ranking::Ranking;
-use super::{Strategy, StrategySpec, Tools};
+use super::{Strategy, StrategySpec, Tools, reforge};
 use crate::actions::{Args, BuildError, Param, ParamKind, number};
 use crate::attacker::Acting;
 use crate::trace::{Effort, Finding};
@@ -133,20 +132,7 @@ impl Target {
 
     /// The frame with other ciphertext.
     fn forge(&self, frame: &Frame, ciphertext: &[u8]) -> Result<Vec<u8>, String> {
-        let spec: &FrameSpec = &frame.spec;
-        let own = |field: &&protocol::layout::Field| {
-            !matches!(field.role, Role::Tag(_)) && !field.role.is_length()
-        };
-        let values: Vec<(&str, &[u8])> = spec
-            .fields
-            .iter()
-            .filter(own)
-            .filter_map(|field| match field.name == self.field {
-                true => Some((field.name, ciphertext)),
-                false => Some((field.name, frame.field(field.name)?)),
-            })
-            .collect();
-        spec.assemble(&values).map_err(|error| error.to_string())
+        reforge(frame, &[(self.field, ciphertext)])
     }
 }
 

@@ -123,6 +123,12 @@ impl World {
         }
     }
 
+    /// Whether a victim gave a message to its application that came in a question.
+    pub fn took_a_forgery(&self) -> bool {
+        let delivered = |fact: &Fact| matches!(fact, Fact::Delivered(_));
+        self.trace.claims.iter().any(|r| r.cause.is_none() && delivered(&r.claim.fact))
+    }
+
     /// Let everything happen that is due until then.
     fn pass(&mut self, until: Tick) {
         while self.queue.first_key_value().is_some_and(|((at, _), _)| *at <= until) {

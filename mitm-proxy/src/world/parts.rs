@@ -1,6 +1,6 @@
 //! Endpoints of the attacker's: copies of stolen memories, and impostors.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::endpoint::{Fact, Input, Kind, Message, Output, Service, Side};
@@ -40,6 +40,28 @@ impl KeySource for Folder {
 
     fn account(&self) -> Option<Account> {
         self.account.clone()
+    }
+}
+
+/// One session as it was recorded: every frame, as it was sent, with its number in the trace.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    /// Number, port, sender, frame.
+    pub frames: Vec<(u32, Service, Side, Frame)>,
+}
+
+impl Recording {
+    /// The same, for whoever tries to open it.
+    pub fn overheard(&self) -> Vec<Overheard<'_>> {
+        let frames = self.frames.iter();
+        frames
+            .map(|(_, service, from, frame)| Overheard { service: *service, from: *from, frame })
+            .collect()
+    }
+
+    /// The number of the frame at this place.
+    pub fn number(&self, place: usize) -> Option<u32> {
+        self.frames.get(place).map(|(number, ..)| *number)
     }
 }
 
@@ -121,41 +143,39 @@ impl World {
         }
     }
 
+    /// Every session of an honest client as somebody recorded it who only listened.
+    pub fn recordings(&self) -> Vec<Recording> {
+        let mut recordings: BTreeMap<(usize, usize), Recording> = BTreeMap::new();
+        let sessions = self.trace.sessions();
+        for (number, record) in self.trace.honest() {
+            let Some(session) = sessions.get(&record.link) else { continue };
+            let service = self.service(record.link);
+            let frame = (number, service, record.to.other(), record.as_sent().clone());
+            recordings.entry(*session).or_default().frames.push(frame);
+        }
+        recordings.into_values().collect()
+    }
+
     /// At rest: try the key files that were stolen on every session that was recorded.
     pub fn open_recordings(&mut self) {
-        let system = self.plan.system;
-        let sessions = self.trace.sessions();
-        let all: BTreeSet<(usize, usize)> = sessions.values().copied().collect();
         let stolen = self.trace.compromises.iter().enumerate();
         let stolen = stolen.filter_map(|(at, leak)| match &leak.loot {
             Loot::Files(names) => Some((at, names.clone())),
             Loot::Memory(_) => None,
         });
-        let lab = (system.lab)(self.plan.profile);
-        for (at, names) in stolen.collect::<Vec<_>>() {
+        let stolen: Vec<(usize, Vec<String>)> = stolen.collect();
+        if stolen.is_empty() {
+            return;
+        }
+        let (system, profile) = (self.plan.system, self.plan.profile);
+        let (lab, recordings) = ((system.lab)(profile), self.recordings());
+        for (at, names) in stolen {
             let mut files = lab.clone();
             files.retain(|path, _| names.contains(path));
-            for session in &all {
-                let of_session = self.trace.honest().filter(|(_, record)| {
-                    sessions.get(&record.link) == Some(session)
-                });
-                let of_session: Vec<(u32, Service, Side, Frame)> = of_session
-                    .map(|(number, record)| {
-                        let (from, frame) = (record.to.other(), record.as_sent().clone());
-                        (number, self.service(record.link), from, frame)
-                    })
-                    .collect();
-                let overheard: Vec<Overheard<'_>> = of_session
-                    .iter()
-                    .map(|(_, service, from, frame)| Overheard {
-                        service: *service,
-                        from: *from,
-                        frame,
-                    })
-                    .collect();
-                for (place, message) in (system.eavesdrop)(self.plan.profile, &files, &overheard) {
-                    let number = of_session.get(place).map(|(number, ..)| *number);
-                    let content = Finding::Content(message.body);
+            for recording in &recordings {
+                let opened = (system.eavesdrop)(profile, &files, &recording.overheard());
+                for (place, message) in opened {
+                    let (number, content) = (recording.number(place), Finding::Content(message.body));
                     self.trace.know(self.clock, "the stolen keys", Some(at), number, content);
                 }
             }

@@ -1,0 +1,83 @@
+//! `ecdh-middle`: take part in an unauthenticated key agreement on both sides, and read and rewrite everything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Strategy, StrategySpec, Tools};
+use crate::actions::{BuildError, Param, ParamKind, text};
+use crate::attacker::{Acting, Between};
+use crate::rule::Event;
+use crate::trace::Effort;
+use crate::world::World;
+
+/// The name in files and reports.
+const NAME: &str = "ecdh-middle";
+
+/// Mixed into the seed: the attacker draws other shares than the victims.
+const OTHER: u64 = 0x6563_6468;
+
+pub(super) const SPEC: StrategySpec = StrategySpec {
+    name: NAME,
+    about: "put own shares into a key agreement, to both sides, and read and rewrite everything",
+    waits: true,
+    params: &[
+        Param::new("find", ParamKind::Text, "a text to replace, wherever it stands in what is read"),
+        Param::new("put", ParamKind::Text, "what to put there"),
+    ],
+    build: |args| {
+        let edit = match (text(args, "find"), text(args, "put")) {
+            (Some(find), Some(put)) => Some((find.to_owned(), put.to_owned())),
+            (None, None) => None,
+            _ => return Err(BuildError("`find` and `put` go together")),
+        };
+        Ok(Arc::new(EcdhMiddle { edit }))
+    },
+};
+
+#[derive(Debug)]
+struct EcdhMiddle {
+    edit: Option<(String, String)>,
+}
+
+impl Strategy for EcdhMiddle {
+    fn attack(&self, world: &mut World, acting: &Acting, _: &Tools<'_>) -> Result<(), String> {
+        let plan = world.plan();
+        let name = plan.system.name;
+        let make = plan.system.middle;
+        let make = make.ok_or_else(|| format!("{name} has no key agreement to take part in"))?;
+        if acting.event != Event::Open {
+            return Err("it begins when a link opens: `when = { event = \"open\" }`".to_owned());
+        }
+        let middle = make(plan.profile, plan.seed ^ OTHER);
+        let between = Between { middle, edit: self.edit.clone(), read: 0 };
+        world.attacker_mut().step_between(acting.link, between);
+        Ok(())
+    }
+
+    fn review(&self, world: &mut World, _: &Tools<'_>) -> Result<(), String> {
+        let mut read = 0;
+        let mut links = 0;
+        for between in world.attacker_mut().between() {
+            read += between.read;
+            links += 1;
+        }
+        if links == 0 {
+            return Ok(());
+        }
+        let ended = match read {
+            0 => "nothing could be read".to_owned(),
+            _ => "in between to the end".to_owned(),
+        };
+        world.trace_mut().efforts.push(Effort {
+            strategy: NAME,
+            queries: 0,
+            tries: 0,
+            recovered: read,
+            spent: 0,
+            time: Duration::ZERO,
+            ended,
+            idle: None,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! `equality`: find records whose ciphertext begins alike, and nonces that come twice. Under one key and one
+//! initialization vector, equal beginnings of plaintext give equal blocks; two messages under one nonce give away their
+//! difference. Nobody is asked, and no key is needed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::layout::{Frame, Role};
+
+use super::{Strategy, StrategySpec, Tools};
+use crate::trace::{Effort, Finding};
+use crate::world::World;
+
+/// The size of a block in bytes: AES.
+const BLOCK: usize = 16;
+
+/// The name in files and reports.
+const NAME: &str = "equality";
+
+pub(super) const SPEC: StrategySpec = StrategySpec {
+    name: NAME,
+    about: "find records that begin alike and nonces that come twice, in what was recorded",
+    waits: false,
+    params: &[],
+    build: |_| Ok(Arc::new(Equality)),
+};
+
+#[derive(Clone, Copy, Debug)]
+struct Equality;
+
+impl Strategy for Equality {
+    fn review(&self, world: &mut World, _: &Tools<'_>) -> Result<(), String> {
+        let mut records = 0;
+        let mut blocks: BTreeMap<(&str, Vec<u8>), (u32, Vec<u8>)> = BTreeMap::new();
+        let mut nonces: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
+        let mut found = Vec::new();
+        for (number, record) in world.trace().honest() {
+            let frame = record.as_sent();
+            let field = |role| field(frame, role);
+            let Some(ciphertext) = field(Role::Ciphertext) else { continue };
+            records += 1;
+            if let Some(nonce) = field(Role::Nonce)
+                && let Some(other) = nonces.insert(nonce.to_vec(), number)
+            {
+                found.push((number, Finding::NonceReuse { other }));
+            }
+            let Some(first) = ciphertext.get(..BLOCK) else { continue };
+            let key = (frame.spec.name, first.to_vec());
+            if let Some((other, earlier)) = blocks.get(&key) {
+                let bytes = alike(earlier, ciphertext);
+                found.push((number, Finding::SameBeginning { other: *other, bytes }));
+            } else {
+                blocks.insert(key, (number, ciphertext.to_vec()));
+            }
+        }
+        let ended = match found.len() {
+            0 => format!("{records} records, none like another"),
+            pairs => format!("{records} records, {pairs} like an earlier one"),
+        };
+        let idle = (records < 2).then(|| "there are no two records to compare".to_owned());
+        let now = world.now();
+        let trace = world.trace_mut();
+        for (number, finding) in found {
+            trace.know(now, "the search for equal blocks", None, Some(number), finding);
+        }
+        let (tries, time) = (records, Duration::ZERO);
+        trace.efforts.push(Effort {
+            strategy: NAME,
+            queries: 0,
+            tries,
+            recovered: 0,
+            spent: 0,
+            time,
+            ended,
+            idle,
+        });
+        Ok(())
+    }
+}
+
+/// The first field of that role.
+fn field(frame: &Frame, role: Role) -> Option<&[u8]> {
+    let field = frame.spec.fields.iter().find(|field| field.role == role)?;
+    frame.field(field.name)
+}
+
+/// How many whole blocks two ciphertexts begin with alike, in bytes.
+fn alike(one: &[u8], two: &[u8]) -> usize {
+    let (one, _) = one.as_chunks::<BLOCK>();
+    let (two, _) = two.as_chunks::<BLOCK>();
+    BLOCK * one.iter().zip(two).take_while(|(one, two)| one == two).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_blocks_count() {
+        let one: Vec<u8> = (0..40).collect();
+        let mut two = one.clone();
+        two[33] = 0;
+        assert_eq!(alike(&one, &two), 32);
+        two[31] = 0;
+        assert_eq!((alike(&one, &two), alike(&one, &[])), (16, 0));
+    }
+}
