@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::layout::{Frame, Role};
+use protocol::layout::Role;
 
-use super::{Strategy, StrategySpec, Tools};
+use super::{Strategy, StrategySpec, Tools, ciphertext, value};
 use crate::trace::{Effort, Finding};
 use crate::world::World;
 
@@ -37,10 +37,11 @@ impl Strategy for Equality {
         let mut found = Vec::new();
         for (number, record) in world.trace().honest() {
             let frame = record.as_sent();
-            let field = |role| field(frame, role);
-            let Some(ciphertext) = field(Role::Ciphertext) else { continue };
+            let Some(ciphertext) = ciphertext(frame).and_then(|name| frame.field(name)) else {
+                continue;
+            };
             records += 1;
-            if let Some(nonce) = field(Role::Nonce)
+            if let Some(nonce) = value(frame, Role::Nonce)
                 && let Some(other) = nonces.insert(nonce.to_vec(), number)
             {
                 found.push((number, Finding::NonceReuse { other }));
@@ -77,12 +78,6 @@ impl Strategy for Equality {
         });
         Ok(())
     }
-}
-
-/// The first field of that role.
-fn field(frame: &Frame, role: Role) -> Option<&[u8]> {
-    let field = frame.spec.fields.iter().find(|field| field.role == role)?;
-    frame.field(field.name)
 }
 
 /// How many whole blocks two ciphertexts begin with alike, in bytes.

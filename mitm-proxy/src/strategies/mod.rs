@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use protocol::layout::{Field, Frame, Role};
+use protocol::layout::{Field, Frame, Role, Size};
 
 use crate::actions::{Args, BuildError, Param};
 use crate::attacker::Acting;
@@ -120,6 +120,19 @@ fn reforge(frame: &Frame, changed: &[(&str, &[u8])]) -> Result<Vec<u8>, String> 
     let fields = frame.spec.fields.iter().filter(own);
     let values: Vec<(&str, &[u8])> = fields.filter_map(|field| value(field.name)).collect();
     frame.spec.assemble(&values).map_err(|error| error.to_string())
+}
+
+/// The field that holds the encrypted message: of several ciphertexts the one of no fixed size.
+fn ciphertext(frame: &Frame) -> Option<&'static str> {
+    let fields = || frame.spec.fields.iter().filter(|field| field.role == Role::Ciphertext);
+    let open = fields().find(|field| field.size == Size::Rest);
+    open.or_else(|| fields().next()).map(|field| field.name)
+}
+
+/// The value of the first field of that role.
+fn value(frame: &Frame, role: Role) -> Option<&[u8]> {
+    let field = frame.spec.fields.iter().find(|field| field.role == role)?;
+    frame.field(field.name)
 }
 
 /// The strategy of that name.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use protocol::layout::{Frame, Role};
 
 use super::ranking::Ranking;
-use super::{Strategy, StrategySpec, Tools, reforge};
+use super::{Strategy, StrategySpec, Tools, ciphertext, reforge, value};
 use crate::actions::{Args, BuildError, Param, ParamKind, number};
 use crate::attacker::Acting;
 use crate::trace::{Effort, Finding};
@@ -118,16 +118,15 @@ impl Target {
     /// It has none, or none that CBC makes.
     pub fn of(frame: &Frame) -> Result<Self, String> {
         let name = frame.spec.name;
-        let fields = |role| frame.spec.fields.iter().find(move |field| field.role == role);
-        let field = fields(Role::Ciphertext).ok_or_else(|| format!("{name} has no ciphertext"))?;
-        let ct = frame.field(field.name).unwrap_or_default();
+        let field = ciphertext(frame).ok_or_else(|| format!("{name} has no ciphertext"))?;
+        let ct = frame.field(field).unwrap_or_default();
         let (blocks, rest) = ct.as_chunks::<BLOCK>();
         if !rest.is_empty() || blocks.len() < 2 {
             let len = ct.len();
             return Err(format!("the ciphertext of {name}, {len} bytes, is not two blocks or more"));
         }
-        let iv = fields(Role::Iv).and_then(|iv| frame.field(iv.name)?.try_into().ok());
-        Ok(Self { iv, blocks: blocks.to_vec(), field: field.name })
+        let iv = value(frame, Role::Iv).and_then(|iv| iv.try_into().ok());
+        Ok(Self { iv, blocks: blocks.to_vec(), field })
     }
 
     /// The frame with other ciphertext.
