@@ -195,4 +195,5 @@ pub const SYSTEM: System = System {
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
     eavesdrop: eavesdrop::eavesdrop,
+    middle: None,
 };

@@ -202,4 +202,5 @@ pub const SYSTEM: System = System {
     keys: keyfiles::KEYS,
     lab: |_| keyfiles::lab(),
     eavesdrop: eavesdrop::eavesdrop,
+    middle: None,
 };
