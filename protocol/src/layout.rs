@@ -349,7 +349,7 @@ pub enum Turn {
 }
 
 /// All frames of one system under one profile, and their order in each direction.
-#[derive(PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Layout {
     /// The system's name.
     pub system: &'static str,

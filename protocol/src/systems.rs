@@ -3,7 +3,7 @@
 use crate::endpoint::{Endpoint, Kind};
 use crate::keyfiles::{KeyFiles, KeySet};
 use crate::layout::Layout;
-use crate::theft::Eavesdrop;
+use crate::theft::{Eavesdrop, InTheMiddle};
 use crate::weakness::{Profile, Weakness};
 use crate::{ccm, csr, helo, ratchet, suite};
 
@@ -38,7 +38,9 @@ pub struct System {
     pub lab: fn(Profile) -> KeyFiles,
     /// What long-term keys open of a recorded session.
     pub eavesdrop: Eavesdrop,
-    pub middle: Option<fn(Profile, u64) -> Box<dyn crate::theft::Middle>>,
+    /// Somebody in the middle of a session, where sessions begin with a key agreement that somebody without any key can take part
+    /// in under some profile.
+    pub middle: Option<InTheMiddle>,
 }
 
 /// A port a server listens on.

@@ -1,5 +1,7 @@
 //! What somebody can do who got hold of secrets: of an endpoint's memory, or of long-term keys.
 
+use std::fmt::Debug;
+
 use crate::endpoint::{Message, Service, Side};
 use crate::keyfiles::KeySource;
 use crate::layout::Frame;
@@ -25,6 +27,33 @@ pub struct Overheard<'a> {
 /// in [`KeySet::files`](crate::keyfiles::KeySet::files); those that are missing or broken open nothing, and no more than that is wrong with it. A
 /// message is what the receiving endpoint would claim to have delivered.
 pub type Eavesdrop = fn(Profile, &dyn KeySource, &[Overheard<'_>]) -> Vec<(usize, Message)>;
+
+/// Somebody in the middle of one session who takes part in its key agreement on both sides.
+pub trait Middle: Debug + Send {
+    /// Take a frame from one end and return what to send to the other: the same, or one made anew. `edit` sees every plaintext that can be read and may change it.
+    fn relay(
+        &mut self,
+        from: Side,
+        frame: &Frame,
+        edit: &mut dyn FnMut(Side, &mut Vec<u8>),
+    ) -> Vec<u8>;
+
+    /// What was read of the last frame relayed, as the receiving endpoint would claim it. It is what the sender wrote, whatever
+    /// an edit made of it.
+    fn read(&self) -> &[Message];
+
+    /// A copy that goes its own way.
+    fn fork(&self) -> Box<dyn Middle>;
+}
+
+/// Makes a middle of one session under a profile. The seed decides every random byte.
+pub type InTheMiddle = fn(Profile, u64) -> Box<dyn Middle>;
+
+impl Clone for Box<dyn Middle> {
+    fn clone(&self) -> Self {
+        self.fork()
+    }
+}
 
 /// Changes the plaintext of one frame. One that changes nothing only reads.
 pub(crate) type Edit<'a> = &'a mut dyn FnMut(&mut Vec<u8>);

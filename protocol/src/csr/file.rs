@@ -89,6 +89,15 @@ struct Read<'a> {
     filename: Cow<'a, str>,
 }
 
+/// Read the content of a `TEXT` or `REPLY` record.
+///
+/// # Errors
+/// `content` for what is no UTF-8.
+pub(super) fn read_text(plaintext: &[u8]) -> Result<Message, Reject> {
+    let text = std::str::from_utf8(plaintext).map_err(|_| Reject::new(Check::Content, "text"))?;
+    Ok(Message::text(text))
+}
+
 /// Read a file and its signature. The published type is `image`; a video says `video`.
 ///
 /// # Errors

@@ -69,6 +69,7 @@ mod file;
 mod keyfiles;
 mod keys;
 mod lab;
+mod middle;
 mod record;
 mod server;
 mod session;
@@ -205,5 +206,5 @@ pub const SYSTEM: System = System {
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
     eavesdrop: eavesdrop::eavesdrop,
-    middle: None,
+    middle: Some(|profile, seed| Box::new(middle::Middle::new(profile, seed))),
 };

@@ -13,9 +13,7 @@ use crate::csr::lab::{Credentials, Identity, Keyring};
 use crate::csr::record::{Channel, Content};
 use crate::csr::session::{IDLE_PATIENCE, PATIENCE, Setting, sign, verify};
 use crate::csr::wire::{self, ERROR, READ};
-use crate::endpoint::{
-    Check, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
-};
+use crate::endpoint::{Check, Conn, End, Endpoint, Fact, Input, Name, Output, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
 use crate::session::{Alarm, Port};
@@ -379,9 +377,7 @@ impl Active {
     ) -> Result<(), Reject> {
         let plaintext = self.channel.open(Content::Text, record)?;
         self.channel.schedule.count();
-        let text =
-            std::str::from_utf8(plaintext).map_err(|_| Reject::new(Check::Content, "text"))?;
-        context.port.claim(Fact::Delivered(Message::text(text)));
+        context.port.claim(Fact::Delivered(file::read_text(plaintext)?));
         let reply = acknowledgement(plaintext);
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&reply);
         let frame = self.channel.seal(Content::Reply, reply.len(), context.entropy, write);

@@ -2,6 +2,7 @@
 
 mod honest;
 mod meddled;
+mod middle;
 mod robust;
 
 use std::sync::Arc;

@@ -16,9 +16,10 @@ use crate::helo::ack::{self, Answers, Word};
 use crate::helo::file::{self, Content};
 use crate::helo::keys::{Ephemeral, Keys, NONCE, Transcript, master};
 use crate::helo::lab::{Credentials, Identity, Keyring, SERVER};
+use crate::helo::premaster;
 use crate::helo::record::{Channel, Receipt};
-use crate::helo::session::{PATIENCE, Setting, possession_digest, share_digest};
-use crate::helo::wire::{self, HELO, IMGX, MAX_RECORD, PREM, RSA, SECX};
+use crate::helo::session::{PATIENCE, Setting, share_digest};
+use crate::helo::wire::{self, HELO, IMGX, MAX_RECORD, RSA, SECX};
 use crate::inbox::{Inbox, Received};
 use crate::session::{Alarm, Port};
 use crate::systems::Setup;
@@ -402,40 +403,16 @@ impl ExpectNonce {
         context.port.send(ack);
 
         let premaster = Secret(context.entropy.bytes());
+        let possesses = !profile.has(Weakness::NoProofOfPossession);
         let keys = Keys::derive(&master(&premaster.0, agreed.as_ref()).0, &nonce, &server_nonce);
-        let prem = premaster_frame(&server, &premaster, share, &transcript, context)?;
+        let me = possesses.then_some(context.me);
+        let prem = premaster::write(&server, &premaster, share, &transcript, me, context.entropy)?;
         transcript.absorb(Side::Client, &prem);
         context.port.claim(Fact::Running(keys.fingerprint()));
         context.port.send(prem);
         context.port.log("pre-master secret sent, keys derived");
         Ok(State::ExpectPremAck(ExpectPremAck { transcript, keys }))
     }
-}
-
-fn premaster_frame(
-    server: &PublicKey,
-    premaster: &Secret<32>,
-    share: Option<[u8; 32]>,
-    transcript: &Transcript,
-    context: &mut Context<'_, '_>,
-) -> Result<Vec<u8>, Reject> {
-    let sealed = server
-        .encrypt_oaep(context.entropy, &premaster.0)
-        .map_err(|_| Reject::new(Check::Certificate, "key"))?;
-    let share = share.as_ref().map_or(&[][..], |share| share);
-    if context.setting.profile.has(Weakness::NoProofOfPossession) {
-        return Ok(wire::tagged(PREM, &[&sealed, share]));
-    }
-    // The length is signed as it goes over the wire, so it counts the signature too.
-    let mut prem = wire::tagged(PREM, &[&sealed, share, &[0; RSA]]);
-    prem.truncate(prem.len() - RSA);
-    let signature = context
-        .me
-        .key
-        .sign_pss(context.entropy, &possession_digest(transcript, &prem))
-        .map_err(|_| Reject::new(Check::Signature, "key"))?;
-    prem.extend_from_slice(&signature);
-    Ok(prem)
 }
 
 impl ExpectPremAck {

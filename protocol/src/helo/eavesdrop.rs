@@ -4,8 +4,8 @@ use crate::endpoint::{Message, Side};
 use crate::helo::file;
 use crate::helo::keyfiles::server_key;
 use crate::helo::keys::{Keys, NONCE, master};
+use crate::helo::premaster;
 use crate::helo::record::Channel;
-use crate::helo::server::transported;
 use crate::inbox::Received;
 use crate::keyfiles::KeySource;
 use crate::theft::{Overheard, listen};
@@ -27,7 +27,7 @@ pub(super) fn eavesdrop(
             (Side::Client, "NONCE") => device_nonce = frame.array("nonce").ok()?,
             (Side::Server, "SNONCE") => server_nonce = frame.array("nonce").ok()?,
             (Side::Client, "PREM") if profile.has(Weakness::StaticRsaTransport) => {
-                let premaster = transported(&frame, &server).ok()?;
+                let premaster = premaster::read(&frame, &server).ok()?;
                 let master = master(&premaster.0, None);
                 let keys = Keys::derive(&master.0, &device_nonce, &server_nonce);
                 channel = Some(Channel::new(profile, keys));

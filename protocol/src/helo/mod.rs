@@ -59,6 +59,7 @@ mod file;
 mod keyfiles;
 mod keys;
 mod lab;
+mod premaster;
 mod record;
 mod server;
 mod session;

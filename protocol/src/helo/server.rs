@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::crypto::Secret;
-use crate::crypto::rsa::{PrivateKey, PublicKey};
+use crate::crypto::rsa::PublicKey;
 use crate::endpoint::{
     Check, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
 };
@@ -14,6 +13,7 @@ use crate::helo::ack::{self, Answers, Word};
 use crate::helo::file;
 use crate::helo::keys::{Ephemeral, Keys, NONCE, Transcript, master};
 use crate::helo::lab::{Credentials, Identity, Keyring};
+use crate::helo::premaster;
 use crate::helo::record::{Channel, Receipt};
 use crate::helo::session::{IDLE_PATIENCE, PATIENCE, Setting, possession_digest, share_digest};
 use crate::helo::wire::{self, HELO};
@@ -350,7 +350,7 @@ impl ExpectPremaster {
             let secret = ours.agree(prem.array("share")?);
             agreed = Some(secret.ok_or(Reject::new(Check::Content, "share"))?);
         }
-        let premaster = transported(prem, &context.me.key)?;
+        let premaster = premaster::read(prem, &context.me.key)?;
         let master = master(&premaster.0, agreed.as_ref());
         let keys = Keys::derive(&master.0, &device_nonce, &nonce);
         transcript.absorb(Side::Client, &prem.bytes);
@@ -363,14 +363,6 @@ impl ExpectPremaster {
         context.port.log("handshake complete");
         Ok(State::Active(Active { device, channel: Channel::new(profile, keys) }))
     }
-}
-
-/// The pre-master secret that a device has encrypted for the server's long-term key.
-pub(super) fn transported(prem: &Received, server: &PrivateKey) -> Result<Secret<32>, Reject> {
-    let premaster = server.decrypt_oaep(prem.field("premaster"));
-    let premaster = premaster.map_err(|_| Reject::new(Check::Decryption, "premaster"))?;
-    let premaster = premaster.try_into().map_err(|_| Reject::new(Check::Content, "premaster"))?;
-    Ok(Secret(premaster))
 }
 
 impl Active {

@@ -44,6 +44,7 @@ mod client;
 mod eavesdrop;
 mod keyfiles;
 mod keys;
+mod numbers;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -99,7 +100,7 @@ pub const SYSTEM: System = System {
             weakness: Weakness::NanAccepted,
             breaks: "one client's `nan` turns every other client's aggregate into `nan`",
             fix: "numbers must be finite",
-            code: "protocol/src/ratchet/server.rs",
+            code: "protocol/src/ratchet/numbers.rs",
         },
         Planted {
             weakness: Weakness::RatchetFromPublicInput,

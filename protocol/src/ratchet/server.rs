@@ -12,6 +12,7 @@ use crate::entropy::Entropy;
 use crate::inbox::{Cut, Inbox};
 use crate::layout::{FrameSpec, Layout};
 use crate::ratchet::keys::{Keyring, Keys, Share};
+use crate::ratchet::numbers;
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
@@ -282,7 +283,7 @@ impl Server {
     ) {
         let opened = received
             .open(&session.keys.c2s, session.round, Side::Client)
-            .and_then(|plaintext| self.parse(plaintext));
+            .and_then(|plaintext| numbers::read(self.profile, plaintext));
         let (text, numbers) = match opened {
             Ok(opened) => opened,
             Err(reject) => return self.end_refused(conn, session, reject, DESYNC, out),
@@ -315,7 +316,9 @@ impl Server {
             session.numbers.pop_front();
         }
 
-        let answer = self.aggregate(&session);
+        let others = self.live.values().filter(|other| other.id != session.id);
+        let rounds = others.chain([&session]).flat_map(|active| &active.numbers);
+        let answer = numbers::aggregate(rounds.filter(|(round, _)| *round == session.round));
         let public = share.as_ref().map(|share| share.public);
         let Session { id, round, .. } = session;
         let frame = self.seal(RESPONSE, id, round, &session.keys, public, answer.as_bytes());
@@ -341,35 +344,6 @@ impl Server {
             out.claims.push(self.claim(replaced.conn, &peer, Fact::Ended(End::Aborted)));
             self.close(replaced.conn, out);
         }
-    }
-
-    /// The decrypted numbers: text, and IEEE 754 bits.
-    fn parse(&self, plaintext: Vec<u8>) -> Result<(String, Vec<u64>), Reject> {
-        let text = String::from_utf8(plaintext).map_err(|_| Reject::new(Check::Content, "ct"))?;
-        let mut numbers = Vec::new();
-        for number in text.split(',') {
-            let number: f64 =
-                number.trim().parse().map_err(|_| Reject::new(Check::Content, "ct"))?;
-            if !number.is_finite() && !self.profile.has(Weakness::NanAccepted) {
-                return Err(Reject::new(Check::Value, "ct"));
-            }
-            numbers.push(number.to_bits());
-        }
-        Ok((text, numbers))
-    }
-
-    /// The mean of what the active clients sent in the round of `session`.
-    fn aggregate(&self, session: &Session) -> String {
-        let others = self.live.values().filter(|other| other.id != session.id);
-        let values = others
-            .chain([session])
-            .flat_map(|active| active.numbers.iter().filter(|(round, _)| *round == session.round))
-            .flat_map(|(_, numbers)| numbers.iter().map(|bits| f64::from_bits(*bits)));
-        let (sum, count) =
-            values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-        let mean: f64 = sum / count;
-        // The published program prints a NaN in lower case.
-        if mean.is_nan() { "Aggregated: nan".to_owned() } else { format!("Aggregated: {mean:.2}") }
     }
 
     /// A frame that says the session is over.

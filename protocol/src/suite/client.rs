@@ -15,7 +15,6 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::keyfiles::Account;
-use crate::pki::users::MAX_PASSWORD;
 use crate::pki::x509::Certificate;
 use crate::session::{Alarm, Port};
 use crate::suite::content;
@@ -416,14 +415,9 @@ impl State {
 
 /// Send a record.
 fn send(mut channel: Channel, message: Message, context: &mut Context<'_, '_>) -> ExpectReceipt {
-    let (carried, len) = match message.kind {
-        Kind::Text => (Content::Text, message.body.len()),
-        _ => (Content::File, content::file_len(&message)),
-    };
-    let write = |frame: &mut Vec<u8>| match carried {
-        Content::Text => frame.extend_from_slice(&message.body),
-        _ => content::write_file(&message, frame),
-    };
+    let carried = if message.kind == Kind::Text { Content::Text } else { Content::File };
+    let write = |frame: &mut Vec<u8>| content::write(&message, frame);
+    let len = content::len(&message);
     let (frame, receipt) = channel.seal(carried, None, len, context.entropy, write);
     context.port.send(frame);
     context.port.claim(Fact::Sent(message.clone()));
@@ -474,15 +468,7 @@ impl ExpectCert {
             (secret, Some(sealed.map_err(|_| Reject::new(Check::Certificate, "key"))?))
         };
         let mut channel = Channel::new(profile, Keys::derive(&secret.0, &transcript));
-        let (name, password) = (context.me.name.as_bytes(), context.me.password().as_bytes());
-        // Where the client has checked the password, the server never sees it.
-        let password = if profile.has(Weakness::ClientSideLogin) { &[] } else { password };
-        let length =
-            u8::try_from(name.len()).map_err(|_| Reject::new(Check::Length, "username"))?;
-        if password.len() > MAX_PASSWORD {
-            return Err(Reject::new(Check::Length, "password"));
-        }
-        let login = [&[length], name, password].concat();
+        let login = content::write_login(profile, context.me)?;
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&login);
         let (frame, _) =
             channel.seal(Content::Login, key.as_deref(), login.len(), context.entropy, write);

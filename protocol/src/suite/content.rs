@@ -1,4 +1,4 @@
-//! What stands inside a record: a text as it is, and a file with its name.
+//! What stands inside a record: a login, a text as it is, and a file with its name.
 //!
 //! Where frames have a letter, `FILE` says what it is, and holds the length of the name (2 bytes), the name and
 //! the bytes. The published frame has no type, and its server decodes everything as UTF-8 text; there a file
@@ -10,6 +10,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::{Check, Kind, Message, Name, Reject};
+use crate::keyfiles::Account;
+use crate::pki::users::MAX_PASSWORD;
 use crate::suite::one_way::MAX_PLAINTEXT;
 use crate::suite::wire::{self, MAX_FILE, MAX_TEXT};
 use crate::weakness::{Profile, Weakness};
@@ -54,13 +56,47 @@ pub(super) fn can_carry(profile: Profile, message: &Message) -> Result<(), Rejec
     if mistaken { Err(Reject::new(Check::Content, "message")) } else { Ok(()) }
 }
 
-/// How many bytes a file takes in a `FILE` record.
-pub(super) fn file_len(message: &Message) -> usize {
+/// What a `LOGIN` holds: the length of the name (1 byte), the name and the password.
+///
+/// # Errors
+/// `length` for a name or a password that is too long.
+pub(super) fn write_login(profile: Profile, me: &Account) -> Result<Vec<u8>, Reject> {
+    let (name, password) = (me.name.as_bytes(), me.password().as_bytes());
+    // Where the client has checked the password, the server never sees it.
+    let password = if profile.has(Weakness::ClientSideLogin) { &[] } else { password };
+    let length = u8::try_from(name.len()).map_err(|_| Reject::new(Check::Length, "username"))?;
+    if password.len() > MAX_PASSWORD {
+        return Err(Reject::new(Check::Length, "password"));
+    }
+    Ok([&[length], name, password].concat())
+}
+
+/// The name and the password in a `LOGIN`.
+///
+/// # Errors
+/// `content` for what has not this form.
+pub(super) fn read_login(plaintext: &[u8]) -> Result<(&str, &[u8]), Reject> {
+    let bad = Reject::new(Check::Content, "username");
+    let (length, rest) = plaintext.split_first().ok_or(bad)?;
+    let (name, password) = rest.split_at_checked(usize::from(*length)).ok_or(bad)?;
+    let name = std::str::from_utf8(name).map_err(|_| bad)?;
+    Ok((name, password))
+}
+
+/// How many bytes a message takes in its record, `MSG` for a text and `FILE` for a file.
+pub(super) fn len(message: &Message) -> usize {
+    if message.kind == Kind::Text { message.body.len() } else { file_len(message) }
+}
+
+fn file_len(message: &Message) -> usize {
     2 + name(message).len() + message.body.len()
 }
 
-/// Append a file as a `FILE` record has it.
-pub(super) fn write_file(message: &Message, frame: &mut Vec<u8>) {
+/// Append a message as its record has it.
+pub(super) fn write(message: &Message, frame: &mut Vec<u8>) {
+    if message.kind == Kind::Text {
+        return frame.extend_from_slice(&message.body);
+    }
     let name = name(message).as_bytes();
     frame.extend_from_slice(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_be_bytes());
     frame.extend_from_slice(name);

@@ -358,10 +358,7 @@ impl ExpectLogin {
         let server = context.setting.keyring.server.as_ref();
         let mut channel = self.channel(context.setting.profile, login, server)?;
         let opened = channel.open(Content::Login, login)?;
-        let bad = Reject::new(Check::Content, "username");
-        let (length, rest) = opened.plaintext.split_first().ok_or(bad)?;
-        let (name, password) = rest.split_at_checked(usize::from(*length)).ok_or(bad)?;
-        let name = std::str::from_utf8(name).map_err(|_| bad)?;
+        let (name, password) = content::read_login(opened.plaintext)?;
         if let Err(reject) = check_login(name, password, context.setting) {
             // Said under the keys, so that nobody else can say it; and not which of the two was wrong.
             context.port.send(channel.seal_welcome(DENIED));
