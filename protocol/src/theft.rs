@@ -66,18 +66,3 @@ pub(crate) fn listen(
     let heard = recording.iter().enumerate();
     heard.filter_map(|(at, overheard)| Some((at, hear(overheard)?))).collect()
 }
-
-/// Somebody in the middle.
-pub trait Middle: std::fmt::Debug + Send {
-    /// Take a frame.
-    fn relay(
-        &mut self,
-        from: Side,
-        frame: &Frame,
-        edit: &mut dyn FnMut(Side, &mut Vec<u8>),
-    ) -> Vec<u8>;
-    /// What was read.
-    fn read(&self) -> &[Message];
-    /// A copy.
-    fn fork(&self) -> Box<dyn Middle>;
-}
