@@ -21,6 +21,8 @@ pub struct Trace {
     pub links: Vec<LinkRecord>,
     /// Whose each link is: the client's number. Links of the attacker's own are not here.
     pub owners: BTreeMap<u32, usize>,
+    /// Actors that are the attacker's.
+    pub parts: BTreeSet<usize>,
     /// How often each rule acted.
     pub fired: Vec<u32>,
     /// Rules that met their frame and could not act, and why.

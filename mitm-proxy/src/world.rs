@@ -91,6 +91,8 @@ struct Actor {
     dead: bool,
     /// It is the attacker's, and plays this side.
     impostor: Option<Side>,
+    /// And makes no secret of who it is.
+    insider: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -186,6 +188,7 @@ impl World {
             waiting: false,
             dead: false,
             impostor: None,
+            insider: false,
         };
         let last = scripts.keys().next_back().copied().unwrap_or(0);
         let script = |number| scripts.get(&number).cloned().unwrap_or_else(|| Arc::from([]));
@@ -556,7 +559,7 @@ impl World {
         self.tell_thief(number, input, cause);
         let Some(mut out) = self.perform(number, input, cause) else { return };
         let now = self.clock;
-        if self.actors.get(number).is_some_and(|actor| actor.impostor.is_some()) {
+        if self.actors.get(number).is_some_and(|actor| actor.impostor.is_some() && !actor.insider) {
             self.learn_from(&mut out, cause);
         }
         for claim in out.claims.drain(..) {

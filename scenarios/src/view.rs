@@ -1,6 +1,6 @@
 //! From a judgement to the view model that reports show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mitm_proxy::trace::{
     ClaimRecord, Effort, Fate, FrameRecord, LinkEvent, LinkRecord, Origin, Outcome, Trace,
@@ -152,7 +152,7 @@ fn frame(number: u32, record: &FrameRecord, owners: &Owners<'_>) -> view::Frame 
 fn events(trace: &Trace, ports: &[Listening], owners: &Owners<'_>) -> Vec<view::Event> {
     let mut events: Vec<view::Event> =
         trace.links.iter().map(|link| link_event(link, ports, owners)).collect();
-    events.extend(trace.claims.iter().map(claim_event));
+    events.extend(trace.claims.iter().map(|record| claim_event(record, &trace.parts)));
     events.sort_by_key(|event| (event.at_us, event.moment));
     events
 }
@@ -202,10 +202,11 @@ pub(crate) fn describe(claim: &Claim) -> (view::Weight, String) {
     }
 }
 
-fn claim_event(record: &ClaimRecord) -> view::Event {
+fn claim_event(record: &ClaimRecord, parts: &BTreeSet<usize>) -> view::Event {
     let ClaimRecord { at, moment, actor, cause, claim } = record;
     let (weight, what) = describe(claim);
-    let who = actor_name(*actor);
+    let who =
+        if parts.contains(actor) { "insider".to_owned() } else { actor_name(*actor) };
     let (at_us, moment, link) = (micros(*at), *moment, claim.conn.0);
     view::Event { at_us, moment, link, who, what, weight, cause: *cause }
 }

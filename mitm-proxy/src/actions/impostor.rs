@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use protocol::endpoint::Side;
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Part, Plan, number, text, texts};
+use super::{
+    Action, ActionSpec, BuildError, Hand, Param, ParamKind, Part, Plan, flag, number, text, texts,
+};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "impostor",
@@ -19,6 +21,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         Param::new("number", ParamKind::Number(1, 1000), "which client; 1 if not given"),
         Param::new("keys", ParamKind::Keys, "the set of key files it has"),
         Param::new("says", ParamKind::Texts, "what it sends"),
+        Param::new(
+            "insider",
+            ParamKind::Flag,
+            "it is who it seems, with keys of its own, and means no good",
+        ),
     ],
     build: |args| {
         let side = match text(args, "plays") {
@@ -28,7 +35,8 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         };
         let keys = text(args, "keys").ok_or(BuildError("`impostor` needs `keys`"))?.to_owned();
         let number = u32::try_from(number(args, "number").unwrap_or(1)).unwrap_or(1);
-        Ok(Arc::new(Impostor(Part { side, number, keys, says: texts(args, "says") })))
+        let (says, insider) = (texts(args, "says"), flag(args, "insider"));
+        Ok(Arc::new(Impostor(Part { side, number, keys, says, insider })))
     },
 };
 

@@ -311,6 +311,8 @@ pub struct Part {
     pub keys: String,
     /// What it says.
     pub says: Vec<String>,
+    /// It is who it seems, with keys of its own: what it believes and sends are facts, and only what it does with them is an attack.
+    pub insider: bool,
 }
 
 impl Hand<'_> {

@@ -42,7 +42,11 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
             "a SHA-256 of the plaintext that stands in a frame; a password file; or recorded sessions that the key opens",
         ),
         Param::new("field", ParamKind::Text, "for `digest`: the field it stands in"),
-        Param::new("file", ParamKind::Text, "for `passwords`: a file that was compromised; for `keys`: the one to make"),
+        Param::new(
+            "file",
+            ParamKind::Texts,
+            "for `passwords`: a file that was compromised, the first of these that there is; for `keys`: the one to make",
+        ),
         Param::new(
             "guess",
             ParamKind::Texts,
@@ -65,7 +69,7 @@ struct Dictionary {
 #[derive(Debug)]
 enum Against {
     Digest(String),
-    Passwords(String),
+    Passwords(Vec<String>),
     Keys(String),
 }
 
@@ -73,8 +77,11 @@ fn build(args: &Args) -> Result<Arc<dyn Strategy>, BuildError> {
     let of = |name, why| text(args, name).map(str::to_owned).ok_or(BuildError(why));
     let against = match text(args, "against") {
         Some("digest") => Against::Digest(of("field", "`digest` needs `field`")?),
-        Some("passwords") => Against::Passwords(of("file", "`passwords` needs `file`")?),
-        Some(_) => Against::Keys(of("file", "`keys` needs `file`")?),
+        Some(word) => match (word, texts(args, "file")) {
+            (_, files) if files.is_empty() => return Err(BuildError("`against` needs `file`")),
+            ("passwords", files) => Against::Passwords(files),
+            (_, files) => Against::Keys(files.concat()),
+        },
         None => return Err(BuildError("`dictionary` needs `against`")),
     };
     let mut patterns = texts(args, "guess");
@@ -101,7 +108,7 @@ impl Strategy for Dictionary {
         let budget = tools.budget.unwrap_or(self.budget);
         let tally = match &self.against {
             Against::Digest(field) => self.digests(world, field, tools, budget),
-            Against::Passwords(file) => self.passwords(world, file, tools, budget)?,
+            Against::Passwords(files) => self.passwords(world, files, tools, budget)?,
             Against::Keys(file) => self.keys(world, file, tools, budget),
         };
         let Tally { tries, work, recovered, found, idle } = tally;
@@ -156,32 +163,30 @@ impl Dictionary {
     fn passwords(
         &self,
         world: &mut World,
-        file: &str,
+        files: &[String],
         tools: &Tools<'_>,
         budget: u64,
     ) -> Result<Tally, String> {
+        let plan = world.plan();
+        let lab = (plan.system.lab)(plan.profile);
+        let file = files.iter().find(|name| lab.contains_key(*name));
+        let file = file.ok_or_else(|| format!("there is no file {}", files.join(", ")))?;
         let leaked = world.trace().compromises.iter().position(|leak| match &leak.loot {
-            Loot::Files(files) => files.iter().any(|name| name == file),
+            Loot::Files(files) => files.contains(file),
             Loot::Memory(_) => false,
         });
         let leaked = leaked.ok_or_else(|| format!("the file {file} was not compromised"))?;
-        let plan = world.plan();
-        let text = (plan.system.lab)(plan.profile).remove(file);
+        let text = lab.get(file).map_or("", String::as_str);
         let mut tally = Tally::default();
-        let Some(text) = text else {
-            // What is not there cannot leak: the defence is another file.
-            tally.idle = Some(format!("there is no file {file}"));
-            return Ok(tally);
-        };
-        let (users, salted) = match Users::from_text(Scheme::Sha256, &text) {
+        let (users, salted) = match Users::from_text(Scheme::Sha256, text) {
             Ok(users) => (users, false),
             Err(_) => (
-                Users::from_text(Scheme::Argon2id, &text)
+                Users::from_text(Scheme::Argon2id, text)
                     .map_err(|error| format!("{file} is no password file: {error}"))?,
                 true,
             ),
         };
-        let cost = if salted { argon2_work(&text) } else { 1 };
+        let cost = if salted { argon2_work(text) } else { 1 };
         let mut names: Vec<String> = users.names().map(str::to_owned).collect();
         let now = world.now();
         for guess in self.guesses(tools.words) {

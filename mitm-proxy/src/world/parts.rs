@@ -124,13 +124,12 @@ impl World {
         let says = part.says.iter().map(|text| {
             Step::Send(if texts { Message::text(text) } else { Message::numbers(text) })
         });
-        let mut script: Vec<Step> = says.collect();
-        if part.side == Side::Client {
-            script.push(Step::End);
-        }
-        let (number, script) = (self.actors.len(), script.into());
+        // It does not say goodbye: what it does lasts.
+        let (number, script) = (self.actors.len(), says.collect());
+        self.trace.parts.insert(number);
         let (at, open, waiting, dead, impostor) = (0, 0, false, false, Some(part.side));
-        self.actors.push(Actor { endpoint, script, at, open, waiting, dead, impostor });
+        let insider = part.insider;
+        self.actors.push(Actor { endpoint, script, at, open, waiting, dead, impostor, insider });
         self.planted.insert(number, rule);
         match part.side {
             Side::Client => self.connect(number, Service::default()),

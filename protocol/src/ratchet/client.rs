@@ -80,6 +80,8 @@ struct Session {
     conn: Conn,
     inbox: Inbox,
     keys: Keys,
+    /// The one sent with the HELLO, until the CHALLENGE comes.
+    share: Option<Share>,
     round: u32,
     /// When the client loses patience; unused as built.
     deadline: Tick,
@@ -278,7 +280,9 @@ impl Shared {
     fn hello(&mut self, conn: Conn, now: Tick, out: &mut Output) -> State {
         let mut keys = Keys::from_master(&self.master);
         let plaintext = format!("Hello from client {}", self.id);
-        let frame = self.seal(&keys, HELLO, 0, None, plaintext.as_bytes());
+        let share = Share::fresh(self.profile, &mut self.entropy);
+        let public = share.as_ref().map(|share| share.public);
+        let frame = self.seal(&keys, HELLO, 0, public, plaintext.as_bytes());
         out.claims.push(self.claim(conn, Fact::Logged("sends CLIENT_HELLO")));
         self.evolve(&mut keys, HELLO, &frame);
         keys.bind_hello(self.profile, &frame);
@@ -288,7 +292,7 @@ impl Shared {
         out.writes.push((conn, frame));
         let deadline = self.expect_answer(now, out);
         let inbox = Inbox::default();
-        State::ExpectChallenge(Session { conn, inbox, keys, round: 0, deadline })
+        State::ExpectChallenge(Session { conn, inbox, keys, share, round: 0, deadline })
     }
 
     fn data(
@@ -380,6 +384,10 @@ impl Shared {
             (CHALLENGE, Waiting::Challenge) => {
                 session.keys.evolve_s2c(&plaintext);
                 session.keys.bind_challenge(self.profile, frame);
+                if let (Some(ours), Some(theirs)) = (session.share.take(), received.share) {
+                    let shared = ours.agree(theirs).map_err(refused)?;
+                    session.keys.bind_shares(self.profile, &shared);
+                }
                 session.round = 1;
                 let fact = if self.profile.has(Weakness::ChallengeNotMixed) {
                     Fact::Established(session.keys.server_fingerprint())

@@ -9,9 +9,9 @@ use crate::ratchet::wire::{CHALLENGE, DATA, HELLO, RESPONSE, Received};
 use crate::theft::{Overheard, listen};
 use crate::weakness::Profile;
 
-/// Begin with the master key, as client and server do, and follow the evolution: it is made of what is on the wire, up to the first exchange of
-/// shares. From there the keys need a secret that is in no recording, unless the ratchet goes by public input only. So the
-/// first exchange opens under every profile, and the others with `ratchet-from-public-input`.
+/// Begin with the master key, as client and server do, and follow the evolution: it is made of what is on the wire, up to the first shares that
+/// are mixed in. From there the keys need a secret that is in no recording, unless the ratchet goes by public input only. Those of
+/// the handshake are not mixed in with `challenge-not-mixed`: then the first exchange opens.
 pub(super) fn eavesdrop(
     profile: Profile,
     source: &dyn KeySource,
@@ -54,6 +54,7 @@ impl Session {
         match frame.spec.name {
             CHALLENGE => {
                 self.keys.evolve_s2c(&plaintext);
+                // Here both ends mix in what their shares agree on, if they do: then these keys fit nothing any more.
                 self.keys.bind_challenge(profile, &frame.bytes);
                 self.round = 1;
                 None
@@ -64,7 +65,7 @@ impl Session {
             }
             RESPONSE => {
                 self.keys.evolve_s2c(&plaintext);
-                // Here both ends mix in what their shares agree on, if there are shares: then these keys fit nothing any more.
+                // And here.
                 self.round += 1;
                 Some(Message::aggregate(String::from_utf8(plaintext).ok()?))
             }

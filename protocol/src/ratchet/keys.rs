@@ -110,6 +110,13 @@ impl Keys {
         }
     }
 
+    /// Hardened: after the shares in HELLO and CHALLENGE. From here on the master key alone opens nothing.
+    pub(super) fn bind_shares(&mut self, profile: Profile, shared: &Secret<32>) {
+        if !profile.has(Weakness::ChallengeNotMixed) {
+            self.mix_shared(shared);
+        }
+    }
+
     /// After an exchange of shares: fresh secret input into every key.
     pub(super) fn mix_shared(&mut self, shared: &Secret<32>) {
         self.c2s.mix(&shared.0, &shared.0);
@@ -137,7 +144,7 @@ fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
     Fingerprint(sha256_truncated::<8>(parts).0)
 }
 
-/// An ephemeral X25519 key (RFC 7748): what DATA and RESPONSE carry in the hardened profile.
+/// An ephemeral X25519 key (RFC 7748): what the frames of both ends carry in the hardened profile.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Share {
     secret: Secret<32>,

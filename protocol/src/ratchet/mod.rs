@@ -24,17 +24,14 @@
 //! not answered and the connection stays open.
 //!
 //! **Hardened**: keys of both directions depend on both sides' first message (`challenge-not-mixed`);
-//! DATA and RESPONSE carry X25519 shares whose secret enters all keys after each exchange, so a
-//! leaked state heals (`ratchet-from-public-input`); TERMINATE is sealed and required
+//! all four carry X25519 shares whose secret enters all keys after each exchange, so a leaked state heals and the
+//! master key opens no recording (`ratchet-from-public-input`); TERMINATE is sealed and required
 //! (`terminate-not-authenticated`); a frame only acts on the session of its own connection
 //! (`session-not-bound-to-connection`); a HELLO replaces a live session only once its sender has
 //! proven the key with data under the new challenge (`hello-replaces-session`); numbers must be finite
 //! (`nan-accepted`); master keys are random (`guessable-master-keys`); a silent peer is given up
 //! (`no-timeout`). Post-compromise security begins with the first complete exchange after the
 //! leak, against an attacker who does not use the leaked keys actively in that exchange.
-//!
-//! What is impossible: the first exchange of a session is under the master key and public input only, in every profile. Whoever
-//! gets that key later reads the first data and response of each recorded session, and with `ratchet-from-public-input` all of it.
 
 use crate::endpoint::Kind;
 use crate::systems::{Listening, Planted, System};

@@ -237,13 +237,25 @@ impl Server {
         if let Err(reject) = received.open(&keys.c2s, 0, Side::Client) {
             return self.refuse_stranger(conn, id, reject, out);
         }
+        let share = Share::fresh(self.profile, &mut self.entropy);
+        let agreed = match (&share, received.share) {
+            (Some(ours), Some(theirs)) => match ours.agree(theirs) {
+                Ok(agreed) => Some(agreed),
+                Err(reject) => return self.refuse_stranger(conn, id, reject, out),
+            },
+            _ => None,
+        };
         keys.evolve_c2s(received.ct, &received.iv);
         keys.bind_hello(self.profile, frame);
         let plaintext =
             format!("ServerChallenge-{}.{:06}", now.0 / 1_000_000_000, now.0 / 1000 % 1_000_000);
-        let challenge = self.seal(CHALLENGE, id, 0, &keys, None, plaintext.as_bytes());
+        let public = share.as_ref().map(|share| share.public);
+        let challenge = self.seal(CHALLENGE, id, 0, &keys, public, plaintext.as_bytes());
         keys.evolve_s2c(plaintext.as_bytes());
         keys.bind_challenge(self.profile, &challenge);
+        if let Some(agreed) = &agreed {
+            keys.bind_shares(self.profile, agreed);
+        }
         out.writes.push((conn, challenge));
 
         let unmixed = self.profile.has(Weakness::ChallengeNotMixed);

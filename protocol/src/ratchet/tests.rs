@@ -271,7 +271,11 @@ fn an_outsider_can_end_or_evict_a_session_as_built_and_not_hardened() {
             let layout = (SYSTEM.layout)(profile);
             let mut values = fields.to_vec();
             values.extend([("iv", &[0; 16][..]), ("ct", &[0; 16]), ("mac", &[0; 32])]);
-            let forged = layout.frame(name).unwrap().assemble(&values).unwrap();
+            let spec = layout.frame(name).unwrap();
+            if spec.field("share").is_some() {
+                values.push(("share", &[0; 32]));
+            }
+            let forged = spec.assemble(&values).unwrap();
             lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), Service(0)));
             lab.step(Side::Server, Conn(9), Input::Received(Conn(9), &forged));
             lab.send(1, "20.0");

@@ -50,13 +50,13 @@ const FRAMES: &[FrameDecl] = &[
     FrameDecl {
         name: HELLO,
         from: Some(Side::Client),
-        fields: &[LENGTH, opcode(&[10]), CLIENT_ID, ROUND, DIRECTION, IV, CT, MAC],
+        fields: &[LENGTH, opcode(&[10]), CLIENT_ID, ROUND, DIRECTION, SHARE, IV, CT, MAC],
         max: MAX_FRAME,
     },
     FrameDecl {
         name: CHALLENGE,
         from: Some(Side::Server),
-        fields: &[LENGTH, opcode(&[20]), CLIENT_ID, ROUND, DIRECTION, IV, CT, MAC],
+        fields: &[LENGTH, opcode(&[20]), CLIENT_ID, ROUND, DIRECTION, SHARE, IV, CT, MAC],
         max: MAX_FRAME,
     },
     FrameDecl {

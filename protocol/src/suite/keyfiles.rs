@@ -125,7 +125,15 @@ pub(super) fn server_key(source: &dyn KeySource) -> Result<PrivateKey, KeyError>
     private_key(source, SERVER_PRIVATE)
 }
 
-/// The lab's files, which are the same under every profile.
+/// The lab's files under a profile: there is one password file, and it depends on that which.
+pub(super) fn lab_under(profile: Profile) -> KeyFiles {
+    let mut files = lab();
+    let unused = if profile.has(Weakness::UnsaltedPasswords) { PASSWORDS } else { AUTH };
+    files.remove(unused);
+    files
+}
+
+/// All of the lab's files.
 pub(super) fn lab() -> KeyFiles {
     [
         (CA_KEY, include_str!("../../lab/suite/ca_key.pem")),

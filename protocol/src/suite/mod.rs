@@ -200,7 +200,7 @@ pub const SYSTEM: System = System {
     client: |setup| Box::new(Client::new(setup)),
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
-    lab: |_| keyfiles::lab(),
+    lab: keyfiles::lab_under,
     eavesdrop: eavesdrop::eavesdrop,
     middle: None,
 };

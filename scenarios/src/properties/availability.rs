@@ -2,7 +2,7 @@
 //!
 //! - an endpoint is left waiting for ever: at rest it still holds a connection of a client open; or
 //! - a session that the attacker did not touch delivers, acknowledges or cleanly ends less than it does
-//!   without the attack.
+//!   without the attack. A mean that is no number counts as not delivered.
 //!
 //! An attacker on the path can always cut the line; a session it cut that ends as aborted or truncated is no
 //! violation. Source: fail-stop behaviour, Schlichting and Schneider 1983.
@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mitm_proxy::trace::{ClaimRecord, LinkEvent, Origin, Trace};
-use protocol::endpoint::{End, Fact};
+use protocol::endpoint::{End, Fact, Kind, Message};
 
 use super::{Finished, Monitor, PropertySpec, Ruling, frames};
 use crate::property::Property;
@@ -103,6 +103,7 @@ fn sessions(trace: &Trace) -> BTreeMap<(usize, usize), Session> {
         let session = of_link.get(&record.claim.conn.0);
         let Some(session) = session.and_then(|session| sessions.get_mut(session)) else { continue };
         match record.claim.fact {
+            Fact::Delivered(ref message) if is_useless(message) => {}
             Fact::Delivered(_) => session.did.delivered += 1,
             Fact::Acknowledged(_) => session.did.acknowledged += 1,
             Fact::Ended(End::Clean) => session.did.clean += 1,
@@ -110,6 +111,13 @@ fn sessions(trace: &Trace) -> BTreeMap<(usize, usize), Session> {
         }
     }
     sessions
+}
+
+/// A mean that is no number is as good as none.
+fn is_useless(message: &Message) -> bool {
+    let text = std::str::from_utf8(&message.body).unwrap_or_default();
+    let value = text.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok());
+    message.kind == Kind::Aggregate && value.is_some_and(|value| !value.is_finite())
 }
 
 /// The links on which the attacker changed, withheld or added something.

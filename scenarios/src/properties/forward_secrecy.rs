@@ -1,10 +1,11 @@
 //! **forward-secrecy**: a key or a memory that becomes known to the attacker does not open what was sent before. Of all the
 //! attacker recovered with the help of something compromised, nothing is part of a message that was first sent earlier
-//! than that.
+//! than that and was not still under way.
 //!
 //! What the attacker reads without such help is the business of secrecy. Source: Günther 1989; Diffie, van Oorschot and Wiener 1992.
 
-use mitm_proxy::trace::ClaimRecord;
+use mitm_proxy::trace::{ClaimRecord, Fate, Trace};
+use protocol::endpoint::Tick;
 
 use super::{Finished, Monitor, PropertySpec, Ruling, Sent, count};
 use crate::property::Property;
@@ -36,7 +37,7 @@ impl Monitor for ForwardSecrecy {
         for known in &run.trace.knowledge {
             let Some(leak) = known.from.and_then(|from| compromises.get(from)) else { continue };
             for (message, sent) in self.sent.shown_by(&known.what) {
-                if sent < leak.moment {
+                if sent < leak.moment && !under_way(run.trace, known.frame, leak.at) {
                     opened.push(format!("{message}, sent before, was read with it"));
                     frames.extend(known.frame);
                 }
@@ -58,4 +59,10 @@ impl Monitor for ForwardSecrecy {
     fn fork(&self) -> Box<dyn Monitor> {
         Box::new(self.clone())
     }
+}
+
+/// Whether a frame had not arrived yet at that time.
+fn under_way(trace: &Trace, frame: Option<u32>, at: Tick) -> bool {
+    let fate = frame.and_then(|number| trace.frame(number)).map(|record| record.fate);
+    matches!(fate, Some(Fate::Delivered(arrived)) if arrived > at)
 }
