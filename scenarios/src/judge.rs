@@ -372,7 +372,11 @@ fn landed(trace: &Trace, rule: u32) -> bool {
         .frames
         .iter()
         .any(|frame| frame.has_landed() && frame.deeds.iter().any(|deed| deed.rule == rule));
-    let closed = |event| matches!(event, LinkEvent::ClosedTo(_));
+    // Whoever answers in the place of the server makes a difference by being there.
+    let played = !trace.parts.is_empty();
+    let closed = |event| {
+        matches!(event, LinkEvent::ClosedTo(_)) || (played && event == LinkEvent::Intercepted)
+    };
     let stolen = trace.compromises.iter().any(|leak| leak.rule == rule);
     frames || stolen || trace.links.iter().any(|link| link.rule == Some(rule) && closed(link.event))
 }

@@ -13,7 +13,7 @@ use super::{Actor, World};
 use crate::actions::Part;
 use crate::attacker::Memory;
 use crate::script::Step;
-use crate::trace::{Compromise, Finding, Loot, Misfire};
+use crate::trace::{Compromise, Finding, LinkEvent, Loot, Misfire};
 
 /// Mixed into the seed for what the attacker draws: it never draws what a victim does.
 const OTHER: u64 = 0x6d65_6464_6c65_7221;
@@ -138,6 +138,8 @@ impl World {
                     link.server = number;
                 }
                 self.attacker.plant(link, Side::Server, rule);
+                let (now, service) = (self.clock, self.service(link));
+                self.trace.link(now, link, service, LinkEvent::Intercepted, Some(rule));
             }
         }
     }
