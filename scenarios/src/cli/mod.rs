@@ -27,6 +27,7 @@ mod select;
 mod serve;
 mod suite;
 mod systems;
+mod tools;
 mod users;
 
 use output::Output;

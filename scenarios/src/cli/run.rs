@@ -9,10 +9,10 @@ use reports::{json, text};
 
 use super::output::{Format, Output, print};
 use super::select::Selection;
-use super::{Done, check};
+use super::{Done, check, tools};
 use crate::catalogue::{catalogue, load};
 use crate::family::Family;
-use crate::judge::{Case, judge};
+use crate::judge::{Case, judge_with};
 use crate::payload::Payload;
 use crate::scenario::Scenario;
 use crate::view;
@@ -31,6 +31,8 @@ pub(super) struct Args {
     /// Send this file instead of the script's image or video; the n-th replaces the n-th
     #[arg(long, value_name = "PATH")]
     file: Vec<PathBuf>,
+    #[command(flatten)]
+    tools: tools::ToolArgs,
 }
 
 /// Options of `run`.
@@ -87,8 +89,13 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     replace_payloads(&mut scenarios, args)?;
     let cases = args.selection.cases(&scenarios)?;
     // Cases know nothing of each other: in parallel they give the same bytes, in the same order.
-    let judged = cases.par_iter().map(|case: &Case<'_>| view::case(*case, &judge(*case)));
+    let kit = tools::Kit::new(&args.tools, output)?;
+    let judged = cases.par_iter().map(|case: &Case<'_>| {
+        let judgement = judge_with(*case, &kit.tools());
+        view::case(*case, &judgement)
+    });
     let report = Report::new(judged.collect());
+    drop(kit);
     print(&render(&report, ladders, output)?)?;
     Ok(if report.summary.unexpected == 0 { Done::Expected } else { Done::Unexpected })
 }
