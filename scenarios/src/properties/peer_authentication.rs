@@ -43,7 +43,9 @@ impl Monitor for PeerAuthentication {
             Fact::Established(data) => {
                 self.established += 1;
                 let key = (peer.clone(), local.clone(), *data);
-                if let Some(free) = self.running.get_mut(&key).filter(|free| **free > 0) {
+                // An end's own run is not that of a peer, whatever the peer is called.
+                let run = self.running.get_mut(&key).filter(|free| **free > 0);
+                if let Some(free) = run.filter(|_| local != peer) {
                     *free -= 1;
                     return;
                 }
@@ -79,7 +81,9 @@ impl PeerAuthentication {
     /// Which of Lowe's weaker levels held for a belief in the run `wanted` that found none of its own.
     fn strongest(&self, wanted: &(Name, Name, Fingerprint)) -> String {
         let (peer, local, _) = wanted;
-        if self.ran.contains(wanted) {
+        if peer == local {
+            format!("{local} took its own run for that of its peer")
+        } else if self.ran.contains(wanted) {
             format!(
                 "{peer} ran once on this data, and that run was taken already (non-injective agreement)"
             )
