@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use protocol::layout::Role;
+
 use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Place, bytes, number, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
@@ -13,7 +15,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         Param::new(
             "number",
             ParamKind::Number(0, u64::MAX),
-            "the value, big-endian, as wide as the field",
+            "the value, as wide as the field: big-endian, or digits where the field has digits",
         ),
         Param::new("hex", ParamKind::Hex, "or the bytes"),
         Param::new("text", ParamKind::Text, "or the text"),
@@ -51,13 +53,21 @@ impl Action for Set {
         let range = self.place.range(&current.frame)?;
         let (value, shown) = match &self.value {
             Value::Number(number) => {
-                let wide = range.len().min(8);
-                let all = number.to_be_bytes();
-                let (high, low) = all.split_at(8 - wide);
-                if high.iter().any(|byte| *byte != 0) {
-                    return Err(format!("{number} does not fit into {wide} bytes"));
-                }
-                (low.to_vec(), number.to_string())
+                let role = match &self.place {
+                    Place::Field(name) => current.frame.spec.field(name).map(|field| field.role),
+                    Place::Offset(_) => None,
+                };
+                let value = if role == Some(Role::Digits) {
+                    format!("{number:0wide$}", wide = range.len()).into_bytes()
+                } else {
+                    let all = number.to_be_bytes();
+                    let (high, low) = all.split_at(8 - range.len().min(8));
+                    if high.iter().any(|byte| *byte != 0) {
+                        return Err(format!("{number} does not fit into {} bytes", low.len()));
+                    }
+                    low.to_vec()
+                };
+                (value, number.to_string())
             }
             Value::Bytes(bytes) => (bytes.clone(), format!("{} bytes", bytes.len())),
         };

@@ -110,6 +110,7 @@ fn describe(belief: &Belief) -> String {
     let cause: Vec<u32> = frame.iter().copied().collect();
     let at = frames(&cause);
     let why = match agreement {
+        Agreement::Nothing if who == with => format!("{who} took its own run for that of its peer"),
         Agreement::Nothing => format!("{with} took no part at all"),
         Agreement::Aliveness => {
             format!("{with} was alive, but ran with somebody else (aliveness)")
@@ -129,6 +130,10 @@ impl PeerAuthentication {
     /// The strongest of Lowe's levels that holds for a belief in this run of the peer; the run is then taken.
     fn strongest(&mut self, wanted: &(Name, Name, Fingerprint)) -> Agreement {
         let (peer, local, _) = wanted;
+        if peer == local {
+            // An end's own run is not that of a peer, whatever the peer is called.
+            return Agreement::Nothing;
+        }
         if let Some(free) = self.running.get_mut(wanted).filter(|free| **free > 0) {
             *free -= 1;
             Agreement::Injective
