@@ -402,7 +402,10 @@ impl World {
         } else {
             self.trace.owners.insert(link, actor);
         }
-        self.links.insert(link, Link { client, server: SERVER, service, client_open: true, server_open: false });
+        self.links.insert(
+            link,
+            Link { client, server: SERVER, service, client_open: true, server_open: false },
+        );
         if let Some(actor) = self.actors.get_mut(actor) {
             actor.open += 1;
         }
@@ -604,11 +607,14 @@ impl World {
 
     /// Connections that an endpoint still holds open, of links that have a client.
     pub fn open_ends(&self) -> impl Iterator<Item = (u32, Side)> {
-        let honest = |actor: Option<usize>| actor.is_some_and(|actor| !self.planted.contains_key(&actor));
+        let honest =
+            |actor: Option<usize>| actor.is_some_and(|actor| !self.planted.contains_key(&actor));
         self.links.iter().filter(move |(_, link)| honest(link.client)).flat_map(|(number, link)| {
             [Side::Client, Side::Server]
                 .into_iter()
-                .filter(|side| link.is_open(*side) && (*side == Side::Client || link.server == SERVER))
+                .filter(|side| {
+                    link.is_open(*side) && (*side == Side::Client || link.server == SERVER)
+                })
                 .map(|side| (*number, side))
         })
     }

@@ -81,7 +81,11 @@ pub fn case(case: &Case, paint: Paint) -> String {
         let _ = writeln!(text, "  {:<24} {}", effort.strategy, cost(effort));
     }
     for Answer { kind, refused_by, answer, times } in &case.answers {
-        let _ = writeln!(text, "  {:<24} forged {kind} refused by {refused_by}: {answer} ({times} times)", "answers");
+        let _ = writeln!(
+            text,
+            "  {:<24} forged {kind} refused by {refused_by}: {answer} ({times} times)",
+            "answers"
+        );
     }
     let _ = writeln!(text, "  {:<24} {}", "as expected", as_expected(case, paint));
     for mismatch in &case.mismatches {

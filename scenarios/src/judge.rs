@@ -1,6 +1,6 @@
 //! Runs one case, with its honest twin, and says what held. The rules a verdict must obey:
 //!
-//! 1. Never vacuous: the twin succeeds, every rule acts, and what it did reaches a victim. Otherwise the
+//! 1. Never vacuous: the honest twin succeeds, every rule acts, and what it did reaches a victim. Otherwise the
 //!    case is inconclusive. A rule may stay silent only where the attack was already stopped by a named check.
 //! 2. Never for the wrong reason: a `blocked_by` that names another check is a mismatch.
 //! 3. Facts and judgement apart: only claims and what the attacker saw count.
@@ -82,6 +82,11 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
     };
 
     let mut world = World::new(&plan);
+    if case.scenario.rules.is_empty() && case.scenario.plot.is_none() {
+        let mut runs = Runs::default();
+        runs.add(court.honest_run(world));
+        return conclude(case, None, runs);
+    }
     let mut acting = world.run_until_rule();
     // Up to here run and twin are the same: one handshake serves both.
     let mut twin = world.fork();
@@ -217,6 +222,21 @@ impl Court<'_> {
         Run { rulings, blocked_by, problem, trace: rest.trace }
     }
 
+    /// A run that nobody attacks is its own twin: what goes wrong in it is no reason to say nothing, but a finding.
+    fn honest_run(&self, mut world: World) -> Run {
+        world.run();
+        let rest = rest(world);
+        let mut rulings = self.rule(&rest, &rest.trace);
+        let broken = rulings.iter().any(|(_, ruling)| ruling.outcome == Outcome::Violated);
+        if let Some(why) = self.twin_problem(&rest).filter(|_| !broken) {
+            for (_, ruling) in rulings.iter_mut().filter(|(p, _)| *p == Property::Availability) {
+                *ruling = Ruling::violated(format!("nobody attacks, and {why}"), Vec::new());
+            }
+        }
+        let blocked_by = first_rejection(&rest.trace);
+        Run { rulings, blocked_by, problem: None, trace: rest.trace }
+    }
+
     fn rule(&self, rest: &Rest, twin: &Trace) -> Vec<(Property, Ruling)> {
         let Rest { trace, open_ends } = rest;
         let run = Finished { trace, open_ends, twin, largest_frame: self.largest_frame };
@@ -309,7 +329,8 @@ impl Court<'_> {
     }
 
     fn rule_name(&self, rule: u32) -> String {
-        if let Some(plot) = self.scenario.plot.as_ref().filter(|plot| rule == u32::from(plot.waits)) {
+        if let Some(plot) = self.scenario.plot.as_ref().filter(|plot| rule == u32::from(plot.waits))
+        {
             return format!("the strategy `{}`", plot.name);
         }
         let at = (rule as usize).saturating_sub(1);

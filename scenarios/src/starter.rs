@@ -48,6 +48,11 @@ do.flip = { field = "ct", bit = 0 }
 # when = { from = "server", type = "SERVER_AGGR_RESPONSE", nth = 1 }
 # do = [{ delay = { ms = 5 } }, { duplicate = { times = 2 } }]
 
+# In the place of rules: an attacker that learns from the answers. `scenarios explain padding-oracle` says what it takes.
+# [strategy]
+# name = "padding-oracle"
+# when = { from = "client", type = "CLIENT_DATA" }
+
 # What the judge should say of the published program. A property not named is expected to be "held"; the
 # others are "violated" and "inconclusive". `all = "..."` speaks of every property not named.
 [expect.as-built]

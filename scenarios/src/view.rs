@@ -205,8 +205,7 @@ pub(crate) fn describe(claim: &Claim) -> (view::Weight, String) {
 fn claim_event(record: &ClaimRecord, parts: &BTreeSet<usize>) -> view::Event {
     let ClaimRecord { at, moment, actor, cause, claim } = record;
     let (weight, what) = describe(claim);
-    let who =
-        if parts.contains(actor) { "insider".to_owned() } else { actor_name(*actor) };
+    let who = if parts.contains(actor) { "insider".to_owned() } else { actor_name(*actor) };
     let (at_us, moment, link) = (micros(*at), *moment, claim.conn.0);
     view::Event { at_us, moment, link, who, what, weight, cause: *cause }
 }

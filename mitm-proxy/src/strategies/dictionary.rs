@@ -52,8 +52,16 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
             ParamKind::Texts,
             "patterns: `{word}` stands for every word, `{number}` for every number; only words if not given",
         ),
-        Param::new("numbers", ParamKind::Number(1, 1_000_000), "how many numbers, from 0; 1000 if not given"),
-        Param::new("budget", ParamKind::Number(1, 1 << 40), "the most work, in SHA-256 computations; 5000000 if not given"),
+        Param::new(
+            "numbers",
+            ParamKind::Number(1, 1_000_000),
+            "how many numbers, from 0; 1000 if not given",
+        ),
+        Param::new(
+            "budget",
+            ParamKind::Number(1, 1 << 40),
+            "the most work, in SHA-256 computations; 5000000 if not given",
+        ),
     ],
     build,
 };
@@ -115,8 +123,7 @@ impl Strategy for Dictionary {
         let over = if work >= budget { ", the budget is spent" } else { "" };
         let ended = format!("{found} found with the work of {work} SHA-256{over}");
         let (queries, spent, time) = (0, 0, Duration::ZERO);
-        let effort =
-            Effort { strategy: NAME, queries, tries, recovered, spent, time, ended, idle };
+        let effort = Effort { strategy: NAME, queries, tries, recovered, spent, time, ended, idle };
         world.trace_mut().efforts.push(effort);
         Ok(())
     }

@@ -21,7 +21,11 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
     about: "put own shares into a key agreement, to both sides, and read and rewrite everything",
     waits: true,
     params: &[
-        Param::new("find", ParamKind::Text, "a text to replace, wherever it stands in what is read"),
+        Param::new(
+            "find",
+            ParamKind::Text,
+            "a text to replace, wherever it stands in what is read",
+        ),
         Param::new("put", ParamKind::Text, "what to put there"),
     ],
     build: |args| {

@@ -26,13 +26,16 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
     build: |_| Ok(Arc::new(Equality)),
 };
 
+/// The type of a frame, and the first block of its ciphertext.
+type First<'a> = (&'a str, Vec<u8>);
+
 #[derive(Clone, Copy, Debug)]
 struct Equality;
 
 impl Strategy for Equality {
     fn review(&self, world: &mut World, _: &Tools<'_>) -> Result<(), String> {
         let mut records = 0;
-        let mut blocks: BTreeMap<(&str, Vec<u8>), (u32, Vec<u8>)> = BTreeMap::new();
+        let mut blocks: BTreeMap<First<'_>, (u32, Vec<u8>)> = BTreeMap::new();
         let mut nonces: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
         let mut found = Vec::new();
         for (number, record) in world.trace().honest() {

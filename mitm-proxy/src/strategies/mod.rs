@@ -20,13 +20,8 @@ pub mod padding_oracle;
 pub mod ranking;
 
 /// Every strategy, by name.
-pub const STRATEGIES: &[StrategySpec] = &[
-    cbc_rewrite::SPEC,
-    dictionary::SPEC,
-    ecdh_middle::SPEC,
-    equality::SPEC,
-    padding_oracle::SPEC,
-];
+pub const STRATEGIES: &[StrategySpec] =
+    &[cbc_rewrite::SPEC, dictionary::SPEC, ecdh_middle::SPEC, equality::SPEC, padding_oracle::SPEC];
 
 /// One line of the table: a strategy and its parameters.
 #[derive(Debug)]
@@ -104,9 +99,8 @@ fn expand<'a>(
     let numbers = if pattern.contains(NUMBER) { numbers } else { 1 };
     (0..count).flat_map(move |at| {
         let word = words.get(at).map_or("", String::as_str);
-        (0..numbers).map(move |number| {
-            pattern.replace(WORD, word).replace(NUMBER, &number.to_string())
-        })
+        (0..numbers)
+            .map(move |number| pattern.replace(WORD, word).replace(NUMBER, &number.to_string()))
     })
 }
 

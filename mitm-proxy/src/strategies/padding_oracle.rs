@@ -12,7 +12,7 @@ use protocol::layout::{Frame, Role};
 
 use super::ranking::Ranking;
 use super::{Strategy, StrategySpec, Tools, ciphertext, reforge, value};
-use crate::actions::{Args, BuildError, Param, ParamKind, number};
+use crate::actions::{Param, ParamKind, number};
 use crate::attacker::Acting;
 use crate::trace::{Effort, Finding};
 use crate::world::{Reply, World};
@@ -32,22 +32,25 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
     about: "decrypt a CBC record by asking its receiver about forged ones",
     waits: true,
     params: &[
-        Param::new("budget", ParamKind::Number(1, 1 << 40), "the most questions; 1000000 if not given"),
+        Param::new(
+            "budget",
+            ParamKind::Number(1, 1 << 40),
+            "the most questions; 1000000 if not given",
+        ),
         Param::new(
             "skip_last",
             ParamKind::Number(0, 1024),
             "bytes at the end of the plaintext not worth the questions, such as a MAC inside the encryption; 0 if not given",
         ),
     ],
-    build,
+    build: |args| {
+        let skip_last = number(args, "skip_last").unwrap_or(0);
+        Ok(Arc::new(Plan {
+            budget: number(args, "budget").unwrap_or(BUDGET),
+            skip_last: usize::try_from(skip_last).unwrap_or(usize::MAX),
+        }))
+    },
 };
-
-fn build(args: &Args) -> Result<Arc<dyn Strategy>, BuildError> {
-    Ok(Arc::new(Plan {
-        budget: number(args, "budget").unwrap_or(BUDGET),
-        skip_last: usize::try_from(number(args, "skip_last").unwrap_or(0)).unwrap_or(usize::MAX),
-    }))
-}
 
 #[derive(Clone, Copy, Debug)]
 struct Plan {
@@ -91,7 +94,8 @@ impl Strategy for Plan {
         }
         let time = std::time::Duration::from_nanos(now.0 - began.0);
         let idle = (queries >= budget && recovered == 0).then(|| ended.clone());
-        let effort = Effort { strategy: NAME, queries, tries: 0, recovered, spent, time, ended, idle };
+        let effort =
+            Effort { strategy: NAME, queries, tries: 0, recovered, spent, time, ended, idle };
         trace.efforts.push(effort);
         if recovered == 0 {
             world.give_up();
@@ -123,7 +127,9 @@ impl Target {
         let (blocks, rest) = ct.as_chunks::<BLOCK>();
         if !rest.is_empty() || blocks.len() < 2 {
             let len = ct.len();
-            return Err(format!("the ciphertext of {name}, {len} bytes, is not two blocks or more"));
+            return Err(format!(
+                "the ciphertext of {name}, {len} bytes, is not two blocks or more"
+            ));
         }
         let iv = value(frame, Role::Iv).and_then(|iv| iv.try_into().ok());
         Ok(Self { iv, blocks: blocks.to_vec(), field })
@@ -250,7 +256,9 @@ impl Attack {
             let Some(pair) = self.pairs.get(work.pair) else { return };
             // When one guess is left nobody need be asked, unless the last byte may have been right for the wrong reason.
             let sure = work.sure || work.byte + 2 < BLOCK;
-            if let (true, true, [only]) = (sure, self.asked.is_empty(), work.guesses.make_contiguous()) {
+            if let (true, true, [only]) =
+                (sure, self.asked.is_empty(), work.guesses.make_contiguous())
+            {
                 let only = *only;
                 self.found(only);
                 continue;
@@ -315,7 +323,8 @@ impl Attack {
                 self.stage = Stage::Right;
             }
             Stage::Right if padding_is_wrong => {
-                self.stage = Stage::Over("wrong padding is answered like anything else that is wrong");
+                self.stage =
+                    Stage::Over("wrong padding is answered like anything else that is wrong");
             }
             Stage::Right => self.stage = Stage::Length { low: 1, high: BLOCK },
             Stage::Length { low, high } => {
@@ -475,7 +484,13 @@ mod tests {
         padded.resize(text.len() + padding, u8::try_from(padding).unwrap());
         let mut last = iv;
         let (blocks, _) = padded.as_chunks::<BLOCK>();
-        blocks.iter().map(|block| { last = encipher(xor(*block, last)); last }).collect()
+        blocks
+            .iter()
+            .map(|block| {
+                last = encipher(xor(*block, last));
+                last
+            })
+            .collect()
     }
 
     fn padding_is_right(iv: Block, ciphertext: &[u8]) -> bool {
@@ -483,7 +498,8 @@ mod tests {
         let [.., front, last] = [&[iv], blocks].concat()[..] else { return false };
         let text = xor(decipher(last), front);
         let count = usize::from(text[BLOCK - 1]);
-        (1..=BLOCK).contains(&count) && text[BLOCK - count..].iter().all(|b| usize::from(*b) == count)
+        (1..=BLOCK).contains(&count)
+            && text[BLOCK - count..].iter().all(|b| usize::from(*b) == count)
     }
 
     /// Attack, `most` questions at a time; what was recovered, and how many questions that took.

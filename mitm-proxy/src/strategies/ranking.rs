@@ -90,7 +90,9 @@ static SHORT: LazyLock<Vec<Counts>> = LazyLock::new(|| {
         }
     }
     if let Some(all) = counts.last_mut() {
-        text.iter().for_each(|byte| all.add(*byte, 1));
+        for byte in text {
+            all.add(*byte, 1);
+        }
     }
     counts
 });

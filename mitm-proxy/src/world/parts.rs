@@ -176,7 +176,8 @@ impl World {
             for recording in &recordings {
                 let opened = (system.eavesdrop)(profile, &files, &recording.overheard());
                 for (place, message) in opened {
-                    let (number, content) = (recording.number(place), Finding::Content(message.body));
+                    let (number, content) =
+                        (recording.number(place), Finding::Content(message.body));
                     self.trace.know(self.clock, "the stolen keys", Some(at), number, content);
                 }
             }

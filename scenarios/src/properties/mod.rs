@@ -97,7 +97,8 @@ impl Ruling {
         Self { outcome: Outcome::Held, evidence: evidence.into(), frames: Vec::new() }
     }
 
-    fn violated(evidence: impl Into<String>, frames: Vec<u32>) -> Self {
+    /// It does not hold.
+    pub fn violated(evidence: impl Into<String>, frames: Vec<u32>) -> Self {
         Self { outcome: Outcome::Violated, evidence: evidence.into(), frames }
     }
 

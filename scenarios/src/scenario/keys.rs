@@ -51,12 +51,11 @@ fn folder(
     for (key, node) in table.entries() {
         let Some(value) = reader.string(node, key.get_ref()) else { continue };
         if key.get_ref() == "account" {
-            match value.split_once(':') {
-                Some((name, password)) => folder.account = Some(Account::new(name, password)),
-                None => {
-                    let message = "an account is a name and a password".to_owned();
-                    reader.mistake(node.span(), message, "expected `name:password`");
-                }
+            if let Some((name, password)) = value.split_once(':') {
+                folder.account = Some(Account::new(name, password));
+            } else {
+                let message = "an account is a name and a password".to_owned();
+                reader.mistake(node.span(), message, "expected `name:password`");
             }
             continue;
         }
