@@ -232,6 +232,8 @@ pub enum Weight {
     Delivery,
     /// A refusal.
     Refusal,
+    /// Something the attacker did that is no frame.
+    Attack,
 }
 
 impl Report {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mitm_proxy::trace::{
-    ClaimRecord, Effort, Fate, FrameRecord, LinkEvent, LinkRecord, Origin, Outcome, Trace,
+    ClaimRecord, Compromise, Effort, Fate, FrameRecord, LinkEvent, LinkRecord, Loot, Origin,
+    Outcome, Trace,
 };
 use protocol::endpoint::{Claim, End, Fact, Tick};
 use protocol::systems::Listening;
@@ -153,6 +154,7 @@ fn events(trace: &Trace, ports: &[Listening], owners: &Owners<'_>) -> Vec<view::
     let mut events: Vec<view::Event> =
         trace.links.iter().map(|link| link_event(link, ports, owners)).collect();
     events.extend(trace.claims.iter().map(|record| claim_event(record, &trace.parts)));
+    events.extend(trace.compromises.iter().map(compromise_event));
     events.sort_by_key(|event| (event.at_us, event.moment));
     events
 }
@@ -182,6 +184,22 @@ fn link_event(record: &LinkRecord, ports: &[Listening], owners: &Owners<'_>) -> 
     let weight = view::Weight::Step;
     let (at_us, moment, link) = (micros(*at), *moment, *link);
     view::Event { at_us, moment, link, who, what, weight, cause: None }
+}
+
+fn compromise_event(leak: &Compromise) -> view::Event {
+    let what = match &leak.loot {
+        Loot::Memory(actor) => format!("copies the memory of the {}", actor_name(*actor)),
+        Loot::Files(files) => format!("gets {}", files.join(", ")),
+    };
+    view::Event {
+        at_us: micros(leak.at),
+        moment: leak.moment,
+        link: 0,
+        who: "attacker".to_owned(),
+        what: format!("{what}  rule {}", leak.rule),
+        weight: view::Weight::Attack,
+        cause: None,
+    }
 }
 
 /// A claim in words, and how much it matters.

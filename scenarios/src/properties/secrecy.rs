@@ -14,9 +14,9 @@
 
 use mitm_proxy::trace::{ClaimRecord, Finding, FrameRecord, Knowledge};
 
-use super::sent::{SHORTEST, Sent, contains, probes};
 use super::{Finished, Monitor, PropertySpec, Ruling, count, frames};
 use crate::property::Property;
+use crate::sent::{SHORTEST, Sent, contains, probes};
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::Secrecy,
