@@ -48,6 +48,8 @@ pub struct Plan {
     pub rules: Arc<[Rule]>,
     /// Key files the attacker has, by the name rules give each set.
     pub keys: BTreeMap<String, Folder>,
+    /// Somebody who registered before the run, where the system has users: name and password.
+    pub registered: Option<(String, String)>,
 }
 
 /// Endpoints, attacker and links at one moment. A clone is a fork: neither ever notices the other.
@@ -192,7 +194,7 @@ impl World {
         };
         let last = scripts.keys().next_back().copied().unwrap_or(0);
         let script = |number| scripts.get(&number).cloned().unwrap_or_else(|| Arc::from([]));
-        let mut actors = vec![actor((system.server)(setup(0)), script(0))];
+        let mut actors = vec![actor(plan.server(setup(0)), script(0))];
         for number in 1..=last {
             actors.push(actor((system.client)(setup(number)), script(number)));
         }

@@ -12,6 +12,7 @@ use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::endpoint::{Endpoint, Side};
 use crate::entropy::Entropy;
 use crate::systems::Setup;
+use crate::weakness::Profile;
 
 /// A folder with key files.
 pub trait KeySource {
@@ -75,6 +76,9 @@ impl KeySource for KeyFiles {
 
 /// Makes an endpoint with keys of a folder.
 pub type FromKeys = fn(Setup, &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError>;
+
+/// Registers a user of this name and password in the server's password file, as it is done under a profile; whether it was.
+pub type Register = fn(Profile, &mut KeyFiles, &str, &str) -> bool;
 
 /// What an endpoint makes for itself at every start. Both go by side and, for a client, number.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! The table of systems. A further system is one folder and one line here.
 
 use crate::endpoint::{Endpoint, Kind};
-use crate::keyfiles::{KeyFiles, KeySet};
+use crate::keyfiles::{KeyFiles, KeySet, Register};
 use crate::layout::Layout;
 use crate::theft::{Eavesdrop, InTheMiddle};
 use crate::weakness::{Profile, Weakness};
@@ -38,6 +38,8 @@ pub struct System {
     pub lab: fn(Profile) -> KeyFiles,
     /// What long-term keys open of a recorded session.
     pub eavesdrop: Eavesdrop,
+    /// How somebody registers, where a system has users.
+    pub register: Option<Register>,
     /// Somebody in the middle of a session, where sessions begin with a key agreement that somebody without any key can take part
     /// in under some profile.
     pub middle: Option<InTheMiddle>,

@@ -74,6 +74,7 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
         scripts: case.scenario.scripts.iter().map(|(n, steps)| (*n, steps[..].into())).collect(),
         rules: case.scenario.rules.clone().into(),
         keys: case.scenario.keys.clone(),
+        registered: case.scenario.registered.clone(),
     };
     let layout = (case.system.layout)(case.profile);
     let court = Court {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::endpoint::{Fact, Input, Kind, Message, Output, Service, Side};
+use protocol::endpoint::{Endpoint, Fact, Input, Kind, Message, Output, Service, Side};
 use protocol::keyfiles::{Account, KeyError, KeyFiles, KeySource};
 use protocol::layout::Frame;
 use protocol::systems::Setup;
 use protocol::theft::Overheard;
 
-use super::{Actor, World};
+use super::{Actor, Plan, World};
 use crate::actions::Part;
 use crate::attacker::Memory;
 use crate::script::Step;
@@ -72,6 +72,20 @@ impl Folder {
         let found = self.lab.iter().filter_map(|(path, there)| Some((path, lab.get(there)?)));
         folder.files.extend(found.map(|(path, content)| (path.clone(), content.clone())));
         folder
+    }
+}
+
+impl Plan {
+    /// The honest server. It knows who registered, if they were.
+    pub(super) fn server(&self, setup: Setup) -> Box<dyn Endpoint> {
+        let mut files = (self.system.lab)(self.profile);
+        let registered = self.registered.as_ref().zip(self.system.register);
+        let done = registered.is_some_and(|((name, password), register)| {
+            register(self.profile, &mut files, name, password)
+        });
+        let folder = done.then(|| Folder { files, ..Folder::default() });
+        let with_keys = folder.and_then(|folder| (self.system.keys.server)(setup, &folder).ok());
+        with_keys.unwrap_or_else(|| (self.system.server)(setup))
     }
 }
 

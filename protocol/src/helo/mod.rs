@@ -165,5 +165,6 @@ pub const SYSTEM: System = System {
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
     eavesdrop: eavesdrop::eavesdrop,
+    register: None,
     middle: None,
 };

@@ -41,6 +41,23 @@ pub(super) fn sets(
     sets
 }
 
+/// Read `register`: who registers before the run, and with what password.
+pub(super) fn registration(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    systems: &[&'static System],
+) -> Option<(String, String)> {
+    if let Some(system) = systems.iter().find(|system| system.register.is_none()) {
+        let message = format!("`{}` has no users", system.name);
+        reader.mistake(node.span(), message, "nobody can register");
+        return None;
+    }
+    let table = reader.table(node, "register", &["name", "password"])?;
+    reader.require(&table, "a registration", &["name", "password"]);
+    let mut text = |key| table.get(key).and_then(|node| reader.string(node, key));
+    Some((text("name")?.to_owned(), text("password")?.to_owned()))
+}
+
 fn folder(
     reader: &mut Reader,
     table: &Table<'_>,

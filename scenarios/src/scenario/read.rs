@@ -15,8 +15,8 @@ use crate::diagnostic::{Diagnostic, list, quote};
 use crate::family::Family;
 
 const KEYS: &[&str] = &[
-    "name", "family", "summary", "teaches", "system", "seed", "needs", "script", "keys", "rule",
-    "strategy", "expect",
+    "name", "family", "summary", "teaches", "system", "seed", "needs", "script", "keys",
+    "register", "rule", "strategy", "expect",
 ];
 
 const REQUIRED: &[&str] = &["name", "family", "summary", "teaches", "system", "script", "expect"];
@@ -88,6 +88,8 @@ fn read(
     let vocabulary = Vocabulary::new(&systems);
     let sets = root.get("keys");
     let keys = sets.map(|node| keys::sets(reader, node, &systems, payloads)).unwrap_or_default();
+    let registered =
+        root.get("register").and_then(|node| keys::registration(reader, node, &systems));
     let vocabulary = vocabulary.with_keys(keys.keys());
     let rule = root.get("rule");
     let (mut rules, mut rule_lines) =
@@ -114,6 +116,7 @@ fn read(
         rules,
         plot,
         keys,
+        registered,
         rule_lines,
         expect: expect?,
         path: path.to_owned(),
