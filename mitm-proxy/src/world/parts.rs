@@ -187,6 +187,11 @@ impl World {
         for (at, names) in stolen {
             let mut files = lab.clone();
             files.retain(|path, _| names.contains(path));
+            if files.is_empty() {
+                let rule = self.trace.compromises.get(at).map_or(0, |leak| leak.rule);
+                let why = format!("there is no file {}", names.join(", "));
+                self.trace.misfires.push(Misfire { rule, why });
+            }
             for recording in &recordings {
                 let opened = (system.eavesdrop)(profile, &files, &recording.overheard());
                 for (place, message) in opened {
