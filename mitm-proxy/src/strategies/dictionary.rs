@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::crypto::checksum::hex;
@@ -122,8 +121,7 @@ impl Strategy for Dictionary {
         let Tally { tries, work, recovered, found, idle } = tally;
         let over = if work >= budget { ", the budget is spent" } else { "" };
         let ended = format!("{found} found with the work of {work} SHA-256{over}");
-        let (queries, spent, time) = (0, 0, Duration::ZERO);
-        let effort = Effort { strategy: NAME, queries, tries, recovered, spent, time, ended, idle };
+        let effort = Effort { tries, recovered, ended, idle, ..Effort::of(NAME) };
         world.trace_mut().efforts.push(effort);
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! `ecdh-middle`: take part in an unauthenticated key agreement on both sides, and read and rewrite everything.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{Strategy, StrategySpec, Tools};
 use crate::actions::{BuildError, Param, ParamKind, text};
@@ -72,16 +71,8 @@ impl Strategy for EcdhMiddle {
             0 => "nothing could be read".to_owned(),
             _ => "in between to the end".to_owned(),
         };
-        world.trace_mut().efforts.push(Effort {
-            strategy: NAME,
-            queries: 0,
-            tries: 0,
-            recovered: read,
-            spent: 0,
-            time: Duration::ZERO,
-            ended,
-            idle: None,
-        });
+        let effort = Effort { recovered: read, ended, ..Effort::of(NAME) };
+        world.trace_mut().efforts.push(effort);
         Ok(())
     }
 }

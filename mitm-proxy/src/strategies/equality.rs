@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use protocol::layout::Role;
 
@@ -68,17 +67,7 @@ impl Strategy for Equality {
         for (number, finding) in found {
             trace.know(now, "the search for equal blocks", None, Some(number), finding);
         }
-        let (tries, time) = (records, Duration::ZERO);
-        trace.efforts.push(Effort {
-            strategy: NAME,
-            queries: 0,
-            tries,
-            recovered: 0,
-            spent: 0,
-            time,
-            ended,
-            idle,
-        });
+        trace.efforts.push(Effort { tries: records, ended, idle, ..Effort::of(NAME) });
         Ok(())
     }
 }
