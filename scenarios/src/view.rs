@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mitm_proxy::trace::{
-    ClaimRecord, Compromise, Effort, Fate, FrameRecord, LinkEvent, LinkRecord, Loot, Origin,
-    Outcome, Trace,
+    ClaimRecord, Compromise, Effort, Fate, Finding, FrameRecord, Knowledge, LinkEvent, LinkRecord,
+    Loot, Origin, Outcome, Trace,
 };
 use protocol::endpoint::{Claim, End, Fact, Tick};
 use protocol::systems::Listening;
@@ -53,6 +53,7 @@ pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
         divergences: divergences(trace).into_iter().map(divergence).collect(),
         efforts: trace.efforts.iter().map(effort).collect(),
         answers: trace.answers.iter().map(answer).collect(),
+        knowledge: trace.knowledge.iter().map(knowledge).collect(),
         handshakes: handshakes(trace),
         notes: case.scenario.notes.clone(),
         order: named.map(|(name, _)| name).collect(),
@@ -84,6 +85,22 @@ fn answer(
     };
     let (kind, refused_by) = ((*kind).to_owned(), refused_by.to_owned());
     view::Answer { kind, refused_by, answer: answer.clone(), times: *times }
+}
+
+fn knowledge(known: &Knowledge) -> view::Knowledge {
+    let what = match &known.what {
+        Finding::Content(content) => {
+            let text: String = String::from_utf8_lossy(content).chars().take(100).collect();
+            let more = if text.len() < content.len() { "…" } else { "" };
+            format!("{text:?}{more}")
+        }
+        Finding::SameBeginning { other, bytes } => {
+            format!("begins with the same {bytes} bytes as frame {other}")
+        }
+        Finding::NonceReuse { other } => format!("has the nonce of frame {other}"),
+        Finding::Password { user, password } => format!("{user} has the password {password:?}"),
+    };
+    view::Knowledge { how: known.how.to_owned(), frame: known.frame, what }
 }
 
 fn handshakes(trace: &Trace) -> Vec<view::Handshake> {
