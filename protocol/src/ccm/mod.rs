@@ -196,4 +196,5 @@ pub const SYSTEM: System = System {
     lab: keyfiles::lab,
     eavesdrop: eavesdrop::eavesdrop,
     middle: None,
+    transport: Some(eavesdrop::TRANSPORT),
 };

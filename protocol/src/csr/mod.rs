@@ -207,4 +207,5 @@ pub const SYSTEM: System = System {
     lab: keyfiles::lab,
     eavesdrop: eavesdrop::eavesdrop,
     middle: Some(|profile, seed| Box::new(middle::Middle::new(profile, seed))),
+    transport: None,
 };

@@ -166,4 +166,5 @@ pub const SYSTEM: System = System {
     lab: keyfiles::lab,
     eavesdrop: eavesdrop::eavesdrop,
     middle: None,
+    transport: None,
 };

@@ -128,4 +128,5 @@ pub const SYSTEM: System = System {
     lab: keyfiles::lab,
     eavesdrop: eavesdrop::eavesdrop,
     middle: None,
+    transport: None,
 };

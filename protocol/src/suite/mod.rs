@@ -203,4 +203,5 @@ pub const SYSTEM: System = System {
     lab: |_| keyfiles::lab(),
     eavesdrop: eavesdrop::eavesdrop,
     middle: None,
+    transport: None,
 };
