@@ -12,6 +12,7 @@ use crate::actions::{Args, BuildError, Param};
 use crate::attacker::Acting;
 use crate::world::World;
 
+pub mod bleichenbacher;
 mod cbc_rewrite;
 mod dictionary;
 mod ecdh_middle;
@@ -21,6 +22,7 @@ pub mod ranking;
 
 /// Every strategy, by name.
 pub const STRATEGIES: &[StrategySpec] = &[
+    bleichenbacher::SPEC,
     cbc_rewrite::SPEC,
     dictionary::SPEC,
     ecdh_middle::SPEC,
