@@ -3,7 +3,7 @@
 use crate::endpoint::{Endpoint, Kind};
 use crate::keyfiles::{KeyFiles, KeySet, Register};
 use crate::layout::Layout;
-use crate::theft::{Eavesdrop, InTheMiddle};
+use crate::theft::{Eavesdrop, InTheMiddle, Transport};
 use crate::weakness::{Profile, Weakness};
 use crate::{ccm, csr, helo, ratchet, suite};
 
@@ -43,6 +43,8 @@ pub struct System {
     /// Somebody in the middle of a session, where sessions begin with a key agreement that somebody without any key can take part
     /// in under some profile.
     pub middle: Option<InTheMiddle>,
+    /// How a session's key travels, where the client chooses it and encrypts it under the server's RSA key.
+    pub transport: Option<Transport>,
 }
 
 /// A port a server listens on.

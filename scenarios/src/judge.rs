@@ -16,7 +16,7 @@ use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::strategies::{Quiet, Tools};
 use mitm_proxy::trace::{LinkEvent, Misfire, Trace};
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{Folder, LAB, Plan, World};
 use protocol::endpoint::{End, Fact, Side};
 use protocol::systems::System;
 use protocol::weakness::Profile;
@@ -26,6 +26,9 @@ use crate::properties::uniform_errors::{self, Reactions};
 use crate::properties::{Finished, PROPERTIES, Ruling};
 use crate::property::{Outcome, Property};
 use crate::scenario::{Plot, Scenario};
+
+/// The set of keys that takes the place of [`LAB`] where a strategy is to be carried out in full size.
+const FULL: &str = "full";
 
 /// One scenario against one system in one profile.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +76,7 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
         seed: case.seed,
         scripts: case.scenario.scripts.iter().map(|(n, steps)| (*n, steps[..].into())).collect(),
         rules: case.scenario.rules.clone().into(),
-        keys: case.scenario.keys.clone(),
+        keys: keys(case.scenario, tools),
         registered: case.scenario.registered.clone(),
     };
     let layout = (case.system.layout)(case.profile);
@@ -124,6 +127,15 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
         }
     }
     conclude(case, twin_problem, runs)
+}
+
+/// The sets of keys of a scenario. In full size, the honest endpoints have those of `full` where there are any.
+fn keys(scenario: &Scenario, tools: &Tools<'_>) -> BTreeMap<String, Folder> {
+    let mut keys = scenario.keys.clone();
+    if let Some(full) = keys.remove(FULL).filter(|_| tools.full) {
+        keys.insert(LAB.to_owned(), full);
+    }
+    keys
 }
 
 /// The strategy acts, and then what it waited for happens.

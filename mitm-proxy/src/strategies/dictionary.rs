@@ -172,8 +172,7 @@ impl Dictionary {
         tools: &Tools<'_>,
         budget: u64,
     ) -> Result<Tally, String> {
-        let plan = world.plan();
-        let lab = (plan.system.lab)(plan.profile);
+        let lab = world.lab();
         let file = files.iter().find(|name| lab.contains_key(*name));
         let file = file.ok_or_else(|| format!("there is no file {}", files.join(", ")))?;
         let leaked = world.trace().compromises.iter().position(|leak| match &leak.loot {

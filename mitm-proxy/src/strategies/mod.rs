@@ -12,6 +12,7 @@ use crate::actions::{Args, BuildError, Param};
 use crate::attacker::Acting;
 use crate::world::World;
 
+pub mod bleichenbacher;
 mod cbc_rewrite;
 mod dictionary;
 mod ecdh_middle;
@@ -20,8 +21,14 @@ pub mod padding_oracle;
 pub mod ranking;
 
 /// Every strategy, by name.
-pub const STRATEGIES: &[StrategySpec] =
-    &[cbc_rewrite::SPEC, dictionary::SPEC, ecdh_middle::SPEC, equality::SPEC, padding_oracle::SPEC];
+pub const STRATEGIES: &[StrategySpec] = &[
+    bleichenbacher::SPEC,
+    cbc_rewrite::SPEC,
+    dictionary::SPEC,
+    ecdh_middle::SPEC,
+    equality::SPEC,
+    padding_oracle::SPEC,
+];
 
 /// One line of the table: a strategy and its parameters.
 #[derive(Debug)]

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::endpoint::{Endpoint, Fact, Input, Kind, Message, Output, Service, Side};
+use protocol::endpoint::{Fact, Input, Kind, Message, Output, Service, Side};
 use protocol::keyfiles::{Account, KeyError, KeyFiles, KeySource};
 use protocol::layout::Frame;
 use protocol::systems::Setup;
 use protocol::theft::Overheard;
 
-use super::{Actor, Plan, World};
+use super::{Actor, World};
 use crate::actions::Part;
 use crate::attacker::Memory;
 use crate::script::Step;
@@ -40,6 +40,10 @@ impl KeySource for Folder {
 
     fn account(&self) -> Option<Account> {
         self.account.clone()
+    }
+
+    fn any_size(&self) -> bool {
+        true
     }
 }
 
@@ -75,20 +79,6 @@ impl Folder {
     }
 }
 
-impl Plan {
-    /// The honest server. It knows who registered, if they were.
-    pub(super) fn server(&self, setup: Setup) -> Box<dyn Endpoint> {
-        let mut files = (self.system.lab)(self.profile);
-        let registered = self.registered.as_ref().zip(self.system.register);
-        let done = registered.is_some_and(|((name, password), register)| {
-            register(self.profile, &mut files, name, password)
-        });
-        let folder = done.then(|| Folder { files, ..Folder::default() });
-        let with_keys = folder.and_then(|folder| (self.system.keys.server)(setup, &folder).ok());
-        with_keys.unwrap_or_else(|| (self.system.server)(setup))
-    }
-}
-
 impl World {
     /// The memory of an endpoint becomes the attacker's.
     pub(super) fn steal(&mut self, link: u32, of: Side, rule: u32) {
@@ -120,7 +110,7 @@ impl World {
     pub(super) fn play(&mut self, link: u32, part: &Part, rule: u32) {
         let plan = self.plan.clone();
         let Some(folder) = plan.keys.get(&part.keys) else { return };
-        let folder = folder.with_lab(&(plan.system.lab)(plan.profile));
+        let folder = folder.with_lab(&self.lab());
         let setup = Setup::lab(plan.profile, plan.seed ^ OTHER ^ u64::from(rule), part.number);
         let make = match part.side {
             Side::Client => plan.system.keys.client,
@@ -183,7 +173,7 @@ impl World {
             return;
         }
         let (system, profile) = (self.plan.system, self.plan.profile);
-        let (lab, recordings) = ((system.lab)(profile), self.recordings());
+        let (lab, recordings) = (self.lab(), self.recordings());
         for (at, names) in stolen {
             let mut files = lab.clone();
             files.retain(|path, _| names.contains(path));

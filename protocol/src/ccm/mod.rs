@@ -197,4 +197,5 @@ pub const SYSTEM: System = System {
     eavesdrop: eavesdrop::eavesdrop,
     register: None,
     middle: None,
+    transport: Some(eavesdrop::TRANSPORT),
 };

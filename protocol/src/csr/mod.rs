@@ -208,4 +208,5 @@ pub const SYSTEM: System = System {
     eavesdrop: eavesdrop::eavesdrop,
     register: None,
     middle: Some(|profile, seed| Box::new(middle::Middle::new(profile, seed))),
+    transport: None,
 };

@@ -167,4 +167,5 @@ pub const SYSTEM: System = System {
     eavesdrop: eavesdrop::eavesdrop,
     register: None,
     middle: None,
+    transport: None,
 };

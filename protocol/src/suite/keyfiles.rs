@@ -30,6 +30,7 @@ pub(super) const KEYS: KeySet = KeySet {
     ],
     client,
     server,
+    layout: None,
     lab: Some(lab),
     fresh: None,
     generate,

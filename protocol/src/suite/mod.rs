@@ -204,4 +204,5 @@ pub const SYSTEM: System = System {
     eavesdrop: eavesdrop::eavesdrop,
     register: Some(keyfiles::register),
     middle: None,
+    transport: None,
 };
