@@ -252,6 +252,12 @@ impl World {
         self.clock
     }
 
+    /// A copy of the endpoint at one end of a link.
+    pub fn endpoint(&self, link: u32, side: Side) -> Option<Box<dyn Endpoint>> {
+        let actor = self.actors.get(self.actor_at(link, side)?)?;
+        Some(actor.endpoint.fork())
+    }
+
     /// A deep copy.
     #[must_use]
     pub fn fork(&self) -> Self {

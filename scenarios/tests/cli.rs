@@ -121,6 +121,31 @@ fn unknown_words_are_refused_with_the_nearest_known_one() {
 }
 
 #[test]
+fn timing_measures_and_says_that_it_is_no_verdict() {
+    let here = folder("timing");
+    check("timing-no-samples", &here, &["timing", "--samples", "0"]);
+    check("timing-sure", &here, &["timing", "--confidence", "100"]);
+    check("timing-near", &here, &["timing", "--system", "cssr"]);
+    let args = ["timing", "--system", "csr", "--samples", "36"];
+    let output = scenarios(&here, &args).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("No verdict") && text.contains("Welch's t-test"), "{text}");
+    let output = scenarios(&here, &[&args[..], &["--format", "json"]].concat()).output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = json["measured"].as_array().unwrap();
+    let refusals = |row: &serde_json::Value| {
+        [0, 1].map(|kind| row["kinds"][kind]["refused_by"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(refusals(&rows[0]), ["padding", "mac"]);
+    assert_eq!(refusals(&rows[1]), ["mac", "mac"]);
+    for row in rows {
+        assert!(row["welch"]["p"].is_number() && row["difference_ns"].is_number());
+        assert!(row["ratio"]["min"].as_f64() <= row["ratio"]["max"].as_f64());
+    }
+}
+
+#[test]
 fn a_new_scenario_checks_and_runs_and_is_never_overwritten() {
     let here = folder("new");
     check("new", &here, &["new", "my-first"]);

@@ -351,3 +351,21 @@ fn a_session_held_back_does_not_evict_a_newer_one() {
     }
     assert!(judgement.blocked_by.contains_key("server: phase"), "{:?}", judgement.blocked_by);
 }
+
+/// The keys of `lab` are what the endpoints have, and those of `full` where that is asked for.
+#[test]
+fn endpoints_have_the_keys_a_scenario_gives_them() {
+    let all = scenarios::catalogue::catalogue();
+    let scenario = all.iter().find(|scenario| scenario.name == "ccm-decrypt-key-by-padding");
+    let scenario = scenario.unwrap();
+    for (full, bytes) in [(false, 128), (true, 256)] {
+        let system = scenario.systems[0];
+        let case = Case { scenario, system, profile: Profile::HARDENED, seed: scenario.seed };
+        let (words, progress) = (scenarios::words::builtin(), &mitm_proxy::strategies::Quiet);
+        let tools = mitm_proxy::strategies::Tools { words, budget: None, full, progress };
+        let judged = scenarios::judge::judge_with(case, &tools);
+        assert_eq!(judged.mismatches, [""; 0]);
+        let key = &judged.trace.frames[0].frame;
+        assert_eq!((key.spec.name, key.field("ct").unwrap().len()), ("KEY", bytes));
+    }
+}

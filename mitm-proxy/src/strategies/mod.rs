@@ -19,6 +19,7 @@ mod ecdh_middle;
 mod equality;
 pub mod padding_oracle;
 pub mod ranking;
+pub mod timing;
 
 /// Every strategy, by name.
 pub const STRATEGIES: &[StrategySpec] = &[

@@ -27,6 +27,7 @@ mod select;
 mod serve;
 mod suite;
 mod systems;
+mod timing;
 mod tools;
 mod users;
 
@@ -60,6 +61,8 @@ enum Commands {
     Explain(explain::Args),
     /// Run the catalogue with every weakness alone, and as built without it: what each defence is for
     Matrix(matrix::Args),
+    /// Measure whether a victim takes as long for one kind of forgery as for another: real time, no verdict
+    Timing(timing::Args),
     /// Validate scenario files without running them
     Check(check::Args),
     /// Write a commented starter scenario
@@ -131,6 +134,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Systems => systems::run(output),
         Commands::Explain(args) => explain::run(&args, output),
         Commands::Matrix(args) => matrix::run(&args, output),
+        Commands::Timing(args) => timing::run(&args, output),
         Commands::Check(args) => check::run(&args, output),
         Commands::New(args) => new::run(&args, output),
         Commands::Pki(args) => pki::run(&args, output),
