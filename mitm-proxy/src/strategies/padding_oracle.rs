@@ -32,7 +32,11 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
     about: "decrypt a CBC record by asking its receiver about forged ones",
     waits: true,
     params: &[
-        Param::new("budget", ParamKind::Number(1, 1 << 40), "the most questions; 1000000 if not given"),
+        Param::new(
+            "budget",
+            ParamKind::Number(1, 1 << 40),
+            "the most questions; 1000000 if not given",
+        ),
         Param::new(
             "skip_last",
             ParamKind::Number(0, 1024),
@@ -91,7 +95,8 @@ impl Strategy for Plan {
         }
         let time = std::time::Duration::from_nanos(now.0 - began.0);
         let idle = (queries >= budget && recovered == 0).then(|| ended.clone());
-        let effort = Effort { strategy: NAME, queries, tries: 0, recovered, spent, time, ended, idle };
+        let effort =
+            Effort { strategy: NAME, queries, tries: 0, recovered, spent, time, ended, idle };
         trace.efforts.push(effort);
         if recovered == 0 {
             world.give_up();
@@ -123,7 +128,9 @@ impl Target {
         let (blocks, rest) = ct.as_chunks::<BLOCK>();
         if !rest.is_empty() || blocks.len() < 2 {
             let len = ct.len();
-            return Err(format!("the ciphertext of {name}, {len} bytes, is not two blocks or more"));
+            return Err(format!(
+                "the ciphertext of {name}, {len} bytes, is not two blocks or more"
+            ));
         }
         let iv = value(frame, Role::Iv).and_then(|iv| iv.try_into().ok());
         Ok(Self { iv, blocks: blocks.to_vec(), field })
@@ -250,7 +257,9 @@ impl Attack {
             let Some(pair) = self.pairs.get(work.pair) else { return };
             // When one guess is left nobody need be asked, unless the last byte may have been right for the wrong reason.
             let sure = work.sure || work.byte + 2 < BLOCK;
-            if let (true, true, [only]) = (sure, self.asked.is_empty(), work.guesses.make_contiguous()) {
+            if let (true, true, [only]) =
+                (sure, self.asked.is_empty(), work.guesses.make_contiguous())
+            {
                 let only = *only;
                 self.found(only);
                 continue;
@@ -315,7 +324,8 @@ impl Attack {
                 self.stage = Stage::Right;
             }
             Stage::Right if padding_is_wrong => {
-                self.stage = Stage::Over("wrong padding is answered like anything else that is wrong");
+                self.stage =
+                    Stage::Over("wrong padding is answered like anything else that is wrong");
             }
             Stage::Right => self.stage = Stage::Length { low: 1, high: BLOCK },
             Stage::Length { low, high } => {
@@ -475,7 +485,13 @@ mod tests {
         padded.resize(text.len() + padding, u8::try_from(padding).unwrap());
         let mut last = iv;
         let (blocks, _) = padded.as_chunks::<BLOCK>();
-        blocks.iter().map(|block| { last = encipher(xor(*block, last)); last }).collect()
+        blocks
+            .iter()
+            .map(|block| {
+                last = encipher(xor(*block, last));
+                last
+            })
+            .collect()
     }
 
     fn padding_is_right(iv: Block, ciphertext: &[u8]) -> bool {
@@ -483,7 +499,8 @@ mod tests {
         let [.., front, last] = [&[iv], blocks].concat()[..] else { return false };
         let text = xor(decipher(last), front);
         let count = usize::from(text[BLOCK - 1]);
-        (1..=BLOCK).contains(&count) && text[BLOCK - count..].iter().all(|b| usize::from(*b) == count)
+        (1..=BLOCK).contains(&count)
+            && text[BLOCK - count..].iter().all(|b| usize::from(*b) == count)
     }
 
     /// Attack, `most` questions at a time; what was recovered, and how many questions that took.
