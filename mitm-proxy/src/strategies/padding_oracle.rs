@@ -46,6 +46,7 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
     build,
 };
 
+#[expect(clippy::unnecessary_wraps, reason = "the type is the table's")]
 fn build(args: &Args) -> Result<Arc<dyn Strategy>, BuildError> {
     Ok(Arc::new(Plan {
         budget: number(args, "budget").unwrap_or(BUDGET),
