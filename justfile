@@ -21,6 +21,11 @@ snapshots:
     INSTA_UPDATE=always cargo test -p scenarios
     git diff --stat -- '*.snap'
 
+# Write the ablation matrix that CI compares; review the diff before committing.
+matrix:
+    cargo run --release -p scenarios -- matrix > scenarios/tests/matrix.txt
+    git diff --stat -- scenarios/tests/matrix.txt
+
 # All benchmarks (criterion).
 bench *ARGS:
     cargo bench -p benches {{ARGS}}

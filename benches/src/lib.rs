@@ -111,6 +111,7 @@ fn plan(name: &str, profile: &str, mut script: Vec<Step>, rules: Vec<Rule>) -> P
         scripts: BTreeMap::from([(1, Arc::from(script))]),
         rules: rules.into(),
         keys: BTreeMap::new(),
+        registered: None,
     }
 }
 

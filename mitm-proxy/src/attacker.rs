@@ -11,8 +11,8 @@ use protocol::endpoint::{Endpoint, Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 use protocol::theft::Middle;
 
+use crate::actions::re_encrypt::replace;
 use crate::actions::{Outgoing, Part, Target};
-use crate::actions::reencrypt::replace;
 use crate::rule::{Event, Rule};
 use crate::trace::{Deed, Fate, Finding, FrameRecord, LinkEvent, LinkRecord, Origin, Trace};
 

@@ -289,6 +289,22 @@ pub struct Effort {
     pub idle: Option<String>,
 }
 
+impl Effort {
+    /// Nothing yet.
+    pub fn of(strategy: &'static str) -> Self {
+        Self {
+            strategy,
+            queries: 0,
+            tries: 0,
+            recovered: 0,
+            spent: 0,
+            time: Duration::ZERO,
+            ended: String::new(),
+            idle: None,
+        }
+    }
+}
+
 /// What became of a forgery.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Outcome {

@@ -11,20 +11,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::endpoint::{Check, Command, Conn, Endpoint, Input, Output, Service, Side, Tick};
-use protocol::layout::Layout;
-use protocol::systems::{Setup, System};
+use protocol::systems::System;
 use protocol::weakness::Profile;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::attacker::{Acting, Attacker, Effect};
 use crate::rule::{Event as RuleEvent, Rule};
 use crate::script::Step;
-use crate::trace::{ClaimRecord, Fate, Panic, Trace};
+use crate::trace::{ClaimRecord, Fate, Misfire, Panic, Trace};
 
 mod ask;
+mod honest;
 mod parts;
 
 pub use ask::{Held, Reply};
+use honest::Honest;
+pub use honest::LAB;
 pub use parts::{Folder, Recording};
 
 /// How long a segment takes from an endpoint to the attacker, and from there to the other end.
@@ -46,8 +48,11 @@ pub struct Plan {
     pub scripts: BTreeMap<u32, Arc<[Step]>>,
     /// The attacker's rules.
     pub rules: Arc<[Rule]>,
-    /// Key files the attacker has, by the name rules give each set.
+    /// Key files the attacker has, by the name rules give each set. The set [`LAB`] is what the honest endpoints have instead
+    /// of the keys of the lab.
     pub keys: BTreeMap<String, Folder>,
+    /// Somebody who registered before the run, where the system has users: name and password.
+    pub registered: Option<(String, String)>,
 }
 
 /// Endpoints, attacker and links at one moment. A clone is a fork: neither ever notices the other.
@@ -177,9 +182,7 @@ pub fn stepping() -> bool {
 impl World {
     /// A world at time zero, every client about to connect.
     pub fn new(plan: &Plan) -> Self {
-        let Plan { system, profile, seed, scripts, rules, .. } = plan;
-        let layout: Arc<Layout> = Arc::new((system.layout)(*profile));
-        let setup = |number| Setup::lab(*profile, *seed, number);
+        let Plan { scripts, rules, .. } = plan;
         let actor = |endpoint, script| Actor {
             endpoint,
             script,
@@ -192,11 +195,11 @@ impl World {
         };
         let last = scripts.keys().next_back().copied().unwrap_or(0);
         let script = |number| scripts.get(&number).cloned().unwrap_or_else(|| Arc::from([]));
-        let mut actors = vec![actor((system.server)(setup(0)), script(0))];
-        for number in 1..=last {
-            actors.push(actor((system.client)(setup(number)), script(number)));
-        }
+        let Honest { endpoints, layout, problem } = Honest::new(plan, last);
+        let numbered = (0..).zip(endpoints);
+        let actors = numbered.map(|(number, endpoint)| actor(endpoint, script(number))).collect();
         let mut trace = Trace::default();
+        trace.misfires.extend(problem.map(|why| Misfire { rule: 0, why }));
         trace.fired.resize(rules.len(), 0);
         let mut world = Self {
             plan: Arc::new(plan.clone()),
@@ -402,7 +405,10 @@ impl World {
         } else {
             self.trace.owners.insert(link, actor);
         }
-        self.links.insert(link, Link { client, server: SERVER, service, client_open: true, server_open: false });
+        self.links.insert(
+            link,
+            Link { client, server: SERVER, service, client_open: true, server_open: false },
+        );
         if let Some(actor) = self.actors.get_mut(actor) {
             actor.open += 1;
         }
@@ -604,11 +610,14 @@ impl World {
 
     /// Connections that an endpoint still holds open, of links that have a client.
     pub fn open_ends(&self) -> impl Iterator<Item = (u32, Side)> {
-        let honest = |actor: Option<usize>| actor.is_some_and(|actor| !self.planted.contains_key(&actor));
+        let honest =
+            |actor: Option<usize>| actor.is_some_and(|actor| !self.planted.contains_key(&actor));
         self.links.iter().filter(move |(_, link)| honest(link.client)).flat_map(|(number, link)| {
             [Side::Client, Side::Server]
                 .into_iter()
-                .filter(|side| link.is_open(*side) && (*side == Side::Client || link.server == SERVER))
+                .filter(|side| {
+                    link.is_open(*side) && (*side == Side::Client || link.server == SERVER)
+                })
                 .map(|side| (*number, side))
         })
     }

@@ -26,6 +26,7 @@ fn plan(profile: &str, rules: Vec<Rule>) -> Plan {
         scripts: BTreeMap::from([(1, script.into())]),
         rules: rules.into(),
         keys: BTreeMap::new(),
+        registered: None,
     }
 }
 

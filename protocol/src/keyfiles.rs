@@ -11,7 +11,9 @@ use zeroize::Zeroize;
 use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::endpoint::{Endpoint, Side};
 use crate::entropy::Entropy;
+use crate::layout::Layout;
 use crate::systems::Setup;
+use crate::weakness::Profile;
 
 /// A folder with key files.
 pub trait KeySource {
@@ -29,6 +31,11 @@ pub trait KeySource {
     /// Who logs in, where a system has users.
     fn account(&self) -> Option<Account> {
         None
+    }
+
+    /// Whether keys of other sizes than the published program's will do: an experiment may want small ones.
+    fn any_size(&self) -> bool {
+        false
     }
 }
 
@@ -76,6 +83,12 @@ impl KeySource for KeyFiles {
 /// Makes an endpoint with keys of a folder.
 pub type FromKeys = fn(Setup, &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError>;
 
+/// Registers a user of this name and password in the server's password file, as it is done under a profile; whether it was.
+pub type Register = fn(Profile, &mut KeyFiles, &str, &str) -> bool;
+
+/// The frames under a profile with keys of a folder.
+pub type LayoutFromKeys = fn(Profile, &dyn KeySource) -> Result<Layout, KeyError>;
+
 /// What an endpoint makes for itself at every start. Both go by side and, for a client, number.
 #[derive(Clone, Copy, Debug)]
 pub struct Fresh {
@@ -95,6 +108,8 @@ pub struct KeySet {
     pub client: FromKeys,
     /// Makes the server with keys of a folder.
     pub server: FromKeys,
+    /// The frames as they are with keys of a folder, where their sizes depend on them.
+    pub layout: Option<LayoutFromKeys>,
     /// The lab's files once more, for a system with users who may log in to the lab under other names.
     pub lab: Option<fn() -> KeyFiles>,
     /// What a published program makes for itself at every start, if it does.

@@ -1,9 +1,9 @@
 //! The table of systems. A further system is one folder and one line here.
 
 use crate::endpoint::{Endpoint, Kind};
-use crate::keyfiles::{KeyFiles, KeySet};
+use crate::keyfiles::{KeyFiles, KeySet, Register};
 use crate::layout::Layout;
-use crate::theft::{Eavesdrop, InTheMiddle};
+use crate::theft::{Eavesdrop, InTheMiddle, Transport};
 use crate::weakness::{Profile, Weakness};
 use crate::{ccm, csr, helo, ratchet, suite};
 
@@ -38,9 +38,13 @@ pub struct System {
     pub lab: fn(Profile) -> KeyFiles,
     /// What long-term keys open of a recorded session.
     pub eavesdrop: Eavesdrop,
+    /// How somebody registers, where a system has users.
+    pub register: Option<Register>,
     /// Somebody in the middle of a session, where sessions begin with a key agreement that somebody without any key can take part
     /// in under some profile.
     pub middle: Option<InTheMiddle>,
+    /// How a session's key travels, where the client chooses it and encrypts it under the server's RSA key.
+    pub transport: Option<Transport>,
 }
 
 /// A port a server listens on.

@@ -28,6 +28,23 @@ pub struct Overheard<'a> {
 /// message is what the receiving endpoint would claim to have delivered.
 pub type Eavesdrop = fn(Profile, &dyn KeySource, &[Overheard<'_>]) -> Vec<(usize, Message)>;
 
+/// How a session's key travels where it travels under RSA: what somebody needs to know who decrypts it without any private key.
+#[derive(Clone, Copy, Debug)]
+pub struct Transport {
+    /// The file of the public key it is encrypted under.
+    pub public_key: &'static str,
+    /// The frame it is in.
+    pub frame: &'static str,
+    /// The field of that frame.
+    pub field: &'static str,
+    /// What that key alone opens of a recorded session, as [`Eavesdrop`] does it. Nothing, where more than that key decides
+    /// what messages are encrypted with.
+    pub open: OpenWith,
+}
+
+/// What one secret opens of a recorded session: the messages, each with the place of its frame in the recording.
+pub type OpenWith = fn(Profile, &[u8], &[Overheard<'_>]) -> Vec<(usize, Message)>;
+
 /// Somebody in the middle of one session who takes part in its key agreement on both sides.
 pub trait Middle: Debug + Send {
     /// Take a frame from one end and return what to send to the other: the same, or one made anew. `edit` sees every plaintext that can be read and may change it.

@@ -75,7 +75,12 @@ fn head(links: bool) -> String {
 fn left(number: Option<u32>, at_us: u64, link: u32, links: bool) -> String {
     let number = number.map_or_else(String::new, |number| number.to_string());
     let ms = format!("{}.{:02}", at_us / 1000, at_us % 1000 / 10);
-    let link = if links { format!("{link:>4} ") } else { String::new() };
+    let link = match (links, link) {
+        (false, _) => String::new(),
+        // What is on no link.
+        (true, 0) => " ".repeat(5),
+        (true, link) => format!("{link:>4} "),
+    };
     format!("{number:>4} {ms:>9} {link} ")
 }
 
@@ -118,7 +123,11 @@ fn frame_row(frame: &Frame, links: bool) -> Row {
     let _ = write!(text, " {:>5} B", frame.bytes);
     let by_rule: Vec<String> = frame.did.iter().map(|deed| deed.what.clone()).collect();
     if let Some(deed) = frame.did.first() {
-        let _ = write!(text, "  rule {}: {}", deed.rule, by_rule.join(", "));
+        let did = by_rule.join(", ");
+        let _ = match deed.rule {
+            0 => write!(text, "  strategy: {did}"),
+            rule => write!(text, "  rule {rule}: {did}"),
+        };
     }
     if frame.fate == "lost" {
         text.push_str("  (receiver gone)");
@@ -130,6 +139,7 @@ fn event_row(event: &Event, links: bool) -> Row {
     let (sign, tone) = match event.weight {
         Weight::Delivery => ('✓', Tone::Delivery),
         Weight::Refusal => ('✗', Tone::Refusal),
+        Weight::Attack => ('●', Tone::Attack),
         Weight::Log | Weight::Step => ('·', Tone::Step),
     };
     let left = left(None, event.at_us, event.link, links);

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
 use crate::ladder::{Tone, rows};
-use crate::view::{Answer, Case, Divergence, Effort, Handshake, Report};
+use crate::view::{Answer, Case, Divergence, Effort, Handshake, Knowledge, Report};
 
 /// Whether to colour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +32,9 @@ const DIM: Style = Style::new().dimmed();
 const RED: Style = AnsiColor::Red.on_default().bold();
 const GREEN: Style = AnsiColor::Green.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
+
+/// The most findings shown of a case.
+const MOST_KNOWN: usize = 8;
 
 /// One case: what it is, its ladder, its verdicts.
 pub fn case(case: &Case, paint: Paint) -> String {
@@ -80,8 +83,20 @@ pub fn case(case: &Case, paint: Paint) -> String {
     for effort in &case.efforts {
         let _ = writeln!(text, "  {:<24} {}", effort.strategy, cost(effort));
     }
+    for Knowledge { how, frame, what } in case.knowledge.iter().take(MOST_KNOWN) {
+        let frame = frame.map_or_else(String::new, |number| format!(" (frame {number})"));
+        let _ = writeln!(text, "  {:<24} {how}: {what}{frame}", "found out");
+    }
+    let more = case.knowledge.len().saturating_sub(MOST_KNOWN);
+    if more > 0 {
+        let _ = writeln!(text, "  {:<24} and {more} more", "found out");
+    }
     for Answer { kind, refused_by, answer, times } in &case.answers {
-        let _ = writeln!(text, "  {:<24} forged {kind} refused by {refused_by}: {answer} ({times} times)", "answers");
+        let _ = writeln!(
+            text,
+            "  {:<24} forged {kind} refused by {refused_by}: {answer} ({times} times)",
+            "answers"
+        );
     }
     let _ = writeln!(text, "  {:<24} {}", "as expected", as_expected(case, paint));
     for mismatch in &case.mismatches {

@@ -77,6 +77,8 @@ pub struct Case {
     pub efforts: Vec<Effort>,
     /// How victims answered the forgeries of strategies.
     pub answers: Vec<Answer>,
+    /// What the attacker claims to have found out.
+    pub knowledge: Vec<Knowledge>,
     /// What each completed handshake agreed on.
     pub handshakes: Vec<Handshake>,
     /// Remarks on the input, such as a payload that does not apply.
@@ -130,6 +132,17 @@ pub struct Answer {
     pub answer: String,
     /// How often.
     pub times: u64,
+}
+
+/// Something the attacker claims to have found out.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Knowledge {
+    /// How.
+    pub how: String,
+    /// The frame it was in.
+    pub frame: Option<u32>,
+    /// What, in words.
+    pub what: String,
 }
 
 /// What one completed handshake agreed on.
@@ -232,6 +245,8 @@ pub enum Weight {
     Delivery,
     /// A refusal.
     Refusal,
+    /// Something the attacker did that is no frame.
+    Attack,
 }
 
 impl Report {

@@ -1,6 +1,6 @@
 //! Runs one case, with its honest twin, and says what held. The rules a verdict must obey:
 //!
-//! 1. Never vacuous: the twin succeeds, every rule acts, and what it did reaches a victim. Otherwise the
+//! 1. Never vacuous: the honest twin succeeds, every rule acts, and what it did reaches a victim. Otherwise the
 //!    case is inconclusive. A rule may stay silent only where the attack was already stopped by a named check.
 //! 2. Never for the wrong reason: a `blocked_by` that names another check is a mismatch.
 //! 3. Facts and judgement apart: only claims and what the attacker saw count.
@@ -16,7 +16,7 @@ use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::strategies::{Quiet, Tools};
 use mitm_proxy::trace::{LinkEvent, Misfire, Trace};
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{Folder, LAB, Plan, World};
 use protocol::endpoint::{End, Fact, Side};
 use protocol::systems::System;
 use protocol::weakness::Profile;
@@ -26,6 +26,9 @@ use crate::properties::uniform_errors::{self, Reactions};
 use crate::properties::{Finished, PROPERTIES, Ruling};
 use crate::property::{Outcome, Property};
 use crate::scenario::{Plot, Scenario};
+
+/// The set of keys that takes the place of [`LAB`] where a strategy is to be carried out in full size.
+const FULL: &str = "full";
 
 /// One scenario against one system in one profile.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +76,8 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
         seed: case.seed,
         scripts: case.scenario.scripts.iter().map(|(n, steps)| (*n, steps[..].into())).collect(),
         rules: case.scenario.rules.clone().into(),
-        keys: case.scenario.keys.clone(),
+        keys: keys(case.scenario, tools),
+        registered: case.scenario.registered.clone(),
     };
     let layout = (case.system.layout)(case.profile);
     let court = Court {
@@ -82,6 +86,11 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
     };
 
     let mut world = World::new(&plan);
+    if case.scenario.rules.is_empty() && case.scenario.plot.is_none() {
+        let mut runs = Runs::default();
+        runs.add(court.honest_run(world));
+        return conclude(case, None, runs);
+    }
     let mut acting = world.run_until_rule();
     // Up to here run and twin are the same: one handshake serves both.
     let mut twin = world.fork();
@@ -118,6 +127,15 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
         }
     }
     conclude(case, twin_problem, runs)
+}
+
+/// The sets of keys of a scenario. In full size, the honest endpoints have those of `full` where there are any.
+fn keys(scenario: &Scenario, tools: &Tools<'_>) -> BTreeMap<String, Folder> {
+    let mut keys = scenario.keys.clone();
+    if let Some(full) = keys.remove(FULL).filter(|_| tools.full) {
+        keys.insert(LAB.to_owned(), full);
+    }
+    keys
 }
 
 /// The strategy acts, and then what it waited for happens.
@@ -217,6 +235,21 @@ impl Court<'_> {
         Run { rulings, blocked_by, problem, trace: rest.trace }
     }
 
+    /// A run that nobody attacks is its own twin: what goes wrong in it is no reason to say nothing, but a finding.
+    fn honest_run(&self, mut world: World) -> Run {
+        world.run();
+        let rest = rest(world);
+        let mut rulings = self.rule(&rest, &rest.trace);
+        let broken = rulings.iter().any(|(_, ruling)| ruling.outcome == Outcome::Violated);
+        if let Some(why) = self.twin_problem(&rest).filter(|_| !broken) {
+            for (_, ruling) in rulings.iter_mut().filter(|(p, _)| *p == Property::Availability) {
+                *ruling = Ruling::violated(format!("nobody attacks, and {why}"), Vec::new());
+            }
+        }
+        let blocked_by = first_rejection(&rest.trace);
+        Run { rulings, blocked_by, problem: None, trace: rest.trace }
+    }
+
     fn rule(&self, rest: &Rest, twin: &Trace) -> Vec<(Property, Ruling)> {
         let Rest { trace, open_ends } = rest;
         let run = Finished { trace, open_ends, twin, largest_frame: self.largest_frame };
@@ -309,7 +342,8 @@ impl Court<'_> {
     }
 
     fn rule_name(&self, rule: u32) -> String {
-        if let Some(plot) = self.scenario.plot.as_ref().filter(|plot| rule == u32::from(plot.waits)) {
+        if let Some(plot) = self.scenario.plot.as_ref().filter(|plot| rule == u32::from(plot.waits))
+        {
             return format!("the strategy `{}`", plot.name);
         }
         let at = (rule as usize).saturating_sub(1);

@@ -17,6 +17,7 @@ pub mod people;
 pub mod properties;
 pub mod property;
 pub mod scenario;
+mod sent;
 pub mod starter;
 pub mod view;
 pub mod words;

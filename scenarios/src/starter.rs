@@ -48,6 +48,9 @@ do.flip = { field = "ct", bit = 0 }
 # when = { from = "server", type = "SERVER_AGGR_RESPONSE", nth = 1 }
 # do = [{ delay = { ms = 5 } }, { duplicate = { times = 2 } }]
 
+# In the place of rules, an attacker that learns from what it is answered: a table `strategy` with `name`, `when` and
+# what else `scenarios explain padding-oracle` lists. Key files the attacker has are a table `keys.<name>`.
+
 # What the judge should say of the published program. A property not named is expected to be "held"; the
 # others are "violated" and "inconclusive". `all = "..."` speaks of every property not named.
 [expect.as-built]

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mitm_proxy::trace::{
-    ClaimRecord, Effort, Fate, FrameRecord, LinkEvent, LinkRecord, Origin, Outcome, Trace,
+    ClaimRecord, Compromise, Effort, Fate, Finding, FrameRecord, Knowledge, LinkEvent, LinkRecord,
+    Loot, Origin, Outcome, Trace,
 };
 use protocol::endpoint::{Claim, End, Fact, Tick};
 use protocol::systems::Listening;
@@ -52,6 +53,7 @@ pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
         divergences: divergences(trace).into_iter().map(divergence).collect(),
         efforts: trace.efforts.iter().map(effort).collect(),
         answers: trace.answers.iter().map(answer).collect(),
+        knowledge: trace.knowledge.iter().map(knowledge).collect(),
         handshakes: handshakes(trace),
         notes: case.scenario.notes.clone(),
         order: named.map(|(name, _)| name).collect(),
@@ -83,6 +85,22 @@ fn answer(
     };
     let (kind, refused_by) = ((*kind).to_owned(), refused_by.to_owned());
     view::Answer { kind, refused_by, answer: answer.clone(), times: *times }
+}
+
+fn knowledge(known: &Knowledge) -> view::Knowledge {
+    let what = match &known.what {
+        Finding::Content(content) => {
+            let text: String = String::from_utf8_lossy(content).chars().take(100).collect();
+            let more = if text.len() < content.len() { "…" } else { "" };
+            format!("{text:?}{more}")
+        }
+        Finding::SameBeginning { other, bytes } => {
+            format!("begins with the same {bytes} bytes as frame {other}")
+        }
+        Finding::NonceReuse { other } => format!("has the nonce of frame {other}"),
+        Finding::Password { user, password } => format!("{user} has the password {password:?}"),
+    };
+    view::Knowledge { how: known.how.to_owned(), frame: known.frame, what }
 }
 
 fn handshakes(trace: &Trace) -> Vec<view::Handshake> {
@@ -153,6 +171,7 @@ fn events(trace: &Trace, ports: &[Listening], owners: &Owners<'_>) -> Vec<view::
     let mut events: Vec<view::Event> =
         trace.links.iter().map(|link| link_event(link, ports, owners)).collect();
     events.extend(trace.claims.iter().map(|record| claim_event(record, &trace.parts)));
+    events.extend(trace.compromises.iter().map(compromise_event));
     events.sort_by_key(|event| (event.at_us, event.moment));
     events
 }
@@ -184,6 +203,22 @@ fn link_event(record: &LinkRecord, ports: &[Listening], owners: &Owners<'_>) -> 
     view::Event { at_us, moment, link, who, what, weight, cause: None }
 }
 
+fn compromise_event(leak: &Compromise) -> view::Event {
+    let what = match &leak.loot {
+        Loot::Memory(actor) => format!("copies the memory of the {}", actor_name(*actor)),
+        Loot::Files(files) => format!("gets {}", files.join(", ")),
+    };
+    view::Event {
+        at_us: micros(leak.at),
+        moment: leak.moment,
+        link: 0,
+        who: "attacker".to_owned(),
+        what: format!("{what}  rule {}", leak.rule),
+        weight: view::Weight::Attack,
+        cause: None,
+    }
+}
+
 /// A claim in words, and how much it matters.
 pub(crate) fn describe(claim: &Claim) -> (view::Weight, String) {
     match &claim.fact {
@@ -205,8 +240,7 @@ pub(crate) fn describe(claim: &Claim) -> (view::Weight, String) {
 fn claim_event(record: &ClaimRecord, parts: &BTreeSet<usize>) -> view::Event {
     let ClaimRecord { at, moment, actor, cause, claim } = record;
     let (weight, what) = describe(claim);
-    let who =
-        if parts.contains(actor) { "insider".to_owned() } else { actor_name(*actor) };
+    let who = if parts.contains(actor) { "insider".to_owned() } else { actor_name(*actor) };
     let (at_us, moment, link) = (micros(*at), *moment, claim.conn.0);
     view::Event { at_us, moment, link, who, what, weight, cause: *cause }
 }

@@ -13,9 +13,8 @@ pub const MAX_WORDS: u64 = 256 << 20;
 /// The longest word, in bytes.
 pub const MAX_WORD: usize = 1024;
 
-static BUILTIN: LazyLock<Vec<String>> = LazyLock::new(|| {
-    include_str!("../data/words.txt").lines().map(str::to_owned).collect()
-});
+static BUILTIN: LazyLock<Vec<String>> =
+    LazyLock::new(|| include_str!("../data/words.txt").lines().map(str::to_owned).collect());
 
 /// The list that comes with the program: common passwords and common English words.
 pub fn builtin() -> &'static [String] {

@@ -219,7 +219,7 @@ fn rule_4_held_says_under_what() {
     let shown = scenarios::view::case(case, &judge(case));
     assert_eq!(shown.scope, "under this script");
     let text = reports::text::case(&shown, reports::text::Paint::Plain);
-    assert!(text.contains("\"held\" means held      under this script"), "{text}");
+    assert!(text.contains("\"held\" means held        under this script"), "{text}");
 }
 
 #[test]

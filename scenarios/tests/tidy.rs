@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mitm_proxy::actions::ACTIONS;
+use mitm_proxy::strategies::STRATEGIES;
 use protocol::systems::SYSTEMS;
 use scenarios::catalogue::catalogue;
 use scenarios::properties::PROPERTIES;
@@ -48,8 +49,17 @@ fn stems(folder: &str) -> Vec<String> {
 
 #[test]
 fn an_action_is_one_file_and_one_table_line() {
-    let table: Vec<&str> = ACTIONS.iter().map(|spec| spec.name).collect();
+    let table: Vec<String> = ACTIONS.iter().map(|spec| spec.name.replace('-', "_")).collect();
     assert_eq!(stems("mitm-proxy/src/actions"), table);
+}
+
+#[test]
+fn a_strategy_is_one_file_and_one_table_line() {
+    let files = stems("mitm-proxy/src/strategies");
+    for spec in STRATEGIES {
+        assert!(files.contains(&spec.name.replace('-', "_")), "{}", spec.name);
+    }
+    assert!(STRATEGIES.is_sorted_by_key(|spec| spec.name));
 }
 
 #[test]

@@ -38,6 +38,7 @@ impl Held {
             scripts: [(1, Arc::from(script))].into(),
             rules: Arc::from([Rule { when, actions: Vec::new() }]),
             keys: BTreeMap::new(),
+            registered: None,
         });
         let acting = world.run_until_rule().expect("the client sends its text");
         let args = Args::from([

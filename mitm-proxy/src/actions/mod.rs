@@ -27,7 +27,7 @@ mod forward;
 mod hold;
 mod impostor;
 mod inject;
-pub(crate) mod reencrypt;
+pub(crate) mod re_encrypt;
 mod reflect;
 mod release;
 mod reorder;
@@ -52,7 +52,7 @@ pub const ACTIONS: &[ActionSpec] = &[
     hold::SPEC,
     impostor::SPEC,
     inject::SPEC,
-    reencrypt::SPEC,
+    re_encrypt::SPEC,
     reflect::SPEC,
     release::SPEC,
     reorder::SPEC,

@@ -27,8 +27,7 @@ impl Attacker {
             None => (None, Vec::new()),
         };
         let layout = self.layout.clone();
-        let mut hand =
-            Hand {
+        let mut hand = Hand {
             layout: &layout,
             trace,
             stolen: &self.stolen,

@@ -125,16 +125,8 @@ impl Strategy for Rewrite {
         }
         let time = Duration::from_nanos(world.now().0 - began.0);
         let ended = ended.to_owned();
-        world.trace_mut().efforts.push(Effort {
-            strategy: NAME,
-            queries,
-            tries: 0,
-            recovered: 0,
-            spent: 0,
-            time,
-            ended,
-            idle: None,
-        });
+        let effort = Effort { queries, time, ended, ..Effort::of(NAME) };
+        world.trace_mut().efforts.push(effort);
         Ok(())
     }
 }

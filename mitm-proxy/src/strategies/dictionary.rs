@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::crypto::checksum::hex;
@@ -52,8 +51,16 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
             ParamKind::Texts,
             "patterns: `{word}` stands for every word, `{number}` for every number; only words if not given",
         ),
-        Param::new("numbers", ParamKind::Number(1, 1_000_000), "how many numbers, from 0; 1000 if not given"),
-        Param::new("budget", ParamKind::Number(1, 1 << 40), "the most work, in SHA-256 computations; 5000000 if not given"),
+        Param::new(
+            "numbers",
+            ParamKind::Number(1, 1_000_000),
+            "how many numbers, from 0; 1000 if not given",
+        ),
+        Param::new(
+            "budget",
+            ParamKind::Number(1, 1 << 40),
+            "the most work, in SHA-256 computations; 5000000 if not given",
+        ),
     ],
     build,
 };
@@ -114,9 +121,7 @@ impl Strategy for Dictionary {
         let Tally { tries, work, recovered, found, idle } = tally;
         let over = if work >= budget { ", the budget is spent" } else { "" };
         let ended = format!("{found} found with the work of {work} SHA-256{over}");
-        let (queries, spent, time) = (0, 0, Duration::ZERO);
-        let effort =
-            Effort { strategy: NAME, queries, tries, recovered, spent, time, ended, idle };
+        let effort = Effort { tries, recovered, ended, idle, ..Effort::of(NAME) };
         world.trace_mut().efforts.push(effort);
         Ok(())
     }
@@ -167,8 +172,7 @@ impl Dictionary {
         tools: &Tools<'_>,
         budget: u64,
     ) -> Result<Tally, String> {
-        let plan = world.plan();
-        let lab = (plan.system.lab)(plan.profile);
+        let lab = world.lab();
         let file = files.iter().find(|name| lab.contains_key(*name));
         let file = file.ok_or_else(|| format!("there is no file {}", files.join(", ")))?;
         let leaked = world.trace().compromises.iter().position(|leak| match &leak.loot {

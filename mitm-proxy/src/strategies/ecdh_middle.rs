@@ -1,7 +1,6 @@
 //! `ecdh-middle`: take part in an unauthenticated key agreement on both sides, and read and rewrite everything.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{Strategy, StrategySpec, Tools};
 use crate::actions::{BuildError, Param, ParamKind, text};
@@ -21,7 +20,11 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
     about: "put own shares into a key agreement, to both sides, and read and rewrite everything",
     waits: true,
     params: &[
-        Param::new("find", ParamKind::Text, "a text to replace, wherever it stands in what is read"),
+        Param::new(
+            "find",
+            ParamKind::Text,
+            "a text to replace, wherever it stands in what is read",
+        ),
         Param::new("put", ParamKind::Text, "what to put there"),
     ],
     build: |args| {
@@ -68,16 +71,8 @@ impl Strategy for EcdhMiddle {
             0 => "nothing could be read".to_owned(),
             _ => "in between to the end".to_owned(),
         };
-        world.trace_mut().efforts.push(Effort {
-            strategy: NAME,
-            queries: 0,
-            tries: 0,
-            recovered: read,
-            spent: 0,
-            time: Duration::ZERO,
-            ended,
-            idle: None,
-        });
+        let effort = Effort { recovered: read, ended, ..Effort::of(NAME) };
+        world.trace_mut().efforts.push(effort);
         Ok(())
     }
 }

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use protocol::layout::Role;
 
@@ -26,13 +25,16 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
     build: |_| Ok(Arc::new(Equality)),
 };
 
+/// The type of a frame, and the first block of its ciphertext.
+type First<'a> = (&'a str, Vec<u8>);
+
 #[derive(Clone, Copy, Debug)]
 struct Equality;
 
 impl Strategy for Equality {
     fn review(&self, world: &mut World, _: &Tools<'_>) -> Result<(), String> {
         let mut records = 0;
-        let mut blocks: BTreeMap<(&str, Vec<u8>), (u32, Vec<u8>)> = BTreeMap::new();
+        let mut blocks: BTreeMap<First<'_>, (u32, Vec<u8>)> = BTreeMap::new();
         let mut nonces: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
         let mut found = Vec::new();
         for (number, record) in world.trace().honest() {
@@ -65,17 +67,7 @@ impl Strategy for Equality {
         for (number, finding) in found {
             trace.know(now, "the search for equal blocks", None, Some(number), finding);
         }
-        let (tries, time) = (records, Duration::ZERO);
-        trace.efforts.push(Effort {
-            strategy: NAME,
-            queries: 0,
-            tries,
-            recovered: 0,
-            spent: 0,
-            time,
-            ended,
-            idle,
-        });
+        trace.efforts.push(Effort { tries: records, ended, idle, ..Effort::of(NAME) });
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ use crate::actions::{Args, BuildError, Param};
 use crate::attacker::Acting;
 use crate::world::World;
 
+pub mod bleichenbacher;
 mod cbc_rewrite;
 mod dictionary;
 mod ecdh_middle;
@@ -21,6 +22,7 @@ pub mod ranking;
 
 /// Every strategy, by name.
 pub const STRATEGIES: &[StrategySpec] = &[
+    bleichenbacher::SPEC,
     cbc_rewrite::SPEC,
     dictionary::SPEC,
     ecdh_middle::SPEC,
@@ -104,9 +106,8 @@ fn expand<'a>(
     let numbers = if pattern.contains(NUMBER) { numbers } else { 1 };
     (0..count).flat_map(move |at| {
         let word = words.get(at).map_or("", String::as_str);
-        (0..numbers).map(move |number| {
-            pattern.replace(WORD, word).replace(NUMBER, &number.to_string())
-        })
+        (0..numbers)
+            .map(move |number| pattern.replace(WORD, word).replace(NUMBER, &number.to_string()))
     })
 }
 

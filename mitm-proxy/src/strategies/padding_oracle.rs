@@ -12,7 +12,7 @@ use protocol::layout::{Frame, Role};
 
 use super::ranking::Ranking;
 use super::{Strategy, StrategySpec, Tools, ciphertext, reforge, value};
-use crate::actions::{Args, BuildError, Param, ParamKind, number};
+use crate::actions::{Param, ParamKind, number};
 use crate::attacker::Acting;
 use crate::trace::{Effort, Finding};
 use crate::world::{Reply, World};
@@ -43,16 +43,14 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
             "bytes at the end of the plaintext not worth the questions, such as a MAC inside the encryption; 0 if not given",
         ),
     ],
-    build,
+    build: |args| {
+        let skip_last = number(args, "skip_last").unwrap_or(0);
+        Ok(Arc::new(Plan {
+            budget: number(args, "budget").unwrap_or(BUDGET),
+            skip_last: usize::try_from(skip_last).unwrap_or(usize::MAX),
+        }))
+    },
 };
-
-#[expect(clippy::unnecessary_wraps, reason = "the type is the table's")]
-fn build(args: &Args) -> Result<Arc<dyn Strategy>, BuildError> {
-    Ok(Arc::new(Plan {
-        budget: number(args, "budget").unwrap_or(BUDGET),
-        skip_last: usize::try_from(number(args, "skip_last").unwrap_or(0)).unwrap_or(usize::MAX),
-    }))
-}
 
 #[derive(Clone, Copy, Debug)]
 struct Plan {

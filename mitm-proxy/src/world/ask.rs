@@ -43,7 +43,10 @@ impl Reply {
 fn segment(bytes: &Bytes) -> String {
     let text = |bytes: &[u8]| {
         let printable = bytes.iter().all(|byte| (0x20..0x7f).contains(byte));
-        std::str::from_utf8(bytes).ok().filter(|text| printable && text.len() <= 64).map(str::to_owned)
+        std::str::from_utf8(bytes)
+            .ok()
+            .filter(|text| printable && text.len() <= 64)
+            .map(str::to_owned)
     };
     match text(bytes).or_else(|| bytes.get(4..).filter(|rest| rest.len() > 3).and_then(text)) {
         Some(text) => format!("{text:?}"),
@@ -68,7 +71,8 @@ impl World {
     /// Open a connection of the attacker's own, to ask on; nothing of it is in the trace.
     pub fn dial(&mut self, service: Service) -> u32 {
         let link = self.attacker.next_link();
-        let own = Link { client: None, server: SERVER, service, client_open: false, server_open: true };
+        let own =
+            Link { client: None, server: SERVER, service, client_open: false, server_open: true };
         self.links.insert(link, own);
         self.probing(SERVER, Input::Opened(Conn(link), service));
         link
@@ -154,7 +158,8 @@ impl World {
                 _ => None,
             };
             let kept = matches!(claim.fact, Fact::Established(_) | Fact::Delivered(_));
-            let mut record = ClaimRecord { at: self.clock, moment, actor: number, cause: None, claim };
+            let mut record =
+                ClaimRecord { at: self.clock, moment, actor: number, cause: None, claim };
             if let Some(check) = refused {
                 self.outcome = Some(check);
                 self.refusal.get_or_insert(record);

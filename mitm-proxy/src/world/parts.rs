@@ -41,6 +41,10 @@ impl KeySource for Folder {
     fn account(&self) -> Option<Account> {
         self.account.clone()
     }
+
+    fn any_size(&self) -> bool {
+        true
+    }
 }
 
 /// One session as it was recorded: every frame, as it was sent, with its number in the trace.
@@ -106,7 +110,7 @@ impl World {
     pub(super) fn play(&mut self, link: u32, part: &Part, rule: u32) {
         let plan = self.plan.clone();
         let Some(folder) = plan.keys.get(&part.keys) else { return };
-        let folder = folder.with_lab(&(plan.system.lab)(plan.profile));
+        let folder = folder.with_lab(&self.lab());
         let setup = Setup::lab(plan.profile, plan.seed ^ OTHER ^ u64::from(rule), part.number);
         let make = match part.side {
             Side::Client => plan.system.keys.client,
@@ -169,14 +173,20 @@ impl World {
             return;
         }
         let (system, profile) = (self.plan.system, self.plan.profile);
-        let (lab, recordings) = ((system.lab)(profile), self.recordings());
+        let (lab, recordings) = (self.lab(), self.recordings());
         for (at, names) in stolen {
             let mut files = lab.clone();
             files.retain(|path, _| names.contains(path));
+            if files.is_empty() {
+                let rule = self.trace.compromises.get(at).map_or(0, |leak| leak.rule);
+                let why = format!("there is no file {}", names.join(", "));
+                self.trace.misfires.push(Misfire { rule, why });
+            }
             for recording in &recordings {
                 let opened = (system.eavesdrop)(profile, &files, &recording.overheard());
                 for (place, message) in opened {
-                    let (number, content) = (recording.number(place), Finding::Content(message.body));
+                    let (number, content) =
+                        (recording.number(place), Finding::Content(message.body));
                     self.trace.know(self.clock, "the stolen keys", Some(at), number, content);
                 }
             }

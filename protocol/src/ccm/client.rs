@@ -80,7 +80,7 @@ impl Client {
     pub fn with_keys(setup: Setup, keys: Arc<ClientKeys>) -> Self {
         Self {
             entropy: Entropy::new(setup.seed, &format!("ccm client {}", setup.number)),
-            setting: Setting::new(setup.profile),
+            setting: Setting::new(setup.profile, keys.own.public_key().size()),
             keys,
             number: setup.number,
             name: client_name(identity(setup)),

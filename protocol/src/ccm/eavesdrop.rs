@@ -6,10 +6,24 @@ use crate::ccm::keys::{Ingredients, Key, Keys, Transcript};
 use crate::ccm::record::Opener;
 use crate::endpoint::{Message, Side};
 use crate::inbox::Received;
-use crate::keyfiles::KeySource;
+use crate::keyfiles::{KeyFiles, KeySource};
 use crate::layout::number;
-use crate::theft::{Overheard, listen};
+use crate::theft::{Overheard, Transport, listen};
 use crate::weakness::{Profile, Weakness};
+
+/// How the chosen key travels.
+pub(super) const TRANSPORT: Transport = Transport {
+    public_key: "serverPK.pem",
+    frame: "KEY",
+    field: "ct",
+    open: |profile, chosen, recording| {
+        hear(profile, recording, |offer| Offered {
+            chosen: Some(Key(chosen.to_vec())),
+            // An echoed challenge is encrypted under another key.
+            ..Offered::hear(profile, &KeyFiles::new(), offer)
+        })
+    },
+};
 
 /// The offer is encrypted for the server, the echo for the client. As built both hold the same key, so either private key is enough; where the echo
 /// is a challenge, it takes both. Where there is an agreement as well, they are not enough.
@@ -18,12 +32,21 @@ pub(super) fn eavesdrop(
     source: &dyn KeySource,
     recording: &[Overheard<'_>],
 ) -> Vec<(usize, Message)> {
+    hear(profile, recording, |offer| Offered::hear(profile, source, offer))
+}
+
+/// Everything that opens with what is made of the offer.
+fn hear(
+    profile: Profile,
+    recording: &[Overheard<'_>],
+    offered: impl Fn(&Received) -> Offered,
+) -> Vec<(usize, Message)> {
     let mut offer = None;
     let mut keys: Option<Keys> = None;
     listen(recording, |overheard| {
         let frame = Received::of(overheard.frame);
         match (overheard.from, frame.spec.name) {
-            (Side::Client, "KEY") => offer = Some(Offered::hear(profile, source, &frame)),
+            (Side::Client, "KEY") => offer = Some(offered(&frame)),
             (Side::Server, "ECHO") => keys = offer.take()?.answered(profile, &frame),
             (from, "MSG") => {
                 let key = keys.as_ref()?.of(from).clone();

@@ -5,15 +5,19 @@ use std::sync::Arc;
 
 use crate::ccm::client::identity;
 use crate::ccm::lab::{ClientKeys, Clients, MODULUS, SERVER, ServerKeys};
-use crate::ccm::{Client, SYSTEM, Server, generate as pair};
+use crate::ccm::{Client, SYSTEM, Server, generate as pair, wire};
 use crate::crypto::rsa::{PrivateKey, PublicKey, RsaError};
 use crate::endpoint::{Endpoint, Side};
 use crate::entropy::Entropy;
 use crate::keyfiles::{
     Fresh, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, private_key, public_key,
 };
+use crate::layout::Layout;
 use crate::systems::Setup;
 use crate::weakness::Profile;
+
+/// The size of the published program's keys, in bytes.
+const PUBLISHED: usize = MODULUS / 8;
 
 /// The table entry.
 pub(super) const KEYS: KeySet = KeySet {
@@ -25,6 +29,7 @@ pub(super) const KEYS: KeySet = KeySet {
     ],
     client,
     server,
+    layout: Some(layout),
     lab: None,
     fresh: Some(Fresh { private: |side, number| private_path(&party(side, number)), make: fresh }),
     generate,
@@ -45,7 +50,7 @@ fn client_file(number: u32) -> String {
 
 fn client(setup: Setup, source: &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError> {
     let own = own_key(source, &client_file(identity(setup)))?;
-    let server = known_key(source, &public_path(SERVER))?;
+    let server = known_key(source, &public_path(SERVER), own.public_key().size())?;
     Ok(Box::new(Client::with_keys(setup, Arc::new(ClientKeys { own, server }))))
 }
 
@@ -53,23 +58,24 @@ fn client(setup: Setup, source: &dyn KeySource) -> Result<Box<dyn Endpoint>, Key
 /// read when they come.
 fn server(setup: Setup, source: &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError> {
     let own = own_key(source, SERVER)?;
+    let size = own.public_key().size();
     let first = public_path(&client_file(1));
     let clients = if let Some(folder) = source.kept() {
         // What is there already had better be a key.
         if folder.read(&first)?.is_some() {
-            known_key(source, &first)?;
+            known_key(source, &first, size)?;
         }
         Clients::Looked(Arc::new(move |number| {
-            known_key(&*folder, &public_path(&client_file(number))).ok()
+            known_key(&*folder, &public_path(&client_file(number)), size).ok()
         }))
     } else {
-        let mut known = vec![known_key(source, &first)?];
+        let mut known = vec![known_key(source, &first, size)?];
         for number in 2.. {
             let path = public_path(&client_file(number));
             if source.read(&path)?.is_none() {
                 break;
             }
-            known.push(known_key(source, &path)?);
+            known.push(known_key(source, &path, size)?);
         }
         Clients::Known(known)
     };
@@ -79,15 +85,29 @@ fn server(setup: Setup, source: &dyn KeySource) -> Result<Box<dyn Endpoint>, Key
 fn own_key(source: &dyn KeySource, party: &str) -> Result<PrivateKey, KeyError> {
     let path = private_path(party);
     let key = private_key(source, &path)?;
-    sized(&path, key.public_key().size())?;
-    Ok(key)
+    if key.public_key().size() == PUBLISHED || source.any_size() {
+        return Ok(key);
+    }
+    Err(KeyError::new(&path, KeyProblem::Not("an RSA key of 4096 bits")))
 }
 
-fn known_key(source: &dyn KeySource, path: &str) -> Result<PublicKey, KeyError> {
+/// Somebody else's public key, of that size in bytes: all keys of a session are of one.
+fn known_key(source: &dyn KeySource, path: &str, size: usize) -> Result<PublicKey, KeyError> {
     let missing = KeyProblem::Missing("an RSA-4096 public key (PEM, SPKI)");
     let key = public_key(source, path)?.ok_or_else(|| KeyError::new(path, missing))?;
-    sized(path, key.size())?;
-    Ok(key)
+    if key.size() == size {
+        return Ok(key);
+    }
+    let wanted = match size {
+        PUBLISHED => "an RSA key of 4096 bits",
+        _ => "an RSA key of the size of the own one",
+    };
+    Err(KeyError::new(path, KeyProblem::Not(wanted)))
+}
+
+/// The frames with keys of a folder: as long as the server's modulus wants them.
+fn layout(profile: Profile, source: &dyn KeySource) -> Result<Layout, KeyError> {
+    Ok(wire::layout_for(profile, own_key(source, SERVER)?.public_key().size()))
 }
 
 /// What a folder has of one party's pair.
@@ -99,8 +119,9 @@ pub(super) struct Owned {
 /// What somebody has of a party's pair who got hold of the folder.
 pub(super) fn owned(source: &dyn KeySource, side: Side, number: u32) -> Owned {
     let party = party(side, number);
-    let private = own_key(source, &party).ok();
-    let public = known_key(source, &public_path(&party)).ok();
+    // Whatever their size: somebody has used them.
+    let private = private_key(source, &private_path(&party)).ok();
+    let public = public_key(source, &public_path(&party)).ok().flatten();
     let public = public.or_else(|| private.as_ref().map(PrivateKey::public_key));
     Owned { private, public }
 }
@@ -116,13 +137,6 @@ pub(super) fn lab(_: Profile) -> KeyFiles {
         debug_assert!(client.is_ok(), "the lab keys are tested");
     }
     files
-}
-
-fn sized(path: &str, bytes: usize) -> Result<(), KeyError> {
-    if bytes * 8 == MODULUS {
-        return Ok(());
-    }
-    Err(KeyError::new(path, KeyProblem::Not("an RSA key of 4096 bits")))
 }
 
 fn party(side: Side, number: u32) -> String {

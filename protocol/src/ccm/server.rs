@@ -88,7 +88,7 @@ impl Server {
     pub fn with_keys(setup: Setup, keys: Arc<ServerKeys>) -> Self {
         Self {
             entropy: Entropy::new(setup.seed, "ccm server"),
-            setting: Setting::new(setup.profile),
+            setting: Setting::new(setup.profile, keys.own.public_key().size()),
             keys,
             name: Name::from(SERVER),
             exchanges: BTreeMap::new(),

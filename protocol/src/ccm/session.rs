@@ -25,8 +25,9 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    pub(super) fn new(profile: Profile) -> Arc<Self> {
-        Arc::new(Self { profile, layout: wire::layout(profile) })
+    /// With RSA keys of that many bytes.
+    pub(super) fn new(profile: Profile, rsa: usize) -> Arc<Self> {
+        Arc::new(Self { profile, layout: wire::layout_for(profile, rsa) })
     }
 
     /// When an endpoint that last heard its peer at `heard`, and has this patience, gives up waiting.

@@ -11,7 +11,7 @@ use crate::crypto::ccm::TAG;
 use crate::crypto::ecdh::SHARE;
 use crate::endpoint::{Check, Reject, Service, Side};
 use crate::inbox::{Inbox, Received};
-use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Measure, Role, Turn, Turns};
+use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Measure, Role, Size, Turn, Turns};
 use crate::weakness::{Profile, Weakness};
 
 /// The port of the exchange, by its place in the table.
@@ -157,13 +157,25 @@ pub(super) fn delimited(profile: Profile) -> bool {
 
 /// The frames under `profile`, and whose turn is when.
 pub(super) fn layout(profile: Profile) -> Layout {
+    layout_for(profile, RSA)
+}
+
+/// The same with RSA keys of that many bytes.
+pub(super) fn layout_for(profile: Profile, rsa: usize) -> Layout {
     let message = if delimited(profile) { &DELIMITED_FRAME } else { &MESSAGE_FRAME };
     let mut decls = vec![&KEY_FRAME, &ECHO_FRAME, &TRUE_FRAME, &EXIT_FRAME, message];
     decls.extend(binds(profile).then_some(&BIND_FRAME));
     decls.extend((!profile.has(Weakness::NoSequence)).then_some(&RECEIPT_FRAME));
+    let spec = |decl: &FrameDecl| {
+        let FrameSpec { name, from, mut fields, max, .. } = FrameSpec::new(decl, profile);
+        for field in fields.iter_mut().filter(|field| field.size == KEY.size) {
+            field.size = Size::Fixed(rsa);
+        }
+        Arc::new(FrameSpec::of(name, from, fields, max))
+    };
     Layout {
         system: "ccm",
-        frames: decls.into_iter().map(|decl| Arc::new(FrameSpec::new(decl, profile))).collect(),
+        frames: decls.into_iter().map(spec).collect(),
         turns: if binds(profile) { BOUND } else { UNBOUND },
     }
 }

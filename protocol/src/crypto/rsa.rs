@@ -100,6 +100,16 @@ impl PublicKey {
         u32::try_from(modulus.len()).map_or(0, |bytes| bytes * 8).saturating_sub(zeros)
     }
 
+    /// The modulus, big-endian, without zeros in front.
+    pub fn modulus(&self) -> Vec<u8> {
+        self.0.n_bytes().into_vec()
+    }
+
+    /// The public exponent, big-endian, without zeros in front.
+    pub fn exponent(&self) -> Vec<u8> {
+        self.0.e_bytes().into_vec()
+    }
+
     /// SHA-256 over modulus and exponent.
     pub fn fingerprint(&self) -> [u8; 32] {
         sha256(&[&self.0.n_bytes(), &self.0.e_bytes()])

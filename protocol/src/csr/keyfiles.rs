@@ -31,6 +31,7 @@ pub(super) const KEYS: KeySet = KeySet {
     ],
     client,
     server,
+    layout: None,
     lab: None,
     fresh: None,
     generate,

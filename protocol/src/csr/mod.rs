@@ -206,5 +206,7 @@ pub const SYSTEM: System = System {
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
     eavesdrop: eavesdrop::eavesdrop,
+    register: None,
     middle: Some(|profile, seed| Box::new(middle::Middle::new(profile, seed))),
+    transport: None,
 };

@@ -23,6 +23,7 @@ pub(super) const KEYS: KeySet = KeySet {
     server: |setup, source| -> Result<Box<dyn Endpoint>, KeyError> {
         Ok(server(setup, keyring(source)?))
     },
+    layout: None,
     lab: None,
     fresh: None,
     generate,

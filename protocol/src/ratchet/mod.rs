@@ -124,5 +124,7 @@ pub const SYSTEM: System = System {
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
     eavesdrop: eavesdrop::eavesdrop,
+    register: None,
     middle: None,
+    transport: None,
 };

@@ -9,8 +9,10 @@ use crate::entropy::Entropy;
 use crate::keyfiles::{
     Account, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, private_key,
 };
+use crate::pki::users::{LAB, Scheme, Users};
 use crate::pki::x509::{Issuer, Kind, Period, Request};
 use crate::suite::lab::{AUTHORITY, Files, Keyring, KeyringError, SERVER_SUBJECT};
+use crate::suite::session::{names, scheme};
 use crate::suite::{Client, Server};
 use crate::systems::Setup;
 use crate::weakness::{Profile, Weakness};
@@ -28,6 +30,7 @@ pub(super) const KEYS: KeySet = KeySet {
     ],
     client,
     server,
+    layout: None,
     lab: Some(lab),
     fresh: None,
     generate,
@@ -131,6 +134,20 @@ pub(super) fn lab_under(profile: Profile) -> KeyFiles {
     let unused = if profile.has(Weakness::UnsaltedPasswords) { PASSWORDS } else { AUTH };
     files.remove(unused);
     files
+}
+
+/// Add a user to the password file in use. As built a name is not looked at, and may be more than one line.
+pub(super) fn register(profile: Profile, files: &mut KeyFiles, name: &str, password: &str) -> bool {
+    let scheme = scheme(profile);
+    let path = if scheme == Scheme::Sha256 { AUTH } else { PASSWORDS };
+    let text = files.get(path).map_or("", String::as_str);
+    let Ok(mut users) = Users::from_text(scheme, text) else { return false };
+    let mut salts = Entropy::new(0, "suite registration");
+    let done = users.register(name, password, names(profile), LAB, &mut salts).is_ok();
+    if done {
+        files.insert(path.to_owned(), users.to_text());
+    }
+    done
 }
 
 /// All of the lab's files.

@@ -202,5 +202,7 @@ pub const SYSTEM: System = System {
     keys: keyfiles::KEYS,
     lab: keyfiles::lab_under,
     eavesdrop: eavesdrop::eavesdrop,
+    register: Some(keyfiles::register),
     middle: None,
+    transport: None,
 };

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use mitm_proxy::actions::{ACTIONS, Param, action};
+use mitm_proxy::strategies::{STRATEGIES, strategy};
 use protocol::systems::SYSTEMS;
 
 use super::Done;
@@ -21,17 +23,19 @@ use crate::scenario::Scenario;
 /// Options of `explain`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
-    /// The scenario's name, as `list` shows it, or its file; or the name of a property or a system
+    /// The scenario's name, as `list` shows it, or its file; or the name of a property, a system, an action or a strategy
     #[arg(value_name = "NAME")]
     name: String,
 }
 
-/// Explain a scenario, a property or a system.
+/// Explain a scenario, a property, a system, an action or a strategy.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let scenarios = catalogue();
     let mut known: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
     known.extend(Property::ALL.iter().map(|property| property.name()));
     known.extend(SYSTEMS.iter().map(|system| system.name));
+    known.extend(ACTIONS.iter().map(|spec| spec.name));
+    known.extend(STRATEGIES.iter().map(|spec| spec.name));
     let name = args.name.as_str();
     let sections = if let Some(scenario) = scenarios.iter().find(|scenario| scenario.name == name) {
         explain_scenario(scenario, "scenarios/attacks/")
@@ -39,13 +43,27 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         super::systems::explain(system)
     } else if Property::named(name).is_some() {
         explain_property(name)
+    } else if let Some(spec) = action(name) {
+        explain_verb(spec.about, spec.params, "actions", name)
+    } else if let Some(spec) = strategy(name) {
+        let mut sections = explain_verb(spec.about, spec.params, "strategies", name);
+        let when = if spec.waits {
+            "when what `strategy.when` waits for is about to happen; in the place of rules"
+        } else {
+            "when all is over, on what was recorded; beside rules, if there are any"
+        };
+        sections.insert(1, ("when it acts", when.to_owned()));
+        sections
     } else if Path::new(name).is_file() {
         let found = load_file(Path::new(name));
         explain_scenario(&found.map_err(|error| mistakes(&[error], output))?, "")
     } else {
         let meant = near(name, &known).map(|near| format!("did you mean `{near}`?"));
         let help = meant.unwrap_or_else(|| "`scenarios list` shows what there is".to_owned());
-        bail!("no scenario, file, property or system is named {}: {help}", quote(name));
+        bail!(
+            "no scenario, file, property, system, action or strategy is named {}: {help}",
+            quote(name)
+        );
     };
     let text = if output.format == Format::Json {
         let sections: BTreeMap<_, _> = sections.into_iter().collect();
@@ -129,6 +147,19 @@ fn describe(expectation: &Expectation) -> String {
         parts.push(format!("stopped by {}", checks.join(", ")));
     }
     parts.join("; ")
+}
+
+/// An action or a strategy: what it does and what it takes.
+fn explain_verb(about: &str, params: &[Param], folder: &str, name: &str) -> Sections {
+    let mut takes = String::new();
+    for param in params {
+        let _ = writeln!(takes, "{}: {}", param.name, param.about);
+    }
+    if takes.is_empty() {
+        takes.push_str("nothing");
+    }
+    let file = format!("mitm-proxy/src/{folder}/{}.rs", name.replace('-', "_"));
+    vec![("what it does", about.to_owned()), ("what it takes", takes), ("where", file)]
 }
 
 fn explain_property(name: &str) -> Sections {

@@ -9,6 +9,7 @@ use super::output::{Format, Output, print};
 use super::select::Selection;
 use crate::catalogue::catalogue;
 use crate::matrix::{Cell, Matrix, matrix};
+use crate::property::Outcome;
 
 /// Options of `matrix`.
 #[derive(clap::Args, Clone, Debug)]
@@ -52,11 +53,50 @@ fn text(matrix: &Matrix) -> String {
         let _ = writeln!(text, "    alone enough for  {}", names(Cell::is_enough));
         let _ = writeln!(text, "    as built, needed  {}", names(Cell::is_needed));
     }
+    text.push_str(&grid(matrix));
     for fault in faults {
         let _ = writeln!(text, "  FAULT {fault}");
     }
     text.push('\n');
     text
+}
+
+/// A row for each scenario, a column for each weakness: `a` alone enough, `n` needed as built, `b` both.
+fn grid(matrix: &Matrix) -> String {
+    let Matrix { scenarios, rows, .. } = matrix;
+    let widest = scenarios.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    let columns = (1..).zip(rows);
+    let legend: Vec<String> =
+        columns.clone().map(|(number, row)| format!("{number} {}", row.weakness.name())).collect();
+    let _ = writeln!(text, "\n  a alone enough, n needed as built, b both, ? inconclusive alone");
+    for line in legend.chunks(4) {
+        let _ = writeln!(text, "  {}", line.join(" · "));
+    }
+    let _ = write!(text, "  {:widest$} ", "");
+    for (number, _) in columns {
+        let _ = write!(text, "{number:>3}");
+    }
+    text.push('\n');
+    for (at, (name, _)) in scenarios.iter().enumerate() {
+        let cells = rows.iter().map(|row| row.cells.get(at).map_or(' ', |cell| sign(*cell)));
+        let _ = write!(text, "  {name:widest$} ");
+        for sign in cells {
+            let _ = write!(text, "{sign:>3}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn sign(cell: Cell) -> char {
+    match (cell.is_enough(), cell.is_needed()) {
+        (true, true) => 'b',
+        (true, false) => 'a',
+        (false, true) => 'n',
+        (false, false) if cell.alone == Outcome::Inconclusive => '?',
+        (false, false) => '.',
+    }
 }
 
 fn json(matrix: &Matrix) -> serde_json::Value {

@@ -186,7 +186,15 @@ fn honest_run(system: &'static System, profile: Profile) -> Trace {
     }
     script.push(Step::End);
     let scripts = BTreeMap::from([(1, Arc::from(script))]);
-    let plan = Plan { system, profile, seed: 7, scripts, rules: Arc::from([]), keys: BTreeMap::new() };
+    let plan = Plan {
+        system,
+        profile,
+        seed: 7,
+        scripts,
+        rules: Arc::from([]),
+        keys: BTreeMap::new(),
+        registered: None,
+    };
     let mut world = World::new(&plan);
     world.run();
     world.into_trace()

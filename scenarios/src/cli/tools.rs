@@ -35,7 +35,8 @@ pub(super) struct Kit {
 impl Kit {
     /// Read what there is to read.
     pub(super) fn new(args: &ToolArgs, output: Output) -> Result<Self> {
-        let words = args.words.as_deref().map(words::read).transpose().map_err(|why| anyhow!(why))?;
+        let words =
+            args.words.as_deref().map(words::read).transpose().map_err(|why| anyhow!(why))?;
         Ok(Self { words, args: args.clone(), bar: Bar::new(output) })
     }
 

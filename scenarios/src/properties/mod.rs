@@ -10,6 +10,7 @@ use mitm_proxy::trace::{ClaimRecord, Trace};
 use protocol::endpoint::{Conn, Fact, Message, Name, Side};
 
 use crate::property::{Outcome, Property};
+use crate::sent::Sent;
 
 mod availability;
 mod completeness;
@@ -22,10 +23,7 @@ pub mod peer_authentication;
 mod post_compromise_security;
 mod robustness;
 mod secrecy;
-mod sent;
 pub mod uniform_errors;
-
-use sent::Sent;
 
 /// One line of the table.
 #[derive(Debug)]
@@ -97,7 +95,8 @@ impl Ruling {
         Self { outcome: Outcome::Held, evidence: evidence.into(), frames: Vec::new() }
     }
 
-    fn violated(evidence: impl Into<String>, frames: Vec<u32>) -> Self {
+    /// It does not hold.
+    pub fn violated(evidence: impl Into<String>, frames: Vec<u32>) -> Self {
         Self { outcome: Outcome::Violated, evidence: evidence.into(), frames }
     }
 

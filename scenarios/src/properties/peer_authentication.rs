@@ -66,7 +66,9 @@ struct PeerAuthentication {
 /// What every completed handshake agreed on.
 pub fn beliefs(claims: &[ClaimRecord]) -> Vec<Belief> {
     let mut monitor = PeerAuthentication::default();
-    claims.iter().for_each(|record| monitor.observe(record));
+    for record in claims {
+        monitor.observe(record);
+    }
     monitor.beliefs
 }
 

@@ -72,7 +72,9 @@ fn healed(trace: &Trace, actor: usize, leaked: u64) -> Option<u64> {
     let side = if actor == 0 { Side::Server } else { Side::Client };
     // By link: the moment something was sent since.
     let mut spoke: BTreeMap<u32, u64> = BTreeMap::new();
-    for (_, frame) in trace.honest().filter(|(_, frame)| frame.moment > leaked && is_own(frame.link)) {
+    for (_, frame) in
+        trace.honest().filter(|(_, frame)| frame.moment > leaked && is_own(frame.link))
+    {
         let arrived = matches!(frame.fate, Fate::Delivered(_)) && frame.original.is_none();
         if frame.to != side && arrived {
             spoke.entry(frame.link).or_insert(frame.moment);

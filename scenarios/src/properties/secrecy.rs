@@ -14,9 +14,9 @@
 
 use mitm_proxy::trace::{ClaimRecord, Finding, FrameRecord, Knowledge};
 
-use super::sent::{SHORTEST, Sent, contains, probes};
 use super::{Finished, Monitor, PropertySpec, Ruling, count, frames};
 use crate::property::Property;
+use crate::sent::{SHORTEST, Sent, contains, probes};
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::Secrecy,
@@ -87,7 +87,8 @@ impl Secrecy {
         let how = known.how;
         match &known.what {
             Finding::Password { user, password } => {
-                let evidence = format!("{how} found out that the password of {user} is {password:?}");
+                let evidence =
+                    format!("{how} found out that the password of {user} is {password:?}");
                 Some(Ruling::violated(evidence, own))
             }
             _ if known.from.is_some() => None,
@@ -96,14 +97,16 @@ impl Secrecy {
                 let (bytes, at) = (content.len(), frames(&own));
                 let evidence = format!("{how} recovered {bytes} bytes{at}: {message} is in them");
                 let whole = *content == message.body;
-                let evidence = if whole { format!("{how} recovered {message}{at}") } else { evidence };
+                let evidence =
+                    if whole { format!("{how} recovered {message}{at}") } else { evidence };
                 Some(Ruling::violated(evidence, own))
             }
             Finding::SameBeginning { other, bytes } => {
                 let frames_of = pair(*other);
                 let at = frames(&frames_of);
                 self.sent.share_beginning(ALIKE.min(*bytes)).then(|| {
-                    let evidence = format!("{how} sees that two messages begin alike, {bytes} bytes{at}");
+                    let evidence =
+                        format!("{how} sees that two messages begin alike, {bytes} bytes{at}");
                     Ruling::violated(evidence, frames_of)
                 })
             }

@@ -55,7 +55,7 @@ pub fn reactions(trace: &Trace) -> Reactions {
         let of_type = reactions.entry(frame_type).or_default();
         of_type.entry(name).or_default().insert(words);
     };
-    for ((frame_type, outcome, words), _) in &trace.answers {
+    for (frame_type, outcome, words) in trace.answers.keys() {
         add(frame_type, *outcome, words.clone());
     }
     for record in &trace.claims {
@@ -78,8 +78,8 @@ fn answer(trace: &Trace, refusal: &ClaimRecord, number: u32, link: u32, victim: 
         *other > number && record.link == link && record.to != victim && record.at == due
     });
     let segments = said.map(|(_, record)| record.as_sent().bytes.clone()).collect();
-    let closes = |event| event == LinkEvent::ClosedBy(victim);
-    let closed = trace.links.iter().any(|l| l.link == link && l.at == due && closes(l.event));
+    let own = LinkEvent::ClosedBy(victim);
+    let closed = trace.links.iter().any(|l| l.link == link && l.at == due && l.event == own);
     Reply { segments, closed, gone: false }.describe()
 }
 

@@ -41,6 +41,23 @@ pub(super) fn sets(
     sets
 }
 
+/// Read `register`: who registers before the run, and with what password.
+pub(super) fn registration(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    systems: &[&'static System],
+) -> Option<(String, String)> {
+    if let Some(system) = systems.iter().find(|system| system.register.is_none()) {
+        let message = format!("`{}` has no users", system.name);
+        reader.mistake(node.span(), message, "nobody can register");
+        return None;
+    }
+    let table = reader.table(node, "register", &["name", "password"])?;
+    reader.require(&table, "a registration", &["name", "password"]);
+    let mut text = |key| table.get(key).and_then(|node| reader.string(node, key));
+    Some((text("name")?.to_owned(), text("password")?.to_owned()))
+}
+
 fn folder(
     reader: &mut Reader,
     table: &Table<'_>,
@@ -51,12 +68,11 @@ fn folder(
     for (key, node) in table.entries() {
         let Some(value) = reader.string(node, key.get_ref()) else { continue };
         if key.get_ref() == "account" {
-            match value.split_once(':') {
-                Some((name, password)) => folder.account = Some(Account::new(name, password)),
-                None => {
-                    let message = "an account is a name and a password".to_owned();
-                    reader.mistake(node.span(), message, "expected `name:password`");
-                }
+            if let Some((name, password)) = value.split_once(':') {
+                folder.account = Some(Account::new(name, password));
+            } else {
+                let message = "an account is a name and a password".to_owned();
+                reader.mistake(node.span(), message, "expected `name:password`");
             }
             continue;
         }

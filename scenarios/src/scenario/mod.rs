@@ -74,6 +74,8 @@ pub struct Scenario {
     pub plot: Option<Plot>,
     /// Key files the attacker has, by the name rules give each set.
     pub keys: BTreeMap<String, Folder>,
+    /// Somebody who registered before the run: name and password.
+    pub registered: Option<(String, String)>,
     /// The line each rule begins in, from 1.
     pub rule_lines: Vec<usize>,
     /// What the judge is expected to say.

@@ -8,14 +8,15 @@ use toml::de::DeTable;
 
 use super::dom::{Node, Reader, Table};
 use super::vocabulary::Vocabulary;
-use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, is_name, keys, rules, steps, strategy};
+use super::{
+    DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, is_name, keys, rules, steps, strategy,
+};
 use crate::diagnostic::{Diagnostic, list, quote};
 use crate::family::Family;
 
 const KEYS: &[&str] = &[
-    "name", "family", "summary", "teaches", "system", "seed", "needs", "script", "keys", "rule",
-    "strategy",
-    "expect",
+    "name", "family", "summary", "teaches", "system", "seed", "needs", "script", "keys",
+    "register", "rule", "strategy", "expect",
 ];
 
 const REQUIRED: &[&str] = &["name", "family", "summary", "teaches", "system", "script", "expect"];
@@ -86,8 +87,9 @@ fn read(
     let scripts = script.map(|node| steps::scripts(reader, node, &systems, payloads));
     let vocabulary = Vocabulary::new(&systems);
     let sets = root.get("keys");
-    let keys =
-        sets.map(|node| keys::sets(reader, node, &systems, payloads)).unwrap_or_default();
+    let keys = sets.map(|node| keys::sets(reader, node, &systems, payloads)).unwrap_or_default();
+    let registered =
+        root.get("register").and_then(|node| keys::registration(reader, node, &systems));
     let vocabulary = vocabulary.with_keys(keys.keys());
     let rule = root.get("rule");
     let (mut rules, mut rule_lines) =
@@ -114,6 +116,7 @@ fn read(
         rules,
         plot,
         keys,
+        registered,
         rule_lines,
         expect: expect?,
         path: path.to_owned(),

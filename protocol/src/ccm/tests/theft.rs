@@ -152,3 +152,21 @@ fn an_eavesdropper_reads_what_a_delimiter_took_from_the_server() {
     let read = (SYSTEM.eavesdrop)(as_built(), &(SYSTEM.lab)(as_built()), &overheard(&lab));
     assert_eq!(read.len(), 40);
 }
+
+/// What an attacker has who decrypts what the client sends, and has no private key.
+#[test]
+fn the_chosen_key_alone_opens_a_recording_where_nothing_else_enters() {
+    use crate::ccm::keys::Key;
+    let transport = SYSTEM.transport.unwrap();
+    for profile in profiles() {
+        let lab = run(profile, &mut |_, _, _, _| None);
+        let offer = lab.frames.iter().find(|(_, _, frame)| frame.spec.name == transport.frame);
+        let ct = offer.unwrap().2.field(transport.field).unwrap();
+        let chosen = Key::receive(profile, &ServerKeys::lab().own, ct).unwrap();
+        let read = (transport.open)(profile, &chosen.0, &overheard(&lab));
+        // With one weakness alone, a challenge or an agreement enters too.
+        let expected = if profile == as_built() { 5 } else { 0 };
+        assert_eq!(read.len(), expected, "{}", profile.name());
+        assert_eq!((transport.open)(profile, b"some other key!!", &overheard(&lab)), []);
+    }
+}

@@ -38,8 +38,7 @@ fn what_the_keys_of_the_lab_open_is_what_the_weakness_says() {
             "ratchet" if profile.has(Weakness::RatchetFromPublicInput) => told.len(),
             // The shares of the handshake are exchanged and not mixed in: the first exchange opens.
             "ratchet" if profile.has(Weakness::ChallengeNotMixed) => 2,
-            "ratchet" => 0,
-            "csr" => 0,
+            "ratchet" | "csr" => 0,
             _ if profile.has(Weakness::StaticRsaTransport) => told.len(),
             _ => 0,
         };

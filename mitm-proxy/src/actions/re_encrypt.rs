@@ -35,7 +35,8 @@ impl Action for Reencrypt {
             Side::Server => 0,
             Side::Client => *hand.trace.owners.get(&link).ok_or("nobody is at that end")?,
         };
-        let memory = stolen.get(&actor).ok_or_else(|| format!("the memory of the {to} is not known"))?;
+        let memory =
+            stolen.get(&actor).ok_or_else(|| format!("the memory of the {to} is not known"))?;
         let mut found = false;
         let current = hand.current()?;
         let bytes = memory.endpoint.rewrite(Conn(link), &current.frame.bytes, &mut |plaintext| {

@@ -9,39 +9,39 @@ use protocol::endpoint::{Fact, Message};
 
 /// The shortest message searched for, in bytes. By chance 8 given bytes stand in 64 MiB with a
 /// probability of 2^-38.
-pub(super) const SHORTEST: usize = 8;
+pub(crate) const SHORTEST: usize = 8;
 /// How many bytes of a longer message are searched for, in three places.
 const PROBE: usize = 24;
 
 /// Every message that was sent, with the moment it was sent first, and how often.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sent {
+pub(crate) struct Sent {
     messages: BTreeMap<Message, (u64, usize)>,
 }
 
 impl Sent {
-    pub(super) fn observe(&mut self, record: &ClaimRecord) {
+    pub(crate) fn observe(&mut self, record: &ClaimRecord) {
         if let Fact::Sent(message) = &record.claim.fact {
             self.messages.entry(message.clone()).or_insert((record.moment, 0)).1 += 1;
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Message, u64)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Message, u64)> {
         self.messages.iter().map(|(message, (sent, _))| (message, *sent))
     }
 
     /// How many were sent before that moment.
-    pub(super) fn before(&self, moment: u64) -> usize {
+    pub(crate) fn before(&self, moment: u64) -> usize {
         self.messages.values().filter(|(sent, _)| *sent < moment).count()
     }
 
     /// How many were sent after that moment.
-    pub(super) fn after(&self, moment: u64) -> usize {
+    pub(crate) fn after(&self, moment: u64) -> usize {
         self.messages.values().filter(|(sent, _)| *sent > moment).count()
     }
 
     /// The messages that what the attacker found out really says something of.
-    pub(super) fn shown_by<'a>(
+    pub(crate) fn shown_by<'a>(
         &'a self,
         finding: &'a Finding,
     ) -> impl Iterator<Item = (&'a Message, u64)> {
@@ -52,7 +52,7 @@ impl Sent {
     }
 
     /// Whether two of them begin with that many equal bytes, or one was sent more than once.
-    pub(super) fn share_beginning(&self, bytes: usize) -> bool {
+    pub(crate) fn share_beginning(&self, bytes: usize) -> bool {
         let long = self.messages.iter().filter(|(message, _)| message.body.len() >= bytes);
         let mut seen = BTreeSet::new();
         long.into_iter().any(|(message, (_, times))| {
@@ -70,7 +70,7 @@ fn shows(content: &[u8], body: &[u8]) -> bool {
 
 /// Pieces of a message that would give it away: beginning, middle and end, and each in base64 at
 /// all three alignments.
-pub(super) fn probes(body: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn probes(body: &[u8]) -> Vec<Vec<u8>> {
     let size = body.len().min(PROBE);
     let starts = BTreeSet::from([0, (body.len() - size) / 2, body.len() - size]);
     let pieces: Vec<&[u8]> =
@@ -87,7 +87,7 @@ fn encode(bytes: &[u8]) -> Option<Vec<u8>> {
     (encoded.len() >= 12).then_some(encoded)
 }
 
-pub(super) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(haystack, needle).is_some()
 }
 
