@@ -40,6 +40,10 @@ loopback:
     ./target/release/loopback
     ./target/release/loopback idle
 
+# What the padding oracle costs: questions a byte and a second, in memory and over TCP (`--quick`: a few seconds).
+oracle *ARGS:
+    cargo run --release -p benches --bin oracle -- {{ARGS}}
+
 # Fuzz one target for a minute (needs cargo-fuzz and a nightly toolchain).
 fuzz TARGET:
     cd fuzz && cargo fuzz run {{TARGET}} -- -max_total_time=60

@@ -20,6 +20,8 @@ use protocol::systems::system;
 use protocol::weakness::Profile;
 
 pub mod direct;
+pub mod live;
+pub mod oracle;
 
 /// The profiles that are compared.
 pub const PROFILES: [&str; 2] = ["as-built", "hardened"];
@@ -146,6 +148,13 @@ pub fn file(size: usize) -> Bytes {
     }
     bytes.truncate(size);
     bytes.into()
+}
+
+/// The smallest, the median and the largest.
+pub fn spread(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    [0, last / 2, last].map(|at| values.get(at).copied().unwrap_or(f64::NAN))
 }
 
 #[cfg(test)]

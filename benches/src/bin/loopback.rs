@@ -16,15 +16,15 @@ use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 use benches::direct::Direct;
-use benches::file;
+use benches::live::{Deaf, Serving, runtime};
+use benches::{file, spread};
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 use mitm_proxy::net::{self, Event, Observer};
-use protocol::endpoint::{Command, Endpoint, Fact, Kind, Message, Tick};
+use protocol::endpoint::{Command, Fact, Kind, Message, Tick};
 use protocol::systems::{SYSTEMS, Setup, System};
 use protocol::weakness::Profile;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::net::TcpStream;
 
 /// The size of the file if none is given, in MiB.
 const SIZE: usize = 32;
@@ -99,26 +99,12 @@ fn megabytes(size: usize, time: Duration) -> f64 {
     size as f64 / time.as_secs_f64()
 }
 
-/// The smallest, the median and the largest.
-fn spread(mut values: Vec<f64>) -> [f64; 3] {
-    values.sort_by(f64::total_cmp);
-    let last = values.len().saturating_sub(1);
-    [0, last / 2, last].map(|at| values.get(at).copied().unwrap_or(f64::NAN))
-}
-
 /// A server and a client with a connection between them, each on a thread of its own.
 struct Live {
     commands: tokio::sync::mpsc::Sender<Command>,
     delivered: Receiver<Instant>,
     server: Serving,
     client: JoinHandle<()>,
-}
-
-/// A server on a thread of its own.
-struct Serving {
-    addresses: Vec<SocketAddr>,
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
 }
 
 /// Tells when messages are delivered.
@@ -139,7 +125,7 @@ impl Live {
     /// Connect, and carry one text, so that the session is established.
     fn start(system: &'static System, profile: Profile) -> Self {
         let (sender, delivered) = channel();
-        let server = Serving::start(system, profile, sender);
+        let server = Serving::start(system, profile, Deliveries(sender));
         let (commands, received) = tokio::sync::mpsc::channel(1);
         let addresses = server.addresses.clone();
         let client = spawn(move || converse(system, profile, addresses, received));
@@ -165,42 +151,6 @@ impl Live {
     }
 }
 
-impl Serving {
-    fn start(system: &'static System, profile: Profile, delivered: Sender<Instant>) -> Self {
-        let (stop, stopped) = oneshot::channel();
-        let (tell, told) = channel();
-        let thread = spawn(move || {
-            runtime().block_on(async {
-                let mut listeners = Vec::new();
-                for _ in system.ports {
-                    listeners.extend(TcpListener::bind("127.0.0.1:0").await);
-                }
-                let own = listeners.iter().filter_map(|listener| listener.local_addr().ok());
-                let _ = tell.send(own.collect());
-                let endpoint: Box<dyn Endpoint> = (system.server)(Setup::lab(profile, 1, 0));
-                let (_silent, commands) = tokio::sync::mpsc::channel(1);
-                let observer = Box::new(Deliveries(delivered));
-                net::serve(endpoint, listeners, commands, observer, async {
-                    let _ = stopped.await;
-                })
-                .await;
-            });
-        });
-        let addresses = told.recv().unwrap_or_default();
-        Self { addresses, stop, thread }
-    }
-
-    fn end(self) {
-        let _ = self.stop.send(());
-        let _ = self.thread.join();
-    }
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.unwrap_or_else(|_| unreachable!("a thread can wait"))
-}
-
 /// Be a client until there are no more commands.
 fn converse(
     system: &System,
@@ -209,7 +159,7 @@ fn converse(
     commands: tokio::sync::mpsc::Receiver<Command>,
 ) {
     let endpoint = (system.client)(Setup::lab(profile, 5, 1));
-    let observer = Box::new(Deliveries(channel().0));
+    let observer = Box::new(Deaf);
     let forever = std::future::pending();
     // As built, ccm's goodbye may be lost to its own delimiter, and then both ends would wait for ever.
     let patience = Some(Duration::from_secs(5));
@@ -221,7 +171,7 @@ fn converse(
 /// How many sessions a second begin and end, one after the other.
 #[expect(clippy::disallowed_methods, reason = "measuring is what this program is for")]
 fn sessions(system: &'static System, profile: Profile) -> f64 {
-    let server = Serving::start(system, profile, channel().0);
+    let server = Serving::start(system, profile, Deaf);
     let begin = Instant::now();
     for _ in 0..SESSIONS {
         let (_, commands) = tokio::sync::mpsc::channel(1);

@@ -136,7 +136,10 @@ impl Target {
     }
 
     /// The frame with other ciphertext.
-    fn forge(&self, frame: &Frame, ciphertext: &[u8]) -> Result<Vec<u8>, String> {
+    ///
+    /// # Errors
+    /// It cannot be put together without something that is not on the wire.
+    pub fn forge(&self, frame: &Frame, ciphertext: &[u8]) -> Result<Vec<u8>, String> {
         reforge(frame, &[(self.field, ciphertext)])
     }
 }
@@ -157,7 +160,7 @@ pub struct Attack {
     pub plaintext: Vec<u8>,
     /// How many bytes of the end of the plaintext are not wanted.
     unwanted: usize,
-    /// Questions whose answer is still to come, by the byte they guess.
+    /// Questions whose answer is still to come, by the byte they guess; 0 where nothing is guessed.
     asked: VecDeque<u8>,
     /// Answers still to come that nobody needs any more.
     stale: usize,
@@ -187,7 +190,7 @@ struct Decrypting {
     guesses: VecDeque<u8>,
     /// There never was more than one guess.
     sure: bool,
-    /// What is left of the guesses of the last byte, in case it was right for the wrong reason.
+    /// The guesses of the last byte that were not tried, in case it was right for the wrong reason.
     spare: VecDeque<u8>,
 }
 
@@ -234,20 +237,25 @@ impl Attack {
         }
     }
 
-    /// Add the next questions, at most `most`: several at once save waiting and may be asked in vain. None when all is over.
+    /// Add the next questions, so that `most` are without an answer at most: several at once save waiting and may be asked
+    /// in vain. When none has been added and none is without an answer, all is over.
     pub fn questions(&mut self, most: usize, questions: &mut VecDeque<Vec<u8>>) {
-        match &mut self.stage {
-            Stage::Over(_) => {}
+        let question = match &self.stage {
+            Stage::Over(_) => return,
+            Stage::Decrypting(_) => return self.guess(most, questions),
+            // The next question depends on the answer.
+            _ if !self.asked.is_empty() => return,
             // No padding is longer than 16 bytes: with its highest bit turned, the last byte says more.
-            Stage::Wrong => questions.push_back(self.with_turned(BLOCK - 1)),
+            Stage::Wrong => self.with_turned(BLOCK - 1),
             // A bit turned two blocks before the end changes what is authenticated, and no padding.
-            Stage::Right => questions.push_back(self.with_front_turned()),
+            Stage::Right => self.with_front_turned(),
             Stage::Length { low, high } => {
                 let middle = *low + (*high - *low) / 2;
-                questions.push_back(self.with_turned(BLOCK - 1 - middle));
+                self.with_turned(BLOCK - 1 - middle)
             }
-            Stage::Decrypting(_) => self.guess(most, questions),
-        }
+        };
+        self.asked.push_back(0);
+        questions.push_back(question);
     }
 
     fn guess(&mut self, most: usize, questions: &mut VecDeque<Vec<u8>>) {
@@ -255,7 +263,7 @@ impl Attack {
             let Stage::Decrypting(work) = &mut self.stage else { return };
             let Some(pair) = self.pairs.get(work.pair) else { return };
             // When one guess is left nobody need be asked, unless the last byte may have been right for the wrong reason.
-            let sure = work.sure || work.byte + 2 < BLOCK;
+            let sure = work.sure || !work.may_be_misled();
             if let (true, true, [only]) =
                 (sure, self.asked.is_empty(), work.guesses.make_contiguous())
             {
@@ -263,7 +271,7 @@ impl Attack {
                 self.found(only);
                 continue;
             }
-            while self.asked.len() < most.max(1) {
+            while self.asked.len() + self.stale < most.max(1) {
                 let Some(guess) = work.guesses.pop_front() else { return };
                 self.asked.push_back(guess);
                 questions.push_back(work.question(guess, pair));
@@ -304,6 +312,7 @@ impl Attack {
             self.stale -= 1;
             return;
         }
+        let Some(guess) = self.asked.pop_front() else { return };
         let padding_is_wrong = self.wrong.as_ref() == Some(reply);
         if matches!(self.stage, Stage::Over(_)) {
             return;
@@ -341,7 +350,6 @@ impl Attack {
                 }
             }
             Stage::Decrypting(work) => {
-                let Some(guess) = self.asked.pop_front() else { return };
                 if !padding_is_wrong {
                     self.found(guess);
                 } else if work.guesses.is_empty() && self.asked.is_empty() {
@@ -351,21 +359,22 @@ impl Attack {
         }
     }
 
-    /// No guess was right. The last byte of the block may have been taken for right because two bytes happened to be 2:
-    /// then the guesses after it are still to be tried.
+    /// No guess was right. The last byte of the block may have been taken for right because two bytes happened to be 2, or
+    /// three 3, and so on: then the guesses after it are still to be tried.
     fn go_back(&mut self) {
         let Stage::Decrypting(work) = &mut self.stage else { return };
-        if work.byte + 2 != BLOCK || work.spare.is_empty() {
+        if !work.may_be_misled() {
             self.stage = Stage::Over("no guess is right: the answers are not what they seemed");
             return;
         }
-        work.byte += 1;
+        let (pair, found) = (work.pair, work.byte + 1..BLOCK);
+        work.byte = BLOCK - 1;
         work.guesses = std::mem::take(&mut work.spare);
-        work.sure = false;
-        let (pair, byte) = (work.pair, work.byte);
-        if self.is_wanted(pair, byte) {
-            self.plaintext.pop();
-            self.ranking.forget();
+        for byte in found {
+            if self.is_wanted(pair, byte) {
+                self.plaintext.pop();
+                self.ranking.forget();
+            }
         }
     }
 
@@ -416,10 +425,10 @@ impl Attack {
             *inner = guess ^ front;
         }
         let rest = std::mem::take(&mut work.guesses);
+        self.stale += self.asked.len();
         if byte + 1 == BLOCK {
-            work.spare = rest;
+            work.spare = self.asked.drain(..).chain(rest).collect();
         }
-        self.stale = self.asked.len();
         self.asked.clear();
         match (byte.checked_sub(1), pair.checked_sub(1)) {
             (Some(byte), _) => work.byte = byte,
@@ -440,6 +449,13 @@ impl Decrypting {
         Self { pair, byte: BLOCK - 1, inner: [0; BLOCK], guesses, sure: false, spare }
     }
 
+    /// Whether a wrong last byte would show here: no guess is right then. If two bytes were 2, the byte in front of it has
+    /// any value, for the last one is 1 when it is asked for, and the one in front of that has none. If more bytes were alike,
+    /// the byte in front of the last one has none.
+    fn may_be_misled(&self) -> bool {
+        matches!(BLOCK - self.byte, 2 | 3) && !self.spare.is_empty()
+    }
+
     /// Two blocks whose plaintext ends with right padding if the guess is right.
     fn question(&self, guess: u8, (front, block): &(Block, Block)) -> Vec<u8> {
         let padding = u8::try_from(BLOCK - self.byte).unwrap_or_default();
@@ -447,8 +463,8 @@ impl Decrypting {
         let bytes = forged.iter_mut().zip(self.inner).zip(*front).enumerate();
         for (at, ((forged, inner), front)) in bytes {
             *forged = match at.cmp(&self.byte) {
-                // Anything; not the original, so that its padding cannot come through.
-                std::cmp::Ordering::Less => front ^ 0x55,
+                // Anything; not the original, so that its padding cannot come through, and nothing that makes padding of text.
+                std::cmp::Ordering::Less => front ^ 0x80,
                 std::cmp::Ordering::Equal => guess ^ front ^ padding,
                 std::cmp::Ordering::Greater => inner ^ padding,
             };
@@ -502,22 +518,20 @@ mod tests {
             && text[BLOCK - count..].iter().all(|b| usize::from(*b) == count)
     }
 
-    /// Attack, `most` questions at a time; what was recovered, and how many questions that took.
+    /// Attack, with `most` questions on their way at most; what was recovered, and how many questions that took.
     fn attack(iv: Block, known_iv: bool, text: &[u8], skip: usize, most: usize) -> (Attack, usize) {
         let target = Target { iv: known_iv.then_some(iv), blocks: encrypt(iv, text), field: "ct" };
         let mut attack = Attack::new(&target, skip);
-        let (mut asked, mut questions) = (0, VecDeque::new());
+        let (mut asked, mut waiting, mut new) = (0, VecDeque::new(), VecDeque::new());
         loop {
-            attack.questions(most, &mut questions);
-            if questions.is_empty() {
-                return (attack, asked);
-            }
-            for question in std::mem::take(&mut questions) {
-                asked += 1;
-                let said = if padding_is_right(iv, &question) { &b"mac"[..] } else { b"padding" };
-                let segments = vec![Bytes::from_static(said)];
-                attack.answer(&Reply { segments, ..Reply::default() });
-            }
+            attack.questions(most, &mut new);
+            asked += new.len();
+            waiting.append(&mut new);
+            assert!(waiting.len() <= most);
+            let Some(question) = waiting.pop_front() else { return (attack, asked) };
+            let said = if padding_is_right(iv, &question) { &b"mac"[..] } else { b"padding" };
+            let segments = vec![Bytes::from_static(said)];
+            attack.answer(&Reply { segments, ..Reply::default() });
         }
     }
 
@@ -541,9 +555,29 @@ mod tests {
     fn asking_ahead_recovers_the_same_with_more_questions() {
         let text = b"the quick brown fox jumps over the lazy dog, and then it sleeps";
         let (one, asked) = attack([9; BLOCK], true, text, 0, 1);
-        let (many, more) = attack([9; BLOCK], true, text, 0, 8);
-        assert_eq!((&one.recovered()[..], &many.recovered()[..]), (&text[..], &text[..]));
-        assert!(asked < more);
+        assert_eq!(one.recovered(), &text[..]);
+        for most in [2, 8, 64, 300] {
+            let (many, more) = attack([9; BLOCK], true, text, 0, most);
+            assert_eq!(many.recovered(), &text[..], "{most} at a time");
+            assert!(asked < more);
+        }
+    }
+
+    #[test]
+    fn a_last_byte_that_was_right_for_the_wrong_reason_is_found_again() {
+        for seed in 0..64 {
+            let mut entropy = protocol::entropy::Entropy::new(seed, "misleading");
+            let mut text: [u8; 64] = entropy.bytes();
+            // What a question makes of these is padding of two bytes, three, and so on, for one guess of the last byte.
+            let alike = 2 + usize::try_from(seed % 15).unwrap();
+            for block in text.chunks_exact_mut(BLOCK) {
+                block[BLOCK - alike..BLOCK - 1].fill(0x80 | u8::try_from(alike).unwrap());
+            }
+            for most in [1, 7, 300] {
+                let (attack, _) = attack(entropy.bytes(), true, &text, 0, most);
+                assert_eq!(attack.recovered(), &text[..], "{alike} bytes alike, {most} at a time");
+            }
+        }
     }
 
     #[test]

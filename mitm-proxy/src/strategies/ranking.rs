@@ -5,6 +5,7 @@
 //! program output, read backwards, and over what has been recovered so far. A corpus of random bytes would do no harm: every byte is
 //! in the list once.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// Text of this project: what it says of itself, and records as programs write them.
@@ -18,48 +19,48 @@ const OWN: u32 = 6;
 
 static SHARED: LazyLock<Indexed> = LazyLock::new(|| Indexed::new(CORPUS.as_bytes()));
 
-/// Text in an order in which all places with a given text behind them stand together.
+/// A byte in a key has 9 bits: there is one value more, for the end of the text.
+const BITS: usize = 9;
+
+/// Every place of a text, in an order in which all with a given text behind them stand together.
 #[derive(Debug)]
 struct Indexed {
-    /// The text backwards.
-    text: Vec<u8>,
-    /// Places in it, ordered by what stands from there on.
-    places: Vec<u32>,
+    /// What stands from there on, [`ORDER`] bytes in one number.
+    keys: Vec<u64>,
+    /// What stands in front.
+    before: Vec<u8>,
 }
 
 impl Indexed {
     fn new(text: &[u8]) -> Self {
-        let text: Vec<u8> = text.iter().rev().copied().collect();
-        let mut places: Vec<u32> = (0..u32::try_from(text.len()).unwrap_or(u32::MAX)).collect();
-        let key = |place: u32| {
-            let rest = text.get(place as usize..).unwrap_or_default();
-            rest.get(..=ORDER).unwrap_or(rest)
-        };
-        places.sort_by(|a, b| key(*a).cmp(key(*b)));
-        Self { text, places }
+        let mut key = 0;
+        let mut places: Vec<(u64, u8)> = Vec::with_capacity(text.len());
+        for byte in text.iter().rev() {
+            places.push((key, *byte));
+            key = key >> BITS | symbol(*byte) << ((ORDER - 1) * BITS);
+        }
+        places.sort_unstable();
+        let (keys, before) = places.into_iter().unzip();
+        Self { keys, before }
     }
 
-    /// Count what comes after `context`, in the backward text.
-    fn count(&self, context: &[u8], counts: &mut Counts) {
-        let rest = |place: &u32| self.text.get(*place as usize..).unwrap_or_default();
-        let head = |place: &u32| {
-            let rest = rest(place);
-            rest.get(..context.len()).unwrap_or(rest)
-        };
-        let first = self.places.partition_point(|place| head(place) < context);
-        for place in self.places.iter().skip(first) {
-            if head(place) != context {
-                break;
-            }
-            if let Some(next) = rest(place).get(context.len()) {
-                counts.add(*next, 1);
-            }
-        }
+    /// Of the places with `order - 1` bytes of a context behind them those that have `order`.
+    fn narrow(&self, places: Range<usize>, context: u64, order: usize) -> Range<usize> {
+        let low = context << ((ORDER - order) * BITS);
+        let high = (context + 1) << ((ORDER - order) * BITS);
+        let keys = self.keys.get(places.clone()).unwrap_or_default();
+        let from = keys.partition_point(|key| *key < low);
+        let count = keys.get(from..).unwrap_or_default().partition_point(|key| *key < high);
+        places.start + from..places.start + from + count
     }
 }
 
+fn symbol(byte: u8) -> u64 {
+    u64::from(byte) + 1
+}
+
 /// How often each byte was seen in one context.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Counts {
     of: [u32; 256],
     total: u32,
@@ -83,8 +84,8 @@ impl Counts {
 /// What each byte was seen in front of one byte, or of none: these contexts are long lists, counted once.
 static SHORT: LazyLock<Vec<Counts>> = LazyLock::new(|| {
     let mut counts = vec![Counts::none(); 257];
-    let text = &SHARED.text;
-    for (after, byte) in text.iter().zip(text.iter().skip(1)) {
+    let text = CORPUS.as_bytes();
+    for (byte, after) in text.iter().zip(text.iter().skip(1)) {
         if let Some(counts) = counts.get_mut(usize::from(*after)) {
             counts.add(*byte, 1);
         }
@@ -122,10 +123,32 @@ impl Ranking {
         for (byte, likely) in (0..=u8::MAX).zip(&mut likely) {
             *likely = if matches!(byte, 0x20..=0x7e | b'\n') { 0.95 / 96.0 } else { 0.05 / 160.0 };
         }
+        // Places in the corpus, and in what is known, with the same bytes behind them as the one that is guessed.
+        let (mut shared, mut context) = (0..SHARED.keys.len(), 0);
+        let mut own: Vec<usize> = (0..self.known.len()).collect();
         for order in 0..=ORDER.min(self.known.len()) {
-            let mut context: Vec<u8> = self.known.iter().rev().take(order).copied().collect();
-            context.reverse();
-            let counts = self.counts(&context);
+            let behind = order.checked_sub(1).and_then(|back| self.known.iter().rev().nth(back));
+            if let Some(byte) = behind {
+                context = context << BITS | symbol(*byte);
+                shared = SHARED.narrow(shared, context, order);
+                let there = |place: usize| self.known.get(place.checked_sub(order)?);
+                own.retain(|place| there(*place) == Some(byte));
+            }
+            let mut counts = match (order, behind) {
+                (0, _) => SHORT.last().cloned(),
+                (1, Some(byte)) => SHORT.get(usize::from(*byte)).cloned(),
+                _ => None,
+            }
+            .unwrap_or(Counts::none());
+            if order > 1 {
+                let before = SHARED.before.get(shared.clone()).unwrap_or_default();
+                for byte in before {
+                    counts.add(*byte, 1);
+                }
+            }
+            for byte in own.iter().filter_map(|place| self.known.get(*place)) {
+                counts.add(*byte, OWN);
+            }
             if counts.total == 0 {
                 break;
             }
@@ -134,31 +157,11 @@ impl Ranking {
                 *likely = (f64::from(count) + distinct * *likely) / (total + distinct);
             }
         }
-        let mut guesses: Vec<u8> = (0..=u8::MAX).collect();
-        let likely = |byte: u8| likely.get(usize::from(byte)).copied().unwrap_or_default();
-        guesses.sort_by(|a, b| likely(*b).total_cmp(&likely(*a)).then(a.cmp(b)));
-        guesses
-    }
-
-    /// What was seen after `context`, in backward text: in the corpus, and in what is known.
-    fn counts(&self, context: &[u8]) -> Counts {
-        let mut counts = match context {
-            [] => SHORT.last().cloned(),
-            [one] => SHORT.get(usize::from(*one)).cloned(),
-            _ => None,
-        }
-        .unwrap_or(Counts::none());
-        if context.len() > 1 {
-            SHARED.count(context, &mut counts);
-        }
-        for window in self.known.windows(context.len() + 1) {
-            if let Some((next, before)) = window.split_last()
-                && before == context
-            {
-                counts.add(*next, OWN);
-            }
-        }
-        counts
+        // Positive numbers are ordered as their bits are.
+        let mut guesses: Vec<(u64, u8)> =
+            likely.iter().map(|likely| !likely.to_bits()).zip(0..=u8::MAX).collect();
+        guesses.sort_unstable();
+        guesses.into_iter().map(|(_, byte)| byte).collect()
     }
 }
 
@@ -178,6 +181,27 @@ mod tests {
         let mut ranking = Ranking::default();
         b" eht".iter().for_each(|byte| ranking.learn(*byte));
         assert_eq!(ranking.guesses().first(), Some(&b' '), "before `the `");
+    }
+
+    #[test]
+    fn the_index_finds_what_looking_at_every_place_finds() {
+        for text in [&b"banana bandana"[..], &[0; 9], &[0, 0, 1, 0, 0, 1, 0], b"ab"] {
+            let index = Indexed::new(text);
+            let longest = ORDER.min(text.len());
+            for context in (1..=longest).flat_map(|len| text.windows(len)) {
+                let (mut places, mut key) = (0..text.len(), 0);
+                for (byte, order) in context.iter().zip(1..) {
+                    key = key << BITS | symbol(*byte);
+                    places = index.narrow(places, key, order);
+                }
+                let mut found = index.before[places].to_vec();
+                found.sort_unstable();
+                let all = text.windows(context.len() + 1).filter(|all| all[1..] == *context);
+                let mut expected: Vec<u8> = all.map(|all| all[0]).collect();
+                expected.sort_unstable();
+                assert_eq!(found, expected, "in front of {context:?}");
+            }
+        }
     }
 
     /// How many guesses a byte of this text takes, on average.
