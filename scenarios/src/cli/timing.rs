@@ -184,7 +184,8 @@ fn target(system: &'static System, profile: Profile, probe: &Probe) -> Result<Ta
         ..When::default()
     };
     let rules = Arc::from(vec![Rule { when, actions: Vec::new() }]);
-    let plan = Plan { system, profile, seed: SEED, scripts, rules, keys: BTreeMap::new() };
+    let (keys, registered) = (BTreeMap::new(), None);
+    let plan = Plan { system, profile, seed: SEED, scripts, rules, keys, registered };
     let mut world = World::new(&plan);
     let acting = world.run_until_rule();
     world.ripen();
