@@ -5,7 +5,6 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::Hash;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +14,13 @@ use protocol::systems::System;
 use protocol::weakness::Profile;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use crate::attacker::{Acting, Attacker, Effect};
+use crate::attacker::{Acting, Attacker};
 use crate::rule::{Event as RuleEvent, Rule};
 use crate::script::Step;
-use crate::trace::{ClaimRecord, Fate, Misfire, Panic, Trace};
+use crate::trace::{ClaimRecord, Fate, Misfire, Trace};
 
 mod ask;
+mod carry;
 mod honest;
 mod parts;
 
@@ -468,136 +468,6 @@ impl World {
                 Step::End => {
                     actor.at += 1;
                     self.dispatch(number, Input::Command(&Command::End), None);
-                }
-            }
-        }
-    }
-
-    fn tell_attacker(
-        &mut self,
-        tell: impl FnOnce(&mut Attacker, Tick, &mut Trace, &mut Vec<Effect>),
-    ) {
-        let mut effects = Vec::new();
-        let seen = self.trace.frames.len();
-        tell(&mut self.attacker, self.clock, &mut self.trace, &mut effects);
-        // A frame withheld from somebody who was gone was withheld from nobody.
-        for record in self.trace.frames.iter_mut().skip(seen) {
-            let open = self.links.get(&record.link).is_some_and(|link| link.is_open(record.to));
-            if matches!(record.fate, Fate::Dropped | Fate::Held) && !open {
-                record.fate = Fate::Lost;
-            }
-        }
-        for effect in effects {
-            match effect {
-                Effect::Connect { link, service } => {
-                    let own = Link {
-                        client: None,
-                        server: SERVER,
-                        service,
-                        client_open: false,
-                        server_open: false,
-                    };
-                    self.links.entry(link).or_insert(own).server_open = true;
-                    self.schedule(HOP, Event::Accept { link });
-                }
-                Effect::Send { link, to, bytes, numbers } => {
-                    self.schedule(HOP, Event::Arrive { link, to, bytes, numbers });
-                }
-                Effect::Close { link, to } => self.schedule(HOP, Event::Hangup { link, to }),
-                Effect::Steal { link, of, rule } => self.steal(link, of, rule),
-                Effect::Play { link, part, rule } => self.play(link, &part, rule),
-                Effect::Wake { token, after } => self.schedule(after, Event::Timer { token }),
-            }
-        }
-    }
-
-    fn arrive(&mut self, link: u32, to: Side, bytes: &[u8], numbers: &[u32]) {
-        let open = self.links.get(&link).is_some_and(|link| link.is_open(to));
-        let fate = if open { Fate::Delivered(self.clock) } else { Fate::Lost };
-        for number in numbers {
-            // A frame that was taken in part was taken.
-            if let Some(record) = self.trace.frame_mut(*number)
-                && !matches!(record.fate, Fate::Delivered(_))
-            {
-                record.fate = fate;
-            }
-        }
-        if open && let Some(actor) = self.actor_at(link, to) {
-            let cause = numbers.last().copied();
-            self.dispatch(actor, Input::Received(Conn(link), bytes), cause);
-            let held = self.actors.get(actor).map_or(0, |actor| actor.endpoint.buffered());
-            self.trace.peak_buffered = self.trace.peak_buffered.max(held);
-        }
-    }
-
-    fn hangup(&mut self, link: u32, to: Side) {
-        let Some(actor) = self.actor_at(link, to) else { return };
-        if self.shut(link, to) {
-            self.dispatch(actor, Input::Closed(Conn(link)), None);
-            self.advance(actor);
-        }
-    }
-
-    fn actor_at(&self, link: u32, side: Side) -> Option<usize> {
-        match side {
-            Side::Server => Some(self.links.get(&link)?.server),
-            Side::Client => self.links.get(&link)?.client,
-        }
-    }
-
-    /// Give an actor one input; what it wants. A panic is recorded, and the end of the actor.
-    fn perform(&mut self, number: usize, input: Input<'_>, cause: Option<u32>) -> Option<Output> {
-        let actor = self.actors.get_mut(number).filter(|actor| !actor.dead)?;
-        let mut out = std::mem::take(&mut self.out.0);
-        out.clear();
-        let (now, endpoint) = (self.clock, &mut actor.endpoint);
-        STEPPING.set(true);
-        let stepped = catch_unwind(AssertUnwindSafe(|| endpoint.step(now, input, &mut out)));
-        STEPPING.set(false);
-        if let Err(payload) = stepped {
-            actor.dead = true;
-            let message = payload
-                .downcast_ref::<&str>()
-                .map(|message| (*message).to_owned())
-                .or_else(|| payload.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "panic".to_owned());
-            self.trace.panics.push(Panic { actor: number, cause, message });
-        }
-        Some(out)
-    }
-
-    /// Give an actor one input and carry out what it wants.
-    fn dispatch(&mut self, number: usize, input: Input<'_>, cause: Option<u32>) {
-        self.tell_thief(number, input, cause);
-        let Some(mut out) = self.perform(number, input, cause) else { return };
-        let now = self.clock;
-        if self.actors.get(number).is_some_and(|actor| actor.impostor.is_some() && !actor.insider) {
-            self.learn_from(&mut out, cause);
-        }
-        for claim in out.claims.drain(..) {
-            let moment = self.trace.next_moment();
-            self.trace.claim(ClaimRecord { at: now, moment, actor: number, cause, claim });
-        }
-        let from = self.side(number);
-        for (Conn(link), bytes) in out.writes.drain(..) {
-            if self.links.get(&link).is_some_and(|link| link.is_open(from)) {
-                self.schedule(HOP, Event::Sent { link, from, bytes: bytes.into() });
-            }
-        }
-        if let Some(at) = out.wake {
-            let after = Duration::from_nanos(at.0.saturating_sub(now.0));
-            self.schedule(after, Event::Wake { actor: number });
-        }
-        for service in out.opens.drain(..).filter(|_| from == Side::Client) {
-            self.connect(number, service);
-        }
-        let closes = std::mem::take(&mut out.closes);
-        self.out.0 = out;
-        for Conn(link) in closes {
-            if self.shut(link, from) {
-                self.schedule(HOP, Event::Closed { link, from });
-                if from == Side::Client {
-                    self.schedule(Duration::ZERO, Event::Advance { actor: number });
                 }
             }
         }
