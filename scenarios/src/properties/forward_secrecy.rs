@@ -2,9 +2,12 @@
 //! attacker recovered with the help of something compromised, nothing is part of a message that was first sent earlier
 //! than that and was not still under way.
 //!
+//! Key files are tried on everything that was recorded. A memory may hold secrets from which earlier keys follow, and that is not
+//! tried: where something was sent before a memory was stolen, and nothing else is broken, nothing can be said.
+//!
 //! What the attacker reads without such help is the business of secrecy. Source: Günther 1989; Diffie, van Oorschot and Wiener 1992.
 
-use mitm_proxy::trace::{ClaimRecord, Fate, Trace};
+use mitm_proxy::trace::{ClaimRecord, Fate, Loot, Trace};
 use protocol::endpoint::Tick;
 
 use super::{Finished, Monitor, PropertySpec, Ruling, Sent, count};
@@ -53,6 +56,10 @@ impl Monitor for ForwardSecrecy {
             return Ruling::violated(format!("{first}{more}"), frames);
         }
         let before = self.sent.before(compromises.first().map_or(u64::MAX, |leak| leak.moment));
+        // A copy of a memory listens from then on; nobody tries what it opens of the past.
+        if before > 0 && compromises.iter().any(|leak| matches!(leak.loot, Loot::Memory(_))) {
+            return Ruling::inconclusive("what a stolen memory opens of the past was not tried");
+        }
         Ruling::held(format!("none of {} sent before was opened", count(before, "message")))
     }
 
