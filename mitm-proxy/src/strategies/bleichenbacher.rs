@@ -112,9 +112,8 @@ impl Strategy for Plan {
         };
         let time = Duration::from_nanos(now.0.saturating_sub(began.0));
         let length = recovered.as_ref().map_or(0, Vec::len);
-        let (strategy, tries) = (NAME, 0);
-        let effort =
-            Effort { strategy, queries, tries, recovered: length, spent, time, ended, idle };
+        let counted = Effort { queries, spent, time, ..Effort::of(NAME) };
+        let effort = Effort { recovered: length, ended, idle, ..counted };
         trace.efforts.push(effort);
         if length == 0 {
             world.give_up();

@@ -246,6 +246,7 @@ impl Dictionary {
                     let _ = writeln!(content, "{number} {}", hex(key.as_bytes()));
                 }
             }
+            tally.work += self.numbers * self.patterns.len() as u64;
             let files = KeyFiles::from([(file.to_owned(), content)]);
             for session in &sessions {
                 tally.tries += 1;

@@ -98,8 +98,8 @@ impl Strategy for Plan {
         }
         let time = std::time::Duration::from_nanos(now.0 - began.0);
         let idle = (queries >= budget && recovered == 0).then(|| ended.clone());
-        let effort =
-            Effort { strategy: NAME, queries, tries: 0, recovered, spent, time, ended, idle };
+        let counted = Effort { queries, spent, time, ..Effort::of(NAME) };
+        let effort = Effort { recovered, ended, idle, ..counted };
         trace.efforts.push(effort);
         if recovered == 0 {
             world.give_up();
