@@ -247,7 +247,8 @@ impl Court<'_> {
             }
         }
         let blocked_by = first_rejection(&rest.trace);
-        Run { rulings, blocked_by, problem: None, trace: rest.trace }
+        let problem = self.vacuous(&rest.trace);
+        Run { rulings, blocked_by, problem, trace: rest.trace }
     }
 
     fn rule(&self, rest: &Rest, twin: &Trace) -> Vec<(Property, Ruling)> {
