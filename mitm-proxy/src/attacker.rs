@@ -221,6 +221,11 @@ impl Attacker {
         self.stolen.insert(actor, memory);
     }
 
+    /// The copy of that actor's memory is of no use any more.
+    pub fn lose(&mut self, actor: usize) {
+        self.stolen.remove(&actor);
+    }
+
     /// The copy of that actor's memory, if there is one.
     pub fn memory_mut(&mut self, actor: usize) -> Option<&mut Memory> {
         self.stolen.get_mut(&actor)
@@ -256,7 +261,7 @@ impl Attacker {
             memory.endpoint.digest(hasher);
         }
         for (link, between) in middles {
-            // Who is between the ends is data behind a trait, too.
+            // Its secrets follow from the seed and from what has passed, which both are in the digest of a world.
             (link, &between.edit, format!("{:?}", between.middle)).hash(&mut hasher);
         }
         impostors.hash(&mut hasher);

@@ -71,8 +71,8 @@ pub struct World {
     outcome: Option<Check>,
     /// The first refusal of any.
     refusal: Option<ClaimRecord>,
-    /// Actors that are the attacker's, and the rules that put them there, from 1.
-    planted: BTreeMap<usize, u32>,
+    /// How many events the questions of strategies took: those have a budget of their own.
+    granted: u64,
 }
 
 /// Reused between steps; a clone starts empty.
@@ -94,8 +94,17 @@ struct Actor {
     open: u32,
     waiting: bool,
     dead: bool,
-    /// It is the attacker's, and plays this side.
-    impostor: Option<Side>,
+    /// It is the attacker's.
+    planted: Option<Planted>,
+}
+
+/// What somebody of the attacker's does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Planted {
+    /// Plays this side.
+    side: Side,
+    /// Because of this rule, from 1.
+    rule: u32,
     /// And makes no secret of who it is.
     insider: bool,
 }
@@ -190,8 +199,7 @@ impl World {
             open: 0,
             waiting: false,
             dead: false,
-            impostor: None,
-            insider: false,
+            planted: None,
         };
         let last = scripts.keys().next_back().copied().unwrap_or(0);
         let script = |number| scripts.get(&number).cloned().unwrap_or_else(|| Arc::from([]));
@@ -213,7 +221,7 @@ impl World {
             out: Scratch::default(),
             outcome: None,
             refusal: None,
-            planted: BTreeMap::new(),
+            granted: 0,
         };
         world.advance(SERVER);
         for number in scripts.keys().filter(|number| **number > 0) {
@@ -270,7 +278,7 @@ impl World {
         for actor in &self.actors {
             actor.endpoint.digest(&mut hasher);
             let left = actor.script.get(actor.at..);
-            (left, actor.open, actor.waiting, actor.dead).hash(&mut hasher);
+            (left, actor.open, actor.waiting, actor.dead, actor.planted).hash(&mut hasher);
         }
         self.attacker.digest(&mut hasher);
         let Self { links, clock, queue, .. } = self;
@@ -338,7 +346,7 @@ impl World {
 
     /// Let one event happen. `false` when there is none left.
     pub fn step(&mut self) -> bool {
-        if self.sequence > MAX_EVENTS {
+        if self.sequence - self.granted > MAX_EVENTS {
             self.trace.exhausted = true;
             return false;
         }
@@ -396,18 +404,23 @@ impl World {
         self.queue.insert((self.clock.after(after), self.sequence), event);
     }
 
+    /// What an actor is to the attacker, if it is the attacker's.
+    fn planted(&self, actor: usize) -> Option<Planted> {
+        self.actors.get(actor).and_then(|actor| actor.planted)
+    }
+
     /// Which end of its links an actor is at.
     fn side(&self, actor: usize) -> Side {
-        let plays = self.actors.get(actor).and_then(|actor| actor.impostor);
-        plays.unwrap_or(if actor == SERVER { Side::Server } else { Side::Client })
+        let own = if actor == SERVER { Side::Server } else { Side::Client };
+        self.planted(actor).map_or(own, |planted| planted.side)
     }
 
     /// A client opens a link to this port.
     fn connect(&mut self, actor: usize, service: Service) {
         let link = self.attacker.next_link();
         let client = Some(actor);
-        if let Some(rule) = self.planted.get(&actor) {
-            self.attacker.plant(link, Side::Client, *rule);
+        if let Some(planted) = self.planted(actor) {
+            self.attacker.plant(link, Side::Client, planted.rule);
         } else {
             self.trace.owners.insert(link, actor);
         }
@@ -487,7 +500,7 @@ impl World {
     /// Connections that an endpoint still holds open, of links that have a client.
     pub fn open_ends(&self) -> impl Iterator<Item = (u32, Side)> {
         let honest =
-            |actor: Option<usize>| actor.is_some_and(|actor| !self.planted.contains_key(&actor));
+            |actor: Option<usize>| actor.is_some_and(|actor| self.planted(actor).is_none());
         self.links.iter().filter(move |(_, link)| honest(link.client)).flat_map(|(number, link)| {
             [Side::Client, Side::Server]
                 .into_iter()

@@ -1,8 +1,6 @@
 //! Asking a victim: forged bytes go to one end of a link, and what it answers comes back at once. Questions are counted,
 //! not kept as frames: a strategy asks thousands.
 
-use std::mem::discriminant;
-
 use bytes::Bytes;
 use protocol::endpoint::{Check, Conn, Fact, Input, Output, Service, Side, Tick};
 
@@ -70,11 +68,13 @@ impl World {
 
     /// Open a connection of the attacker's own, to ask on; nothing of it is in the trace.
     pub fn dial(&mut self, service: Service) -> u32 {
+        let before = self.sequence;
         let link = self.attacker.next_link();
         let own =
             Link { client: None, server: SERVER, service, client_open: false, server_open: true };
         self.links.insert(link, own);
         self.probing(SERVER, Input::Opened(Conn(link), service));
+        self.granted += self.sequence - before;
         link
     }
 
@@ -89,6 +89,13 @@ impl World {
     /// Send `bytes`, a forged `frame_type`, to one end of a link, and wait one round trip for the answer. The answer
     /// reaches nobody but the attacker.
     pub fn ask(&mut self, link: u32, to: Side, frame_type: &'static str, bytes: &[u8]) -> Reply {
+        let before = self.sequence;
+        let reply = self.ask_once(link, to, frame_type, bytes);
+        self.granted += self.sequence - before;
+        reply
+    }
+
+    fn ask_once(&mut self, link: u32, to: Side, frame_type: &'static str, bytes: &[u8]) -> Reply {
         self.pass(self.clock.after(HOP));
         let open = self.links.get(&link).is_some_and(|link| link.is_open(to));
         let Some(actor) = self.actor_at(link, to).filter(|_| open) else {
@@ -143,8 +150,8 @@ impl World {
         self.clock = until.max(self.clock);
     }
 
-    /// Give an actor an input of the attacker's. Refusals and lines of a log are counted, what it believes and delivers is
-    /// kept, once each.
+    /// Give an actor an input of the attacker's. Refusals and lines of a log are counted, every delivery is kept, and what it
+    /// believes of whom, once each.
     fn probing(&mut self, number: usize, input: Input<'_>) -> Output {
         let Some(mut out) = self.perform(number, input, None) else { return Output::default() };
         if let Some(at) = out.wake {
@@ -157,13 +164,17 @@ impl World {
                 Fact::Rejected(reject) => Some(reject.check),
                 _ => None,
             };
-            let kept = matches!(claim.fact, Fact::Established(_) | Fact::Delivered(_));
+            let (delivered, believed) = match claim.fact {
+                Fact::Delivered(_) => (true, false),
+                Fact::Established(_) => (false, true),
+                _ => (false, false),
+            };
             let mut record =
                 ClaimRecord { at: self.clock, moment, actor: number, cause: None, claim };
             if let Some(check) = refused {
                 self.outcome = Some(check);
                 self.refusal.get_or_insert(record);
-            } else if kept && self.is_news(&record) {
+            } else if delivered || (believed && self.is_news(&record)) {
                 record.moment = self.trace.next_moment();
                 self.trace.claim(record);
             }
@@ -171,14 +182,12 @@ impl World {
         out
     }
 
+    /// Whether no question before has made this actor believe in this peer.
     fn is_news(&self, new: &ClaimRecord) -> bool {
         let same = |old: &ClaimRecord| {
-            let (old_fact, new_fact) = (&old.claim.fact, &new.claim.fact);
-            old.cause.is_none()
-                && old.actor == new.actor
-                && old.claim.peer == new.claim.peer
-                && discriminant(old_fact) == discriminant(new_fact)
-                && (matches!(new_fact, Fact::Established(_)) || old_fact == new_fact)
+            let believed = matches!(old.claim.fact, Fact::Established(_));
+            let of_same = old.actor == new.actor && old.claim.peer == new.claim.peer;
+            believed && of_same && old.cause.is_none()
         };
         !self.trace.claims.iter().any(same)
     }

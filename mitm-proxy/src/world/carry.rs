@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use protocol::endpoint::{Conn, Input, Output, Side, Tick};
+use protocol::endpoint::{Conn, Endpoint, Input, Output, Side, Tick};
 
 use super::{Event, HOP, Link, SERVER, STEPPING, World};
 use crate::attacker::{Attacker, Effect};
@@ -93,16 +93,8 @@ impl World {
         let mut out = std::mem::take(&mut self.out.0);
         out.clear();
         let (now, endpoint) = (self.clock, &mut actor.endpoint);
-        STEPPING.set(true);
-        let stepped = catch_unwind(AssertUnwindSafe(|| endpoint.step(now, input, &mut out)));
-        STEPPING.set(false);
-        if let Err(payload) = stepped {
+        if let Err(message) = guarded(endpoint, now, input, &mut out) {
             actor.dead = true;
-            let message = payload
-                .downcast_ref::<&str>()
-                .map(|message| (*message).to_owned())
-                .or_else(|| payload.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "panic".to_owned());
             self.trace.panics.push(Panic { actor: number, cause, message });
         }
         Some(out)
@@ -113,7 +105,7 @@ impl World {
         self.tell_thief(number, input, cause);
         let Some(mut out) = self.perform(number, input, cause) else { return };
         let now = self.clock;
-        if self.actors.get(number).is_some_and(|actor| actor.impostor.is_some() && !actor.insider) {
+        if self.planted(number).is_some_and(|planted| !planted.insider) {
             self.learn_from(&mut out, cause);
         }
         for claim in out.claims.drain(..) {
@@ -144,4 +136,21 @@ impl World {
             }
         }
     }
+}
+
+/// Let an endpoint take one input. The message of its panic, if it panics.
+pub(super) fn guarded(
+    endpoint: &mut Box<dyn Endpoint>,
+    now: Tick,
+    input: Input<'_>,
+    out: &mut Output,
+) -> Result<(), String> {
+    STEPPING.set(true);
+    let stepped = catch_unwind(AssertUnwindSafe(|| endpoint.step(now, input, out)));
+    STEPPING.set(false);
+    stepped.map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|message| (*message).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        text.unwrap_or_else(|| "panic".to_owned())
+    })
 }

@@ -51,12 +51,11 @@ fn of_lab(plan: &Plan, clients: u32) -> Honest {
 /// The server of the lab. It knows who registered, if they were.
 fn server_of_lab(plan: &Plan) -> Box<dyn Endpoint> {
     let Plan { system, profile, registered, .. } = plan;
-    let mut files = (system.lab)(*profile);
-    let done = registered.as_ref().zip(system.register).is_some_and(|(who, register)| {
-        let (name, password) = who;
-        register(*profile, &mut files, name, password)
+    let folder = registered.as_ref().zip(system.register).and_then(|(who, register)| {
+        let (mut files, (name, password)) = ((system.lab)(*profile), who);
+        let done = register(*profile, &mut files, name, password);
+        done.then(|| Folder { files, ..Folder::default() })
     });
-    let folder = done.then(|| Folder { files, ..Folder::default() });
     let with_keys = folder.and_then(|folder| (system.keys.server)(setup(plan, 0), &folder).ok());
     with_keys.unwrap_or_else(|| (system.server)(setup(plan, 0)))
 }

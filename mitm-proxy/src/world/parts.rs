@@ -9,7 +9,8 @@ use protocol::layout::Frame;
 use protocol::systems::Setup;
 use protocol::theft::Overheard;
 
-use super::{Actor, World};
+use super::carry::guarded;
+use super::{Actor, Planted, World};
 use crate::actions::Part;
 use crate::attacker::Memory;
 use crate::script::Step;
@@ -96,7 +97,11 @@ impl World {
     pub(super) fn tell_thief(&mut self, actor: usize, input: Input<'_>, cause: Option<u32>) {
         let Some(memory) = self.attacker.memory_mut(actor) else { return };
         let mut out = Output::default();
-        memory.endpoint.step(self.clock, input, &mut out);
+        if guarded(&mut memory.endpoint, self.clock, input, &mut out).is_err() {
+            // A copy that has lost its way is of no use any more; the original is judged on its own.
+            self.attacker.lose(actor);
+            return;
+        }
         let from = Some(memory.compromise);
         for claim in out.claims {
             if let Fact::Delivered(message) = claim.fact {
@@ -131,10 +136,9 @@ impl World {
         // It does not say goodbye: what it does lasts.
         let (number, script) = (self.actors.len(), says.collect());
         self.trace.parts.insert(number);
-        let (at, open, waiting, dead, impostor) = (0, 0, false, false, Some(part.side));
-        let insider = part.insider;
-        self.actors.push(Actor { endpoint, script, at, open, waiting, dead, impostor, insider });
-        self.planted.insert(number, rule);
+        let (at, open, waiting, dead) = (0, 0, false, false);
+        let planted = Some(Planted { side: part.side, rule, insider: part.insider });
+        self.actors.push(Actor { endpoint, script, at, open, waiting, dead, planted });
         match part.side {
             Side::Client => self.connect(number, Service::default()),
             Side::Server => {
