@@ -205,6 +205,11 @@ impl Attacker {
         self.armed = false;
     }
 
+    /// The frames it knows.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// The rules.
     pub fn rules(&self) -> &[Rule] {
         &self.rules

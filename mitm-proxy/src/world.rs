@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::endpoint::{Check, Command, Conn, Endpoint, Input, Output, Service, Side, Tick};
+use protocol::layout::Layout;
 use protocol::systems::System;
 use protocol::weakness::Profile;
 use siphasher::sip128::{Hasher128, SipHasher24};
@@ -20,11 +21,13 @@ use crate::script::Step;
 use crate::trace::{ClaimRecord, Fate, Misfire, Trace};
 
 mod ask;
+mod carrier;
 mod carry;
 mod honest;
 mod parts;
 
 pub use ask::{Held, Reply};
+pub use carrier::{Carrier, Leg, Way};
 use honest::Honest;
 pub use honest::LAB;
 pub use parts::{Folder, Recording};
@@ -73,6 +76,8 @@ pub struct World {
     refusal: Option<ClaimRecord>,
     /// How many events the questions of strategies took: those have a budget of their own.
     granted: u64,
+    /// What takes bytes from end to end, if they do not simply arrive.
+    carrier: Option<Box<dyn Carrier>>,
 }
 
 /// Reused between steps; a clone starts empty.
@@ -222,6 +227,7 @@ impl World {
             outcome: None,
             refusal: None,
             granted: 0,
+            carrier: None,
         };
         world.advance(SERVER);
         for number in scripts.keys().filter(|number| **number > 0) {
@@ -248,6 +254,11 @@ impl World {
     /// What the world was made from.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The frames that are exchanged.
+    pub fn layout(&self) -> &Layout {
+        self.attacker.layout()
     }
 
     /// The attacker.
@@ -372,11 +383,14 @@ impl World {
                 self.dispatch(server, Input::Opened(Conn(link), service), None);
             }
             Event::Sent { link, from, bytes } => {
-                self.tell_attacker(|attacker, now, trace, effects| {
-                    attacker.on_bytes(now, link, from, &bytes, trace, effects);
-                });
+                for bytes in self.carry(Leg { link, side: from }, Way::In, &bytes) {
+                    self.tell_attacker(|attacker, now, trace, effects| {
+                        attacker.on_bytes(now, link, from, &bytes, trace, effects);
+                    });
+                }
             }
             Event::Closed { link, from } => {
+                self.carry_close(Leg { link, side: from }, Way::In);
                 self.tell_attacker(|attacker, now, trace, effects| {
                     attacker.on_close(now, link, from, trace, effects);
                 });

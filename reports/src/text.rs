@@ -39,8 +39,12 @@ const MOST_KNOWN: usize = 8;
 /// One case: what it is, its ladder, its verdicts.
 pub fn case(case: &Case, paint: Paint) -> String {
     let mut text = String::new();
-    let title =
+    let mut title =
         format!("{} · {} · {} · seed {}", case.scenario, case.system, case.profile, case.seed);
+    // In memory is the rule.
+    if case.over != "world" {
+        let _ = write!(title, " · over {}", case.over);
+    }
     let _ = writeln!(text, "{}", paint.on(BOLD, &title));
     let _ = writeln!(text, "{}\n", case.summary);
     for note in &case.notes {

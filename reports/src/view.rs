@@ -43,7 +43,7 @@ pub struct Case {
     pub system: String,
     /// The profile.
     pub profile: String,
-    /// What carried the frames: `world`.
+    /// What carried the frames: `world` (memory) or `tcp`.
     pub over: String,
     /// What decided every random byte.
     pub seed: u64,

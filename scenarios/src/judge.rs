@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mitm_proxy::attacker::Acting;
+use mitm_proxy::net::Loopback;
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::strategies::{Quiet, Tools};
@@ -41,6 +42,28 @@ pub struct Case<'a> {
     pub profile: Profile,
     /// Decides every random byte.
     pub seed: u64,
+    /// What carries the frames.
+    pub over: Over,
+}
+
+/// What carries the frames of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Over {
+    /// Memory.
+    #[default]
+    World,
+    /// TCP on the loopback interface, in the order of the same virtual clock.
+    Tcp,
+}
+
+impl Over {
+    /// The name reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::World => "world",
+            Self::Tcp => "tcp",
+        }
+    }
 }
 
 /// What the judge says of a case.
@@ -86,6 +109,10 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
     };
 
     let mut world = World::new(&plan);
+    if case.over == Over::Tcp {
+        let carrier = Loopback::new(world.layout(), case.seed);
+        world.over(Box::new(carrier));
+    }
     if case.scenario.rules.is_empty() && case.scenario.plot.is_none() {
         let mut runs = Runs::default();
         runs.add(court.honest_run(world));

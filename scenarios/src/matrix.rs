@@ -7,7 +7,7 @@ use protocol::systems::System;
 use protocol::weakness::{Profile, Weakness};
 use rayon::prelude::*;
 
-use crate::judge::{Case, Judgement, judge};
+use crate::judge::{Case, Judgement, Over, judge};
 use crate::property::Outcome;
 use crate::scenario::Scenario;
 
@@ -88,7 +88,7 @@ pub fn matrix(system: &'static System, scenarios: &[Scenario]) -> Matrix {
     let own: Vec<&Scenario> =
         scenarios.iter().filter(|s| s.systems.iter().any(|it| it.name == system.name)).collect();
     let outcome = |scenario: &Scenario, profile| {
-        outcome(&judge(Case { scenario, system, profile, seed: scenario.seed }))
+        outcome(&judge(Case { scenario, system, profile, seed: scenario.seed, over: Over::World }))
     };
     let as_built = Profile::as_built(system);
     let built: Vec<Outcome> = own.par_iter().map(|scenario| outcome(scenario, as_built)).collect();

@@ -33,7 +33,7 @@ pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
         family: case.scenario.family.name().to_owned(),
         system: case.system.name.to_owned(),
         profile: case.profile.name().to_owned(),
-        over: "world".to_owned(),
+        over: case.over.name().to_owned(),
         seed: case.seed,
         scope: "under this script".to_owned(),
         summary: case.scenario.summary.clone(),

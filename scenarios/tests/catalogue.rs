@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use reports::text::{self, Paint};
 use reports::view::Report;
 use scenarios::catalogue::catalogue;
-use scenarios::judge::{Case, judge};
+use scenarios::judge::{Case, Over, judge};
 use scenarios::property::Outcome;
 use scenarios::scenario::Scenario;
 use scenarios::view;
@@ -20,7 +20,13 @@ fn cases(catalogue: &[Scenario]) -> Vec<Case<'_>> {
     for scenario in catalogue {
         for system in &scenario.systems {
             for profile in [Profile::as_built(system), Profile::HARDENED] {
-                cases.push(Case { scenario, system, profile, seed: scenario.seed });
+                cases.push(Case {
+                    scenario,
+                    system,
+                    profile,
+                    seed: scenario.seed,
+                    over: Over::World,
+                });
             }
         }
     }
@@ -63,6 +69,27 @@ fn every_case_is_as_expected_as_it_was_before_and_the_same_twice() {
     let files: BTreeSet<String> = files.map(|name| name.into_string().unwrap()).collect();
     let stale: Vec<_> = files.iter().filter(|n| n.contains('@') && !names.contains(*n)).collect();
     assert!(stale.is_empty(), "snapshots of cases that are gone: {stale:?}");
+}
+
+#[test]
+fn over_tcp_every_case_is_judged_alike() {
+    let catalogue = catalogue();
+    cases(&catalogue).par_iter().for_each(|case| {
+        let one = |over| {
+            let case = Case { over, ..*case };
+            view::case(case, &judge(case))
+        };
+        // Verdicts with their evidence, refusals, claims, frames and times: all but how many bytes waited for the rest of
+        // their frame, since reads tear frames apart.
+        let (world, mut tcp) = (one(Over::World), one(Over::Tcp));
+        assert_eq!(tcp.over, "tcp");
+        tcp.over.clone_from(&world.over);
+        let name = format!("{}@{}@{}", tcp.scenario, tcp.system, tcp.profile);
+        let waited = |case: &reports::view::Case| case.verdicts.get("robustness").cloned().unwrap();
+        assert_eq!(waited(&tcp).verdict, waited(&world).verdict, "{name}");
+        tcp.verdicts.insert("robustness".to_owned(), waited(&world));
+        assert_eq!(tcp, world, "{name}");
+    });
 }
 
 #[test]

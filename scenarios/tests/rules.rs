@@ -9,7 +9,7 @@
 use bytes::Bytes;
 use protocol::systems::system;
 use protocol::weakness::Profile;
-use scenarios::judge::{Case, Judgement, judge};
+use scenarios::judge::{Case, Judgement, Over, judge};
 use scenarios::property::{Outcome, Property};
 use scenarios::scenario::{Payloads, Scenario};
 
@@ -45,7 +45,7 @@ fn run(profile: &str, parts: &[&str]) -> Judgement {
     };
     let system = scenario.systems[0];
     let profile = Profile::named(system, profile).unwrap();
-    judge(Case { scenario: &scenario, system, profile, seed: 7 })
+    judge(Case { scenario: &scenario, system, profile, seed: 7, over: Over::World })
 }
 
 fn outcome(judgement: &Judgement, property: Property) -> Outcome {
@@ -215,6 +215,7 @@ fn rule_4_held_says_under_what() {
         system: scenario.systems[0],
         profile: Profile::HARDENED,
         seed: 7,
+        over: Over::World,
     };
     let shown = scenarios::view::case(case, &judge(case));
     assert_eq!(shown.scope, "under this script");
@@ -241,7 +242,8 @@ fn rule_6_the_seed_decides_every_byte() {
         let scenarios = scenarios::catalogue::catalogue();
         let scenario = scenarios.iter().find(|s| s.name == "replay-text-in-session").unwrap();
         let profile = Profile::as_built(system("helo").unwrap());
-        let judgement = judge(Case { scenario, system: scenario.systems[0], profile, seed });
+        let judgement =
+            judge(Case { scenario, system: scenario.systems[0], profile, seed, over: Over::World });
         format!("{:?}", judgement.trace)
     };
     assert_eq!(of(7), of(7));
@@ -360,7 +362,13 @@ fn endpoints_have_the_keys_a_scenario_gives_them() {
     let scenario = scenario.unwrap();
     for (full, bytes) in [(false, 128), (true, 256)] {
         let system = scenario.systems[0];
-        let case = Case { scenario, system, profile: Profile::HARDENED, seed: scenario.seed };
+        let case = Case {
+            scenario,
+            system,
+            profile: Profile::HARDENED,
+            seed: scenario.seed,
+            over: Over::World,
+        };
         let (words, progress) = (scenarios::words::builtin(), &mitm_proxy::strategies::Quiet);
         let tools = mitm_proxy::strategies::Tools { words, budget: None, full, progress };
         let judged = scenarios::judge::judge_with(case, &tools);

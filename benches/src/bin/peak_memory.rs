@@ -16,7 +16,7 @@ use mitm_proxy::trace::Trace;
 use mitm_proxy::world::World;
 use protocol::endpoint::Fact;
 use protocol::weakness::Profile;
-use scenarios::judge::{Case, judge};
+use scenarios::judge::{Case, Over, judge};
 use scenarios::scenario::{Payloads, Scenario};
 
 /// The size of the file if none is given, in MiB.
@@ -104,7 +104,8 @@ fn judged(file: Bytes, replay: bool, profile: &str) -> Result<Trace, Box<dyn Err
     }
     let system = *scenario.systems.first().ok_or("the scenario names its system")?;
     let profile = Profile::named(system, profile).ok_or("there is no such profile")?;
-    let case = Case { scenario: &scenario, system, profile, seed: scenario.seed };
+    let case =
+        Case { scenario: &scenario, system, profile, seed: scenario.seed, over: Over::World };
     let judgement = judge(case);
     match judgement.inconclusive {
         Some(why) => Err(why.into()),

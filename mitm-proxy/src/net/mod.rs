@@ -13,9 +13,11 @@ use protocol::endpoint::{Claim, Conn, Service, Tick};
 mod connect;
 mod connection;
 mod driver;
+mod loopback;
 mod serve;
 
 pub use connect::{Ending, connect};
+pub use loopback::Loopback;
 pub use serve::serve;
 
 #[cfg(test)]

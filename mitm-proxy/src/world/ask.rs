@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use protocol::endpoint::{Check, Conn, Fact, Input, Output, Service, Side, Tick};
 
-use super::{Event, HOP, Link, SERVER, World};
+use super::{Event, HOP, Leg, Link, SERVER, Way, World};
 use crate::trace::{ClaimRecord, Outcome};
 
 /// An event that the attacker keeps from happening.
@@ -81,6 +81,7 @@ impl World {
     /// Close such a connection.
     pub fn hang_up(&mut self, link: u32) {
         if self.shut(link, Side::Server) {
+            self.carry_close(Leg { link, side: Side::Server }, Way::Out);
             self.probing(SERVER, Input::Closed(Conn(link)));
         }
         self.links.remove(&link);
@@ -102,26 +103,41 @@ impl World {
             return Reply { gone: true, ..Reply::default() };
         };
         self.trace.asked.insert(link);
-        let mut out = self.probing(actor, Input::Received(Conn(link), bytes));
-        let mut reply = Reply::default();
-        for (conn, segment) in out.writes.drain(..) {
-            if conn == Conn(link) {
-                reply.segments.push(segment.into());
-            } else {
-                self.schedule(HOP, Event::Sent { link: conn.0, from: to, bytes: segment.into() });
+        let (leg, mut reply) = (Leg { link, side: to }, Reply::default());
+        let mut closes = Vec::new();
+        let simply = self.carrier.is_none();
+        let carried =
+            if simply { Vec::new() } else { self.carry(leg, Way::Out, &bytes.to_vec().into()) };
+        for piece in simply.then_some(bytes).into_iter().chain(carried.iter().map(AsRef::as_ref)) {
+            let mut out = self.probing(actor, Input::Received(Conn(link), piece));
+            for (conn, segment) in out.writes.drain(..) {
+                let bytes: Bytes = segment.into();
+                if conn == Conn(link) && simply {
+                    reply.segments.push(bytes);
+                } else if conn == Conn(link) {
+                    reply.segments.push(self.carry(leg, Way::In, &bytes).concat().into());
+                } else {
+                    self.schedule(HOP, Event::Sent { link: conn.0, from: to, bytes });
+                }
+            }
+            closes.append(&mut out.closes);
+            self.out.0 = out;
+            if !closes.is_empty() {
+                break;
             }
         }
-        for Conn(closed) in out.closes.drain(..) {
+        for Conn(closed) in closes {
             if self.shut(closed, to) {
                 reply.closed |= closed == link;
                 if self.links.get(&closed).is_some_and(|link| link.client.is_some()) {
                     self.schedule(HOP, Event::Closed { link: closed, from: to });
+                } else {
+                    self.carry_close(Leg { link: closed, side: to }, Way::In);
                 }
             }
         }
         let outcome = self.outcome.take().map_or(Outcome::Taken, Outcome::Refused);
         *self.trace.answers.entry((frame_type, outcome, reply.describe())).or_default() += 1;
-        self.out.0 = out;
         self.pass(self.clock.after(HOP));
         reply
     }

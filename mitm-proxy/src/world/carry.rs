@@ -3,9 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use bytes::Bytes;
 use protocol::endpoint::{Conn, Endpoint, Input, Output, Side, Tick};
 
-use super::{Event, HOP, Link, SERVER, STEPPING, World};
+use super::{Event, HOP, Leg, Link, SERVER, STEPPING, Way, World};
 use crate::attacker::{Attacker, Effect};
 use crate::trace::{ClaimRecord, Fate, Panic, Trace};
 
@@ -48,7 +49,7 @@ impl World {
         }
     }
 
-    pub(super) fn arrive(&mut self, link: u32, to: Side, bytes: &[u8], numbers: &[u32]) {
+    pub(super) fn arrive(&mut self, link: u32, to: Side, bytes: &Bytes, numbers: &[u32]) {
         let open = self.links.get(&link).is_some_and(|link| link.is_open(to));
         let fate = if open { Fate::Delivered(self.clock) } else { Fate::Lost };
         for number in numbers {
@@ -61,15 +62,22 @@ impl World {
         }
         if open && let Some(actor) = self.actor_at(link, to) {
             let cause = numbers.last().copied();
-            self.dispatch(actor, Input::Received(Conn(link), bytes), cause);
-            let held = self.actors.get(actor).map_or(0, |actor| actor.endpoint.buffered());
-            self.trace.peak_buffered = self.trace.peak_buffered.max(held);
+            for bytes in self.carry(Leg { link, side: to }, Way::Out, bytes) {
+                // Who has closed reads no more.
+                if !self.links.get(&link).is_some_and(|link| link.is_open(to)) {
+                    break;
+                }
+                self.dispatch(actor, Input::Received(Conn(link), &bytes), cause);
+                let held = self.actors.get(actor).map_or(0, |actor| actor.endpoint.buffered());
+                self.trace.peak_buffered = self.trace.peak_buffered.max(held);
+            }
         }
     }
 
     pub(super) fn hangup(&mut self, link: u32, to: Side) {
         let Some(actor) = self.actor_at(link, to) else { return };
         if self.shut(link, to) {
+            self.carry_close(Leg { link, side: to }, Way::Out);
             self.dispatch(actor, Input::Closed(Conn(link)), None);
             self.advance(actor);
         }

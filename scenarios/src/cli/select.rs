@@ -6,7 +6,7 @@ use protocol::systems::{SYSTEMS, System};
 use protocol::weakness::{Profile, Weakness};
 
 use crate::diagnostic::{list, near, quote};
-use crate::judge::Case;
+use crate::judge::{Case, Over};
 use crate::scenario::Scenario;
 
 /// The options that select.
@@ -21,6 +21,28 @@ pub(super) struct Selection {
     /// This seed instead of the scenario's
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// What carries the frames: memory, or TCP on the loopback interface
+    #[arg(long, value_enum, value_name = "CARRIER", default_value_t)]
+    over: Carrier,
+}
+
+/// What can carry the frames.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
+enum Carrier {
+    /// Memory
+    #[default]
+    World,
+    /// TCP on the loopback interface
+    Tcp,
+}
+
+impl From<Carrier> for Over {
+    fn from(carrier: Carrier) -> Self {
+        match carrier {
+            Carrier::World => Self::World,
+            Carrier::Tcp => Self::Tcp,
+        }
+    }
 }
 
 impl Selection {
@@ -36,7 +58,13 @@ impl Selection {
                     // A weakness of another system selects nothing here.
                     if let Some(profile) = Profile::named(system, name) {
                         let seed = self.seed.unwrap_or(scenario.seed);
-                        cases.push(Case { scenario, system, profile, seed });
+                        cases.push(Case {
+                            scenario,
+                            system,
+                            profile,
+                            seed,
+                            over: self.over.into(),
+                        });
                     }
                 }
             }

@@ -1,0 +1,84 @@
+//! What carries bytes between the ends of a world. Nothing does, as a rule: they are there. A carrier takes them over
+//! something real instead, and the world still says in which order.
+
+use std::fmt::Debug;
+use std::io;
+
+use bytes::Bytes;
+use protocol::endpoint::Side;
+
+use super::World;
+use crate::trace::Misfire;
+
+/// The connection between one end of a link and the attacker.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Leg {
+    /// The link, from 1.
+    pub link: u32,
+    /// Which end of it.
+    pub side: Side,
+}
+
+/// Which way bytes go on a leg.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// From the endpoint to the attacker.
+    In,
+    /// From the attacker to the endpoint.
+    Out,
+}
+
+/// Takes bytes from one end of a connection to the other.
+pub trait Carrier: Debug + Send {
+    /// Take `bytes` there; what each read at the other end returned.
+    ///
+    /// # Errors
+    /// The connection cannot be made, or broke.
+    fn carry(&mut self, leg: Leg, way: Way, bytes: &Bytes) -> io::Result<Vec<Bytes>>;
+
+    /// Close the connection from the sending end of `way`; the other end sees it. A connection that never was is made first.
+    ///
+    /// # Errors
+    /// The connection cannot be made, or broke.
+    fn close(&mut self, leg: Leg, way: Way) -> io::Result<()>;
+
+    /// Another one like it, for a fork of the world: what goes on there goes over connections of its own.
+    fn fork(&self) -> Box<dyn Carrier>;
+}
+
+impl Clone for Box<dyn Carrier> {
+    fn clone(&self) -> Self {
+        self.fork()
+    }
+}
+
+impl World {
+    /// From now on, let this carry all bytes.
+    pub fn over(&mut self, carrier: Box<dyn Carrier>) {
+        self.carrier = Some(carrier);
+    }
+
+    /// What the reads at the other end return.
+    pub(super) fn carry(&mut self, leg: Leg, way: Way, bytes: &Bytes) -> Vec<Bytes> {
+        let Some(carrier) = &mut self.carrier else { return vec![bytes.clone()] };
+        let carried = carrier.carry(leg, way, bytes);
+        carried.unwrap_or_else(|error| {
+            self.broken(leg, &error);
+            Vec::new()
+        })
+    }
+
+    /// The other end learns of a close.
+    pub(super) fn carry_close(&mut self, leg: Leg, way: Way) {
+        let closed = self.carrier.as_mut().map_or(Ok(()), |carrier| carrier.close(leg, way));
+        if let Err(error) = closed {
+            self.broken(leg, &error);
+        }
+    }
+
+    /// A path that breaks of itself tells nothing of an attack.
+    fn broken(&mut self, Leg { link, side }: Leg, error: &io::Error) {
+        let why = format!("the path to the {side} on link {link} broke: {error}");
+        self.trace.misfires.push(Misfire { rule: 0, why });
+    }
+}
