@@ -26,16 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Loopback {
     legs: BTreeMap<Leg, Pair>,
-    reads: Reads,
-}
-
-/// How much each read asks for.
-#[derive(Clone, Debug)]
-enum Reads {
-    /// All that was sent at once: where one read is one message.
-    Whole,
-    /// Pieces of random size, some of a byte.
-    Torn(Entropy),
+    /// Says how much each read asks for: pieces of random size, some of a byte. Without it, all that was sent at once, where one
+    /// read is one message.
+    tear: Option<Box<Entropy>>,
 }
 
 /// Both ends of a connection.
@@ -49,9 +42,8 @@ impl Loopback {
     /// For a system with this layout. Where its frames say how long they are, reads tear them apart, as `seed` decides.
     pub fn new(layout: &Layout, seed: u64) -> Self {
         let by_reads = layout.frames.iter().any(|spec| spec.is_one_read());
-        let reads =
-            if by_reads { Reads::Whole } else { Reads::Torn(Entropy::new(seed, "segments")) };
-        Self { legs: BTreeMap::new(), reads }
+        let tear = (!by_reads).then(|| Box::new(Entropy::new(seed, "segments")));
+        Self { legs: BTreeMap::new(), tear }
     }
 
     fn pair(&mut self, leg: Leg) -> io::Result<&mut Pair> {
@@ -64,10 +56,9 @@ impl Loopback {
 
 impl Carrier for Loopback {
     fn carry(&mut self, leg: Leg, way: Way, bytes: &Bytes) -> io::Result<Vec<Bytes>> {
-        let mut reads = self.reads.clone();
-        let pair = self.pair(leg)?;
-        let pieces = pair.carry(way, bytes, &mut reads);
-        self.reads = reads;
+        let mut tear = self.tear.take();
+        let pieces = self.pair(leg).and_then(|pair| pair.carry(way, bytes, tear.as_deref_mut()));
+        self.tear = tear;
         pieces
     }
 
@@ -79,7 +70,7 @@ impl Carrier for Loopback {
     }
 
     fn fork(&self) -> Box<dyn Carrier> {
-        Box::new(Self { legs: BTreeMap::new(), reads: self.reads.clone() })
+        Box::new(Self { legs: BTreeMap::new(), tear: self.tear.clone() })
     }
 }
 
@@ -143,14 +134,19 @@ impl Pair {
     }
 
     /// Write and read by turns: more than the kernel holds passes through too.
-    fn carry(&mut self, way: Way, bytes: &Bytes, reads: &mut Reads) -> io::Result<Vec<Bytes>> {
+    fn carry(
+        &mut self,
+        way: Way,
+        bytes: &Bytes,
+        mut tear: Option<&mut Entropy>,
+    ) -> io::Result<Vec<Bytes>> {
         let (from, to) = self.ends(way);
         let (mut written, mut arrived) = (0, 0);
         let mut pieces: Vec<Bytes> = Vec::new();
         while arrived < bytes.len() {
             written += write_some(from, bytes.get(written..).unwrap_or_default())?;
             let left = bytes.len() - arrived;
-            let mut piece = vec![0; reads.next(left)];
+            let mut piece = vec![0; piece_size(tear.as_deref_mut(), left)];
             let read = match to.read(&mut piece) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(read) => read,
@@ -161,7 +157,7 @@ impl Pair {
             arrived += read;
             pieces.push(piece.into());
         }
-        if matches!(reads, Reads::Whole) && pieces.len() > 1 {
+        if tear.is_none() && pieces.len() > 1 {
             pieces = vec![pieces.concat().into()];
         }
         Ok(pieces)
@@ -194,19 +190,11 @@ fn write_some(to: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-impl Reads {
-    /// How much the next read asks for, with so many bytes to come.
-    fn next(&mut self, left: usize) -> usize {
-        let most = match self {
-            Self::Whole => left,
-            Self::Torn(entropy) => {
-                let most = (left / 2).max(8);
-                let random = u32::from_be_bytes(entropy.bytes());
-                1 + random as usize % most
-            }
-        };
-        most.clamp(1, READ)
-    }
+/// How much the next read asks for, with so many bytes to come.
+fn piece_size(tear: Option<&mut Entropy>, left: usize) -> usize {
+    let Some(entropy) = tear else { return left.clamp(1, READ) };
+    let random = u32::from_be_bytes(entropy.bytes());
+    (1 + random as usize % (left / 2).max(8)).min(READ)
 }
 
 #[cfg(test)]

@@ -61,8 +61,8 @@ impl World {
     /// What the reads at the other end return.
     pub(super) fn carry(&mut self, leg: Leg, way: Way, bytes: &Bytes) -> Vec<Bytes> {
         let Some(carrier) = &mut self.carrier else { return vec![bytes.clone()] };
-        let carried = carrier.carry(leg, way, bytes);
-        carried.unwrap_or_else(|error| {
+        let pieces = carrier.carry(leg, way, bytes);
+        pieces.unwrap_or_else(|error| {
             self.broken(leg, &error);
             Vec::new()
         })
