@@ -17,7 +17,10 @@ use crate::rule::{Event, Rule};
 use crate::trace::{Deed, Fate, Finding, FrameRecord, LinkEvent, LinkRecord, Origin, Trace};
 
 mod act;
+mod pass;
 mod send;
+
+pub use pass::Passage;
 
 /// What a back end has to do for the attacker.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -93,6 +96,8 @@ pub struct Attacker {
     middles: BTreeMap<u32, Between>,
     /// Links at one end of which is somebody of the attacker's, put there by a rule.
     impostors: BTreeMap<u32, (Side, u32)>,
+    /// Every frame is recorded, also those that nothing happens to.
+    remembers: bool,
 }
 
 /// Copies of memories, by actor: 0 the server, n client n.
@@ -197,6 +202,7 @@ impl Attacker {
             stolen: Stolen::new(),
             middles: BTreeMap::new(),
             impostors: BTreeMap::new(),
+            remembers: true,
         }
     }
 
@@ -218,6 +224,12 @@ impl Attacker {
     /// Use other rules from now on. What the old ones have counted stays.
     pub fn replace_rules(&mut self, rules: Arc<[Rule]>) {
         self.matched.resize(rules.len(), 0);
+        self.rules = rules;
+    }
+
+    /// Use other rules from now on, and count from nothing.
+    pub fn begin_with(&mut self, rules: Arc<[Rule]>) {
+        self.matched = vec![0; rules.len()];
         self.rules = rules;
     }
 
@@ -440,8 +452,26 @@ impl Attacker {
         trace: &mut Trace,
         effects: &mut Vec<Effect>,
     ) {
+        let mut matched = std::mem::take(&mut self.matched);
+        let rule = self.select_frame(&mut matched, link, self.is_own(link), from, &frame);
+        self.matched = matched;
+        self.handle(now, link, from, frame, rule, trace, effects);
+    }
+
+    /// Record a frame, let this rule act on it, and send what is left of it.
+    #[expect(clippy::too_many_arguments, reason = "a frame, where it is, and what to do with it")]
+    fn handle(
+        &mut self,
+        now: Tick,
+        link: u32,
+        from: Side,
+        frame: Frame,
+        rule: Option<usize>,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(state) = self.links.get(&link) else { return };
-        let (kind, own) = (state.kind, self.is_own(link));
+        let kind = state.kind;
         let planted = self.impostors.get(&link).filter(|(side, _)| *side == from).copied();
         let (number, moment) = (trace.next_number(), trace.next_moment());
         let to = from.other();
@@ -463,10 +493,6 @@ impl Attacker {
             moved: false,
             fate: Fate::Pending,
         });
-        let mut matched = std::mem::take(&mut self.matched);
-        let rule = self.select_frame(&mut matched, link, own, from, &frame);
-        self.matched = matched;
-
         let relayed = kind == LinkKind::Relayed;
         let mut trigger = relayed.then(|| outgoing(number, frame, to, link));
         if let (Some(outgoing), Some(between)) = (&mut trigger, self.middles.get_mut(&link)) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::endpoint::Side;
-use protocol::layout::Frame;
+use protocol::layout::{Frame, FrameSpec};
 
 use crate::actions::Action;
 
@@ -60,11 +60,16 @@ pub enum Event {
 impl When {
     /// Whether a frame is of the kind waited for, leaving `nth` aside.
     pub fn matches_frame(&self, link: u32, attackers: bool, from: Side, frame: &Frame) -> bool {
+        let wanted = |(name, value): &(String, u64)| frame.number(name) == Some(*value);
+        self.may_match(link, attackers, from, &frame.spec) && self.fields.iter().all(wanted)
+    }
+
+    /// Whether a frame of this type can be of the kind waited for, whatever is in it.
+    pub fn may_match(&self, link: u32, attackers: bool, from: Side, spec: &FrameSpec) -> bool {
         self.event == Event::Frame
             && self.matches_link(link, attackers)
             && self.from.is_none_or(|wanted| wanted == from)
-            && self.frame_type.as_deref().is_none_or(|wanted| wanted == frame.spec.name)
-            && self.fields.iter().all(|(name, value)| frame.number(name) == Some(*value))
+            && self.frame_type.as_deref().is_none_or(|wanted| wanted == spec.name)
     }
 
     /// Whether something that happened to a link is waited for, leaving `nth` aside.

@@ -13,7 +13,7 @@ use crate::rule::FrameRef;
 /// Everything that happened in one run, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    /// Every frame, numbered from 1 by its place.
+    /// Every frame that is not forgotten, in order; [`Trace::numbered`] says which is which.
     pub frames: Vec<FrameRecord>,
     /// Every claim.
     pub claims: Vec<ClaimRecord>,
@@ -45,6 +45,8 @@ pub struct Trace {
     pub exhausted: bool,
     /// How many records there are of all kinds: the place of the next one among them.
     moments: u64,
+    /// How many frames were forgotten, the oldest ones.
+    forgotten: u32,
 }
 
 /// One frame on its way.
@@ -334,24 +336,53 @@ impl Trace {
         self.links.push(LinkRecord { at, moment, link, service, event, rule });
     }
 
-    /// The number the next frame will get.
+    /// The number the next frame will get. The first frame is 1.
     pub fn next_number(&self) -> u32 {
-        u32::try_from(self.frames.len()).unwrap_or(u32::MAX).saturating_add(1)
+        u32::try_from(self.frames.len()).unwrap_or(u32::MAX).saturating_add(self.forgotten + 1)
+    }
+
+    fn place(&self, number: u32) -> Option<usize> {
+        Some(number.checked_sub(self.forgotten)?.checked_sub(1)? as usize)
     }
 
     /// The frame of that number.
     pub fn frame(&self, number: u32) -> Option<&FrameRecord> {
-        self.frames.get((number as usize).checked_sub(1)?)
+        self.frames.get(self.place(number)?)
     }
 
     /// The frame of that number, to change.
     pub fn frame_mut(&mut self, number: u32) -> Option<&mut FrameRecord> {
-        self.frames.get_mut((number as usize).checked_sub(1)?)
+        let place = self.place(number)?;
+        self.frames.get_mut(place)
+    }
+
+    /// Every frame with its number.
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, &FrameRecord)> {
+        (self.forgotten + 1..).zip(&self.frames)
     }
 
     /// Frames that endpoints made, with their numbers.
     pub fn honest(&self) -> impl Iterator<Item = (u32, &FrameRecord)> {
-        (1..).zip(&self.frames).filter(|(_, record)| record.origin == Origin::Endpoint)
+        self.numbered().filter(|(_, record)| record.origin == Origin::Endpoint)
+    }
+
+    /// Forget all but the last frames, as many as this, and what happened to links before: for a trace without an end.
+    pub fn forget_all_but(&mut self, last: usize) {
+        let gone = self.frames.len().saturating_sub(last);
+        self.frames.drain(..gone);
+        self.forgotten = self.forgotten.saturating_add(u32::try_from(gone).unwrap_or(u32::MAX));
+        self.links.clear();
+    }
+
+    /// At rest: what is still under way never arrives, and what is held never will.
+    pub fn settle(&mut self) {
+        for record in &mut self.frames {
+            match record.fate {
+                Fate::Pending => record.fate = Fate::Lost,
+                Fate::Held => record.fate = Fate::Dropped,
+                _ => {}
+            }
+        }
     }
 
     /// The recorded frame a scenario means.

@@ -309,7 +309,7 @@ impl World {
     /// Run until nothing is left to happen.
     pub fn run(&mut self) {
         while self.step() {}
-        self.settle();
+        self.trace.settle();
     }
 
     /// Run until a rule is about to act; it has not acted yet. `None` when the run ended without.
@@ -319,7 +319,7 @@ impl World {
                 return Some(acting);
             }
             if !self.step() {
-                self.settle();
+                self.trace.settle();
                 return None;
             }
         }
@@ -496,17 +496,6 @@ impl World {
                     actor.at += 1;
                     self.dispatch(number, Input::Command(&Command::End), None);
                 }
-            }
-        }
-    }
-
-    /// At rest: what is still under way never arrives, and what is held never will.
-    fn settle(&mut self) {
-        for record in &mut self.trace.frames {
-            match record.fate {
-                Fate::Pending => record.fate = Fate::Lost,
-                Fate::Held => record.fate = Fate::Dropped,
-                _ => {}
             }
         }
     }

@@ -45,10 +45,7 @@ pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
         blocked_runs: blocked_by.clone(),
         inconclusive: inconclusive.clone(),
         runs: *runs,
-        frames: (1..)
-            .zip(&trace.frames)
-            .map(|(number, record)| frame(number, record, &owners))
-            .collect(),
+        frames: trace.numbered().map(|(number, record)| frame(number, record, &owners)).collect(),
         events: events(trace, case.system.ports, &owners),
         divergences: divergences(trace).into_iter().map(divergence).collect(),
         efforts: trace.efforts.iter().map(effort).collect(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use protocol::endpoint::Side;
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Plan, text, texts};
+use super::{Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, Plan, text, texts};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "compromise",
@@ -38,6 +38,10 @@ impl Action for Memory {
         hand.plans.push(Plan::StealMemory(self.0));
         Ok(())
     }
+
+    fn needs(&self) -> Needs {
+        Needs::Lab
+    }
 }
 
 #[derive(Debug)]
@@ -47,5 +51,9 @@ impl Action for Files {
     fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
         hand.plans.push(Plan::StealFiles(self.0.clone()));
         Ok(())
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Lab
     }
 }

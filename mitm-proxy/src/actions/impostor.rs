@@ -6,7 +6,8 @@ use std::sync::Arc;
 use protocol::endpoint::Side;
 
 use super::{
-    Action, ActionSpec, BuildError, Hand, Param, ParamKind, Part, Plan, flag, number, text, texts,
+    Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, Part, Plan, flag, number, text,
+    texts,
 };
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
@@ -50,5 +51,9 @@ impl Action for Impostor {
         }
         hand.plans.push(Plan::Play(self.0.clone()));
         Ok(())
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Lab
     }
 }

@@ -10,8 +10,8 @@ use protocol::layout::{Field, Frame, FrameSpec, Role, Size};
 
 use super::delay::MAX_MS;
 use super::{
-    Action, ActionSpec, Arg, BuildError, Hand, Outgoing, Param, ParamKind, Target, Template, bytes,
-    flag, frame, link, number, text,
+    Action, ActionSpec, Arg, BuildError, Hand, Needs, Outgoing, Param, ParamKind, Target, Template,
+    bytes, flag, frame, link, number, text,
 };
 use crate::rule::FrameRef;
 
@@ -123,6 +123,13 @@ impl Action for Inject {
             hand.out.push(outgoing);
         }
         Ok(())
+    }
+
+    fn needs(&self) -> Needs {
+        match self.content {
+            Content::Recorded(_) => Needs::Recordings,
+            Content::Template(_) | Content::Raw(_) => Needs::Frame,
+        }
     }
 }
 

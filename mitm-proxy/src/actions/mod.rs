@@ -217,6 +217,22 @@ pub trait Action: Debug + Send + Sync {
     fn variants(&self, _frame: &Frame) -> Option<Vec<Arc<dyn Action>>> {
         None
     }
+
+    /// What it takes beyond the frame in hand.
+    fn needs(&self) -> Needs {
+        Needs::Frame
+    }
+}
+
+/// What an action takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Needs {
+    /// The frame that triggered its rule, and no other.
+    Frame,
+    /// Frames that were seen before.
+    Recordings,
+    /// Endpoints of the lab: their memory, or their keys.
+    Lab,
 }
 
 /// What the attacker holds in its hand while a rule acts.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::endpoint::{Conn, Side};
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, text};
+use super::{Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "re-encrypt",
@@ -48,6 +48,10 @@ impl Action for Reencrypt {
         }
         current.edit("re-encrypted".to_owned(), |frame| *frame = bytes);
         Ok(())
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Lab
     }
 }
 

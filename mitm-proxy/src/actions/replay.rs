@@ -8,8 +8,8 @@ use protocol::endpoint::Side;
 
 use super::delay::MAX_MS;
 use super::{
-    Action, ActionSpec, BuildError, Hand, Outgoing, Param, ParamKind, Plan, Target, flag, frame,
-    number, text,
+    Action, ActionSpec, BuildError, Hand, Needs, Outgoing, Param, ParamKind, Plan, Target, flag,
+    frame, number, text,
 };
 use crate::rule::FrameRef;
 
@@ -88,6 +88,10 @@ impl Action for Replay {
         }
         Ok(())
     }
+
+    fn needs(&self) -> Needs {
+        if self.frame.is_some() { Needs::Recordings } else { Needs::Frame }
+    }
 }
 
 #[derive(Debug)]
@@ -122,6 +126,10 @@ impl Action for ReplayToServer {
         }
         Ok(())
     }
+
+    fn needs(&self) -> Needs {
+        Needs::Recordings
+    }
 }
 
 #[derive(Debug)]
@@ -139,5 +147,9 @@ impl Action for ReplayToClient {
         }
         hand.plans.push(Plan::Impersonate { source: self.link });
         Ok(())
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Recordings
     }
 }

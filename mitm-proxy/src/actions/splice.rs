@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, flag, frame, text};
+use super::{Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, flag, frame, text};
 use crate::rule::FrameRef;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
@@ -43,5 +43,9 @@ impl Action for Splice {
             current.fix_length();
         }
         Ok(())
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Recordings
     }
 }

@@ -14,6 +14,7 @@ mod connect;
 mod connection;
 mod driver;
 mod loopback;
+pub mod proxy;
 mod serve;
 
 pub use connect::{Ending, connect};

@@ -133,6 +133,6 @@ fn touched(trace: &Trace) -> BTreeSet<u32> {
 }
 
 fn made_by_attacker(trace: &Trace) -> impl Iterator<Item = u32> {
-    let frames = (1..).zip(&trace.frames);
+    let frames = trace.numbered();
     frames.filter(|(_, frame)| frame.origin != Origin::Endpoint).map(|(number, _)| number)
 }

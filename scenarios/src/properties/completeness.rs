@@ -55,7 +55,7 @@ impl Monitor for Completeness {
         let lines = missing.iter().map(|(Flow { from, to }, message)| {
             format!("{to} saw a clean end without {message}, which {from} had sent")
         });
-        let suppressed = (1..).zip(&run.trace.frames);
+        let suppressed = run.trace.numbered();
         let suppressed = suppressed.filter(|(_, frame)| frame.is_altered());
         Ruling::violated(
             lines.collect::<Vec<_>>().join("; "),

@@ -1,0 +1,159 @@
+//! A stream as it comes off a socket: what may go on as it is, without a copy, and what somebody has to act on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::endpoint::{Side, Tick};
+use protocol::layout::{Frame, FrameSpec, Front};
+
+use super::{Attacker, Effect, LinkKind};
+use crate::actions::Needs;
+use crate::trace::Trace;
+
+/// What becomes of the bytes at the front of a stream.
+#[derive(Clone, Debug)]
+pub enum Passage {
+    /// A whole frame goes on as it is.
+    Whole {
+        /// Its type.
+        spec: Arc<FrameSpec>,
+        /// Its size in bytes.
+        len: usize,
+    },
+    /// A frame goes on as it is and as it comes: nobody needs the rest of it to know.
+    Begun {
+        /// Its type.
+        spec: Arc<FrameSpec>,
+        /// Its size in bytes, more than there are.
+        len: usize,
+    },
+    /// A whole frame is to be given to [`Attacker::take_frame`].
+    Stop {
+        /// Its type.
+        spec: Arc<FrameSpec>,
+        /// Its size in bytes.
+        len: usize,
+        /// The rule that acts on it, by its place from 0.
+        rule: Option<usize>,
+    },
+    /// More has to come.
+    Wait,
+}
+
+impl Attacker {
+    /// Record only frames that something happens to. Rules that look back need all.
+    pub fn remember_no_more_than_needed(&mut self) {
+        let mut actions = self.rules.iter().flat_map(|rule| &rule.actions);
+        self.remembers = actions.any(|action| action.needs() == Needs::Recordings);
+    }
+
+    /// Whether every frame is recorded.
+    pub fn remembers(&self) -> bool {
+        self.remembers
+    }
+
+    /// What becomes of the bytes that have come from this end and were not used yet. Frames count as seen: ask once for each.
+    pub fn look(&mut self, link: u32, from: Side, waiting: &[u8]) -> Passage {
+        let (own, plain) = (self.is_own(link), self.is_plain(link));
+        let Some(state) = self.links.get_mut(&link) else { return Passage::Wait };
+        let deframer = state.deframer_mut(from);
+        match deframer.front(waiting) {
+            Front::Short => Passage::Wait,
+            Front::Begun { spec, len } => {
+                let spec = spec.clone();
+                if !plain || self.may_act(link, own, from, &spec) {
+                    return Passage::Wait;
+                }
+                if let Some(state) = self.links.get_mut(&link) {
+                    state.deframer_mut(from).take();
+                }
+                Passage::Begun { spec, len }
+            }
+            Front::Whole { spec, len } => {
+                let spec = spec.clone();
+                deframer.take();
+                let rule = self.select_bytes(link, own, from, &spec, waiting.get(..len));
+                if plain && rule.is_none() {
+                    return Passage::Whole { spec, len };
+                }
+                Passage::Stop { spec, len, rule }
+            }
+        }
+    }
+
+    /// A frame at which [`Attacker::look`] stopped.
+    #[expect(clippy::too_many_arguments, reason = "a frame, where it is, and what to do with it")]
+    pub fn take_frame(
+        &mut self,
+        now: Tick,
+        link: u32,
+        from: Side,
+        frame: Frame,
+        rule: Option<usize>,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.handle(now, link, from, frame, rule, trace, effects);
+    }
+
+    /// Nothing more comes from this end; these bytes are left, of a frame that was never completed.
+    pub fn take_rest(
+        &mut self,
+        now: Tick,
+        link: u32,
+        from: Side,
+        rest: Bytes,
+        trace: &mut Trace,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !rest.is_empty() {
+            let frame = Frame { spec: Arc::new(FrameSpec::raw()), bytes: rest };
+            self.on_frame(now, link, from, frame, trace, effects);
+        }
+    }
+
+    /// A link is over at both ends, and nobody will speak of it again.
+    pub fn forget(&mut self, link: u32) {
+        self.links.remove(&link);
+    }
+
+    /// Whether what no rule selects goes on just so.
+    fn is_plain(&self, link: u32) -> bool {
+        let kept = |state: &super::Link| {
+            let alone = state.swap.is_none() && state.joining.iter().all(Option::is_none);
+            alone && state.kind == LinkKind::Relayed
+        };
+        let between = self.middles.contains_key(&link) || self.impostors.contains_key(&link);
+        !self.remembers && !between && self.links.get(&link).is_none_or(kept)
+    }
+
+    /// Whether some rule can act on a frame of this type, whatever is in it.
+    fn may_act(&self, link: u32, own: bool, from: Side, spec: &FrameSpec) -> bool {
+        let waits = |(rule, matched): (&crate::rule::Rule, &u32)| {
+            let due = rule.when.nth.is_none_or(|nth| nth > *matched);
+            due && rule.when.may_match(link, own, from, spec)
+        };
+        self.armed && self.rules.iter().zip(&self.matched).any(waits)
+    }
+
+    /// As for any frame, without making one unless a rule looks into it.
+    fn select_bytes(
+        &mut self,
+        link: u32,
+        own: bool,
+        from: Side,
+        spec: &Arc<FrameSpec>,
+        bytes: Option<&[u8]>,
+    ) -> Option<usize> {
+        let mut matched = std::mem::take(&mut self.matched);
+        let selected = self.select(&mut matched, |rule| {
+            let when = &rule.when;
+            when.may_match(link, own, from, spec)
+                && when.fields.iter().all(|(name, value)| {
+                    bytes.and_then(|bytes| spec.number(name, bytes)) == Some(*value)
+                })
+        });
+        self.matched = matched;
+        selected
+    }
+}

@@ -1,0 +1,117 @@
+//! One end of a link: the connection to a client or to the server, and what waits to be sent on it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::AsyncWrite;
+use tokio::net::tcp::OwnedWriteHalf;
+
+/// What waits to be sent before the other end is no longer read: this one must read first.
+const HIGH_WATER: usize = 256 * 1024;
+/// The most that may wait: rules can send to an end that does not read. In bytes.
+const MOST_QUEUED: usize = 64 * 1024 * 1024;
+
+/// One end of a link.
+#[derive(Debug)]
+pub(super) struct End {
+    writer: OwnedWriteHalf,
+    /// What waits to be sent, from `sent` on.
+    queue: Vec<u8>,
+    sent: usize,
+    /// Bytes that came from here and are not used yet: the beginning of a frame.
+    pub(super) partial: Vec<u8>,
+    /// How much more of the frame that is passing comes from here.
+    pub(super) passing: usize,
+    /// It sends no more, or nobody listens to it.
+    pub(super) ended: bool,
+    /// What it sends is read and thrown away, because the attacker has closed the connection.
+    pub(super) ignored: bool,
+    /// Nothing more is sent to it once the queue is empty.
+    closing: bool,
+    /// Nothing more can be sent to it.
+    shut: bool,
+}
+
+impl End {
+    pub(super) fn new(writer: OwnedWriteHalf) -> Self {
+        Self {
+            writer,
+            queue: Vec::new(),
+            sent: 0,
+            partial: Vec::new(),
+            passing: 0,
+            ended: false,
+            ignored: false,
+            closing: false,
+            shut: false,
+        }
+    }
+
+    /// Whether what is sent now can still arrive.
+    pub(super) fn takes(&self) -> bool {
+        !self.closing && !self.shut
+    }
+
+    /// Whether the other end may be read.
+    pub(super) fn has_room(&self) -> bool {
+        self.queue.len() - self.sent < HIGH_WATER
+    }
+
+    /// Nothing happens at this end any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.ended && self.shut
+    }
+
+    /// Send, at once if possible. Whether the task of its link has to go on with it.
+    ///
+    /// # Errors
+    /// The connection broke, or too much waits.
+    pub(super) fn send(&mut self, mut bytes: &[u8]) -> io::Result<bool> {
+        if self.queue.is_empty() {
+            match self.writer.try_write(bytes) {
+                Ok(count) if count == bytes.len() => return Ok(false),
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if self.queue.len() - self.sent + bytes.len() > MOST_QUEUED {
+            let why = format!("it does not read; {MOST_QUEUED} bytes wait for it");
+            return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+        }
+        self.queue.extend_from_slice(bytes);
+        Ok(true)
+    }
+
+    /// Send no more, once what waits is sent. The task of its link has to go on with it.
+    pub(super) fn close(&mut self) {
+        self.closing = true;
+    }
+
+    /// Write what waits, and then shut down if that is wanted.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.queue.len() {
+            let rest = self.queue.get(self.sent..).unwrap_or_default();
+            self.sent += ready!(Pin::new(&mut self.writer).poll_write(cx, rest))?;
+        }
+        if self.sent > 0 {
+            (self.queue, self.sent) = (Vec::new(), 0);
+        }
+        if self.closing && !self.shut {
+            self.shut = true;
+            ready!(Pin::new(&mut self.writer).poll_shutdown(cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The connection is gone. With `reset` the other side is told so.
+    pub(super) fn break_off(&mut self, reset: bool) {
+        if reset {
+            let _ = self.writer.as_ref().set_zero_linger();
+        }
+        (self.ended, self.closing, self.shut) = (true, true, true);
+        self.queue = Vec::new();
+        self.sent = 0;
+    }
+}

@@ -1,0 +1,91 @@
+//! The task of one link: it reads both ends and writes what waits for them, until the link is over.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use protocol::endpoint::{Service, Side};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
+
+use super::relay::Relay;
+
+/// How often both ends are read in a row before other links have their turn.
+const TURNS: usize = 16;
+
+/// What a link is read from.
+#[derive(Debug, Default)]
+pub(super) struct Readers {
+    client: Option<OwnedReadHalf>,
+    server: Option<OwnedReadHalf>,
+}
+
+/// A client has come.
+pub(super) async fn serve(relay: Relay, client: TcpStream, from: SocketAddr, service: Service) {
+    let _ = client.set_nodelay(true);
+    let (reader, writer) = client.into_split();
+    let (link, connects) = relay.open(writer, from, service);
+    let mut readers = Readers { client: Some(reader), server: None };
+    if connects {
+        readers.server = connect(&relay, link, service).await;
+    }
+    attend(relay, link, readers).await;
+}
+
+/// The attacker makes a connection of its own.
+pub(super) async fn dial(relay: Relay, link: u32, service: Service) {
+    let server = connect(&relay, link, service).await;
+    attend(relay, link, Readers { client: None, server }).await;
+}
+
+async fn connect(relay: &Relay, link: u32, service: Service) -> Option<OwnedReadHalf> {
+    let upstream = relay.upstream(service)?;
+    match TcpStream::connect(upstream).await {
+        Ok(stream) => {
+            let _ = stream.set_nodelay(true);
+            let (reader, writer) = stream.into_split();
+            relay.connected(link, writer);
+            Some(reader)
+        }
+        Err(error) => {
+            relay.refused(link, upstream, &error);
+            None
+        }
+    }
+}
+
+async fn attend(relay: Relay, link: u32, mut readers: Readers) {
+    poll_fn(|cx| poll(&relay, link, &mut readers, cx)).await;
+    relay.over(link);
+}
+
+fn poll(relay: &Relay, link: u32, readers: &mut Readers, cx: &mut Context<'_>) -> Poll<()> {
+    relay.wake_with(link, cx.waker());
+    for _ in 0..TURNS {
+        let mut read = false;
+        for (side, reader) in
+            [(Side::Client, &mut readers.client), (Side::Server, &mut readers.server)]
+        {
+            relay.poll_write(link, side, cx);
+            let Some(half) = reader.as_mut().filter(|_| relay.may_read(link, side)) else {
+                continue;
+            };
+            let polled = relay.read_into(link, side, |buffer| {
+                let mut space = ReadBuf::new(buffer);
+                let polled = Pin::new(half).poll_read(cx, &mut space);
+                polled.map_ok(|()| space.filled().len())
+            });
+            read |= polled.is_ready();
+        }
+        if relay.is_over(link) {
+            return Poll::Ready(());
+        }
+        if !read {
+            return Poll::Pending;
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}

@@ -1,0 +1,115 @@
+//! The attacker between real programs: it accepts their clients, connects to their server, and what goes through is what the
+//! rules leave of it. All links run on one thread.
+//!
+//! What no rule looks at is neither copied nor kept: frames are recognised where the socket put them, and go on from there.
+//! What happens is told to a [`Recorder`] on a thread of its own, in batches that are used again and again; when it cannot
+//! keep up, the links wait for it.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::endpoint::{Service, Side};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::sleep;
+
+use crate::attacker::Attacker;
+use crate::rule::Rule;
+use crate::trace::Trace;
+
+mod ends;
+mod link;
+mod record;
+mod relay;
+
+pub use record::{Batch, Entry, Recorder, What};
+use relay::Relay;
+
+/// The pause after a connection that could not be accepted: most often the process is out of descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A port that is listened on, and where what comes there goes.
+#[derive(Debug)]
+pub struct Door {
+    /// Where clients come.
+    pub listener: TcpListener,
+    /// Where the server is.
+    pub upstream: SocketAddr,
+}
+
+/// How much of what passes is kept in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// Everything, for a judge.
+    All,
+    /// What rules may look back at: the last frames, as many as this.
+    Last(usize),
+}
+
+/// What is left when it is over.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What happened, as far as it was kept.
+    pub trace: Trace,
+    /// Ends that were still open, by link.
+    pub open_ends: Vec<(u32, Side)>,
+    /// Upstream connections that could not be made.
+    pub refused: u64,
+}
+
+/// Stand between the clients of `doors`, one for each of the system's ports in order, and the servers behind them, until
+/// `stop`. New rules may come any time.
+///
+/// # Errors
+/// The recorder cannot be started.
+pub async fn proxy(
+    mut attacker: Attacker,
+    doors: Vec<Door>,
+    keep: Keep,
+    recorder: Option<Box<dyn Recorder>>,
+    mut rules: UnboundedReceiver<Arc<[Rule]>>,
+    stop: impl Future<Output = ()>,
+) -> io::Result<Outcome> {
+    if keep != Keep::All {
+        attacker.remember_no_more_than_needed();
+    }
+    let upstreams = doors.iter().map(|door| door.upstream).collect();
+    let relay = Relay::new(attacker, keep, upstreams, recorder)?;
+    let local = LocalSet::new();
+    let run = async {
+        for (service, door) in (0..).map(Service).zip(doors) {
+            spawn_local(accept(relay.clone(), door.listener, service));
+        }
+        spawn_local(relay.clone().keep_recording());
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                Some(rules) = rules.recv() => relay.use_rules(rules),
+            }
+        }
+    };
+    local.run_until(run).await;
+    // The tasks go first: they hold the relay.
+    drop(local);
+    Ok(relay.finish())
+}
+
+async fn accept(relay: Relay, listener: TcpListener, service: Service) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                spawn_local(link::serve(relay.clone(), stream, from, service));
+            }
+            Err(error) => {
+                relay.trouble(0, Side::Client, &format!("cannot accept a connection: {error}"));
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
