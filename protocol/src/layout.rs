@@ -12,12 +12,18 @@ use crate::weakness::{Profile, Weakness};
 
 mod assemble;
 mod deframer;
+mod intern;
+mod json;
+mod length;
 mod measure;
+mod overlap;
 #[cfg(test)]
 mod tests;
 
 pub use assemble::AssembleError;
-pub use deframer::Deframer;
+pub use deframer::{Deframer, Front};
+pub use intern::{intern, intern_bytes};
+pub use length::{Counts, Encoding, Length, number};
 pub use measure::{Measure, first_match};
 
 /// What a field is for.
@@ -25,12 +31,10 @@ pub use measure::{Measure, first_match};
 pub enum Role {
     /// Always these bytes: they tell the frame's type.
     Tag(&'static [u8]),
-    /// The number of bytes that follow this field to the end of the frame, big-endian.
-    Length,
-    /// The same in ASCII decimal digits, padded with zeros.
-    Digits,
-    /// An unsigned number, big-endian, at most 8 bytes.
-    Number,
+    /// How long the frame is.
+    Length(Length),
+    /// An unsigned number, at most 8 bytes where it is binary.
+    Number(Encoding),
     /// A value used once.
     Nonce,
     /// An initialization vector.
@@ -50,31 +54,25 @@ pub enum Role {
 }
 
 impl Role {
-    /// Whether it says how many bytes follow.
+    /// The number of bytes that follow this field to the end of the frame, big-endian.
+    pub const LENGTH: Self = Self::Length(Length::following(Encoding::Big));
+    /// The same in ASCII decimal digits, padded with zeros where the field has a fixed size.
+    pub const DIGITS: Self = Self::Length(Length::following(Encoding::Digits));
+    /// An unsigned number, big-endian.
+    pub const NUMBER: Self = Self::Number(Encoding::Big);
+
+    /// Whether it says how long the frame is.
     pub fn is_length(self) -> bool {
-        matches!(self, Self::Length | Self::Digits)
+        matches!(self, Self::Length(_))
     }
 
-    /// The number of bytes a length field declares. Digits that are none declare the largest number.
-    pub fn read_length(self, field: &[u8]) -> u64 {
-        if self == Self::Digits {
-            let digits = std::str::from_utf8(field).ok().filter(|text| !text.starts_with('+'));
-            digits.and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
-        } else {
-            number(field)
+    /// How the number in it is written, if it is one.
+    pub fn encoding(self) -> Option<Encoding> {
+        match self {
+            Self::Length(length) => Some(length.encoding),
+            Self::Number(encoding) => Some(encoding),
+            _ => None,
         }
-    }
-
-    /// A length field of `size` bytes. A length that does not fit loses its highest digits.
-    pub fn write_length(self, following: usize, size: usize) -> Vec<u8> {
-        let mut field = if self == Self::Digits {
-            format!("{following:0size$}").into_bytes()
-        } else {
-            let mut field = vec![0; size.saturating_sub(8)];
-            field.extend((following as u64).to_be_bytes());
-            field
-        };
-        field.split_off(field.len().saturating_sub(size))
     }
 }
 
@@ -83,9 +81,16 @@ impl Role {
 pub enum Size {
     /// Always this many.
     Fixed(usize),
-    /// What the other fields leave of the frame. At most one field of a frame has this size. Where no
-    /// length stands before it, one read is one frame: it takes all that has arrived.
+    /// What the other fields leave of the frame. At most one field of a frame has this size, and those behind it
+    /// are of fixed size. Where no length stands before it, one read is one frame: it takes all that has arrived.
     Rest,
+    /// Up to the first of these bytes, at least one, which are part of the frame and of no field.
+    Until(&'static [u8]),
+    /// One JSON object, to the brace that closes it.
+    Object,
+    /// The value of this member of the JSON object in the nearest field before it that has no fixed size: what
+    /// stands between the quotes of a string, all of anything else. It adds no bytes to the frame.
+    Member(&'static str),
 }
 
 /// One field of a frame.
@@ -112,6 +117,11 @@ impl Field {
         Self { name, role, size: Size::Rest, unless: None }
     }
 
+    /// A field of any size.
+    pub const fn sized(name: &'static str, role: Role, size: Size) -> Self {
+        Self { name, role, size, unless: None }
+    }
+
     /// The same field, existing only where `weakness` is absent.
     #[must_use]
     pub const fn unless(mut self, weakness: Weakness) -> Self {
@@ -134,7 +144,7 @@ pub struct FrameDecl {
 }
 
 /// A frame type under one profile.
-#[derive(PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FrameSpec {
     /// The name rules and reports use.
     pub name: &'static str,
@@ -144,9 +154,10 @@ pub struct FrameSpec {
     pub fields: Vec<Field>,
     /// The largest frame accepted, in bytes, header included.
     pub max: usize,
-    /// The bytes of all fields but the [`Size::Rest`] one.
-    fixed: usize,
-    has_rest: bool,
+    /// The bytes of the fields behind the [`Size::Rest`] one.
+    tail: usize,
+    /// Whether a member of a JSON object tells the type, so that only a whole frame does.
+    tagged_inside: bool,
 }
 
 impl FrameSpec {
@@ -160,21 +171,29 @@ impl FrameSpec {
 
     /// A frame type of exactly these fields, for systems whose profiles differ in more than what is left out.
     pub fn of(name: &'static str, from: Option<Side>, fields: Vec<Field>, max: usize) -> Self {
-        let fixed = fields.iter().map(|field| field.size.fixed()).sum();
-        let has_rest = fields.iter().any(|field| field.size == Size::Rest);
-        Self { name, from, fields, max, fixed, has_rest }
+        let behind = fields.iter().rev().take_while(|field| field.size != Size::Rest);
+        let tail = behind.map(|field| field.size.least()).fold(0, usize::saturating_add);
+        let tagged_inside = fields.iter().any(Field::tells_inside);
+        Self { name, from, fields, max, tail, tagged_inside }
     }
 
     /// A frame nobody could cut: all of it is one field, `bytes`.
     pub fn raw() -> Self {
-        let fields = vec![Field::rest("bytes", Role::Bytes)];
-        Self { name: RAW, from: None, fields, max: usize::MAX, fixed: 0, has_rest: true }
+        Self::of(RAW, None, vec![Field::rest("bytes", Role::Bytes)], usize::MAX)
     }
 
-    /// Whether a tag tells this type from others. One behind a field of unknown size does not.
+    /// Whether a tag tells this type from others. One behind a field that takes the rest does not.
     pub fn is_tagged(&self) -> bool {
         let front = self.fields.iter().take_while(|field| field.size != Size::Rest);
-        front.into_iter().any(|field| matches!(field.role, Role::Tag(_)))
+        let tells =
+            |field: &Field| matches!(field.role, Role::Tag(_)) || field.size == Size::Object;
+        self.tagged_inside || front.into_iter().any(tells)
+    }
+
+    /// Whether a read tells where the frame ends, because nothing in it does.
+    pub fn is_one_read(&self) -> bool {
+        let front = self.fields.iter().take_while(|field| !field.role.is_length());
+        front.into_iter().any(|field| field.size == Size::Rest)
     }
 
     /// The declared field of that name.
@@ -182,38 +201,61 @@ impl FrameSpec {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// Where the field of that name lies in a frame of `len` bytes. `None` if there is no such
-    /// field, or the frame is too short to have it.
-    pub fn range(&self, name: &str, len: usize) -> Option<Range<usize>> {
-        self.ranges(len).find(|(field, _)| field.name == name).map(|(_, range)| range)
+    /// Where the field of that name lies in a frame of this type. `None` if there is no such field, or the
+    /// frame does not have it, because it is too short or lacks a delimiter or a member.
+    pub fn range(&self, name: &str, frame: &[u8]) -> Option<Range<usize>> {
+        self.ranges(frame).find(|(field, _)| field.name == name).map(|(_, range)| range)
     }
 
-    /// Every field that fits into a frame of `len` bytes, with its place.
-    pub fn ranges(&self, len: usize) -> impl Iterator<Item = (&Field, Range<usize>)> {
-        let rest = len.saturating_sub(self.fixed);
+    /// Every field that a frame has, with its place.
+    pub fn ranges(&self, frame: &[u8]) -> impl Iterator<Item = (&Field, Range<usize>)> {
+        let len = frame.len();
         let mut at = 0;
-        self.fields.iter().map_while(move |field| {
-            let size = match field.size {
-                Size::Fixed(size) => size,
-                Size::Rest => rest,
+        let mut object = 0..0;
+        let place = move |field: &Field| {
+            let bytes = frame.get(at..).unwrap_or_default();
+            let (size, skipped) = match field.size {
+                Size::Fixed(size) => (size, 0),
+                Size::Rest => (len.saturating_sub(at).saturating_sub(self.tail), 0),
+                Size::Until(delimiter) => {
+                    (memchr::memmem::find(bytes, delimiter)?, delimiter.len())
+                }
+                Size::Object => (json::Scan::default().end(bytes)?, 0),
+                Size::Member(key) => {
+                    let inside = json::member(frame.get(object.clone())?, key);
+                    let shift =
+                        |range: Range<usize>| object.start + range.start..object.start + range.end;
+                    return Some(inside.map(shift));
+                }
             };
-            let range = at..at + size;
-            at = range.end;
-            (range.end <= len).then_some((field, range))
-        })
+            let range = at..at.saturating_add(size);
+            at = range.end.saturating_add(skipped);
+            if !matches!(field.size, Size::Fixed(_)) {
+                object = range.clone();
+            }
+            (range.end <= len).then_some(Some(range))
+        };
+        let mut place = place;
+        let placed = self.fields.iter().map_while(move |field| Some((field, place(field)?)));
+        placed.filter_map(|(field, range)| Some((field, range?)))
     }
+}
 
-    /// Whether a read tells where the frame ends, because nothing in it does.
-    pub fn is_one_read(&self) -> bool {
-        self.has_rest && !self.fields.iter().any(|field| field.role.is_length())
+impl Field {
+    /// Whether it is a tag inside a JSON object.
+    fn tells_inside(&self) -> bool {
+        matches!((self.role, self.size), (Role::Tag(_), Size::Member(_)))
     }
 }
 
 impl Size {
-    fn fixed(self) -> usize {
+    /// The fewest bytes it adds to a frame.
+    fn least(self) -> usize {
         match self {
             Self::Fixed(size) => size,
-            Self::Rest => 0,
+            Self::Until(delimiter) => delimiter.len(),
+            Self::Object => 2,
+            Self::Rest | Self::Member(_) => 0,
         }
     }
 }
@@ -223,11 +265,6 @@ pub const RAW: &str = "RAW";
 
 /// One for all deframers.
 static RAW_SPEC: LazyLock<Arc<FrameSpec>> = LazyLock::new(|| Arc::new(FrameSpec::raw()));
-
-/// A big-endian number of at most 8 bytes; longer ones keep their last 8.
-pub fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
-}
 
 /// Which frames can come next in one direction of an honest conversation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -245,7 +282,8 @@ pub struct Layout {
     pub system: &'static str,
     /// Every frame type.
     pub frames: Vec<Arc<FrameSpec>>,
-    /// The order of frames on a connection to each of the system's ports.
+    /// The order of frames on a connection to each of the system's ports. Empty where none is known: every frame can
+    /// come at any time, and the first type that fits is taken.
     pub turns: &'static [Turns],
 }
 
@@ -267,6 +305,17 @@ impl Layout {
     /// The frame types `side` can send.
     pub fn from_side(&self, side: Side) -> impl Iterator<Item = &Arc<FrameSpec>> {
         self.frames.iter().filter(move |spec| spec.from.is_none_or(|from| from == side))
+    }
+
+    /// The same, with no frame larger than `max` bytes.
+    #[must_use]
+    pub fn limited(mut self, max: usize) -> Self {
+        for spec in &mut self.frames {
+            if spec.max > max {
+                Arc::make_mut(spec).max = max;
+            }
+        }
+        self
     }
 
     /// What `side` sends on a connection to this port, in order.
@@ -297,11 +346,12 @@ impl Hash for Frame {
 impl Frame {
     /// The bytes of a field, if the frame has it.
     pub fn field(&self, name: &str) -> Option<&[u8]> {
-        self.bytes.get(self.spec.range(name, self.bytes.len())?)
+        self.bytes.get(self.spec.range(name, &self.bytes)?)
     }
 
-    /// The value of a number field.
+    /// The value of a number field; of any other, its bytes as a big-endian number.
     pub fn number(&self, name: &str) -> Option<u64> {
-        self.field(name).map(number)
+        let (field, range) = self.spec.ranges(&self.bytes).find(|(field, _)| field.name == name)?;
+        field.role.encoding().unwrap_or(Encoding::Big).read(self.bytes.get(range)?)
     }
 }
