@@ -45,7 +45,7 @@ impl Inbox {
             return Cut::Short;
         }
         match first_match(specs, &self.bytes) {
-            Some((_, Measure::Short)) => Cut::Short,
+            Some((_, Measure::Short | Measure::Begun(_))) => Cut::Short,
             Some((spec, Measure::Whole(len))) => Cut::Whole(spec, self.take(len)),
             Some((_, Measure::Bad(reject))) => Cut::Bad(reject),
             Some((_, Measure::Other)) | None => Cut::Bad(Reject::new(Check::Opcode, "header")),
@@ -78,7 +78,7 @@ impl Received {
 
     /// The bytes of a field; nothing where the profile has no such field.
     pub(crate) fn field(&self, name: &str) -> &[u8] {
-        let range = self.spec.range(name, self.bytes.len());
+        let range = self.spec.range(name, &self.bytes);
         range.and_then(|range| self.bytes.get(range)).unwrap_or_default()
     }
 
@@ -89,7 +89,7 @@ impl Received {
 
     /// Everything that stands before a field.
     pub(crate) fn before(&self, name: &str) -> &[u8] {
-        let range = self.spec.range(name, self.bytes.len());
+        let range = self.spec.range(name, &self.bytes);
         range.and_then(|range| self.bytes.get(..range.start)).unwrap_or_default()
     }
 }

@@ -5,22 +5,36 @@ use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::endpoint::{Check, Reject, Service, Side};
+use crate::endpoint::{Service, Side};
 use crate::weakness::{Profile, Weakness};
+
+mod assemble;
+mod deframer;
+mod intern;
+mod json;
+mod length;
+mod measure;
+mod overlap;
+#[cfg(test)]
+mod tests;
+
+pub use assemble::AssembleError;
+pub use deframer::{Deframer, Front};
+pub use intern::{intern, intern_bytes};
+pub use length::{Counts, Encoding, Length, number};
+pub use measure::{Measure, first_match};
 
 /// What a field is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Role {
     /// Always these bytes: they tell the frame's type.
     Tag(&'static [u8]),
-    /// The number of bytes that follow this field to the end of the frame, big-endian.
-    Length,
-    /// The same in ASCII decimal digits, padded with zeros.
-    Digits,
-    /// An unsigned number, big-endian, at most 8 bytes.
-    Number,
+    /// How long the frame is.
+    Length(Length),
+    /// An unsigned number, at most 8 bytes where it is binary.
+    Number(Encoding),
     /// A value used once.
     Nonce,
     /// An initialization vector.
@@ -40,31 +54,25 @@ pub enum Role {
 }
 
 impl Role {
-    /// Whether it says how many bytes follow.
+    /// The number of bytes that follow this field to the end of the frame, big-endian.
+    pub const LENGTH: Self = Self::Length(Length::following(Encoding::Big));
+    /// The same in ASCII decimal digits, padded with zeros where the field has a fixed size.
+    pub const DIGITS: Self = Self::Length(Length::following(Encoding::Digits));
+    /// An unsigned number, big-endian.
+    pub const NUMBER: Self = Self::Number(Encoding::Big);
+
+    /// Whether it says how long the frame is.
     pub fn is_length(self) -> bool {
-        matches!(self, Self::Length | Self::Digits)
+        matches!(self, Self::Length(_))
     }
 
-    /// The number of bytes a length field declares. Digits that are none declare the largest number.
-    pub fn read_length(self, field: &[u8]) -> u64 {
-        if self == Self::Digits {
-            let digits = std::str::from_utf8(field).ok().filter(|text| !text.starts_with('+'));
-            digits.and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
-        } else {
-            number(field)
+    /// How the number in it is written, if it is one.
+    pub fn encoding(self) -> Option<Encoding> {
+        match self {
+            Self::Length(length) => Some(length.encoding),
+            Self::Number(encoding) => Some(encoding),
+            _ => None,
         }
-    }
-
-    /// A length field of `size` bytes. A length that does not fit loses its highest digits.
-    pub fn write_length(self, following: usize, size: usize) -> Vec<u8> {
-        let mut field = if self == Self::Digits {
-            format!("{following:0size$}").into_bytes()
-        } else {
-            let mut field = vec![0; size.saturating_sub(8)];
-            field.extend((following as u64).to_be_bytes());
-            field
-        };
-        field.split_off(field.len().saturating_sub(size))
     }
 }
 
@@ -73,9 +81,16 @@ impl Role {
 pub enum Size {
     /// Always this many.
     Fixed(usize),
-    /// What the other fields leave of the frame. At most one field of a frame has this size. Where no
-    /// length stands before it, one read is one frame: it takes all that has arrived.
+    /// What the other fields leave of the frame. At most one field of a frame has this size, and those behind it
+    /// are of fixed size. Where no length stands before it, one read is one frame: it takes all that has arrived.
     Rest,
+    /// Up to the first of these bytes, at least one, which are part of the frame and of no field.
+    Until(&'static [u8]),
+    /// One JSON object, to the brace that closes it.
+    Object,
+    /// The value of this member of the JSON object in the nearest field before it that has no fixed size: what
+    /// stands between the quotes of a string, all of anything else. It adds no bytes to the frame.
+    Member(&'static str),
 }
 
 /// One field of a frame.
@@ -102,6 +117,11 @@ impl Field {
         Self { name, role, size: Size::Rest, unless: None }
     }
 
+    /// A field of any size.
+    pub const fn sized(name: &'static str, role: Role, size: Size) -> Self {
+        Self { name, role, size, unless: None }
+    }
+
     /// The same field, existing only where `weakness` is absent.
     #[must_use]
     pub const fn unless(mut self, weakness: Weakness) -> Self {
@@ -124,7 +144,7 @@ pub struct FrameDecl {
 }
 
 /// A frame type under one profile.
-#[derive(PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FrameSpec {
     /// The name rules and reports use.
     pub name: &'static str,
@@ -134,22 +154,10 @@ pub struct FrameSpec {
     pub fields: Vec<Field>,
     /// The largest frame accepted, in bytes, header included.
     pub max: usize,
-    /// The bytes of all fields but the [`Size::Rest`] one.
-    fixed: usize,
-    has_rest: bool,
-}
-
-/// What the bytes waiting in a stream are, measured against one frame type.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Measure {
-    /// Another type: a tag differs.
-    Other,
-    /// Too few bytes to tell, or the frame is not complete.
-    Short,
-    /// A whole frame of this many bytes stands at the front.
-    Whole(usize),
-    /// This type, but its length cannot be.
-    Bad(Reject),
+    /// The bytes of the fields behind the [`Size::Rest`] one.
+    tail: usize,
+    /// Whether a member of a JSON object tells the type, so that only a whole frame does.
+    tagged_inside: bool,
 }
 
 impl FrameSpec {
@@ -163,21 +171,29 @@ impl FrameSpec {
 
     /// A frame type of exactly these fields, for systems whose profiles differ in more than what is left out.
     pub fn of(name: &'static str, from: Option<Side>, fields: Vec<Field>, max: usize) -> Self {
-        let fixed = fields.iter().map(|field| field.size.fixed()).sum();
-        let has_rest = fields.iter().any(|field| field.size == Size::Rest);
-        Self { name, from, fields, max, fixed, has_rest }
+        let behind = fields.iter().rev().take_while(|field| field.size != Size::Rest);
+        let tail = behind.map(|field| field.size.least()).fold(0, usize::saturating_add);
+        let tagged_inside = fields.iter().any(Field::tells_inside);
+        Self { name, from, fields, max, tail, tagged_inside }
     }
 
     /// A frame nobody could cut: all of it is one field, `bytes`.
     pub fn raw() -> Self {
-        let fields = vec![Field::rest("bytes", Role::Bytes)];
-        Self { name: RAW, from: None, fields, max: usize::MAX, fixed: 0, has_rest: true }
+        Self::of(RAW, None, vec![Field::rest("bytes", Role::Bytes)], usize::MAX)
     }
 
-    /// Whether a tag tells this type from others. One behind a field of unknown size does not.
+    /// Whether a tag tells this type from others. One behind a field that takes the rest does not.
     pub fn is_tagged(&self) -> bool {
         let front = self.fields.iter().take_while(|field| field.size != Size::Rest);
-        front.into_iter().any(|field| matches!(field.role, Role::Tag(_)))
+        let tells =
+            |field: &Field| matches!(field.role, Role::Tag(_)) || field.size == Size::Object;
+        self.tagged_inside || front.into_iter().any(tells)
+    }
+
+    /// Whether a read tells where the frame ends, because nothing in it does.
+    pub fn is_one_read(&self) -> bool {
+        let front = self.fields.iter().take_while(|field| !field.role.is_length());
+        front.into_iter().any(|field| field.size == Size::Rest)
     }
 
     /// The declared field of that name.
@@ -185,159 +201,70 @@ impl FrameSpec {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// Where the field of that name lies in a frame of `len` bytes. `None` if there is no such
-    /// field, or the frame is too short to have it.
-    pub fn range(&self, name: &str, len: usize) -> Option<Range<usize>> {
-        self.ranges(len).find(|(field, _)| field.name == name).map(|(_, range)| range)
+    /// Where the field of that name lies in a frame of this type. `None` if there is no such field, or the
+    /// frame does not have it, because it is too short or lacks a delimiter or a member.
+    pub fn range(&self, name: &str, frame: &[u8]) -> Option<Range<usize>> {
+        self.ranges(frame).find(|(field, _)| field.name == name).map(|(_, range)| range)
     }
 
-    /// Every field that fits into a frame of `len` bytes, with its place.
-    pub fn ranges(&self, len: usize) -> impl Iterator<Item = (&Field, Range<usize>)> {
-        let rest = len.saturating_sub(self.fixed);
+    /// Every field that a frame has, with its place.
+    pub fn ranges(&self, frame: &[u8]) -> impl Iterator<Item = (&Field, Range<usize>)> {
+        let len = frame.len();
         let mut at = 0;
-        self.fields.iter().map_while(move |field| {
-            let size = match field.size {
-                Size::Fixed(size) => size,
-                Size::Rest => rest,
+        let mut object = 0..0;
+        let place = move |field: &Field| {
+            let bytes = frame.get(at..).unwrap_or_default();
+            let (size, skipped) = match field.size {
+                Size::Fixed(size) => (size, 0),
+                Size::Rest => (len.saturating_sub(at).saturating_sub(self.tail), 0),
+                Size::Until(delimiter) => {
+                    (memchr::memmem::find(bytes, delimiter)?, delimiter.len())
+                }
+                Size::Object => (json::Scan::default().end(bytes)?, 0),
+                Size::Member(key) => {
+                    let inside = json::member(frame.get(object.clone())?, key);
+                    let shift =
+                        |range: Range<usize>| object.start + range.start..object.start + range.end;
+                    return Some(inside.map(shift));
+                }
             };
-            let range = at..at + size;
-            at = range.end;
-            (range.end <= len).then_some((field, range))
-        })
-    }
-
-    /// Measure the front of `waiting` against this type.
-    pub fn measure(&self, waiting: &[u8]) -> Measure {
-        let mut at = 0;
-        let mut total = if self.has_rest { None } else { Some(self.fixed) };
-        for field in &self.fields {
-            let Size::Fixed(size) = field.size else { break };
-            let seen = waiting.get(at..waiting.len().min(at + size)).unwrap_or(&[]);
-            match field.role {
-                Role::Tag(tag) if !tag.starts_with(seen) => return Measure::Other,
-                role if role.is_length() && seen.len() == size => {
-                    let declared = usize::try_from(role.read_length(seen)).unwrap_or(usize::MAX);
-                    total = Some(declared.saturating_add(at + size));
-                }
-                _ => {}
+            let range = at..at.saturating_add(size);
+            at = range.end.saturating_add(skipped);
+            if !matches!(field.size, Size::Fixed(_)) {
+                object = range.clone();
             }
-            at += size;
-        }
-        if self.is_one_read() && waiting.len() >= self.fixed {
-            total = Some(waiting.len());
-        }
-        match total {
-            Some(total) if waiting.len() >= at.min(self.head()) && !self.allows(total) => {
-                Measure::Bad(Reject::new(Check::Length, "length"))
-            }
-            Some(total) if waiting.len() >= total => Measure::Whole(total),
-            _ => Measure::Short,
-        }
-    }
-
-    /// The bytes of the fields up to the length field and the last tag: what decides type and size.
-    fn head(&self) -> usize {
-        let mut at = 0;
-        let mut head = 0;
-        for field in &self.fields {
-            let Size::Fixed(size) = field.size else { break };
-            at += size;
-            if matches!(field.role, Role::Tag(_)) || field.role.is_length() {
-                head = at;
-            }
-        }
-        head
-    }
-
-    /// Whether a read tells where the frame ends, because nothing in it does.
-    pub fn is_one_read(&self) -> bool {
-        self.has_rest && !self.fields.iter().any(|field| field.role.is_length())
-    }
-
-    fn allows(&self, total: usize) -> bool {
-        let fits = if self.has_rest { total >= self.fixed } else { total == self.fixed };
-        fits && total <= self.max
-    }
-
-    /// Build a frame from field values. Tags and lengths fill themselves in unless given.
-    ///
-    /// # Errors
-    /// A value for a field that is not there, of the wrong size, or missing.
-    pub fn assemble(&self, values: &[(&str, &[u8])]) -> Result<Vec<u8>, AssembleError> {
-        if let Some((name, _)) = values.iter().find(|(name, _)| self.field(name).is_none()) {
-            return Err(AssembleError::NoSuchField((*name).to_owned()));
-        }
-        let value = |field: &Field| {
-            values.iter().find(|(name, _)| *name == field.name).map(|(_, value)| *value)
+            (range.end <= len).then_some(Some(range))
         };
-        let rest = self.fields.iter().find(|field| field.size == Size::Rest);
-        let total = self.fixed + rest.and_then(value).map_or(0, <[u8]>::len);
-        let mut frame = Vec::with_capacity(total);
-        for field in &self.fields {
-            match (value(field), field.role, field.size) {
-                (Some(value), _, Size::Fixed(size)) if value.len() != size => {
-                    let expected = size;
-                    return Err(AssembleError::WrongSize { field: field.name, expected });
-                }
-                (Some(value), ..) => frame.extend_from_slice(value),
-                (None, Role::Tag(tag), _) => frame.extend_from_slice(tag),
-                (None, role, Size::Fixed(size)) if role.is_length() => {
-                    frame.extend(role.write_length(total - frame.len() - size, size));
-                }
-                (None, ..) => return Err(AssembleError::Missing(field.name)),
-            }
-        }
-        Ok(frame)
+        let mut place = place;
+        let placed = self.fields.iter().map_while(move |field| Some((field, place(field)?)));
+        placed.filter_map(|(field, range)| Some((field, range?)))
+    }
+}
+
+impl Field {
+    /// Whether it is a tag inside a JSON object.
+    fn tells_inside(&self) -> bool {
+        matches!((self.role, self.size), (Role::Tag(_), Size::Member(_)))
     }
 }
 
 impl Size {
-    fn fixed(self) -> usize {
+    /// The fewest bytes it adds to a frame.
+    fn least(self) -> usize {
         match self {
             Self::Fixed(size) => size,
-            Self::Rest => 0,
+            Self::Until(delimiter) => delimiter.len(),
+            Self::Object => 2,
+            Self::Rest | Self::Member(_) => 0,
         }
     }
 }
-
-/// Why a frame could not be built.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum AssembleError {
-    /// The frame type has no field of that name.
-    NoSuchField(String),
-    /// The value of this field must have `expected` bytes.
-    WrongSize {
-        /// The field.
-        field: &'static str,
-        /// Its size in bytes.
-        expected: usize,
-    },
-    /// This field needs a value.
-    Missing(&'static str),
-}
-
-impl std::fmt::Display for AssembleError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NoSuchField(name) => write!(f, "the frame has no field `{name}`"),
-            Self::WrongSize { field, expected } => write!(f, "`{field}` has {expected} bytes"),
-            Self::Missing(field) => write!(f, "`{field}` needs a value"),
-        }
-    }
-}
-
-impl std::error::Error for AssembleError {}
 
 /// The name of frames nobody could cut.
 pub const RAW: &str = "RAW";
 
 /// One for all deframers.
 static RAW_SPEC: LazyLock<Arc<FrameSpec>> = LazyLock::new(|| Arc::new(FrameSpec::raw()));
-
-/// A big-endian number of at most 8 bytes; longer ones keep their last 8.
-pub fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
-}
 
 /// Which frames can come next in one direction of an honest conversation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -355,7 +282,8 @@ pub struct Layout {
     pub system: &'static str,
     /// Every frame type.
     pub frames: Vec<Arc<FrameSpec>>,
-    /// The order of frames on a connection to each of the system's ports.
+    /// The order of frames on a connection to each of the system's ports. Empty where none is known: every frame can
+    /// come at any time, and the first type that fits is taken.
     pub turns: &'static [Turns],
 }
 
@@ -377,6 +305,17 @@ impl Layout {
     /// The frame types `side` can send.
     pub fn from_side(&self, side: Side) -> impl Iterator<Item = &Arc<FrameSpec>> {
         self.frames.iter().filter(move |spec| spec.from.is_none_or(|from| from == side))
+    }
+
+    /// The same, with no frame larger than `max` bytes.
+    #[must_use]
+    pub fn limited(mut self, max: usize) -> Self {
+        for spec in &mut self.frames {
+            if spec.max > max {
+                Arc::make_mut(spec).max = max;
+            }
+        }
+        self
     }
 
     /// What `side` sends on a connection to this port, in order.
@@ -407,195 +346,12 @@ impl Hash for Frame {
 impl Frame {
     /// The bytes of a field, if the frame has it.
     pub fn field(&self, name: &str) -> Option<&[u8]> {
-        self.bytes.get(self.spec.range(name, self.bytes.len())?)
+        self.bytes.get(self.spec.range(name, &self.bytes)?)
     }
 
-    /// The value of a number field.
+    /// The value of a number field; of any other, its bytes as a big-endian number.
     pub fn number(&self, name: &str) -> Option<u64> {
-        self.field(name).map(number)
-    }
-}
-
-/// Cuts one direction of a stream into frames, whatever its segmentation. Nothing is lost: bytes
-/// that fit no declared frame come out as [`RAW`].
-#[derive(Clone, Debug)]
-pub struct Deframer {
-    layout: Arc<Layout>,
-    service: Service,
-    side: Side,
-    turn: usize,
-    waiting: BytesMut,
-}
-
-impl Hash for Deframer {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.service, self.side, self.turn, &self.waiting[..]).hash(state);
-    }
-}
-
-impl Deframer {
-    /// A deframer for what `side` sends on a connection to this port.
-    pub fn new(layout: Arc<Layout>, service: Service, side: Side) -> Self {
-        Self { layout, service, side, turn: 0, waiting: BytesMut::new() }
-    }
-
-    /// Append a segment and append the frames it completes to `frames`. A segment of whole frames is passed on
-    /// without a copy; a frame in many segments is gathered in one buffer, each byte copied once.
-    pub fn push(&mut self, segment: &Bytes, frames: &mut Vec<Frame>) {
-        let mut waiting = std::mem::take(&mut self.waiting);
-        if waiting.is_empty() {
-            let mut segment = segment.clone();
-            while let Some((spec, len)) = self.cut(&segment) {
-                frames.push(Frame { spec, bytes: segment.split_to(len) });
-            }
-            waiting.extend_from_slice(&segment);
-        } else {
-            waiting.extend_from_slice(segment);
-            while let Some((spec, len)) = self.cut(&waiting) {
-                frames.push(Frame { spec, bytes: waiting.split_to(len).freeze() });
-            }
-        }
-        self.waiting = waiting;
-    }
-
-    /// The type and size of the frame at the front of `waiting`, if it is whole.
-    fn cut(&mut self, waiting: &[u8]) -> Option<(Arc<FrameSpec>, usize)> {
-        if waiting.is_empty() {
-            return None;
-        }
-        match self.recognise(waiting) {
-            Some((_, Measure::Short)) => None,
-            Some((spec, Measure::Whole(len))) => Some((spec, len)),
-            Some((_, Measure::Bad(_) | Measure::Other)) | None => {
-                Some((RAW_SPEC.clone(), waiting.len()))
-            }
-        }
-    }
-
-    /// What is left when the stream ends: a frame that was never completed.
-    pub fn finish(&mut self) -> Option<Frame> {
-        let bytes = self.waiting.split().freeze();
-        (!bytes.is_empty()).then(|| Frame { spec: RAW_SPEC.clone(), bytes })
-    }
-
-    /// The bytes waiting for the rest of their frame.
-    pub fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// The type at the front of `waiting` and its measure: first among the types whose turn it is,
-    /// then among all tagged types of this side. Moves the turn on when a frame is whole.
-    fn recognise(&mut self, waiting: &[u8]) -> Option<(Arc<FrameSpec>, Measure)> {
-        let turns = self.layout.turns(self.service, self.side);
-        let due: &[&str] = match turns.get(self.turn) {
-            Some(Turn::One(name)) => std::slice::from_ref(name),
-            Some(Turn::Any(names)) => names,
-            None => &[],
-        };
-        let specs = due.iter().filter_map(|name| self.layout.frame(name));
-        if let Some(found) = first_match(specs, waiting) {
-            if matches!((&found.1, turns.get(self.turn)), (Measure::Whole(_), Some(Turn::One(_)))) {
-                self.turn += 1;
-            }
-            return Some(found);
-        }
-        let tagged = self.layout.from_side(self.side).filter(|spec| spec.is_tagged());
-        first_match(tagged, waiting)
-    }
-}
-
-/// The first of `specs` whose tags do not rule it out, with the measure of `waiting`.
-pub fn first_match<'a>(
-    specs: impl Iterator<Item = &'a Arc<FrameSpec>>,
-    waiting: &[u8],
-) -> Option<(Arc<FrameSpec>, Measure)> {
-    specs
-        .map(|spec| (spec, spec.measure(waiting)))
-        .find(|(_, measure)| *measure != Measure::Other)
-        .map(|(spec, measure)| (spec.clone(), measure))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DECL: FrameDecl = FrameDecl {
-        name: "DATA",
-        from: Some(Side::Client),
-        fields: &[
-            Field::new("length", Role::Length, 4),
-            Field::new("opcode", Role::Tag(&[30]), 1),
-            Field::rest("ct", Role::Ciphertext),
-            Field::new("mac", Role::Mac, 2),
-        ],
-        max: 20,
-    };
-
-    fn spec() -> FrameSpec {
-        FrameSpec::new(&DECL, Profile::HARDENED)
-    }
-
-    #[test]
-    fn fields_lie_where_they_are_declared() {
-        let frame = spec().assemble(&[("ct", b"xyz"), ("mac", b"mm")]).unwrap();
-        assert_eq!(frame, b"\0\0\0\x06\x1exyzmm");
-        assert_eq!(spec().range("ct", frame.len()), Some(5..8));
-        assert_eq!(spec().range("mac", frame.len()), Some(8..10));
-        assert_eq!(spec().range("iv", frame.len()), None);
-        assert_eq!(spec().range("mac", 3), None);
-    }
-
-    #[test]
-    fn lying_lengths_are_refused_as_soon_as_they_are_seen() {
-        let bad = Measure::Bad(Reject::new(Check::Length, "length"));
-        assert_eq!(spec().measure(&[0xff, 0xff, 0xff, 0xff, 30]), bad);
-        assert_eq!(spec().measure(&[0, 0, 0, 0, 30]), bad);
-        assert_eq!(spec().measure(&[0, 0, 0, 17, 30]), bad);
-        assert_eq!(spec().measure(&[0, 0, 0, 3, 31]), Measure::Other);
-        assert_eq!(spec().measure(&[0, 0, 0, 3]), Measure::Short);
-        assert_eq!(spec().measure(&[0, 0, 0, 3, 30, 1, 2]), Measure::Whole(7));
-    }
-
-    #[test]
-    fn digits_declare_a_length_and_without_any_length_a_read_is_a_frame() {
-        const MEDIA: FrameDecl = FrameDecl {
-            name: "MEDIA",
-            from: None,
-            fields: &[Field::new("length", Role::Digits, 10), Field::rest("ct", Role::Ciphertext)],
-            max: 100,
-        };
-        const READ: FrameDecl = FrameDecl {
-            name: "READ",
-            from: None,
-            fields: &[
-                Field::new("head", Role::Tag(b"{\""), 2),
-                Field::rest("body", Role::Bytes),
-                Field::new("tail", Role::Tag(b"}"), 1),
-            ],
-            max: 8,
-        };
-        let media = FrameSpec::new(&MEDIA, Profile::HARDENED);
-        assert_eq!(media.assemble(&[("ct", b"xyz")]).unwrap(), b"0000000003xyz");
-        assert_eq!(media.measure(b"0000000003xyzmore"), Measure::Whole(13));
-        assert_eq!(media.measure(b"0000000003xy"), Measure::Short);
-        let bad = Measure::Bad(Reject::new(Check::Length, "length"));
-        for lie in [&b"00000000x3xyz"[..], b"+000000003xyz", b"9999999999", b"-000000003xyz"] {
-            assert_eq!(media.measure(lie), bad, "{lie:?}");
-        }
-        let read = FrameSpec::new(&READ, Profile::HARDENED);
-        assert!(read.is_one_read() && !media.is_one_read());
-        assert_eq!(read.measure(b"{\"abc}"), Measure::Whole(6));
-        assert_eq!(read.measure(b"{\""), Measure::Short);
-        assert_eq!(read.measure(b"x"), Measure::Other);
-        assert_eq!(read.measure(b"{\"abcdef}"), bad);
-    }
-
-    #[test]
-    fn assembling_names_what_is_wrong() {
-        let wrong = AssembleError::WrongSize { field: "mac", expected: 2 };
-        assert_eq!(spec().assemble(&[("ct", b""), ("mac", b"m")]), Err(wrong));
-        assert_eq!(spec().assemble(&[("mac", b"mm")]), Err(AssembleError::Missing("ct")));
-        let none = AssembleError::NoSuchField("iv".into());
-        assert_eq!(spec().assemble(&[("iv", b"")]), Err(none));
+        let (field, range) = self.spec.ranges(&self.bytes).find(|(field, _)| field.name == name)?;
+        field.role.encoding().unwrap_or(Encoding::Big).read(self.bytes.get(range)?)
     }
 }

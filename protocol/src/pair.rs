@@ -224,7 +224,7 @@ pub(crate) fn once<'a>(
 
 pub(crate) fn flipped(frame: &Frame, field: &str) -> Vec<Vec<u8>> {
     let mut bytes = frame.bytes.to_vec();
-    let at = frame.spec.range(field, bytes.len()).unwrap().start;
+    let at = frame.spec.range(field, &bytes).unwrap().start;
     // Base64 stays base64 under this bit, but for the zero of a padding.
     bytes[at] ^= 1;
     vec![bytes]

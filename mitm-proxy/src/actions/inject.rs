@@ -144,6 +144,6 @@ fn missing(
         .size
     {
         Size::Fixed(size) => (field.name, vec![0; size]),
-        Size::Rest => (field.name, Vec::new()),
+        _ => (field.name, Vec::new()),
     })
 }

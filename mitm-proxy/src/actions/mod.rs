@@ -392,14 +392,9 @@ impl Outgoing {
 
     /// Make the length field true again after a change of size.
     pub fn fix_length(&mut self) {
-        let spec = self.frame.spec.clone();
-        let mut ranges = spec.ranges(self.frame.bytes.len());
-        if let Some((field, range)) = ranges.find(|(field, _)| field.role.is_length()) {
-            let mut bytes = self.frame.bytes.to_vec();
-            let length = field.role.write_length(bytes.len() - range.end, range.len());
-            bytes.splice(range, length);
-            self.frame.bytes = bytes.into();
-        }
+        let mut bytes = self.frame.bytes.to_vec();
+        self.frame.spec.fix_length(&mut bytes);
+        self.frame.bytes = bytes.into();
     }
 }
 
@@ -425,7 +420,7 @@ impl Place {
         match self {
             Self::Field(name) => frame
                 .spec
-                .range(name, len)
+                .range(name, &frame.bytes)
                 .ok_or_else(|| format!("{} has no field `{name}` here", frame.spec.name)),
             Self::Offset(offset) if *offset < len => Ok(*offset..len),
             Self::Offset(offset) => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::layout::Role;
+use protocol::layout::{Role, Size};
 
 use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, text};
 
@@ -26,16 +26,16 @@ impl Action for Retype {
         let current = hand.current()?;
         let from = current.frame.spec.clone();
         let tag = spec.fields.iter().find_map(|field| match field.role {
-            Role::Tag(tag) => Some((field.name, tag)),
+            Role::Tag(tag) => Some((field, tag)),
             _ => None,
         });
-        let (name, tag) = tag.ok_or_else(|| format!("{} has no tag", self.0))?;
-        let range = from.range(name, current.frame.bytes.len()).filter(|r| r.len() == tag.len());
+        let (field, tag) = tag.ok_or_else(|| format!("{} has no tag", self.0))?;
+        let (name, is_fixed) = (field.name, matches!(field.size, Size::Fixed(_)));
+        let range =
+            from.range(name, &current.frame.bytes).filter(|r| !is_fixed || r.len() == tag.len());
         let range = range.ok_or_else(|| format!("{} has no tag `{name}`", from.name))?;
         current.edit(format!("retype {} as {}", from.name, spec.name), |bytes| {
-            if let Some(field) = bytes.get_mut(range) {
-                field.copy_from_slice(tag);
-            }
+            bytes.splice(range, tag.iter().copied());
         });
         current.frame.spec = spec;
         Ok(())

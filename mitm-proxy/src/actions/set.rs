@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::layout::Role;
+use protocol::layout::{Encoding, Role, Size};
 
 use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Place, bytes, number, text};
 
@@ -15,7 +15,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         Param::new(
             "number",
             ParamKind::Number(0, u64::MAX),
-            "the value, as wide as the field: big-endian, or digits where the field has digits",
+            "the value, as wide as the field: big-endian, or as the field is declared",
         ),
         Param::new("hex", ParamKind::Hex, "or the bytes"),
         Param::new("text", ParamKind::Text, "or the text"),
@@ -51,28 +51,29 @@ impl Action for Set {
     fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
         let current = hand.current()?;
         let range = self.place.range(&current.frame)?;
+        let field = match &self.place {
+            Place::Field(name) => current.frame.spec.field(name),
+            Place::Offset(_) => None,
+        };
+        // What ends at a delimiter or a quote can have any size.
+        let is_fixed = field.is_none_or(|field| matches!(field.size, Size::Fixed(_) | Size::Rest));
         let (value, shown) = match &self.value {
             Value::Number(number) => {
-                let role = match &self.place {
-                    Place::Field(name) => current.frame.spec.field(name).map(|field| field.role),
-                    Place::Offset(_) => None,
-                };
-                let value = if role == Some(Role::Digits) {
-                    format!("{number:0wide$}", wide = range.len()).into_bytes()
-                } else {
-                    let all = number.to_be_bytes();
-                    let (high, low) = all.split_at(8 - range.len().min(8));
-                    if high.iter().any(|byte| *byte != 0) {
-                        return Err(format!("{number} does not fit into {} bytes", low.len()));
+                let role = field.map(|field| field.role);
+                let encoding = role.and_then(Role::encoding).unwrap_or(Encoding::Big);
+                let value = match encoding {
+                    Encoding::Digits => format!("{number:0wide$}", wide = range.len()).into_bytes(),
+                    _ if *number > encoding.largest(range.len()) => {
+                        return Err(format!("{number} does not fit into {} bytes", range.len()));
                     }
-                    low.to_vec()
+                    _ => encoding.write(*number, range.len().min(8)),
                 };
                 (value, number.to_string())
             }
             Value::Bytes(bytes) => (bytes.clone(), format!("{} bytes", bytes.len())),
         };
         let range = match self.place {
-            Place::Field(_) if value.len() != range.len() => {
+            Place::Field(_) if is_fixed && value.len() != range.len() => {
                 let (has, given) = (range.len(), value.len());
                 return Err(format!("{} has {has} bytes, {given} were given", self.place));
             }
@@ -83,9 +84,7 @@ impl Action for Set {
             Place::Offset(at) => at..at + value.len(),
         };
         current.edit(format!("set {} to {shown}", self.place), |bytes| {
-            if let Some(field) = bytes.get_mut(range) {
-                field.copy_from_slice(&value);
-            }
+            bytes.splice(range, value);
         });
         Ok(())
     }

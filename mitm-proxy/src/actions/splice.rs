@@ -33,7 +33,7 @@ impl Action for Splice {
         let value = source.field(&self.field).map(<[u8]>::to_vec);
         let value = value.ok_or_else(|| format!("{} has no `{}`", source.spec.name, self.field))?;
         let current = hand.current()?;
-        let range = current.frame.spec.range(&self.field, current.frame.bytes.len());
+        let range = current.frame.spec.range(&self.field, &current.frame.bytes);
         let range =
             range.ok_or_else(|| format!("{} has no `{}`", current.frame.spec.name, self.field))?;
         current.edit(format!("splice {} of {number}", self.field), |bytes| {

@@ -167,7 +167,7 @@ impl Opener {
         let nonce = record.field("nonce").to_vec();
         let tag: [u8; TAG] = record.array("tag")?;
         let missing = Reject::new(Check::Layout, "ct");
-        let place = record.spec.range("ct", record.bytes.len()).ok_or(missing)?;
+        let place = record.spec.range("ct", &record.bytes).ok_or(missing)?;
         let mut bytes = record.bytes;
         let (header, rest) = bytes.split_at_mut_checked(place.start).ok_or(missing)?;
         let message = rest.get_mut(..place.len()).ok_or(missing)?;

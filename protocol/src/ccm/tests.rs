@@ -294,7 +294,7 @@ fn once<'a>(
 
 fn flipped(frame: &Frame, field: &str) -> Vec<Vec<u8>> {
     let mut bytes = frame.bytes.to_vec();
-    let at = frame.spec.range(field, bytes.len()).unwrap().start;
+    let at = frame.spec.range(field, &bytes).unwrap().start;
     bytes[at] ^= 1;
     vec![bytes]
 }

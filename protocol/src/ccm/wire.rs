@@ -43,14 +43,14 @@ pub(super) const TRUE: &str = "True";
 /// The bytes of an RSA-4096 ciphertext.
 const RSA: usize = MODULUS / 8;
 
-const LENGTH: Field = Field::new("length", Role::Length, 4).unless(Weakness::DelimiterFraming);
+const LENGTH: Field = Field::new("length", Role::LENGTH, 4).unless(Weakness::DelimiterFraming);
 const CLIENT: Field =
-    Field::new("client", Role::Number, 1).unless(Weakness::NoClientAuthentication);
+    Field::new("client", Role::NUMBER, 1).unless(Weakness::NoClientAuthentication);
 const KEY: Field = Field::new("ct", Role::Ciphertext, RSA);
 const OWN_SHARE: Field =
     Field::new("share", Role::PublicKey, SHARE).unless(Weakness::StaticRsaTransport);
 const CONFIRMATION: Field = Field::new("mac", Role::Mac, MAC).unless(Weakness::ConfirmationIgnored);
-const SEQUENCE: Field = Field::new("sequence", Role::Number, 8).unless(Weakness::NoSequence);
+const SEQUENCE: Field = Field::new("sequence", Role::NUMBER, 8).unless(Weakness::NoSequence);
 const CT: Field = Field::rest("ct", Role::Ciphertext);
 const AUTHENTICATOR: Field = Field::new("tag", Role::Mac, TAG);
 
@@ -87,7 +87,7 @@ const RECEIPT_FRAME: FrameDecl = frame(
     &[
         LENGTH,
         literal("type", b"R"),
-        Field::new("count", Role::Number, 8),
+        Field::new("count", Role::NUMBER, 8),
         Field::new("mac", Role::Mac, MAC),
     ],
 );
@@ -97,7 +97,7 @@ const EXIT_FRAME: FrameDecl = frame(
     &[
         LENGTH,
         literal("word", EXIT.as_bytes()),
-        Field::new("count", Role::Number, 8).unless(Weakness::PlaintextExit),
+        Field::new("count", Role::NUMBER, 8).unless(Weakness::PlaintextExit),
         Field::new("mac", Role::Mac, MAC).unless(Weakness::PlaintextExit),
     ],
 );

@@ -189,7 +189,7 @@ impl Channel {
         if !inside && !sequence_fits {
             return Err(Reject::new(Check::Sequence, "sequence"));
         }
-        let place = record.spec.range("ct", record.bytes.len());
+        let place = record.spec.range("ct", &record.bytes);
         let place = place.ok_or(Reject::new(Check::Layout, "ct"))?;
         let (header, rest) = record
             .bytes

@@ -37,8 +37,8 @@ pub(super) const END: &[u8] = br#"{"type": "end"}"#;
 /// Opens what an as-built server says about a record it refused.
 pub(super) const ERROR: &[u8] = b"ERROR: ";
 
-const LENGTH: Field = Field::new("length", Role::Length, 4).unless(Weakness::NoFraming);
-const SEQUENCE: Field = Field::new("sequence", Role::Number, 8).unless(Weakness::NoSequence);
+const LENGTH: Field = Field::new("length", Role::LENGTH, 4).unless(Weakness::NoFraming);
+const SEQUENCE: Field = Field::new("sequence", Role::NUMBER, 8).unless(Weakness::NoSequence);
 const IV: Field = Field::new("iv", Role::Iv, 16).unless(Weakness::StaticIv);
 const CT: Field = Field::rest("ct", Role::Ciphertext);
 const TAG: Field = Field::new("mac", Role::Mac, MAC).unless(Weakness::MacThenEncrypt);
@@ -134,7 +134,7 @@ const MEDIA_DIGITS: FrameDecl = FrameDecl {
     from: Some(Side::Client),
     fields: &[
         literal("zeros", b"00"),
-        Field::new("length", Role::Digits, DIGITS - 2),
+        Field::new("length", Role::DIGITS, DIGITS - 2),
         SEQUENCE,
         IV,
         CT,
@@ -149,7 +149,7 @@ const GOODBYE: FrameDecl = FrameDecl {
     fields: &[
         LENGTH,
         literal("head", END),
-        Field::new("count", Role::Number, 8),
+        Field::new("count", Role::NUMBER, 8),
         Field::new("mac", Role::Mac, MAC),
     ],
     max: 4 + READ,

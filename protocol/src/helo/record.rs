@@ -94,7 +94,7 @@ impl Channel {
         }
         self.sequence += 1;
         let iv = self.iv(record)?;
-        let place = record.spec.range("ct", record.bytes.len());
+        let place = record.spec.range("ct", &record.bytes);
         let ct = place.and_then(|place| record.bytes.get_mut(place)).unwrap_or_default();
         let plaintext = cbc::decrypt(&self.keys.client_enc.0, &iv, ct)
             .map_err(|_| Reject::new(Check::Padding, "ct"))?;

@@ -37,9 +37,9 @@ pub(super) const IMGX: &[u8] = b"<IMGX>";
 /// Ends the session.
 pub(super) const ENDD: &[u8] = b"<ENDD>";
 
-const LENGTH: Field = Field::new("length", Role::Length, 4);
+const LENGTH: Field = Field::new("length", Role::LENGTH, 4);
 const SHARE: Field = Field::new("share", Role::PublicKey, 32).unless(Weakness::StaticRsaTransport);
-const SEQUENCE: Field = Field::new("sequence", Role::Number, 8).unless(Weakness::NoSequence);
+const SEQUENCE: Field = Field::new("sequence", Role::NUMBER, 8).unless(Weakness::NoSequence);
 const IV: Field = Field::new("iv", Role::Iv, 16).unless(Weakness::StaticIv);
 const CT: Field = Field::rest("ct", Role::Ciphertext);
 const WORD: Field = Field::new("word", Role::Ciphertext, RSA);
@@ -101,7 +101,7 @@ const FRAMES: &[FrameDecl] = &[
         from: Some(Side::Client),
         fields: &[
             header(ENDD),
-            Field::new("sequence", Role::Number, 8).unless(Weakness::EndNotAuthenticated),
+            Field::new("sequence", Role::NUMBER, 8).unless(Weakness::EndNotAuthenticated),
             Field::new("mac", Role::Mac, MAC).unless(Weakness::EndNotAuthenticated),
         ],
         max: HEADER + 8 + MAC,
@@ -158,7 +158,7 @@ pub(super) fn next(
             return Ok(Some(Received { spec, bytes: inbox.take(len) }));
         }
         Some((_, Measure::Bad(reject))) => return Err(reject),
-        Some((_, Measure::Short | Measure::Other)) => return Ok(None),
+        Some((_, Measure::Short | Measure::Begun(_) | Measure::Other)) => return Ok(None),
         None => {}
     }
     let tagged = layout.from_side(sender).filter(|spec| spec.is_tagged());

@@ -32,10 +32,10 @@ pub(super) fn direction(from: Side) -> u8 {
     }
 }
 
-const LENGTH: Field = Field::new("length", Role::Length, LENGTH_SIZE);
-const CLIENT_ID: Field = Field::new("client_id", Role::Number, 1);
-const ROUND: Field = Field::new("round", Role::Number, 4);
-const DIRECTION: Field = Field::new("direction", Role::Number, 1);
+const LENGTH: Field = Field::new("length", Role::LENGTH, LENGTH_SIZE);
+const CLIENT_ID: Field = Field::new("client_id", Role::NUMBER, 1);
+const ROUND: Field = Field::new("round", Role::NUMBER, 4);
+const DIRECTION: Field = Field::new("direction", Role::NUMBER, 1);
 const SHARE: Field =
     Field::new("share", Role::PublicKey, 32).unless(Weakness::RatchetFromPublicInput);
 const IV: Field = Field::new("iv", Role::Iv, cbc::BLOCK);
@@ -88,7 +88,7 @@ const FRAMES: &[FrameDecl] = &[
         from: None,
         fields: &[
             LENGTH,
-            Field::new("opcode", Role::Number, 1),
+            Field::new("opcode", Role::NUMBER, 1),
             CLIENT_ID,
             Field::rest("body", Role::Bytes),
         ],
@@ -184,7 +184,7 @@ impl<'a> Received<'a> {
             signed: &[],
             mac: &[],
         };
-        for (field, range) in spec.ranges(frame.len()) {
+        for (field, range) in spec.ranges(&frame) {
             let start = range.start;
             let bytes = frame.get(range).unwrap_or_default();
             match field.name {

@@ -84,14 +84,14 @@ fn handshake(profile: Profile) -> Vec<FrameSpec> {
     let share = agreed.then_some(Field::new("share", Role::PublicKey, SHARE));
     let key = (!agreed).then_some(Field::new("key", Role::Ciphertext, RSA));
     let nonce = Some(Field::new("nonce", Role::Nonce, NONCE));
-    let sequence = numbered.then_some(Field::new("sequence", Role::Number, 8));
+    let sequence = numbered.then_some(Field::new("sequence", Role::NUMBER, 8));
     let iv = random.then_some(Field::new("iv", Role::Iv, 16));
     let ct = Some(Field::rest("ct", Role::Ciphertext));
     let tag = Some(Field::new(INTEGRITY, Role::Mac, tag_len(profile)));
     let certificate = Some(Field::rest("certificate", Role::Certificate));
     let signature = Some(Field::new("signature", Role::Signature, RSA));
-    let status = Some(Field::new("status", Role::Number, 1));
-    let count = Some(Field::new("count", Role::Number, 8));
+    let status = Some(Field::new("status", Role::NUMBER, 1));
+    let count = Some(Field::new("count", Role::NUMBER, 8));
     let make = |name, letter: &'static [u8], from, fields: &[Option<Field>], max| {
         spec(profile, name, letter, from, fields, max)
     };
@@ -126,7 +126,7 @@ fn spec(
         let fields = std::iter::once(kind).chain(body.flat_map(|field| [delimiter, field]));
         return FrameSpec::of(name, Some(from), fields.collect(), READ);
     }
-    let head = [Field::new("length", Role::Length, 4), kind];
+    let head = [Field::new("length", Role::LENGTH, 4), kind];
     FrameSpec::of(name, Some(from), head.into_iter().chain(body).collect(), max)
 }
 
@@ -143,7 +143,7 @@ impl Parts {
     /// chance misleads nobody who knows their sizes.
     pub(super) fn of(frame: &Frame) -> Self {
         let bytes = frame.bytes.to_vec();
-        let ranges = frame.spec.ranges(bytes.len()).map(|(field, range)| (field.name, range));
+        let ranges = frame.spec.ranges(&bytes).map(|(field, range)| (field.name, range));
         Self { name: frame.spec.name, ranges: ranges.collect(), bytes }
     }
 
@@ -197,7 +197,7 @@ pub(super) fn next(
         Cut::Short => Ok(None),
         Cut::Bad(reject) => Err(reject),
         Cut::Whole(spec, bytes) => {
-            let ranges = spec.ranges(bytes.len()).map(|(field, range)| (field.name, range));
+            let ranges = spec.ranges(&bytes).map(|(field, range)| (field.name, range));
             Ok(Some(Parts { name: spec.name, ranges: ranges.collect(), bytes }))
         }
     }
@@ -226,7 +226,7 @@ fn split<'a>(
         && (!lettered
             || fields.zip(&found).all(|(field, range)| match field.size {
                 Size::Fixed(size) => range.len() == size,
-                Size::Rest => true,
+                _ => true,
             }));
     let name = spec.name;
     if fits { Ok(Parts { name, bytes, ranges }) } else { Err(bad) }

@@ -166,7 +166,7 @@ fn arrow(record: &FrameRecord) -> String {
 
 fn fields(record: &FrameRecord) -> String {
     let spec = &record.frame.spec;
-    let sizes = spec.ranges(record.frame.bytes.len());
+    let sizes = spec.ranges(&record.frame.bytes);
     let sizes: Vec<String> =
         sizes.map(|(field, range)| format!("{} {}", field.name, range.len())).collect();
     sizes.join(", ")

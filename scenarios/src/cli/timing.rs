@@ -236,7 +236,7 @@ impl Target {
     /// The frame with some bytes of a field turned over.
     fn turned(&self, field: &str, turn: impl FnOnce(&mut [u8]) -> Option<()>) -> Option<Vec<u8>> {
         let mut bytes = self.frame.bytes.to_vec();
-        let range = self.frame.spec.range(field, bytes.len())?;
+        let range = self.frame.spec.range(field, &bytes)?;
         turn(bytes.get_mut(range)?)?;
         Some(bytes)
     }

@@ -2,7 +2,7 @@
 
 use mitm_proxy::actions::{Arg, Args, Param, ParamKind, Template};
 use mitm_proxy::rule::FrameRef;
-use protocol::layout::{Field, Size};
+use protocol::layout::{Encoding, Field, Size};
 use toml::de::DeValue;
 
 use super::dom::{Node, Reader, whole};
@@ -183,30 +183,36 @@ fn template(
     Some(Template { frame_type: frame_type.to_owned(), fields })
 }
 
-/// The bytes of a field: an integer, big-endian and as wide as the field, or hexadecimal digits.
+/// The bytes of a field: an integer, written as the field is declared, or hexadecimal digits.
 fn value(reader: &mut Reader, node: &Node<'_>, name: &str, declared: &[&Field]) -> Option<Vec<u8>> {
     let sizes = || {
         declared.iter().filter_map(|field| match field.size {
             Size::Fixed(size) => Some(size),
-            Size::Rest => None,
+            _ => None,
         })
     };
     match node.get_ref() {
         DeValue::Integer(integer) => {
-            let Some(wide) = sizes().next().filter(|wide| *wide <= 8) else {
+            let encoding = declared.iter().find_map(|field| field.role.encoding());
+            let encoding = encoding.unwrap_or(Encoding::Big);
+            let wide = match (sizes().next(), encoding) {
+                (None, Encoding::Digits) => Some(0),
+                (Some(wide), Encoding::Digits) => Some(wide),
+                (wide, _) => wide.filter(|wide| *wide <= 8),
+            };
+            let Some(wide) = wide else {
                 let message = format!("`{name}` is not a number");
                 reader.mistake(node.span(), message, "expected a string of hexadecimal digits");
                 return None;
             };
-            let bits = 8 * u32::try_from(wide).unwrap_or(8);
-            let largest = u64::MAX.checked_shr(64 - bits).unwrap_or(0);
+            let largest = if wide == 0 { u64::MAX } else { encoding.largest(wide) };
             let Some(number) = whole(integer).filter(|number| *number <= largest) else {
                 let message = format!("`{name}` is out of bounds");
                 let label = format!("{}, at most {largest}", has(wide));
                 reader.mistake(node.span(), message, &label);
                 return None;
             };
-            number.to_be_bytes().get(8 - wide..).map(<[u8]>::to_vec)
+            Some(encoding.write(number, wide))
         }
         DeValue::String(text) => {
             let bytes = hex(reader, node, name, text)?;

@@ -91,7 +91,7 @@ fn values(
     vocabulary: &Vocabulary,
 ) -> Vec<(String, u64)> {
     let is_number =
-        |field: &Field| matches!(field.role, Role::Number | Role::Length | Role::Tag(_));
+        |field: &Field| matches!(field.role, Role::Number(_) | Role::Length(_) | Role::Tag(_));
     let mut values = Vec::new();
     for (key, node) in table.entries() {
         let name = key.get_ref().as_ref();

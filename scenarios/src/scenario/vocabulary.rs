@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use protocol::endpoint::Side;
-use protocol::layout::{Field, FrameSpec, Layout, RAW, Size};
+use protocol::layout::{Encoding, Field, FrameSpec, Layout, RAW, Size};
 use protocol::systems::System;
 use protocol::weakness::Profile;
 
@@ -121,7 +121,7 @@ impl Vocabulary {
     /// The largest value of a number field, by its size.
     pub(super) fn largest(&self, frame_type: Option<&str>, name: &str) -> u64 {
         let sizes = self.field(frame_type, name).into_iter().map(|field| match field.size {
-            Size::Fixed(size @ 0..8) => (1u64 << (8 * size)) - 1,
+            Size::Fixed(size) => field.role.encoding().unwrap_or(Encoding::Big).largest(size),
             _ => u64::MAX,
         });
         sizes.max().unwrap_or(u64::MAX)
@@ -229,7 +229,7 @@ mod tests {
         const DECL: FrameDecl = FrameDecl {
             name: "TERMINATE",
             from: Some(Side::Server),
-            fields: &[Field::new("tag", Role::Tag(&[1]), 1), Field::new("round", Role::Number, 8)],
+            fields: &[Field::new("tag", Role::Tag(&[1]), 1), Field::new("round", Role::NUMBER, 8)],
             max: 100,
         };
         let frames = vec![Arc::new(FrameSpec::new(&DECL, profile))];

@@ -41,7 +41,7 @@ fn a_replayed_text_meets_other_keys() {
 fn said(profile: Profile, at: usize) -> (String, String) {
     let change = |frame: &Frame| {
         let mut bytes = frame.bytes.to_vec();
-        let end = frame.spec.range("ct", bytes.len()).unwrap().end;
+        let end = frame.spec.range("ct", &bytes).unwrap().end;
         bytes[end - at] ^= 1;
         vec![bytes]
     };
@@ -99,7 +99,7 @@ fn somebody_in_the_middle() {
     let own = Ephemeral::generate(&mut Entropy::new(1, "attacker"));
     for profile in profiles() {
         let mut swap = |_: Side, frame: &Frame| {
-            let range = frame.spec.range("key", frame.bytes.len())?;
+            let range = frame.spec.range("key", &frame.bytes)?;
             let honest = wire::share(own.share(), None);
             let at = 32..32 + wire::encoded_len(65);
             let mut bytes = frame.bytes.to_vec();

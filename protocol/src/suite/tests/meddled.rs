@@ -39,7 +39,7 @@ fn a_replayed_text_with_the_next_number() {
     for profile in profiles() {
         let renumbered = |frame: &Frame| {
             let mut again = frame.bytes.to_vec();
-            if let Some(range) = frame.spec.range("sequence", again.len()) {
+            if let Some(range) = frame.spec.range("sequence", &again) {
                 again[range].copy_from_slice(&1u64.to_be_bytes());
             }
             vec![frame.bytes.to_vec(), again]
@@ -61,13 +61,11 @@ fn a_replayed_text_with_the_next_number() {
 fn an_altered_text_with_its_hash_mended() {
     let forge = |frame: &Frame| {
         let mut bytes = frame.bytes.to_vec();
-        if let Some(iv) = frame.spec.range("iv", bytes.len()) {
+        if let Some(iv) = frame.spec.range("iv", &bytes) {
             // "first" becomes "forst".
             bytes[iv.start + 1] ^= b'i' ^ b'o';
         }
-        if let Some(hash) =
-            frame.spec.range(wire::INTEGRITY, bytes.len()).filter(|at| at.len() == 64)
-        {
+        if let Some(hash) = frame.spec.range(wire::INTEGRITY, &bytes).filter(|at| at.len() == 64) {
             bytes[hash].copy_from_slice(hex(&sha256(&[b"forst"])).as_bytes());
         }
         vec![bytes]
@@ -117,7 +115,7 @@ fn integrity_is_looked_at_too_late_only_where_failure_has_no_consequence() {
 fn what_does_not_decrypt() {
     let garbled = |frame: &Frame| {
         let mut bytes = frame.bytes.to_vec();
-        let ct = frame.spec.range("ct", bytes.len()).unwrap();
+        let ct = frame.spec.range("ct", &bytes).unwrap();
         bytes.drain(ct.end - 1..ct.end);
         vec![bytes]
     };
@@ -295,7 +293,7 @@ fn a_text_passed_off_as_a_file() {
     for profile in profiles().into_iter().filter(|profile| !wire::one_way(*profile)) {
         let retype = |frame: &Frame| {
             let mut bytes = frame.bytes.to_vec();
-            let at = frame.spec.range("type", bytes.len()).unwrap().start;
+            let at = frame.spec.range("type", &bytes).unwrap().start;
             bytes[at] = b'F';
             vec![bytes]
         };
@@ -360,7 +358,7 @@ fn a_text_under_another_name() {
     let name = other.frames[0].1.field("username").unwrap().to_vec();
     let paste = |frame: &Frame| {
         let mut bytes = frame.bytes.to_vec();
-        bytes[frame.spec.range("username", frame.bytes.len()).unwrap()].copy_from_slice(&name);
+        bytes[frame.spec.range("username", &frame.bytes).unwrap()].copy_from_slice(&name);
         vec![bytes]
     };
     let pair = run(as_built(), &texts()[..1], &mut msg(1, paste));
