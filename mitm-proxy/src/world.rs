@@ -18,7 +18,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use crate::attacker::{Acting, Attacker};
 use crate::rule::{Event as RuleEvent, Rule};
 use crate::script::Step;
-use crate::trace::{ClaimRecord, Fate, Misfire, Trace};
+use crate::trace::{ClaimRecord, Misfire, Trace};
 
 mod ask;
 mod carrier;

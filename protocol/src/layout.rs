@@ -207,6 +207,12 @@ impl FrameSpec {
         self.ranges(frame).find(|(field, _)| field.name == name).map(|(_, range)| range)
     }
 
+    /// The value of a number field in the bytes of a frame; of any other field, its bytes as a big-endian number.
+    pub fn number(&self, name: &str, frame: &[u8]) -> Option<u64> {
+        let (field, range) = self.ranges(frame).find(|(field, _)| field.name == name)?;
+        field.role.encoding().unwrap_or(Encoding::Big).read(frame.get(range)?)
+    }
+
     /// Every field that a frame has, with its place.
     pub fn ranges(&self, frame: &[u8]) -> impl Iterator<Item = (&Field, Range<usize>)> {
         let len = frame.len();
@@ -351,7 +357,6 @@ impl Frame {
 
     /// The value of a number field; of any other, its bytes as a big-endian number.
     pub fn number(&self, name: &str) -> Option<u64> {
-        let (field, range) = self.spec.ranges(&self.bytes).find(|(field, _)| field.name == name)?;
-        field.role.encoding().unwrap_or(Encoding::Big).read(self.bytes.get(range)?)
+        self.spec.number(name, &self.bytes)
     }
 }

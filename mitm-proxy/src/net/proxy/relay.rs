@@ -145,7 +145,7 @@ impl Relay {
                 turn.state.trace.owners.insert(number, CLIENT);
             }
             let text = from.to_string();
-            turn.tell(number, Side::Client, What::Opened(service.0), &[]);
+            turn.tell(number, Side::Client, What::Opened(service.0.into()), &[]);
             turn.tell_text(number, Side::Client, What::Deed, text);
             let (now, mut effects) = (turn.now, Vec::new());
             let State { attacker, trace, .. } = turn.state;
@@ -560,7 +560,7 @@ impl Turn<'_> {
             Effect::Connect { link, service } => {
                 let own = Link { connecting: Some(Vec::new()), ..Link::default() };
                 self.state.links.insert(link, own);
-                self.tell(link, Side::Server, What::Dialled(service.0), &[]);
+                self.tell(link, Side::Server, What::Dialled(service.0.into()), &[]);
                 spawn_local(link::dial(relay, link, service));
             }
             Effect::Send { link, to, bytes, numbers } => {
