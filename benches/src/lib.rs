@@ -19,9 +19,11 @@ use protocol::endpoint::Message;
 use protocol::systems::system;
 use protocol::weakness::Profile;
 
+pub mod between;
 pub mod direct;
 pub mod live;
 pub mod oracle;
+pub mod traffic;
 
 /// The profiles that are compared.
 pub const PROFILES: [&str; 2] = ["as-built", "hardened"];

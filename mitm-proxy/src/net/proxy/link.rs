@@ -65,10 +65,12 @@ fn poll(relay: &Relay, link: u32, readers: &mut Readers, cx: &mut Context<'_>) -
     relay.wake_with(link, cx.waker());
     for _ in 0..TURNS {
         let mut read = false;
+        // First what waits: an end is only read where the other one has room.
+        relay.poll_write(link, Side::Client, cx);
+        relay.poll_write(link, Side::Server, cx);
         for (side, reader) in
             [(Side::Client, &mut readers.client), (Side::Server, &mut readers.server)]
         {
-            relay.poll_write(link, side, cx);
             let Some(half) = reader.as_mut().filter(|_| relay.may_read(link, side)) else {
                 continue;
             };
