@@ -132,7 +132,9 @@ pub fn stand(between: Between, upstream: SocketAddr, disk: &Path) -> io::Result<
             Ok(Standing { address: upstream, stop: None, thread: None, process: None })
         }
         Between::Haproxy => haproxy(upstream),
-        Between::Copy(size) => Ok(on_a_thread(move |listener, stop| copy(listener, upstream, size, stop))),
+        Between::Copy(size) => {
+            Ok(on_a_thread(move |listener, stop| copy(listener, upstream, size, stop)))
+        }
         Between::Attacker(which) => {
             let recorder: Box<dyn Recorder> = Box::new(Counting::default());
             Ok(on_a_thread(move |listener, stop| attack(listener, upstream, which, recorder, stop)))
@@ -176,13 +178,9 @@ async fn copy(
             tokio::task::spawn_local(async move {
                 let Ok(mut server) = tokio::net::TcpStream::connect(upstream).await else { return };
                 let _ = server.set_nodelay(true);
-                let _ = tokio::io::copy_bidirectional_with_sizes(
-                    &mut client,
-                    &mut server,
-                    size,
-                    size,
-                )
-                .await;
+                let _ =
+                    tokio::io::copy_bidirectional_with_sizes(&mut client, &mut server, size, size)
+                        .await;
             });
         }
     };
@@ -268,8 +266,7 @@ fn haproxy(upstream: SocketAddr) -> io::Result<Standing> {
     let process = process.inspect_err(|_| {
         let _ = fs::remove_file(&config);
     })?;
-    let standing =
-        Standing { address, stop: None, thread: None, process: Some((process, config)) };
+    let standing = Standing { address, stop: None, thread: None, process: Some((process, config)) };
     for _ in 0..500 {
         if TcpStream::connect(address).is_ok() {
             return Ok(standing);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::layout::Frame;
+use protocol::layout::{Frame, FrameSpec};
 
 use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Place, number, text};
 
@@ -44,17 +44,36 @@ struct Flip {
 impl Action for Flip {
     fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
         let current = hand.current()?;
-        let range = whole_or_place(&self.place, &current.frame)?;
+        let at = self.byte(&current.frame.spec, &current.frame.bytes)?;
+        current.edit(self.deed(), |bytes| self.invert(at, bytes));
+        Ok(())
+    }
+
+    fn edit(&self, spec: &FrameSpec, frame: &mut [u8]) -> bool {
+        let at = self.byte(spec, frame);
+        at.map(|at| self.invert(at, frame)).is_ok()
+    }
+
+    fn deed(&self) -> String {
+        format!("flip {} bit {}", self.place, self.bit)
+    }
+}
+
+impl Flip {
+    /// The byte that has the bit.
+    fn byte(&self, spec: &FrameSpec, frame: &[u8]) -> Result<usize, String> {
+        let range = whole_or_place(&self.place, spec, frame)?;
         let at = range.start + self.bit / 8;
         if at >= range.end {
             return Err(format!("{} has {} bits here", self.place, range.len() * 8));
         }
-        current.edit(format!("flip {} bit {}", self.place, self.bit), |bytes| {
-            if let Some(byte) = bytes.get_mut(at) {
-                *byte ^= 0x80 >> (self.bit % 8);
-            }
-        });
-        Ok(())
+        Ok(at)
+    }
+
+    fn invert(&self, at: usize, frame: &mut [u8]) {
+        if let Some(byte) = frame.get_mut(at) {
+            *byte ^= 0x80 >> (self.bit % 8);
+        }
     }
 }
 
@@ -73,7 +92,7 @@ impl Action for FlipEvery {
 
     /// One flip for each bit, or for one bit of each byte: a different one each time.
     fn variants(&self, frame: &Frame) -> Option<Vec<Arc<dyn Action>>> {
-        let range = whole_or_place(&self.place, frame).ok()?;
+        let range = whole_or_place(&self.place, &frame.spec, &frame.bytes).ok()?;
         let flip = |bit: usize| -> Arc<dyn Action> {
             let bit = if self.step == 8 { bit + bit / 8 % 8 } else { bit };
             Arc::new(Flip { place: self.place.clone(), bit })
@@ -83,9 +102,13 @@ impl Action for FlipEvery {
     }
 }
 
-fn whole_or_place(place: &Place, frame: &Frame) -> Result<std::ops::Range<usize>, String> {
+fn whole_or_place(
+    place: &Place,
+    spec: &FrameSpec,
+    frame: &[u8],
+) -> Result<std::ops::Range<usize>, String> {
     match place {
-        Place::Field(name) if name == "*" => Ok(0..frame.bytes.len()),
-        _ => place.range(frame),
+        Place::Field(name) if name == "*" => Ok(0..frame.len()),
+        _ => place.range(spec, frame),
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::endpoint::Side;
-use protocol::layout::{Frame, Layout};
+use protocol::layout::{Frame, FrameSpec, Layout};
 
 use crate::attacker::Stolen;
 use crate::rule::FrameRef;
@@ -218,6 +218,16 @@ pub trait Action: Debug + Send + Sync {
         None
     }
 
+    /// Do it to the frame where it lies, if the frame is all it takes and keeps its size. `false`: it needs [`Action::apply`].
+    fn edit(&self, _spec: &FrameSpec, _frame: &mut [u8]) -> bool {
+        false
+    }
+
+    /// What [`Action::edit`] does, in words.
+    fn deed(&self) -> String {
+        String::new()
+    }
+
     /// What it takes beyond the frame in hand.
     fn needs(&self) -> Needs {
         Needs::Frame
@@ -415,16 +425,15 @@ impl Place {
         }
     }
 
-    fn range(&self, frame: &Frame) -> Result<std::ops::Range<usize>, String> {
-        let len = frame.bytes.len();
+    fn range(&self, spec: &FrameSpec, frame: &[u8]) -> Result<std::ops::Range<usize>, String> {
+        let len = frame.len();
         match self {
-            Self::Field(name) => frame
-                .spec
-                .range(name, &frame.bytes)
-                .ok_or_else(|| format!("{} has no field `{name}` here", frame.spec.name)),
+            Self::Field(name) => spec
+                .range(name, frame)
+                .ok_or_else(|| format!("{} has no field `{name}` here", spec.name)),
             Self::Offset(offset) if *offset < len => Ok(*offset..len),
             Self::Offset(offset) => {
-                Err(format!("offset {offset} is beyond the {len} bytes of {}", frame.spec.name))
+                Err(format!("offset {offset} is beyond the {len} bytes of {}", spec.name))
             }
         }
     }

@@ -1,8 +1,9 @@
 //! `set`: overwrite a field, or bytes at an offset.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use protocol::layout::{Encoding, Role, Size};
+use protocol::layout::{Encoding, FrameSpec, Role, Size};
 
 use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Place, bytes, number, text};
 
@@ -50,27 +51,57 @@ enum Value {
 impl Action for Set {
     fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
         let current = hand.current()?;
-        let range = self.place.range(&current.frame)?;
+        let (range, value) = self.replacement(&current.frame.spec, &current.frame.bytes)?;
+        current.edit(self.deed(), |bytes| {
+            bytes.splice(range, value);
+        });
+        Ok(())
+    }
+
+    fn edit(&self, spec: &FrameSpec, frame: &mut [u8]) -> bool {
+        let Ok((range, value)) = self.replacement(spec, frame) else { return false };
+        let Some(place) = frame.get_mut(range).filter(|place| place.len() == value.len()) else {
+            return false;
+        };
+        place.copy_from_slice(&value);
+        true
+    }
+
+    fn deed(&self) -> String {
+        match &self.value {
+            Value::Number(number) => format!("set {} to {number}", self.place),
+            Value::Bytes(bytes) => format!("set {} to {} bytes", self.place, bytes.len()),
+        }
+    }
+}
+
+impl Set {
+    /// What is replaced, and by what.
+    fn replacement(
+        &self,
+        spec: &FrameSpec,
+        frame: &[u8],
+    ) -> Result<(Range<usize>, Vec<u8>), String> {
+        let range = self.place.range(spec, frame)?;
         let field = match &self.place {
-            Place::Field(name) => current.frame.spec.field(name),
+            Place::Field(name) => spec.field(name),
             Place::Offset(_) => None,
         };
         // What ends at a delimiter or a quote can have any size.
         let is_fixed = field.is_none_or(|field| matches!(field.size, Size::Fixed(_) | Size::Rest));
-        let (value, shown) = match &self.value {
+        let value = match &self.value {
             Value::Number(number) => {
                 let role = field.map(|field| field.role);
                 let encoding = role.and_then(Role::encoding).unwrap_or(Encoding::Big);
-                let value = match encoding {
+                match encoding {
                     Encoding::Digits => format!("{number:0wide$}", wide = range.len()).into_bytes(),
                     _ if *number > encoding.largest(range.len()) => {
                         return Err(format!("{number} does not fit into {} bytes", range.len()));
                     }
                     _ => encoding.write(*number, range.len().min(8)),
-                };
-                (value, number.to_string())
+                }
             }
-            Value::Bytes(bytes) => (bytes.clone(), format!("{} bytes", bytes.len())),
+            Value::Bytes(bytes) => bytes.clone(),
         };
         let range = match self.place {
             Place::Field(_) if is_fixed && value.len() != range.len() => {
@@ -83,9 +114,6 @@ impl Action for Set {
             }
             Place::Offset(at) => at..at + value.len(),
         };
-        current.edit(format!("set {} to {shown}", self.place), |bytes| {
-            bytes.splice(range, value);
-        });
-        Ok(())
+        Ok((range, value))
     }
 }

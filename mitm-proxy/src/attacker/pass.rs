@@ -81,6 +81,32 @@ impl Attacker {
         }
     }
 
+    /// Let a rule act on a frame where it lies, if the frame is all its actions take, and nobody remembers it. Whether it did.
+    pub fn edit(
+        &mut self,
+        link: u32,
+        rule: usize,
+        spec: &FrameSpec,
+        frame: &mut [u8],
+        trace: &mut Trace,
+    ) -> bool {
+        let Some(wanted) = self.rules.get(rule).filter(|_| self.is_plain(link)) else {
+            return false;
+        };
+        let [action] = &wanted.actions[..] else { return false };
+        let edited = action.edit(spec, frame);
+        if edited && let Some(fired) = trace.fired.get_mut(rule) {
+            *fired = fired.saturating_add(1);
+        }
+        edited
+    }
+
+    /// What the only action of a rule does to a frame, in words.
+    pub fn deed(&self, rule: usize) -> String {
+        let action = self.rules.get(rule).and_then(|rule| rule.actions.first());
+        format!("rule {}: {}", rule + 1, action.map(|action| action.deed()).unwrap_or_default())
+    }
+
     /// A frame at which [`Attacker::look`] stopped.
     #[expect(clippy::too_many_arguments, reason = "a frame, where it is, and what to do with it")]
     pub fn take_frame(

@@ -26,8 +26,11 @@ mod ends;
 mod link;
 mod record;
 mod relay;
+#[cfg(test)]
+mod tests;
 
 pub use record::{Batch, Entry, Recorder, What};
+
 use relay::Relay;
 
 /// The pause after a connection that could not be accepted: most often the process is out of descriptors.

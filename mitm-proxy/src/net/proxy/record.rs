@@ -129,6 +129,8 @@ pub trait Recorder: Send {
 pub(super) struct Log {
     batch: Batch,
     with_bytes: bool,
+    /// The rule whose deed is among the texts of the batch already, and where.
+    known: Option<(usize, u16)>,
     full: Option<SyncSender<Batch>>,
     free: Receiver<Batch>,
     thread: Option<JoinHandle<()>>,
@@ -151,7 +153,12 @@ impl Log {
             recorder.finish();
         })?;
         let (batch, full, thread) = (Batch::new(with_bytes), Some(full), Some(thread));
-        Ok(Self { batch, with_bytes, full, free, thread })
+        Ok(Self { batch, with_bytes, known: None, full, free, thread })
+    }
+
+    /// Whether the recorder wants the bytes.
+    pub(super) fn wants_bytes(&self) -> bool {
+        self.with_bytes
     }
 
     /// Add an entry, with its bytes. Whether it is the first of its batch.
@@ -175,6 +182,20 @@ impl Log {
         self.add(Entry { what: what(place), ..entry }, &[])
     }
 
+    /// Add an entry that says what a rule does, over and over: the text is there once a batch.
+    pub(super) fn tell_again(&mut self, entry: Entry, rule: usize, text: impl FnOnce() -> String) {
+        let place = match self.known {
+            Some((known, place)) if known == rule => place,
+            _ => {
+                let place = u16::try_from(self.batch.texts.len()).unwrap_or(u16::MAX);
+                self.batch.texts.push(text());
+                self.known = Some((rule, place));
+                place
+            }
+        };
+        self.add(Entry { what: What::Deed(place), ..entry }, &[]);
+    }
+
     /// Hand over what there is, and wait for an empty batch.
     pub(super) fn flush(&mut self) {
         if self.batch.entries.is_empty() {
@@ -183,6 +204,7 @@ impl Log {
         // A recorder that panicked takes no more.
         let Ok(free) = self.free.recv() else { return self.batch.clear() };
         let batch = std::mem::replace(&mut self.batch, free);
+        self.known = None;
         if let Some(full) = &self.full {
             let _ = full.send(batch);
         }

@@ -245,7 +245,7 @@ impl Relay {
         let mut turn = Turn { relay: self, now, state: &mut state };
         match polled {
             Poll::Ready(Ok(count @ 1..)) => {
-                turn.pass(link, side, buffer.get(..start + count).unwrap_or_default(), partial);
+                turn.pass(link, side, buffer.get_mut(..start + count).unwrap_or_default(), partial);
             }
             Poll::Ready(Ok(0)) => turn.ended(link, side, partial),
             Poll::Ready(Err(_)) => turn.broke(link, side),
@@ -393,7 +393,7 @@ impl Turn<'_> {
     }
 
     /// Bytes came from an end: the beginning of a frame that waited, and what was read. `spare` is an empty buffer to reuse.
-    fn pass(&mut self, link: u32, from: Side, bytes: &[u8], mut spare: Vec<u8>) {
+    fn pass(&mut self, link: u32, from: Side, bytes: &mut [u8], mut spare: Vec<u8>) {
         let Some(end) = self.end(link, from) else { return };
         if end.ignored {
             return;
@@ -422,9 +422,14 @@ impl Turn<'_> {
                     self.tell_of(Entry { at: now, link, len: size, what, side: from }, &[]);
                     passing = len;
                 }
+                Passage::Stop { spec, len, rule: Some(rule) }
+                    if self.edit(link, from, rule, &spec, bytes.get_mut(at..at + len)) =>
+                {
+                    at += len;
+                }
                 Passage::Stop { spec, len, rule } => {
                     self.send(link, from.other(), bytes.get(sent..at).unwrap_or_default());
-                    let frame = waiting.get(..len).unwrap_or_default();
+                    let frame = bytes.get(at..at + len).unwrap_or_default();
                     self.stop(link, from, spec, frame, rule);
                     at += len;
                     sent = at;
@@ -437,6 +442,33 @@ impl Turn<'_> {
         if let Some(end) = self.end(link, from) {
             (end.partial, end.passing) = (spare, passing);
         }
+    }
+
+    /// A rule acts on a frame where it lies, if it can.
+    fn edit(
+        &mut self,
+        link: u32,
+        from: Side,
+        rule: usize,
+        spec: &Arc<FrameSpec>,
+        frame: Option<&mut [u8]>,
+    ) -> bool {
+        let Some(frame) = frame else { return false };
+        // What came is told as it was.
+        let State { attacker, trace, log, .. } = &mut *self.state;
+        let before = log.as_ref().filter(|log| log.wants_bytes()).map(|_| frame.to_vec());
+        if !attacker.edit(link, rule, spec, frame, trace) {
+            return false;
+        }
+        let what = What::Stopped(self.place(spec));
+        self.tell(link, from, what, before.as_deref().unwrap_or(frame));
+        let entry = Entry { at: self.now, link, len: 0, what: What::Deed(0), side: from };
+        let State { attacker, log, .. } = &mut *self.state;
+        if let Some(log) = log {
+            log.tell_again(entry, rule, || attacker.deed(rule));
+        }
+        self.tell(link, from.other(), What::Sent, frame);
+        true
     }
 
     /// The attacker acts on a frame, or at least remembers it.
