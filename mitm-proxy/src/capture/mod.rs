@@ -5,10 +5,22 @@
 
 use std::path::Path;
 
+mod error;
+mod link;
+mod packets;
+mod read;
 mod record;
 mod segment;
+mod sessions;
+mod sink;
+mod source;
+mod visit;
+mod way;
 mod writer;
 
+pub use error::{CaptureError, Why};
+pub use read::{read, read_within};
+pub use visit::{Limits, Summary, Visitor};
 pub use writer::Writer;
 
 /// How a capture is kept in a file.

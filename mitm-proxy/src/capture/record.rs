@@ -75,7 +75,9 @@ impl Records {
                 put(bytes, &at.rotate_right(32).to_le_bytes());
                 put(bytes, &length.to_le_bytes());
                 put(bytes, &length.to_le_bytes());
-                pieces.iter().for_each(|piece| put(bytes, piece));
+                for piece in pieces {
+                    put(bytes, piece);
+                }
                 pad(bytes, length as usize);
                 if !comments.is_empty() {
                     put_comments(bytes, comments);
@@ -90,7 +92,9 @@ impl Records {
                 put(bytes, &u32::try_from(rest).unwrap_or_default().to_le_bytes());
                 put(bytes, &length.to_le_bytes());
                 put(bytes, &length.to_le_bytes());
-                pieces.iter().for_each(|piece| put(bytes, piece));
+                for piece in pieces {
+                    put(bytes, piece);
+                }
             }
         }
     }

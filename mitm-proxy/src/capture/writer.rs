@@ -214,7 +214,7 @@ fn sending(
     Ok(found)
 }
 
-/// An initial sequence number: any will do, if those of two conversations are far apart. The finaliser of MurmurHash3 is.
+/// An initial sequence number: any will do, if those of two conversations are far apart. The finaliser of `MurmurHash3` is.
 fn initial(conversation: u32, side: Side) -> u32 {
     let mut hash = conversation.rotate_left(1) ^ u32::from(side == Side::Server);
     hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
