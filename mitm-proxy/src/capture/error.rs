@@ -107,7 +107,8 @@ impl fmt::Display for Why {
             }
             Self::BlockLength { length } => write!(
                 f,
-                "expected the length of a block, which holds its fields, is a multiple of 4 and at most {LARGEST}, found {length}"
+                "expected the length of a block, which holds its fields, is a multiple of 4 and at most \
+                 {LARGEST}, found {length}"
             ),
             Self::BlockEnd { first, last } => {
                 write!(f, "expected the length {first} again at the end of the block, found {last}")

@@ -14,6 +14,8 @@ mod segment;
 mod sessions;
 mod sink;
 mod source;
+#[cfg(test)]
+mod tests;
 mod visit;
 mod way;
 mod writer;

@@ -14,10 +14,11 @@ use super::visit::{Limits, Summary, Visitor};
 
 /// Read a pcapng or pcap file and tell what its TCP connections carried. It is read once, front to back.
 ///
-/// A packet of link type Ethernet (with VLAN tags), raw IP, BSD loopback or Linux cooked is understood. The client of a connection is
-/// who sent the SYN. Bytes of a side come in order and once, whatever the order and number of segments; those that arrived first
-/// count. Bytes that are not there are skipped once the other side has acknowledged them, or too much has been held because of
-/// them ([`Limits`]). If the file breaks off, all that it holds has been told when the error is returned.
+/// Packets of link type Ethernet (with VLAN tags), raw IP, BSD loopback and Linux cooked are understood. The client of a
+/// connection is who sent the SYN. Bytes of a side come in order and once, whatever the order and number of segments; those
+/// that arrived first count. Bytes that are not there are skipped once the other side has acknowledged them, or too much
+/// has been held because of them ([`Limits`]). If the file breaks off, all that it holds has been told when the error is
+/// returned.
 pub fn read(input: impl Read, visitor: &mut dyn Visitor) -> Result<Summary, CaptureError> {
     read_within(Limits::default(), input, visitor)
 }

@@ -96,8 +96,8 @@ impl<W: Write> Writer<W> {
         self.records.hand_on(&mut self.out)
     }
 
-    /// One side sends bytes: as many segments as it takes, acknowledged as RFC 9293 (3.8.6.3) has it: every second and the last. The comments
-    /// go on the first packet; if there are no bytes, on the next packet of the conversation.
+    /// One side sends bytes: as many segments as it takes, of which every second (RFC 9293, section 3.8.6.3) and the last
+    /// are acknowledged. The comments go on the first packet; if there are no bytes, on the next of the conversation.
     ///
     /// [`io::ErrorKind::InvalidInput`] if no such conversation is open, or this side has closed.
     pub fn data(
@@ -215,7 +215,7 @@ fn sending(
 }
 
 /// An initial sequence number: any will do, if those of two conversations are far apart. The finaliser of `MurmurHash3` is.
-fn initial(conversation: u32, side: Side) -> u32 {
+pub(super) fn initial(conversation: u32, side: Side) -> u32 {
     let mut hash = conversation.rotate_left(1) ^ u32::from(side == Side::Server);
     hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
     hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
