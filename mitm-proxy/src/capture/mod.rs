@@ -1,6 +1,6 @@
 //! Captures for Wireshark: what went over a wire as TCP packets in a pcapng or pcap file, written and read.
 //!
-//! A [`Writer`] makes up the packets around the bytes of conversations; [`read`] finds connections in any capture and
+//! A [`Writer`] makes up the packets around the bytes of conversations; [`read()`] finds connections in any capture and
 //! puts their bytes back in order. Neither opens a file or looks at a clock.
 
 use std::path::Path;

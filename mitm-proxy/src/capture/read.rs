@@ -23,7 +23,7 @@ pub fn read(input: impl Read, visitor: &mut dyn Visitor) -> Result<Summary, Capt
     read_within(Limits::default(), input, visitor)
 }
 
-/// [`read`], with other bounds.
+/// [`read()`], with other bounds.
 pub fn read_within(
     limits: Limits,
     input: impl Read,

@@ -195,7 +195,7 @@ impl Way {
         piece.into_iter().chain(end).min()
     }
 
-    /// Go on after gaps that the other side does not have, or that cost too much.
+    /// Go on after gaps that the other side does not wait for, or that cost too much.
     fn give_up(&mut self, sink: &mut Sink<'_>) {
         self.release(sink);
         while let Some(place) = self.obstacle() {

@@ -93,6 +93,28 @@ fn a_gap_is_passed_when_it_is_acknowledged() {
 }
 
 #[test]
+fn an_acknowledgement_may_come_before_its_data() {
+    let mut packets = packets(&talk(Format::Pcap));
+    // There: two segments and their acknowledgement, which a capture of several queues may have first.
+    let early = packets.remove(5);
+    packets.insert(3, early);
+    let (log, summary) = run(&packets);
+    assert_eq!((&log.sessions[&1].client, summary.problems), (&there(), 0));
+}
+
+#[test]
+fn a_syn_can_carry_data() {
+    let mut packets = bare();
+    let first = packets[2].split_off(PAYLOAD);
+    packets[0] = carrying(&packets[0][..PAYLOAD], &first);
+    // Its header was longer by an option.
+    packets[0][32] = 0x50;
+    packets.remove(2);
+    let (log, summary) = run(&packets);
+    assert_eq!((&log.sessions[&1].client, summary.problems), (&there(), 0));
+}
+
+#[test]
 fn a_gap_nobody_acknowledges_is_passed_at_the_end() {
     let mut packets = bare();
     packets.truncate(8);
