@@ -6,6 +6,7 @@
 
 pub mod actions;
 pub mod attacker;
+pub mod capture;
 pub mod net;
 pub mod rule;
 pub mod script;
