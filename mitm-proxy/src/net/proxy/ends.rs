@@ -31,6 +31,8 @@ pub(super) struct End {
     closing: bool,
     /// Nothing more can be sent to it.
     shut: bool,
+    /// It is told that the connection broke.
+    reset: bool,
 }
 
 impl End {
@@ -45,6 +47,7 @@ impl End {
             ignored: false,
             closing: false,
             shut: false,
+            reset: false,
         }
     }
 
@@ -105,11 +108,21 @@ impl End {
         Poll::Ready(Ok(()))
     }
 
-    /// The connection is gone. With `reset` the other side is told so.
-    pub(super) fn break_off(&mut self, reset: bool) {
-        if reset {
-            let _ = self.writer.as_ref().set_zero_linger();
+    /// The connection broke, and who is there is told so.
+    pub(super) fn reset(&mut self) {
+        self.reset = self.writer.as_ref().set_zero_linger().is_ok();
+        self.break_off();
+    }
+
+    /// The connection is over. One that broke must not end as others do.
+    pub(super) fn leave(self) {
+        if self.reset {
+            self.writer.forget();
         }
+    }
+
+    /// The connection is gone.
+    pub(super) fn break_off(&mut self) {
         (self.ended, self.closing, self.shut) = (true, true, true);
         self.queue = Vec::new();
         self.sent = 0;

@@ -269,6 +269,7 @@ impl Relay {
         self.with(|turn| {
             let Some(link) = turn.state.links.remove(&number) else { return };
             let (now, first) = (turn.now, link.first.unwrap_or(Side::Client));
+            link.client.into_iter().chain(link.server).for_each(End::leave);
             let State { attacker, trace, effects, .. } = &mut *turn.state;
             attacker.on_close(now, number, first, trace, effects);
             if turn.state.keep != Keep::All && !turn.state.attacker.remembers() {
@@ -290,7 +291,7 @@ impl Relay {
         sleep(LINGER).await;
         self.with(|turn| {
             if let Some(end) = turn.end(link, side) {
-                end.break_off(false);
+                end.break_off();
             }
             turn.wake(link);
         });
@@ -562,7 +563,7 @@ impl Turn<'_> {
             state.first.get_or_insert(side);
             for side in [Side::Client, Side::Server] {
                 if let Some(end) = state.end(side) {
-                    end.break_off(true);
+                    end.reset();
                 }
             }
         }
