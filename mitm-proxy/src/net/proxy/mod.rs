@@ -26,12 +26,14 @@ mod ends;
 mod link;
 mod record;
 mod relay;
+mod tap;
 #[cfg(test)]
 mod tests;
 
 pub use record::{Batch, Entry, Recorder, What};
 
 use relay::Relay;
+pub use tap::Tap;
 
 /// The pause after a connection that could not be accepted: most often the process is out of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -2,6 +2,7 @@
 //! There are only so many batches, so memory is bounded, and a recorder that is behind holds up the links.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -32,10 +33,10 @@ pub struct Entry {
 /// What can happen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum What {
-    /// A client connected to this port.
+    /// A client connected: addresses of the batch, by their place.
     Opened(u16),
-    /// The attacker connected to this port.
-    Dialled(u16),
+    /// The attacker connected to the server: addresses of the batch, by their place.
+    Connected(u16),
     /// A frame of this type, by its place in the layout, came from `side` and went on as it was.
     Passed(u16),
     /// The same of a frame whose bytes follow as [`What::Piece`].
@@ -44,9 +45,15 @@ pub enum What {
     Piece,
     /// A frame of this type came from `side`, and something happens to it.
     Stopped(u16),
+    /// The frame before does not go on, at least not now.
+    Withheld,
+    /// A frame of this type that was withheld goes to `side` now.
+    Released(u16),
+    /// The attacker made a frame of this type, for `side`.
+    Made(u16),
     /// The attacker did this to the frame before: a text of the batch, by its place.
     Deed(u16),
-    /// The attacker sent these bytes to `side`.
+    /// These bytes went to `side`, on behalf of the attacker.
     Sent,
     /// `side` sends no more.
     Ended,
@@ -74,19 +81,22 @@ pub struct Batch {
     pub bytes: Vec<u8>,
     /// Texts.
     pub texts: Vec<String>,
+    /// Connections: who connected, and to whom.
+    pub addresses: Vec<(SocketAddr, SocketAddr)>,
 }
 
 impl Batch {
     fn new(with_bytes: bool) -> Self {
         let mut bytes = vec![0; if with_bytes { BYTES } else { 0 }];
         bytes.clear();
-        Self { entries: Vec::with_capacity(ENTRIES), bytes, texts: Vec::new() }
+        Self { entries: Vec::with_capacity(ENTRIES), bytes, ..Self::default() }
     }
 
     fn clear(&mut self) {
         self.entries.clear();
         self.bytes.clear();
         self.texts.clear();
+        self.addresses.clear();
         // One large frame must not keep its memory for ever.
         self.bytes.shrink_to(BYTES);
     }
@@ -104,6 +114,11 @@ impl Batch {
             at += bytes.len();
             (entry, bytes)
         })
+    }
+
+    /// The addresses of that place.
+    pub fn address(&self, place: u16) -> Option<(SocketAddr, SocketAddr)> {
+        self.addresses.get(usize::from(place)).copied()
     }
 
     /// The text of that place.
@@ -173,6 +188,18 @@ impl Log {
             return false;
         }
         first
+    }
+
+    /// Add an entry with addresses.
+    pub(super) fn meet(
+        &mut self,
+        entry: Entry,
+        what: fn(u16) -> What,
+        addresses: (SocketAddr, SocketAddr),
+    ) -> bool {
+        let place = u16::try_from(self.batch.addresses.len()).unwrap_or(u16::MAX);
+        self.batch.addresses.push(addresses);
+        self.add(Entry { what: what(place), ..entry }, &[])
     }
 
     /// Add an entry with a text.

@@ -22,7 +22,7 @@ use super::record::{Entry, Log, Recorder, What};
 use super::{Keep, Outcome, link};
 use crate::attacker::{Attacker, Effect, Passage};
 use crate::rule::Rule;
-use crate::trace::{Deed, Fate, Misfire, Trace};
+use crate::trace::{Deed, Fate, Misfire, Origin, Trace};
 
 /// The most one read returns.
 const READ: usize = 256 * 1024;
@@ -139,14 +139,13 @@ impl Relay {
     ) -> (u32, bool) {
         self.with(|turn| {
             let number = turn.state.attacker.next_link();
+            let addresses = (from, writer.local_addr().unwrap_or(from));
             let client = Some(End::new(writer));
             turn.state.links.insert(number, Link { client, ..Link::default() });
             if turn.state.keep == Keep::All {
                 turn.state.trace.owners.insert(number, CLIENT);
             }
-            let text = from.to_string();
-            turn.tell(number, Side::Client, What::Opened(service.0.into()), &[]);
-            turn.tell_text(number, Side::Client, What::Deed, text);
+            turn.tell_meeting(number, Side::Client, What::Opened, addresses);
             let (now, mut effects) = (turn.now, Vec::new());
             let State { attacker, trace, .. } = turn.state;
             attacker.on_open(now, number, service, trace, &mut effects);
@@ -386,7 +385,25 @@ impl Turn<'_> {
         place.and_then(|place| u16::try_from(place).ok()).unwrap_or(u16::MAX)
     }
 
+    fn tell_meeting(
+        &mut self,
+        link: u32,
+        side: Side,
+        what: fn(u16) -> What,
+        addresses: (SocketAddr, SocketAddr),
+    ) {
+        let entry = Entry { at: self.now, link, len: 0, what: what(0), side };
+        if let Some(log) = &mut self.state.log
+            && log.meet(entry, what, addresses)
+        {
+            self.relay.0.news.notify_one();
+        }
+    }
+
     fn connected(&mut self, link: u32, writer: OwnedWriteHalf) {
+        if let (Ok(own), Ok(server)) = (writer.local_addr(), writer.peer_addr()) {
+            self.tell_meeting(link, Side::Server, What::Connected, (own, server));
+        }
         if let Some(link) = self.state.links.get_mut(&link) {
             link.server = Some(End::new(writer));
             self.state.effects.extend(link.connecting.take().unwrap_or_default());
@@ -488,6 +505,10 @@ impl Turn<'_> {
         let seen = trace.next_number();
         attacker.take_frame(now, link, from, frame, rule, trace, effects);
         self.tell_deeds(seen);
+        let fate = self.state.trace.frame(seen).map(|record| record.fate);
+        if matches!(fate, Some(Fate::Held | Fate::Dropped | Fate::Absorbed)) {
+            self.tell(link, from, What::Withheld, &[]);
+        }
         self.state.kept += bytes.len();
         self.carry_out();
     }
@@ -503,6 +524,26 @@ impl Turn<'_> {
         let told: Vec<String> = record.deeds.iter().map(text).collect();
         for text in told {
             self.tell_text(link, side, What::Deed, text);
+        }
+    }
+
+    /// Whether a frame that goes out now is the attacker's, or comes late.
+    fn tell_origin(&mut self, number: u32) {
+        let Some(record) = self.state.trace.frame(number).filter(|_| self.state.log.is_some())
+        else {
+            return;
+        };
+        let (place, len) = (self.place(&record.frame.spec), record.frame.bytes.len());
+        let (link, side) = (record.link, record.to);
+        let what = match record.origin {
+            Origin::Attacker { .. } => What::Made(place),
+            Origin::Endpoint if self.now > record.at => What::Released(place),
+            Origin::Endpoint => return,
+        };
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        self.tell_of(Entry { at: self.now, link, len, what, side }, &[]);
+        if matches!(what, What::Made(_)) {
+            self.tell_deeds(number);
         }
     }
 
@@ -593,10 +634,12 @@ impl Turn<'_> {
             Effect::Connect { link, service } => {
                 let own = Link { connecting: Some(Vec::new()), ..Link::default() };
                 self.state.links.insert(link, own);
-                self.tell(link, Side::Server, What::Dialled(service.0.into()), &[]);
                 spawn_local(link::dial(relay, link, service));
             }
             Effect::Send { link, to, bytes, numbers } => {
+                for number in &numbers {
+                    self.tell_origin(*number);
+                }
                 let arrived = self.send(link, to, &bytes);
                 if arrived {
                     self.tell(link, to, What::Sent, &bytes);
