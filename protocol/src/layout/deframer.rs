@@ -169,9 +169,9 @@ fn steps(layout: &Layout, service: Service, side: Side) -> Vec<Step> {
         return vec![Step { candidates, ending: 0 }];
     }
     let tagged = || known().filter(|(_, spec)| spec.is_tagged()).map(|(index, _)| index);
-    let named = |name: &&str| layout.frames.iter().position(|spec| spec.name == *name);
+    let place = |name: &&str| layout.frames.iter().position(|spec| spec.name == *name);
     let step = |due: &[&str], once: bool| {
-        let mut candidates: Vec<usize> = due.iter().filter_map(named).collect();
+        let mut candidates: Vec<usize> = due.iter().filter_map(place).collect();
         let ending = if once { candidates.len() } else { 0 };
         let others: Vec<usize> = tagged().filter(|index| !candidates.contains(index)).collect();
         candidates.extend(others);

@@ -87,13 +87,11 @@ impl Search {
         }
         let unseen = bytes.get(self.searched..).unwrap_or_default();
         note_work(unseen.len());
-        match self.scan.end(unseen) {
-            Some(end) => End::At(self.at + self.searched + end),
-            None => {
-                self.searched = bytes.len();
-                End::Unknown
-            }
+        if let Some(end) = self.scan.end(unseen) {
+            return End::At(self.at + self.searched + end);
         }
+        self.searched = bytes.len();
+        End::Unknown
     }
 }
 
