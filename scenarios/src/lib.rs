@@ -6,6 +6,7 @@ pub mod cli;
 pub mod credential;
 pub mod diagnostic;
 pub mod divergence;
+mod dom;
 pub mod expect;
 pub mod family;
 pub mod files;
