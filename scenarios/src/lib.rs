@@ -11,6 +11,7 @@ pub mod expect;
 pub mod family;
 pub mod files;
 pub mod judge;
+pub mod layout_file;
 pub mod live;
 pub mod matrix;
 pub mod payload;
