@@ -203,6 +203,10 @@ fn size(
         if let Some(width) = width {
             return Some(Size::Fixed(width));
         }
+        // A key that is misspelt is one mistake, not an unknown key and a missing one.
+        if KINDS.iter().chain(SIZES).any(|key| table.has(key) && table.get(key).is_none()) {
+            return None;
+        }
         let message = "nothing says where this field ends".to_owned();
         let help = match kind {
             Some("length") => "add `bytes` or `until`".to_owned(),
@@ -245,7 +249,7 @@ fn size(
 fn bytes(reader: &mut Reader, node: &Node<'_>, what: &str) -> Option<&'static [u8]> {
     let bytes = if let DeValue::Table(_) = node.get_ref() {
         let table = reader.table(node, what, &["hex"])?;
-        reader.require(&table, "it", &["hex"]);
+        reader.require(&table, "this", &["hex"]);
         let hex = table.get("hex")?;
         let digits = reader.string(hex, "hex")?;
         reader.hex(hex, "hex", digits)?
