@@ -96,8 +96,9 @@ impl Deframer {
                 }
                 Measure::Short => return Front::Short,
                 Measure::Begun(len) => return Front::Begun { spec, len },
-                Measure::Whole(len) => return Front::Whole { spec, len },
-                Measure::Bad(_) => {
+                Measure::Whole(len @ 1..) => return Front::Whole { spec, len },
+                // A frame of no bytes would come out again and again.
+                Measure::Whole(_) | Measure::Bad(_) => {
                     // RAW is nobody's turn.
                     self.candidate = step.candidates.len();
                     return raw;

@@ -14,7 +14,7 @@ use protocol::endpoint::{Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Front, Layout, RAW};
 use serde_json::{Value, json};
 
-use super::hint::hint;
+use super::hint::{hint, other_length};
 use crate::diagnostic::escape;
 
 /// How the frames are listed.
@@ -247,7 +247,9 @@ impl<'w> Cutter<'w> {
         }
         let what = match stream.deframer.front(&stream.waiting) {
             Front::Begun { spec, len: all } => {
-                format!("{len} of the {all} bytes that its length declares, as {}", spec.name)
+                let other = other_length(spec, &stream.waiting);
+                let other = other.map_or_else(String::new, |words| format!("; {words}"));
+                format!("{len} of the {all} bytes of {}{other}", spec.name)
             }
             _ => format!("{len} bytes, and no end of a frame in them"),
         };

@@ -33,23 +33,32 @@ fn fits(spec: &FrameSpec, bytes: &[u8]) -> bool {
     matches!(spec.measure(bytes), Measure::Whole(_)) && spec.is_tagged()
 }
 
+/// How else the length of this type would have to be declared for a frame to stand at the front of `bytes`.
+pub(super) fn other_length(spec: &FrameSpec, bytes: &[u8]) -> Option<String> {
+    let at = spec.fields.iter().position(|field| field.role.is_length())?;
+    let field = spec.fields.get(at)?;
+    let Role::Length(length) = field.role else { return None };
+    let (_, words) = others(length).into_iter().find(|(other, _)| {
+        let mut fields = spec.fields.clone();
+        if let Some(field) = fields.get_mut(at) {
+            field.role = Role::Length(*other);
+        }
+        let changed = FrameSpec::of(spec.name, spec.from, fields, spec.max);
+        matches!(changed.measure(bytes), Measure::Whole(_))
+    })?;
+    Some(format!("`{}` would be right with {words}", field.name))
+}
+
 /// It begins like this type and its length cannot be; perhaps it is written in another way.
 fn bad_length(spec: &FrameSpec, bytes: &[u8]) -> String {
     let name = spec.name;
-    let at = spec.fields.iter().position(|field| field.role.is_length());
-    let length = at.and_then(|at| spec.fields.get(at)).map(|field| (field.name, field.role));
+    let length = spec.fields.iter().find(|field| field.role.is_length());
+    let length = length.map(|field| (field.name, field.role));
     let Some((field, Role::Length(length))) = length else {
         return format!("it begins like {name} and does not end within {} bytes", spec.max);
     };
-    for (other, words) in others(length) {
-        let mut fields = spec.fields.clone();
-        if let Some(field) = at.and_then(|at| fields.get_mut(at)) {
-            field.role = Role::Length(other);
-        }
-        let changed = FrameSpec::of(name, spec.from, fields, spec.max);
-        if let Measure::Whole(_) = changed.measure(bytes) {
-            return format!("it begins like {name}; `{field}` would be right with {words}");
-        }
+    if let Some(words) = other_length(spec, bytes) {
+        return format!("it begins like {name}; {words}");
     }
     let value = spec.ranges(bytes).find(|(one, _)| one.name == field);
     let value = value.and_then(|(_, range)| length.encoding.read(bytes.get(range)?));
@@ -62,20 +71,18 @@ fn bad_length(spec: &FrameSpec, bytes: &[u8]) -> String {
 
 /// The same length, declared in other ways.
 fn others(length: Length) -> Vec<(Length, String)> {
-    let (turned, order) = match length.encoding {
-        Encoding::Big => (Encoding::Little, "little"),
-        Encoding::Little => (Encoding::Big, "big"),
-        Encoding::Digits => (Encoding::Digits, ""),
-    };
     let (counting, counts) = match length.counts {
-        Counts::Following => (Counts::Frame, "frame"),
-        Counts::Frame => (Counts::Following, "rest"),
+        Counts::Following => (Counts::Frame, "`counts = \"frame\"`"),
+        Counts::Frame => (Counts::Following, "`counts = \"rest\"`"),
     };
-    let (order, counts) = (format!("`order = \"{order}\"`"), format!("`counts = \"{counts}\"`"));
-    let both = format!("{order} and {counts}");
-    vec![
-        (Length { encoding: turned, ..length }, order),
-        (Length { counts: counting, ..length }, counts),
-        (Length { encoding: turned, counts: counting, ..length }, both),
-    ]
+    let mut others = vec![(Length { counts: counting, ..length }, counts.to_owned())];
+    let (encoding, order) = match length.encoding {
+        Encoding::Big => (Encoding::Little, "`order = \"little\"`"),
+        Encoding::Little => (Encoding::Big, "`order = \"big\"`"),
+        Encoding::Digits => return others,
+    };
+    others.insert(0, (Length { encoding, ..length }, order.to_owned()));
+    let both = Length { encoding, counts: counting, ..length };
+    others.push((both, format!("{order} and {counts}")));
+    others
 }

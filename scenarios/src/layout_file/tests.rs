@@ -38,6 +38,15 @@ fn the_starter_is_a_layout_as_it_is_and_with_all_of_it() {
 }
 
 #[test]
+fn the_readme_shows_a_layout() {
+    let readme = include_str!("../../../README.md");
+    let (_, section) = readme.split_once("## Your own protocol").unwrap();
+    let (_, source) = section.split_once("```toml\n").unwrap();
+    let (source, _) = source.split_once("```").unwrap();
+    assert_eq!(parse(source).layout.frames.len(), 3);
+}
+
+#[test]
 fn a_frame_is_read_field_by_field() {
     let file = parse(
         r#"
@@ -176,7 +185,7 @@ fn what_cannot_be_cut_is_named_with_its_place() {
 #[test]
 fn hints_say_what_is_probably_wrong() {
     let hint = |from, bytes: &[u8]| cut(&[(from, bytes)], true).1.hint.unwrap();
-    let cases: [(Side, &[u8], &str); 5] = [
+    let cases: [(Side, &[u8], &str); 7] = [
         (Client, b"HELLO", "packet 1: no frame of the client begins like this"),
         (
             Client,
@@ -184,10 +193,16 @@ fn hints_say_what_is_probably_wrong() {
             "packet 1: it begins like MSG; `length` is 65535, which no MSG can have (`max` is 1000)",
         ),
         (Client, b"MG\0", "packet 1: unfinished: 3 bytes, and no end of a frame in them"),
+        (Client, b"MG\0\x09abc", "packet 1: unfinished: 7 of the 13 bytes of MSG"),
         (
             Client,
-            b"MG\0\x09abc",
-            "packet 1: unfinished: 7 of the 13 bytes that its length declares, as MSG",
+            b"MG\x01\0a",
+            "packet 1: unfinished: 5 of the 260 bytes of MSG; `length` would be right with `order = \"little\"`",
+        ),
+        (
+            Client,
+            b"MG\0\x05a",
+            "packet 1: unfinished: 5 of the 9 bytes of MSG; `length` would be right with `counts = \"frame\"`",
         ),
         (Server, b"1|no end", "packet 1: unfinished: 8 bytes, and no end of a frame in them"),
     ];

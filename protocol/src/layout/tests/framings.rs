@@ -274,6 +274,12 @@ fn turns_move_on_with_what_is_taken() {
 }
 
 #[test]
+fn a_frame_of_no_bytes_never_comes_out() {
+    let layout = layout(vec![spec("NOTHING", Vec::new())]);
+    assert_eq!(push(&mut cutter(&layout), b"ab").len(), 1);
+}
+
+#[test]
 fn a_smaller_maximum_can_be_set() {
     let fields =
         vec![length(Encoding::Big, Counts::Following, 0, 2), Field::rest("b", Role::Bytes)];
