@@ -256,7 +256,7 @@ impl Field {
 
 impl Size {
     /// The fewest bytes it adds to a frame.
-    fn least(self) -> usize {
+    pub fn least(self) -> usize {
         match self {
             Self::Fixed(size) => size,
             Self::Until(delimiter) => delimiter.len(),

@@ -259,7 +259,8 @@ fn search(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
     Ok(found)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+/// All of a regular file, if it is not too large.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let unreadable = |error: io::Error| failed(path, &error);
     if path.is_dir() {
         return Err(LoadError::IsFolder { path: path.display().to_string() });
@@ -285,7 +286,8 @@ fn failed(path: &Path, error: &io::Error) -> LoadError {
     }
 }
 
-fn text(path: &str, content: Vec<u8>) -> Result<String, LoadError> {
+/// The same as text.
+pub(crate) fn text(path: &str, content: Vec<u8>) -> Result<String, LoadError> {
     String::from_utf8(content).map_err(|error| {
         let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = good.split(|byte| *byte == b'\n').count();

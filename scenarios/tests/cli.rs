@@ -13,7 +13,7 @@ use std::process::Stdio;
 
 mod command_line;
 
-use command_line::{check, folder, scenarios};
+use command_line::{check, folder, scenarios, transcript};
 
 fn attacks() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("attacks")
@@ -45,6 +45,25 @@ fn list_and_explain() {
     check("explain-system", &here, &["explain", "helo"]);
     check("systems", &here, &["systems"]);
     check("explain-near", &here, &["explain", "replay-text-in-sesion"]);
+}
+
+#[test]
+fn a_layout_is_started_and_checked() {
+    let here = folder("layout");
+    transcript(
+        "layout",
+        &here,
+        &[
+            "layout new mine",
+            "layout new mine",
+            "layout new Mine",
+            "layout check mine.toml",
+            "layout check mine.toml --format json",
+            "layout check nowhere.toml",
+        ],
+    );
+    fs::write(here.join("wrong.toml"), "name = \"wrong\"\nframe = 1\n").unwrap();
+    check("layout-wrong", &here, &["layout", "check", "wrong.toml"]);
 }
 
 #[test]

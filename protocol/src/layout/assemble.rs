@@ -38,8 +38,8 @@ impl FrameSpec {
             };
             parts.push(Part { bytes, delimiter: delimiter(field.size), length: None });
         }
-        // A length in digits of no fixed size that counts itself may grow by being written.
-        for _ in 0..2 {
+        // A length in digits of no fixed size that counts itself may grow by being written, and again by that.
+        for _ in 0..3 {
             fill_in_lengths(&mut parts);
         }
         let mut frame = Vec::with_capacity(parts.iter().map(Part::len).sum());
@@ -52,7 +52,7 @@ impl FrameSpec {
 
     /// Make the length field of `frame` true again after a change of size.
     pub fn fix_length(&self, frame: &mut Vec<u8>) {
-        for _ in 0..2 {
+        for _ in 0..3 {
             let found = self.ranges(frame).find(|(field, _)| field.role.is_length());
             let Some((Field { role: Role::Length(length), size, .. }, range)) = found else {
                 return;

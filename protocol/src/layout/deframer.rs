@@ -96,8 +96,9 @@ impl Deframer {
                 }
                 Measure::Short => return Front::Short,
                 Measure::Begun(len) => return Front::Begun { spec, len },
-                Measure::Whole(len) => return Front::Whole { spec, len },
-                Measure::Bad(_) => {
+                Measure::Whole(len @ 1..) => return Front::Whole { spec, len },
+                // A frame of no bytes would come out again and again.
+                Measure::Whole(_) | Measure::Bad(_) => {
                     // RAW is nobody's turn.
                     self.candidate = step.candidates.len();
                     return raw;
@@ -169,9 +170,9 @@ fn steps(layout: &Layout, service: Service, side: Side) -> Vec<Step> {
         return vec![Step { candidates, ending: 0 }];
     }
     let tagged = || known().filter(|(_, spec)| spec.is_tagged()).map(|(index, _)| index);
-    let named = |name: &&str| layout.frames.iter().position(|spec| spec.name == *name);
+    let place = |name: &&str| layout.frames.iter().position(|spec| spec.name == *name);
     let step = |due: &[&str], once: bool| {
-        let mut candidates: Vec<usize> = due.iter().filter_map(named).collect();
+        let mut candidates: Vec<usize> = due.iter().filter_map(place).collect();
         let ending = if once { candidates.len() } else { 0 };
         let others: Vec<usize> = tagged().filter(|index| !candidates.contains(index)).collect();
         candidates.extend(others);

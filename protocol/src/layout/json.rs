@@ -23,12 +23,11 @@ impl Scan {
                 at += 1;
                 continue;
             }
-            let found = if self.in_string {
-                memchr2(b'"', b'\\', rest)
+            let next = if self.in_string {
+                memchr2(b'"', b'\\', rest)?
             } else {
-                memchr3(b'"', b'{', b'}', rest)
+                memchr3(b'"', b'{', b'}', rest)?
             };
-            let Some(next) = found else { return None };
             match (rest.get(next), self.in_string) {
                 (Some(b'"'), _) => self.in_string = !self.in_string,
                 (Some(b'\\'), _) => self.escaped = true,

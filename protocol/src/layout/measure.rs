@@ -25,7 +25,7 @@ pub enum Measure {
 const BAD: Measure = Measure::Bad(Reject::new(Check::Length, "length"));
 
 /// How far into a frame of one type a measurement came, so that the next one, with more bytes, goes on from there. No
-/// byte is searched twice for the end of a field.
+/// byte is searched twice for the end of a field, but for those that may begin a delimiter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Search {
     /// The fields that are behind.
@@ -87,13 +87,11 @@ impl Search {
         }
         let unseen = bytes.get(self.searched..).unwrap_or_default();
         note_work(unseen.len());
-        match self.scan.end(unseen) {
-            Some(end) => End::At(self.at + self.searched + end),
-            None => {
-                self.searched = bytes.len();
-                End::Unknown
-            }
+        if let Some(end) = self.scan.end(unseen) {
+            return End::At(self.at + self.searched + end);
         }
+        self.searched = bytes.len();
+        End::Unknown
     }
 }
 

@@ -3,6 +3,8 @@
 use super::*;
 use crate::endpoint::{Check, Reject};
 
+mod framings;
+
 const DECL: FrameDecl = FrameDecl {
     name: "DATA",
     from: Some(Side::Client),

@@ -167,7 +167,7 @@ impl Server {
             return self.hello(conn, spec, frame, now, out);
         }
         let id = spec
-            .range("client_id", &frame)
+            .range("client_id", frame)
             .and_then(|range| frame.get(range)?.first().copied())
             .unwrap_or(0);
         let session = match self.find(conn, id) {

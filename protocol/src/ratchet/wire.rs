@@ -184,7 +184,7 @@ impl<'a> Received<'a> {
             signed: &[],
             mac: &[],
         };
-        for (field, range) in spec.ranges(&frame) {
+        for (field, range) in spec.ranges(frame) {
             let start = range.start;
             let bytes = frame.get(range).unwrap_or_default();
             match field.name {

@@ -14,6 +14,7 @@ mod connect;
 mod conversation;
 mod explain;
 mod interrupt;
+mod layout;
 mod list;
 mod live;
 mod matrix;
@@ -67,6 +68,8 @@ enum Commands {
     Check(check::Args),
     /// Write a commented starter scenario
     New(new::Args),
+    /// Declare the frames of your own protocol in a file, and check it
+    Layout(layout::Args),
     /// Make, show and check keys, requests and certificates
     Pki(pki::Args),
     /// Register, log in and list the users of `suite`, and manage their keys
@@ -137,6 +140,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Timing(args) => timing::run(&args, output),
         Commands::Check(args) => check::run(&args, output),
         Commands::New(args) => new::run(&args, output),
+        Commands::Layout(args) => layout::run(&args, output),
         Commands::Pki(args) => pki::run(&args, output),
         Commands::Users(args) => users::run(&args, output),
         Commands::Suite(args) => suite::run(&args, output),

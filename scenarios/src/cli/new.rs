@@ -21,14 +21,25 @@ pub(super) struct Args {
 
 /// Write `NAME.toml` into the current folder. A file that is there stays as it is.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
-    let name = &args.name;
+    let path = write(&args.name, "scenario", "my-first-replay", starter)?;
+    output.remark(&format!("run it: scenarios run {}", path.display()));
+    Ok(Done::Expected)
+}
+
+/// Write a starter file of this name into the current folder.
+pub(super) fn write(
+    name: &str,
+    what: &str,
+    example: &str,
+    starter: fn(&str) -> String,
+) -> Result<PathBuf> {
     let word = |word: &str| {
         !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
     };
     if !name.split('-').all(word) || name.len() > 100 {
         let name = quote(name);
         bail!(
-            "{name} is no scenario name: expected lower-case words joined by `-`, such as `my-first-replay`"
+            "{name} is no {what} name: expected lower-case words joined by `-`, such as `{example}`"
         );
     }
     let path = PathBuf::from(format!("{name}.toml"));
@@ -42,6 +53,5 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     file.write_all(starter(name).as_bytes())
         .with_context(|| format!("{} cannot be written", path.display()))?;
     print(&format!("{}\n", path.display()))?;
-    output.remark(&format!("run it: scenarios run {}", path.display()));
-    Ok(Done::Expected)
+    Ok(path)
 }

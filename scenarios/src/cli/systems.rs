@@ -19,7 +19,7 @@ use super::output::{Format, Output, print};
 /// The columns of an arrow.
 const ARROW: usize = 40;
 /// The columns of a line of fields.
-const LINE: usize = 96;
+pub(super) const LINE: usize = 96;
 
 /// List the systems.
 pub(super) fn run(output: Output) -> Result<Done> {
@@ -140,7 +140,8 @@ fn ladder(system: &'static System, profile: Profile) -> String {
             let port = opened.and_then(|it| system.ports.get(usize::from(it.service.0)));
             let _ = writeln!(text, "connection {link} ({})", port.map_or("", |port| port.name));
         }
-        let _ = writeln!(text, "{}  {} bytes", arrow(record), record.frame.bytes.len());
+        let arrow = arrow(record.frame.spec.name, Some(record.to));
+        let _ = writeln!(text, "{arrow}  {} bytes", record.frame.bytes.len());
         for line in wrapped(&fields(record), LINE - 4) {
             let _ = writeln!(text, "    {line}");
         }
@@ -155,12 +156,14 @@ fn ladder(system: &'static System, profile: Profile) -> String {
     text
 }
 
-fn arrow(record: &FrameRecord) -> String {
-    let name = format!(" {} ", record.frame.spec.name);
+/// A frame on its way to one side, or to either.
+pub(super) fn arrow(name: &str, to: Option<Side>) -> String {
+    let name = format!(" {name} ");
     let rest = "─".repeat(ARROW.saturating_sub(name.chars().count() + 3));
-    match record.to {
-        Side::Server => format!("──{name}{rest}▶"),
-        Side::Client => format!("◀{rest}{name}──"),
+    match to {
+        Some(Side::Server) => format!("──{name}{rest}▶"),
+        Some(Side::Client) => format!("◀{rest}{name}──"),
+        None => format!("◀─{name}{rest}▶"),
     }
 }
 
@@ -201,7 +204,7 @@ fn honest_run(system: &'static System, profile: Profile) -> Trace {
 }
 
 /// Words in lines of at most `width` columns.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {

@@ -5,10 +5,10 @@ use mitm_proxy::rule::FrameRef;
 use protocol::layout::{Encoding, Field, Size};
 use toml::de::DeValue;
 
-use super::dom::{Node, Reader, whole};
 use super::rules::side;
 use super::vocabulary::{Raw, Vocabulary};
 use crate::diagnostic::quote;
+use crate::dom::{Node, Reader, whole};
 
 /// The word for a whole frame, where an action takes it.
 const WHOLE: &str = "*";
@@ -84,7 +84,7 @@ fn argument(
         }
         ParamKind::Hex => {
             let text = reader.string(node, param.name)?;
-            hex(reader, node, param.name, text).map(Arg::Bytes)
+            reader.hex(node, param.name, text).map(Arg::Bytes)
         }
         ParamKind::Field | ParamKind::Text => {
             reader.string(node, param.name).map(|text| Arg::Text(text.to_owned()))
@@ -215,7 +215,7 @@ fn value(reader: &mut Reader, node: &Node<'_>, name: &str, declared: &[&Field]) 
             Some(encoding.write(number, wide))
         }
         DeValue::String(text) => {
-            let bytes = hex(reader, node, name, text)?;
+            let bytes = reader.hex(node, name, text)?;
             if let Some(size) = sizes().find(|size| *size != bytes.len()) {
                 let message = format!("`{name}` {}", has(size));
                 reader.mistake(node.span(), message, &format!("these are {}", bytes.len()));
@@ -233,25 +233,4 @@ fn value(reader: &mut Reader, node: &Node<'_>, name: &str, declared: &[&Field]) 
 
 fn has(bytes: usize) -> String {
     if bytes == 1 { "has 1 byte".to_owned() } else { format!("has {bytes} bytes") }
-}
-
-/// Hexadecimal digits, two for each byte; white space does not count.
-fn hex(reader: &mut Reader, node: &Node<'_>, what: &str, text: &str) -> Option<Vec<u8>> {
-    let mut digits = Vec::with_capacity(text.len());
-    for c in text.chars().filter(|c| !c.is_whitespace()) {
-        let Some(digit) = c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()) else {
-            let message = format!("{} is not a hexadecimal digit", quote(&c.to_string()));
-            let label = format!("`{what}` takes 0 to 9 and a to f");
-            reader.mistake(node.span(), message, &label);
-            return None;
-        };
-        digits.push(digit);
-    }
-    let (pairs, rest) = digits.as_chunks::<2>();
-    if !rest.is_empty() {
-        let message = format!("`{what}` has an odd number of hexadecimal digits");
-        reader.mistake(node.span(), message, "two for each byte");
-        return None;
-    }
-    Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }

@@ -7,9 +7,9 @@ use protocol::endpoint::Check;
 use protocol::systems::{System, system as system_named};
 use protocol::weakness::Profile;
 
-use super::dom::{Node, Reader};
 use super::read::{is_weakness, weaknesses};
 use crate::diagnostic::{list, near, quote};
+use crate::dom::{Node, Reader};
 use crate::expect::NOTHING;
 use crate::expect::{Expect, Expectation};
 use crate::property::{Outcome, Property};

@@ -9,8 +9,8 @@ use protocol::systems::System;
 use protocol::weakness::Profile;
 
 use super::Payloads;
-use super::dom::{Node, Reader, Table};
 use crate::diagnostic::quote;
+use crate::dom::{Node, Reader, Table};
 
 /// What stands before the path of a file of the lab.
 const LAB: &str = "lab:";

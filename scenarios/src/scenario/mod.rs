@@ -17,7 +17,6 @@ use crate::expect::Expect;
 use crate::family::Family;
 
 mod args;
-mod dom;
 mod expectations;
 mod keys;
 mod read;

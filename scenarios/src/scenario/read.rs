@@ -4,14 +4,13 @@ use std::path::Path;
 
 use protocol::systems::{SYSTEMS, System, system};
 use protocol::weakness::Weakness;
-use toml::de::DeTable;
 
-use super::dom::{Node, Reader, Table};
 use super::vocabulary::Vocabulary;
 use super::{
     DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, is_name, keys, rules, steps, strategy,
 };
 use crate::diagnostic::{Diagnostic, list, quote};
+use crate::dom::{self, Node, Reader, Table};
 use crate::family::Family;
 
 const KEYS: &[&str] = &[
@@ -30,36 +29,14 @@ pub(super) fn scenario(
     source: &str,
     payloads: &dyn Payloads,
 ) -> Result<Scenario, Vec<Diagnostic>> {
-    if source.len() > MAX_FILE {
-        let message = format!("the file has {} bytes, at most {MAX_FILE} are read", source.len());
-        let label = String::new();
-        return Err(vec![Diagnostic { message, span: 0..0, label, help: None }]);
-    }
-    let (document, errors) = DeTable::parse_recoverable(source);
-    if !errors.is_empty() {
-        return Err(in_order(errors.iter().map(syntax).collect()));
-    }
+    let document = dom::document(source, MAX_FILE)?;
     let mut reader = Reader::new(source);
     let root = reader.root(document.get_ref(), KEYS);
     reader.require(&root, "a scenario", REQUIRED);
     let scenario = read(&mut reader, &root, path, payloads);
     match scenario {
         Some(scenario) if reader.mistakes.is_empty() => Ok(scenario),
-        _ => Err(in_order(reader.mistakes)),
-    }
-}
-
-fn in_order(mut mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    mistakes.sort_by_key(|mistake| mistake.span.start);
-    mistakes
-}
-
-fn syntax(error: &toml::de::Error) -> Diagnostic {
-    Diagnostic {
-        message: error.message().to_owned(),
-        span: error.span().unwrap_or(0..0),
-        label: "not TOML".to_owned(),
-        help: None,
+        _ => Err(dom::in_order(reader.mistakes)),
     }
 }
 

@@ -9,10 +9,10 @@ use protocol::layout::{Field, Role};
 use toml::de::DeValue;
 
 use super::args::arguments;
-use super::dom::{Node, Reader, Table};
 use super::vocabulary::{Raw, Vocabulary};
 use super::{MAX_ACTIONS, MAX_RULES};
 use crate::diagnostic::{list, quote};
+use crate::dom::{Node, Reader, Table};
 
 const WHEN: &[&str] = &["event", "link", "from", "type", "nth", "field"];
 

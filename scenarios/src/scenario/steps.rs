@@ -9,9 +9,9 @@ use protocol::endpoint::{Kind, Message};
 use protocol::systems::{SYSTEMS, System};
 use toml::de::DeValue;
 
-use super::dom::{Key, Node, Reader, Table, whole};
 use super::{MAX_PAYLOAD, MAX_STEPS, Payloads};
 use crate::diagnostic::{list, near, quote};
+use crate::dom::{Key, Node, Reader, Table, whole};
 
 const STEPS: &[&str] = &["text", "image", "video", "numbers", "wait_ms"];
 const WORDS: &[&str] = &["end", "connect"];

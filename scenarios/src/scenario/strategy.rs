@@ -6,9 +6,9 @@ use mitm_proxy::rule::Rule;
 use mitm_proxy::strategies::{STRATEGIES, Strategy, strategy};
 
 use super::args::arguments;
-use super::dom::{Reader, Table};
 use super::rules::when;
 use super::vocabulary::Vocabulary;
+use crate::dom::{Reader, Table};
 
 /// The strategy of a scenario.
 #[derive(Clone, Debug)]

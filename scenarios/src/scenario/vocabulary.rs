@@ -8,8 +8,8 @@ use protocol::layout::{Encoding, Field, FrameSpec, Layout, RAW, Size};
 use protocol::systems::System;
 use protocol::weakness::Profile;
 
-use super::dom::{Node, Reader};
 use crate::diagnostic::{list, quote};
+use crate::dom::{Node, Reader};
 
 /// The frames of the systems a scenario names. Empty if it names none that is known: then nothing is checked.
 #[derive(Debug)]

@@ -8,75 +8,104 @@ use toml::de::{DeInteger, DeTable, DeValue};
 use crate::diagnostic::{Diagnostic, is_hidden, list, near, quote};
 
 /// A value and its place.
-pub(super) type Node<'t> = Spanned<DeValue<'t>>;
+pub(crate) type Node<'t> = Spanned<DeValue<'t>>;
 
 /// A key and its place.
-pub(super) type Key<'t> = Spanned<toml::de::DeString<'t>>;
+pub(crate) type Key<'t> = Spanned<toml::de::DeString<'t>>;
 
 /// After this many mistakes nothing is suggested any more: it takes time, and nobody reads that far.
 const MANY: usize = 1000;
 
+/// The document in a file of at most `most` bytes.
+///
+/// # Errors
+/// It is larger, or no TOML.
+pub(crate) fn document(source: &str, most: usize) -> Result<Spanned<DeTable<'_>>, Vec<Diagnostic>> {
+    if source.len() > most {
+        let message = format!("the file has {} bytes, at most {most} are read", source.len());
+        let label = String::new();
+        return Err(vec![Diagnostic { message, span: 0..0, label, help: None }]);
+    }
+    let (document, errors) = DeTable::parse_recoverable(source);
+    let syntax = |error: &toml::de::Error| Diagnostic {
+        message: error.message().to_owned(),
+        span: error.span().unwrap_or(0..0),
+        label: "not TOML".to_owned(),
+        help: None,
+    };
+    match errors.as_slice() {
+        [] => Ok(document),
+        errors => Err(in_order(errors.iter().map(syntax).collect())),
+    }
+}
+
+/// Mistakes in the order of the file.
+pub(crate) fn in_order(mut mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    mistakes.sort_by_key(|mistake| mistake.span.start);
+    mistakes
+}
+
 /// Notes mistakes while a document is walked.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     /// Every mistake so far.
-    pub(super) mistakes: Vec<Diagnostic>,
+    pub(crate) mistakes: Vec<Diagnostic>,
     /// The offset each line begins at.
     line_starts: Vec<usize>,
 }
 
 /// A table whose keys have been checked.
 #[derive(Debug)]
-pub(super) struct Table<'t> {
+pub(crate) struct Table<'t> {
     entries: &'t DeTable<'t>,
     /// Where the table, or its header, stands.
-    pub(super) span: Range<usize>,
+    pub(crate) span: Range<usize>,
     /// Keys that were probably meant by unknown ones: they are not missing as well.
     misspelt: Vec<String>,
 }
 
 impl<'t> Table<'t> {
     /// The value of a key.
-    pub(super) fn get(&self, key: &str) -> Option<&'t Node<'t>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'t Node<'t>> {
         self.entries.get(key)
     }
 
     /// Where a key stands.
-    pub(super) fn key_span(&self, key: &str) -> Range<usize> {
+    pub(crate) fn key_span(&self, key: &str) -> Range<usize> {
         self.entries.get_key_value(key).map_or(self.span.clone(), |(key, _)| key.span())
     }
 
     /// Whether the key is there, if only under a wrong name.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.get(key).is_some() || self.misspelt.iter().any(|meant| meant == key)
     }
 
     /// Every key and value, known or not.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'t Key<'t>, &'t Node<'t>)> + use<'t> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'t Key<'t>, &'t Node<'t>)> + use<'t> {
         self.entries.iter()
     }
 }
 
 impl Reader {
-    pub(super) fn new(source: &str) -> Self {
+    pub(crate) fn new(source: &str) -> Self {
         let newlines = source.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
         Self { mistakes: Vec::new(), line_starts }
     }
 
     /// The line of an offset, from 1.
-    pub(super) fn line(&self, at: usize) -> usize {
+    pub(crate) fn line(&self, at: usize) -> usize {
         self.line_starts.partition_point(|start| *start <= at)
     }
 
     /// Note a mistake.
-    pub(super) fn mistake(&mut self, span: Range<usize>, message: String, label: &str) {
+    pub(crate) fn mistake(&mut self, span: Range<usize>, message: String, label: &str) {
         let label = label.to_owned();
         self.mistakes.push(Diagnostic { message, span, label, help: None });
     }
 
     /// Note a mistake and what would be right.
-    pub(super) fn mistake_with_help(
+    pub(crate) fn mistake_with_help(
         &mut self,
         span: Range<usize>,
         message: String,
@@ -88,7 +117,7 @@ impl Reader {
     }
 
     /// Note a word that is not one of those allowed.
-    pub(super) fn unknown(
+    pub(crate) fn unknown(
         &mut self,
         span: Range<usize>,
         what: &str,
@@ -99,7 +128,7 @@ impl Reader {
     }
 
     /// The same, with a message of its own.
-    pub(super) fn refuse(
+    pub(crate) fn refuse(
         &mut self,
         span: Range<usize>,
         message: String,
@@ -129,7 +158,7 @@ impl Reader {
     }
 
     /// A table with none but these keys.
-    pub(super) fn table<'t>(
+    pub(crate) fn table<'t>(
         &mut self,
         node: &'t Node<'t>,
         what: &str,
@@ -141,7 +170,7 @@ impl Reader {
     }
 
     /// A table with any keys.
-    pub(super) fn open_table<'t>(&mut self, node: &'t Node<'t>, what: &str) -> Option<Table<'t>> {
+    pub(crate) fn open_table<'t>(&mut self, node: &'t Node<'t>, what: &str) -> Option<Table<'t>> {
         if let DeValue::Table(entries) = node.get_ref() {
             return Some(Table { entries, span: node.span(), misspelt: Vec::new() });
         }
@@ -150,7 +179,7 @@ impl Reader {
     }
 
     /// The whole document as a table.
-    pub(super) fn root<'t>(&mut self, entries: &'t DeTable<'t>, allowed: &[&str]) -> Table<'t> {
+    pub(crate) fn root<'t>(&mut self, entries: &'t DeTable<'t>, allowed: &[&str]) -> Table<'t> {
         let mut table = Table { entries, span: 0..0, misspelt: Vec::new() };
         self.check_keys(&mut table, allowed);
         table
@@ -169,7 +198,7 @@ impl Reader {
     }
 
     /// Note which of these keys are missing.
-    pub(super) fn require(&mut self, table: &Table<'_>, what: &str, keys: &[&str]) {
+    pub(crate) fn require(&mut self, table: &Table<'_>, what: &str, keys: &[&str]) {
         let missing: Vec<&str> = keys.iter().filter(|key| !table.has(key)).copied().collect();
         if !missing.is_empty() {
             let keys = if missing.len() == 1 { "key" } else { "keys" };
@@ -181,7 +210,7 @@ impl Reader {
         }
     }
 
-    pub(super) fn string<'t>(&mut self, node: &'t Node<'t>, what: &str) -> Option<&'t str> {
+    pub(crate) fn string<'t>(&mut self, node: &'t Node<'t>, what: &str) -> Option<&'t str> {
         let text = node.get_ref().as_str();
         if text.is_none() {
             self.wrong_type(node, what, "a string");
@@ -190,7 +219,7 @@ impl Reader {
     }
 
     /// A string that says something.
-    pub(super) fn text<'t>(&mut self, node: &'t Node<'t>, what: &str) -> Option<&'t str> {
+    pub(crate) fn text<'t>(&mut self, node: &'t Node<'t>, what: &str) -> Option<&'t str> {
         let text = self.string(node, what)?;
         if text.trim().is_empty() {
             self.mistake(node.span(), format!("`{what}` is empty"), "say something here");
@@ -207,7 +236,7 @@ impl Reader {
     }
 
     /// One of these words.
-    pub(super) fn word<'w>(
+    pub(crate) fn word<'w>(
         &mut self,
         node: &Node<'_>,
         key: &str,
@@ -222,7 +251,7 @@ impl Reader {
         word
     }
 
-    pub(super) fn flag(&mut self, node: &Node<'_>, what: &str) -> Option<bool> {
+    pub(crate) fn flag(&mut self, node: &Node<'_>, what: &str) -> Option<bool> {
         let flag = node.get_ref().as_bool();
         if flag.is_none() {
             self.wrong_type(node, what, "`true` or `false`");
@@ -230,7 +259,7 @@ impl Reader {
         flag
     }
 
-    pub(super) fn array<'t>(
+    pub(crate) fn array<'t>(
         &mut self,
         node: &'t Node<'t>,
         what: &str,
@@ -244,7 +273,7 @@ impl Reader {
     }
 
     /// A string, or an array of them.
-    pub(super) fn one_or_more<'t>(
+    pub(crate) fn one_or_more<'t>(
         &mut self,
         node: &'t Node<'t>,
         what: &str,
@@ -264,7 +293,7 @@ impl Reader {
     }
 
     /// A whole number within bounds.
-    pub(super) fn number(
+    pub(crate) fn number(
         &mut self,
         node: &Node<'_>,
         what: &str,
@@ -287,14 +316,35 @@ impl Reader {
     }
 
     /// The same, for numbers that count something: at least 1, at most 2^32 - 1.
-    pub(super) fn ordinal(&mut self, node: &Node<'_>, what: &str) -> Option<u32> {
+    pub(crate) fn ordinal(&mut self, node: &Node<'_>, what: &str) -> Option<u32> {
         let number = self.number(node, what, (1, u64::from(u32::MAX)))?;
         u32::try_from(number).ok()
+    }
+
+    /// Hexadecimal digits, two for each byte; white space does not count.
+    pub(crate) fn hex(&mut self, node: &Node<'_>, what: &str, text: &str) -> Option<Vec<u8>> {
+        let mut digits = Vec::with_capacity(text.len());
+        for c in text.chars().filter(|c| !c.is_whitespace()) {
+            let Some(digit) = c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()) else {
+                let message = format!("{} is not a hexadecimal digit", quote(&c.to_string()));
+                let label = format!("`{what}` takes 0 to 9 and a to f");
+                self.mistake(node.span(), message, &label);
+                return None;
+            };
+            digits.push(digit);
+        }
+        let (pairs, rest) = digits.as_chunks::<2>();
+        if !rest.is_empty() {
+            let message = format!("`{what}` has an odd number of hexadecimal digits");
+            self.mistake(node.span(), message, "two for each byte");
+            return None;
+        }
+        Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
     }
 }
 
 /// The value of an integer that is not negative and fits into 64 bits.
-pub(super) fn whole(integer: &DeInteger<'_>) -> Option<u64> {
+pub(crate) fn whole(integer: &DeInteger<'_>) -> Option<u64> {
     u64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 

@@ -1,0 +1,27 @@
+//! Any text as a layout file, and any bytes cut with it: an error or frames that lose nothing, never a panic.
+#![no_main]
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use protocol::endpoint::{Service, Side};
+use protocol::layout::Deframer;
+use scenarios::layout_file::LayoutFile;
+
+fuzz_target!(|input: (&str, &[u8])| {
+    let (source, stream) = input;
+    match LayoutFile::parse("fuzz.toml", source) {
+        Err(mistakes) => drop(mistakes.to_string()),
+        Ok(file) => {
+            let mut deframer = Deframer::new(Arc::new(file.layout), Service(0), Side::Client);
+            let mut frames = Vec::new();
+            for segment in stream.chunks(7) {
+                deframer.push(&Bytes::copy_from_slice(segment), &mut frames);
+            }
+            frames.extend(deframer.finish());
+            let out: Vec<u8> = frames.iter().flat_map(|frame| frame.bytes.to_vec()).collect();
+            assert_eq!(out, stream);
+        }
+    }
+});

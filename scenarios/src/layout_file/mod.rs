@@ -1,0 +1,73 @@
+//! A layout file: the frames of somebody's own protocol as data, read from TOML. With it the attacker cuts the
+//! protocol's streams and rules name its fields, and nobody writes Rust.
+//!
+//! Reading keeps every span, as for scenarios: all mistakes of a file are reported in one go, each at its line and
+//! column with what would have been right.
+
+use std::path::Path;
+
+use protocol::layout::Layout;
+
+use crate::catalogue::{LoadError, read, text};
+use crate::diagnostic::Diagnostics;
+
+pub mod against;
+mod check;
+mod fields;
+mod frames;
+mod hint;
+mod starter;
+#[cfg(test)]
+mod tests;
+
+pub use starter::starter;
+
+/// The largest layout file, in bytes.
+pub const MAX_FILE: usize = 1 << 20;
+
+/// The most frame types of a protocol.
+pub const MAX_FRAMES: usize = 200;
+
+/// The most fields of a frame type.
+pub const MAX_FIELDS: usize = 100;
+
+/// The largest tag or delimiter, in bytes.
+pub const MAX_TAG: usize = 256;
+
+/// The largest frame of a type that declares no maximum, in bytes.
+pub const DEFAULT_MAX: usize = 1 << 20;
+
+/// The largest maximum a frame type can declare, in bytes.
+pub const LARGEST_MAX: usize = 1 << 30;
+
+/// Somebody's own protocol.
+#[derive(Clone, Debug)]
+pub struct LayoutFile {
+    /// Its frames. No turns are known: every frame can come at any time.
+    pub layout: Layout,
+    /// One line about it.
+    pub about: String,
+    /// One name for each port its server listens on, at least one.
+    pub ports: Vec<String>,
+}
+
+impl LayoutFile {
+    /// Read a layout file. `path` is for messages.
+    ///
+    /// # Errors
+    /// Every mistake in `source`.
+    pub fn parse(path: &str, source: &str) -> Result<Self, Diagnostics> {
+        let wrong = |list| Diagnostics { path: path.to_owned(), source: source.to_owned(), list };
+        frames::layout_file(source).map_err(wrong)
+    }
+
+    /// Read the layout file at this path.
+    ///
+    /// # Errors
+    /// It cannot be read, or has mistakes.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        let shown = path.display().to_string();
+        let source = text(&shown, read(path)?)?;
+        Self::parse(&shown, &source).map_err(LoadError::Invalid)
+    }
+}
