@@ -1,12 +1,14 @@
 //! `scenarios layout`: the frames of somebody's own protocol, declared in a file.
 
 use std::fmt::Write;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Subcommand;
+use mitm_proxy::capture::{self, Visitor};
 use protocol::endpoint::Side;
 use protocol::layout::{Counts, Encoding, Field, FrameSpec, Length, Role, Size};
 use serde_json::json;
@@ -16,8 +18,12 @@ use super::check::explain;
 use super::new;
 use super::output::{Format, Output, print};
 use super::systems::{LINE, arrow, wrapped};
+use crate::diagnostic::quote;
 use crate::layout_file::against::{Cutter, Listing};
 use crate::layout_file::{LayoutFile, starter};
+
+/// How much of a capture is read at once, in bytes.
+const READ: usize = 1 << 20;
 
 /// Options of `layout`.
 #[derive(clap::Args, Clone, Debug)]
@@ -82,9 +88,22 @@ fn cut(file: LayoutFile, capture: &Path, output: Output) -> Result<Done> {
     Ok(if summary.is_complete() { Done::Expected } else { Done::Unexpected })
 }
 
-/// Tell the cutter of every session in a recording.
-fn feed(capture: &Path, _: &mut Cutter<'_>) -> Result<()> {
-    bail!("{}: recordings cannot be read yet", capture.display())
+/// Tell the cutter of every session in a recording. What there was before a mistake is listed.
+fn feed(path: &Path, cutter: &mut Cutter<'_>) -> Result<()> {
+    let shown = quote(&path.display().to_string());
+    let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
+    let summary = match capture::read(BufReader::with_capacity(READ, file), cutter) {
+        Ok(summary) => summary,
+        Err(error) => {
+            let so_far = error.so_far.packets;
+            cutter.problem(so_far + 1, &format!("the capture ends here: {error}"));
+            return Ok(());
+        }
+    };
+    if summary.sessions == 0 {
+        bail!("{shown} has no TCP connection in its {} packets", summary.packets);
+    }
+    Ok(())
 }
 
 /// The frames in the order they are tried, with their fields.

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
+use mitm_proxy::capture::{Ending, Visitor};
 use protocol::endpoint::{Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Front, Layout, RAW};
 use serde_json::{Value, json};
@@ -109,16 +110,8 @@ impl std::fmt::Debug for Cutter<'_> {
     }
 }
 
-impl<'w> Cutter<'w> {
-    /// A cutter for recordings of this protocol.
-    pub fn new(layout: Arc<Layout>, listing: Listing<'w>) -> Self {
-        let (sessions, rows) = (BTreeMap::new(), Vec::new());
-        let (now, summary) = (Tick(0), Summary::default());
-        Self { layout, listing, failed: None, sessions, rows, now, summary }
-    }
-
-    /// A session was opened, from this client to this server.
-    pub fn opened(&mut self, session: u32, client: SocketAddr, server: SocketAddr, at: Tick) {
+impl Visitor for Cutter<'_> {
+    fn opened(&mut self, session: u32, client: SocketAddr, server: SocketAddr, at: Tick) {
         self.summary.sessions += 1;
         self.now = at;
         self.streams(session);
@@ -130,8 +123,7 @@ impl<'w> Cutter<'w> {
         self.list(&line, row);
     }
 
-    /// One side sent these bytes, which were in this packet.
-    pub fn data(&mut self, session: u32, from: Side, at: Tick, packet: u64, bytes: &[u8]) {
+    fn data(&mut self, session: u32, from: Side, at: Tick, packet: u64, bytes: &[u8]) {
         self.now = at;
         let stream = self.stream(session, from);
         let start = stream.taken + stream.waiting.len() as u64;
@@ -150,21 +142,28 @@ impl<'w> Cutter<'w> {
         }
     }
 
-    /// One side sends no more; after a reset, neither does.
-    pub fn closed(&mut self, session: u32, from: Side, at: Tick, reset: bool) {
+    fn closed(&mut self, session: u32, from: Side, at: Tick, how: Ending) {
         self.now = at;
         self.end(session, from, at);
-        if reset {
+        if how == Ending::Reset {
             self.end(session, other(from), at);
         }
     }
 
-    /// The reader could not make sense of something: a missing segment, a packet that was cut short.
-    pub fn problem(&mut self, packet: u64, what: &str) {
+    fn problem(&mut self, packet: u64, what: &str) {
         self.summary.problems += 1;
         let what = escape(what);
         let line = format!("{:>5}  packet {packet}: {what}", "!");
         self.list(&line, json!({ "packet": packet, "problem": what }));
+    }
+}
+
+impl<'w> Cutter<'w> {
+    /// A cutter for recordings of this protocol.
+    pub fn new(layout: Arc<Layout>, listing: Listing<'w>) -> Self {
+        let (sessions, rows) = (BTreeMap::new(), Vec::new());
+        let (now, summary) = (Tick(0), Summary::default());
+        Self { layout, listing, failed: None, sessions, rows, now, summary }
     }
 
     /// The recording is over. In JSON, the document is all that was listed, and the summary.

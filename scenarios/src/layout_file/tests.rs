@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use mitm_proxy::capture::{Ending, Visitor};
 use proptest::prelude::*;
 use protocol::endpoint::{Side, Tick};
 use protocol::layout::{Counts, Encoding, Length, Role, Size};
@@ -144,7 +145,7 @@ fn tell(cutter: &mut Cutter<'_>, pieces: &[(Side, &[u8])], reset: bool) {
         cutter.data(1, *from, Tick(packet * 1_500_000), packet, bytes);
     }
     if reset {
-        cutter.closed(1, Side::Client, Tick(9_000_000), true);
+        cutter.closed(1, Side::Client, Tick(9_000_000), Ending::Reset);
     }
 }
 
