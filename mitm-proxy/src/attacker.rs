@@ -473,9 +473,9 @@ impl Attacker {
         let Some(state) = self.links.get(&link) else { return };
         let kind = state.kind;
         let planted = self.impostors.get(&link).filter(|(side, _)| *side == from).copied();
-        let (number, moment) = (trace.next_number(), trace.next_moment());
-        let to = from.other();
-        trace.frames.push(FrameRecord {
+        let (moment, to) = (trace.next_moment(), from.other());
+        let number = trace.add(FrameRecord {
+            number: 0,
             at: now,
             moment,
             link,

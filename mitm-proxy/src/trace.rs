@@ -45,13 +45,15 @@ pub struct Trace {
     pub exhausted: bool,
     /// How many records there are of all kinds: the place of the next one among them.
     moments: u64,
-    /// How many frames were forgotten, the oldest ones.
-    forgotten: u32,
+    /// The number of the last frame there was.
+    last: u32,
 }
 
 /// One frame on its way.
 #[derive(Clone, Debug)]
 pub struct FrameRecord {
+    /// Its number, from 1, in the order frames came and were made.
+    pub number: u32,
     /// When the attacker had it.
     pub at: Tick,
     /// Its place among all records.
@@ -338,11 +340,29 @@ impl Trace {
 
     /// The number the next frame will get. The first frame is 1.
     pub fn next_number(&self) -> u32 {
-        u32::try_from(self.frames.len()).unwrap_or(u32::MAX).saturating_add(self.forgotten + 1)
+        self.last.saturating_add(1)
+    }
+
+    /// Add a frame; its number.
+    pub fn add(&mut self, mut record: FrameRecord) -> u32 {
+        self.last = self.next_number();
+        record.number = self.last;
+        self.frames.push(record);
+        self.last
+    }
+
+    /// A frame passed of which nothing is kept but its number.
+    pub fn pass_by(&mut self) {
+        self.last = self.next_number();
     }
 
     fn place(&self, number: u32) -> Option<usize> {
-        Some(number.checked_sub(self.forgotten)?.checked_sub(1)? as usize)
+        // As a rule nothing is missing between.
+        let guess = number.checked_sub(self.frames.first()?.number)? as usize;
+        match self.frames.get(guess) {
+            Some(record) if record.number == number => Some(guess),
+            _ => self.frames.binary_search_by_key(&number, |record| record.number).ok(),
+        }
     }
 
     /// The frame of that number.
@@ -358,7 +378,7 @@ impl Trace {
 
     /// Every frame with its number.
     pub fn numbered(&self) -> impl Iterator<Item = (u32, &FrameRecord)> {
-        (self.forgotten + 1..).zip(&self.frames)
+        self.frames.iter().map(|record| (record.number, record))
     }
 
     /// Frames that endpoints made, with their numbers.
@@ -370,7 +390,6 @@ impl Trace {
     pub fn forget_all_but(&mut self, last: usize) {
         let gone = self.frames.len().saturating_sub(last);
         self.frames.drain(..gone);
-        self.forgotten = self.forgotten.saturating_add(u32::try_from(gone).unwrap_or(u32::MAX));
         self.links.clear();
     }
 

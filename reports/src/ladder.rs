@@ -65,7 +65,8 @@ enum Entry<'a> {
     Event(&'a Event),
 }
 
-fn head(links: bool) -> String {
+/// The names of the parties; with a column for links, if wanted.
+pub fn head(links: bool) -> String {
     let link = if links { "link " } else { "" };
     let gap = " ".repeat(MIDDLE - "client".len() - "attacker".len() / 2);
     let rest = " ".repeat(MIDDLE - "attacker".len() / 2 - "server".len() + 1);
@@ -84,7 +85,8 @@ fn left(number: Option<u32>, at_us: u64, link: u32, links: bool) -> String {
     format!("{number:>4} {ms:>9} {link} ")
 }
 
-fn frame_row(frame: &Frame, links: bool) -> Row {
+/// One frame.
+pub fn frame_row(frame: &Frame, links: bool) -> Row {
     let start = match frame.from.as_str() {
         "client" => 0,
         "server" => WIDTH,
@@ -135,7 +137,8 @@ fn frame_row(frame: &Frame, links: bool) -> Row {
     Row { text, tone: if attacked { Tone::Attack } else { Tone::Plain } }
 }
 
-fn event_row(event: &Event, links: bool) -> Row {
+/// Something else that happened.
+pub fn event_row(event: &Event, links: bool) -> Row {
     let (sign, tone) = match event.weight {
         Weight::Delivery => ('✓', Tone::Delivery),
         Weight::Refusal => ('✗', Tone::Refusal),

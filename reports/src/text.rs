@@ -6,7 +6,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
-use crate::ladder::{Tone, rows};
+use crate::ladder::{Row, Tone, rows};
 use crate::view::{Answer, Case, Divergence, Effort, Handshake, Knowledge, Report};
 
 /// Whether to colour.
@@ -19,6 +19,19 @@ pub enum Paint {
 }
 
 impl Paint {
+    /// A line of a ladder, in the colour of what it shows.
+    pub fn row(self, row: &Row) -> String {
+        let style = match row.tone {
+            Tone::Head => BOLD,
+            Tone::Plain => Style::new(),
+            Tone::Attack => YELLOW,
+            Tone::Step => DIM,
+            Tone::Delivery => GREEN,
+            Tone::Refusal => RED,
+        };
+        self.on(style, row.text.trim_end())
+    }
+
     fn on(self, style: Style, text: &str) -> String {
         match self {
             Self::Colour => format!("{style}{text}{style:#}"),
@@ -57,15 +70,7 @@ pub fn case(case: &Case, paint: Paint) -> String {
         let _ = writeln!(text, "  {} runs; this is one of them:\n", case.runs);
     }
     for row in rows(case) {
-        let style = match row.tone {
-            Tone::Head => BOLD,
-            Tone::Plain => Style::new(),
-            Tone::Attack => YELLOW,
-            Tone::Step => DIM,
-            Tone::Delivery => GREEN,
-            Tone::Refusal => RED,
-        };
-        let _ = writeln!(text, "  {}", paint.on(style, row.text.trim_end()));
+        let _ = writeln!(text, "  {}", paint.row(&row));
     }
     text.push('\n');
     for property in &case.order {

@@ -22,4 +22,5 @@ pub mod scenario;
 mod sent;
 pub mod starter;
 pub mod view;
+pub mod watch;
 pub mod words;

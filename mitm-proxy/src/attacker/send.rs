@@ -132,8 +132,9 @@ impl Attacker {
                 }
                 return;
             }
-            let (number, moment) = (trace.next_number(), trace.next_moment());
-            trace.frames.push(FrameRecord {
+            let moment = trace.next_moment();
+            trace.add(FrameRecord {
+                number: 0,
                 at: now,
                 moment,
                 link: on,
@@ -144,8 +145,7 @@ impl Attacker {
                 deeds: deeds.collect(),
                 moved: false,
                 fate: Fate::Pending,
-            });
-            number
+            })
         };
         let Some(state) = self.links.get_mut(&on) else { return };
         let joining = match to {

@@ -1,5 +1,6 @@
 //! What `serve` and `connect` have in common on the command line.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,6 +9,7 @@ use protocol::endpoint::{Endpoint, Side};
 use protocol::keyfiles::{Account, Fresh, KeySource};
 use protocol::systems::{SYSTEMS, Setup, System};
 use protocol::weakness::Profile;
+use tokio::net::TcpListener;
 
 use super::output::{Format, Output};
 use super::password::{Ask, account};
@@ -185,4 +187,49 @@ pub(super) fn now() -> u64 {
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("cannot start")
+}
+
+/// How many times free ports in a row are looked for.
+const ATTEMPTS: usize = 20;
+
+/// Refuse addresses that others can reach, unless that is wanted.
+pub(super) fn refuse_open(addresses: &[SocketAddr], wanted: bool, why: &str) -> Result<()> {
+    let open = addresses.iter().find(|address| !address.ip().is_loopback());
+    match open.filter(|_| !wanted) {
+        Some(open) => {
+            bail!("{open} can be reached from outside, and {why}: --danger-listen allows it")
+        }
+        None => Ok(()),
+    }
+}
+
+/// Bind every port. Where any free port will do, several are free ones in a row.
+pub(super) async fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let mut listeners: Vec<TcpListener> = Vec::new();
+        let mut failed = None;
+        for address in addresses {
+            let mut address = *address;
+            if let Some(last) = listeners.last()
+                && address.port() == 0
+            {
+                address.set_port(last.local_addr()?.port().wrapping_add(1));
+            }
+            match TcpListener::bind(address).await {
+                Ok(listener) => listeners.push(listener),
+                Err(error) => {
+                    failed = Some((address, error));
+                    break;
+                }
+            }
+        }
+        let any_will_do = addresses.first().is_some_and(|first| first.port() == 0);
+        match failed {
+            None => return Ok(listeners),
+            Some(_) if any_will_do && attempt < ATTEMPTS => {}
+            Some((address, error)) => bail!("cannot listen on {address}: {error}"),
+        }
+    }
 }

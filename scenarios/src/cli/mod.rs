@@ -23,6 +23,7 @@ mod new;
 mod output;
 mod password;
 mod pki;
+mod proxy;
 mod run;
 mod select;
 mod serve;
@@ -80,6 +81,8 @@ enum Commands {
     Serve(serve::Args),
     /// Run a client of a system over TCP
     Connect(connect::Args),
+    /// Stand between any client and any server: show, record, and act by rules
+    Proxy(proxy::Args),
 }
 
 /// How a command ended, when it could run.
@@ -145,6 +148,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Users(args) => users::run(&args, output),
         Commands::Suite(args) => suite::run(&args, output),
         Commands::Serve(args) => serve::run(&args, own(&matches, "serve"), output),
+        Commands::Proxy(args) => proxy::run(&args, output),
         Commands::Connect(args) => connect::run(&args, own(&matches, "connect"), output),
     }
 }

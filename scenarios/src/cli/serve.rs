@@ -7,7 +7,6 @@ use clap::ArgMatches;
 use mitm_proxy::net;
 use protocol::endpoint::Command;
 use protocol::systems::System;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::messages::MessageArgs;
@@ -15,9 +14,6 @@ use super::output::Output;
 use super::{Done, live};
 use crate::live::outbox::{self, Item};
 use crate::live::{addresses, stop};
-
-/// How many times free ports in a row are looked for.
-const ATTEMPTS: usize = 20;
 
 /// Options of `serve`.
 #[derive(clap::Args, Clone, Debug)]
@@ -49,16 +45,10 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
     let journal = args.live.journal(output)?;
     let addresses =
         addresses(system, args.listen.as_deref()).map_err(|why| anyhow!("--listen: {why}"))?;
-    if let Some(open) = addresses.iter().find(|address| !address.ip().is_loopback())
-        && !args.danger_listen
-    {
-        bail!(
-            "{open} can be reached from outside, and this server is weak on purpose: --danger-listen allows it"
-        );
-    }
+    live::refuse_open(&addresses, args.danger_listen, "this server is weak on purpose")?;
     live::runtime()?.block_on(async {
         let stop = stop().context("cannot catch signals")?;
-        let listeners = listen(&addresses).await?;
+        let listeners = live::listen(&addresses).await?;
         let mut bound = Vec::new();
         for listener in &listeners {
             bound.push(listener.local_addr().context("cannot listen")?.to_string());
@@ -82,35 +72,4 @@ fn says(system: &'static System, items: Vec<Item>) -> Receiver<Command> {
         }
     });
     commands
-}
-
-/// Bind every port. Where any free port will do, several are free ones in a row.
-async fn listen(addresses: &[std::net::SocketAddr]) -> Result<Vec<TcpListener>> {
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        let mut listeners: Vec<TcpListener> = Vec::new();
-        let mut failed = None;
-        for address in addresses {
-            let mut address = *address;
-            if let Some(last) = listeners.last()
-                && address.port() == 0
-            {
-                address.set_port(last.local_addr()?.port().wrapping_add(1));
-            }
-            match TcpListener::bind(address).await {
-                Ok(listener) => listeners.push(listener),
-                Err(error) => {
-                    failed = Some((address, error));
-                    break;
-                }
-            }
-        }
-        let any_will_do = addresses.first().is_some_and(|first| first.port() == 0);
-        match failed {
-            None => return Ok(listeners),
-            Some(_) if any_will_do && attempt < ATTEMPTS => {}
-            Some((address, error)) => bail!("cannot listen on {address}: {error}"),
-        }
-    }
 }

@@ -23,22 +23,34 @@ const LOOPBACK: &str = "127.0.0.1";
 /// # Errors
 /// Why that is no address, in a line.
 pub fn addresses(system: &System, text: Option<&str>) -> Result<Vec<SocketAddr>, String> {
-    let first = system.ports.first().map_or(0, |port| port.port);
+    let ports: Vec<u16> = system.ports.iter().map(|port| port.port).collect();
+    addresses_of(&ports, system.name, text)
+}
+
+/// The same for the ports of anything called `name`.
+///
+/// # Errors
+/// Why that is no address, in a line.
+pub fn addresses_of(
+    ports: &[u16],
+    name: &str,
+    text: Option<&str>,
+) -> Result<Vec<SocketAddr>, String> {
+    let first = ports.first().copied().unwrap_or(0);
     let given: Vec<&str> = text.map(|text| text.split(',').collect()).unwrap_or_default();
     let base = resolve(given.first().copied().unwrap_or(LOOPBACK), first)?;
-    let mut all = Vec::with_capacity(system.ports.len());
-    for (at, port) in system.ports.iter().enumerate() {
-        let beside = port.port.wrapping_sub(first);
+    let mut all = Vec::with_capacity(ports.len());
+    for (at, port) in ports.iter().enumerate() {
+        let beside = port.wrapping_sub(first);
         let distant = if base.port() == 0 { Some(0) } else { base.port().checked_add(beside) };
         all.push(match (given.get(at), distant) {
-            (Some(given), _) => resolve(given, port.port)?,
+            (Some(given), _) => resolve(given, *port)?,
             (None, Some(port)) => SocketAddr::new(base.ip(), port),
             (None, None) => return Err(format!("no port is {beside} above {}", base.port())),
         });
     }
     if given.len() > all.len() {
-        let (has, name) = (all.len(), system.name);
-        return Err(format!("{} addresses for {has} of {name}", given.len()));
+        return Err(format!("{} addresses for {} of {name}", given.len(), all.len()));
     }
     Ok(all)
 }

@@ -20,6 +20,7 @@ mod args;
 mod expectations;
 mod keys;
 mod read;
+mod rule_file;
 mod rules;
 mod steps;
 mod strategy;
@@ -27,6 +28,7 @@ mod strategy;
 mod tests;
 mod vocabulary;
 
+pub use rule_file::{Frames, RuleFile};
 pub use strategy::Plot;
 
 /// The largest scenario file, in bytes.

@@ -65,6 +65,13 @@ impl Vocabulary {
         Self { systems: systems.iter().map(known).collect(), keys: Vec::new() }
     }
 
+    /// The frames of somebody's own protocol.
+    pub(super) fn of_layout(layout: &Layout) -> Self {
+        let (as_built, hardened) = (layout.clone(), layout.clone());
+        let known = Known { name: layout.system, as_built, hardened, raw: FrameSpec::raw() };
+        Self { systems: vec![known], keys: Vec::new() }
+    }
+
     /// The same, with these names of sets of key files.
     pub(super) fn with_keys<'a>(mut self, names: impl Iterator<Item = &'a String>) -> Self {
         self.keys = names.cloned().collect();

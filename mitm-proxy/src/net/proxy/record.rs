@@ -66,6 +66,11 @@ pub enum What {
 }
 
 impl What {
+    /// Whether it says something new, and not more of the frame before.
+    fn begins(self) -> bool {
+        !matches!(self, Self::Deed(_) | Self::Withheld | Self::Sent)
+    }
+
     /// Whether bytes of the batch belong to it, where bytes are kept.
     pub fn has_bytes(self) -> bool {
         matches!(self, Self::Passed(_) | Self::Piece | Self::Stopped(_) | Self::Sent)
@@ -102,7 +107,7 @@ impl Batch {
     }
 
     fn is_full(&self) -> bool {
-        self.entries.len() >= ENTRIES || self.bytes.len() >= BYTES || self.texts.len() >= ENTRIES
+        self.entries.len() >= ENTRIES || self.bytes.len() >= BYTES
     }
 
     /// Every entry with its bytes; none where they are not kept.
@@ -178,14 +183,14 @@ impl Log {
 
     /// Add an entry, with its bytes. Whether it is the first of its batch.
     pub(super) fn add(&mut self, entry: Entry, bytes: &[u8]) -> bool {
+        // What belongs to the entry before stays with it.
+        if entry.what.begins() {
+            self.make_room();
+        }
         let first = self.batch.entries.is_empty();
         self.batch.entries.push(entry);
         if self.with_bytes && entry.what.has_bytes() {
             self.batch.bytes.extend_from_slice(bytes);
-        }
-        if self.batch.is_full() {
-            self.flush();
-            return false;
         }
         first
     }
@@ -197,14 +202,18 @@ impl Log {
         what: fn(u16) -> What,
         addresses: (SocketAddr, SocketAddr),
     ) -> bool {
-        let place = u16::try_from(self.batch.addresses.len()).unwrap_or(u16::MAX);
+        self.make_room();
+        let place = place(self.batch.addresses.len());
         self.batch.addresses.push(addresses);
         self.add(Entry { what: what(place), ..entry }, &[])
     }
 
     /// Add an entry with a text.
     pub(super) fn tell(&mut self, entry: Entry, what: fn(u16) -> What, text: String) -> bool {
-        let place = u16::try_from(self.batch.texts.len()).unwrap_or(u16::MAX);
+        if what(0).begins() {
+            self.make_room();
+        }
+        let place = place(self.batch.texts.len());
         self.batch.texts.push(text);
         self.add(Entry { what: what(place), ..entry }, &[])
     }
@@ -214,13 +223,20 @@ impl Log {
         let place = match self.known {
             Some((known, place)) if known == rule => place,
             _ => {
-                let place = u16::try_from(self.batch.texts.len()).unwrap_or(u16::MAX);
+                let place = place(self.batch.texts.len());
                 self.batch.texts.push(text());
                 self.known = Some((rule, place));
                 place
             }
         };
         self.add(Entry { what: What::Deed(place), ..entry }, &[]);
+    }
+
+    /// Begin another batch if this one is full.
+    fn make_room(&mut self) {
+        if self.batch.is_full() {
+            self.flush();
+        }
     }
 
     /// Hand over what there is, and wait for an empty batch.
@@ -245,6 +261,11 @@ impl Log {
             let _ = thread.join();
         }
     }
+}
+
+/// There is no text for a frame to which more than 65,535 things are done.
+fn place(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
 }
 
 impl Drop for Log {

@@ -432,17 +432,20 @@ impl Turn<'_> {
                 Passage::Whole { spec, len } => {
                     let what = What::Passed(self.place(&spec));
                     self.tell(link, from, what, waiting.get(..len).unwrap_or_default());
+                    self.state.trace.pass_by();
                     at += len;
                 }
                 Passage::Begun { spec, len } => {
                     let what = What::Begun(self.place(&spec));
                     let (now, size) = (self.now, u32::try_from(len).unwrap_or(u32::MAX));
                     self.tell_of(Entry { at: now, link, len: size, what, side: from }, &[]);
+                    self.state.trace.pass_by();
                     passing = len;
                 }
                 Passage::Stop { spec, len, rule: Some(rule) }
                     if self.edit(link, from, rule, &spec, bytes.get_mut(at..at + len)) =>
                 {
+                    self.state.trace.pass_by();
                     at += len;
                 }
                 Passage::Stop { spec, len, rule } => {

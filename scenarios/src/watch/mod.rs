@@ -1,0 +1,203 @@
+//! What a live proxy shows: a ladder on standard output, a log and a capture in files, and counts at the end.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mitm_proxy::net::proxy::{Batch, Entry, Recorder, Tap, What};
+use protocol::endpoint::Side;
+
+mod ladder;
+mod log;
+
+pub use ladder::{Ladder, stdout};
+pub use log::Log;
+
+/// The name of frames nobody could cut.
+const RAW: &str = protocol::layout::RAW;
+
+/// What passed, in numbers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Links that clients opened.
+    pub links: u64,
+    /// Frames that endpoints sent.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Frames that rules acted on.
+    pub stopped: u64,
+    /// Frames the attacker made.
+    pub made: u64,
+    /// Connections that broke or could not be made, in words, the first few.
+    pub troubles: Vec<String>,
+    /// Files that could not be written to the end, and why.
+    pub failed: Vec<String>,
+}
+
+impl Tally {
+    /// In one line.
+    pub fn describe(&self) -> String {
+        let Self { links, frames, bytes, stopped, made, .. } = self;
+        let mut line = format!("{links} links, {frames} frames, {bytes} bytes");
+        if stopped + made > 0 {
+            let _ = write!(line, "; rules acted on {stopped} and made {made}");
+        }
+        line
+    }
+}
+
+/// The most troubles that are kept.
+const MOST_TROUBLES: usize = 20;
+
+/// Tells all that watch.
+pub struct Watch {
+    names: Names,
+    ladder: Option<Ladder>,
+    log: Option<Log>,
+    tap: Option<Tap<Box<dyn Write + Send>>>,
+    tally: Arc<Mutex<Tally>>,
+}
+
+/// The names of frame types, by their place in the layout.
+#[derive(Clone, Debug)]
+pub struct Names(Vec<&'static str>);
+
+impl Names {
+    /// Of the frames of a layout.
+    pub fn of(layout: &protocol::layout::Layout) -> Self {
+        Self(layout.frames.iter().map(|spec| spec.name).collect())
+    }
+
+    fn name(&self, place: u16) -> &'static str {
+        self.0.get(usize::from(place)).copied().unwrap_or(RAW)
+    }
+
+    /// The frame type an entry speaks of.
+    fn of_entry(&self, entry: &Entry) -> Option<&'static str> {
+        match entry.what {
+            What::Passed(place)
+            | What::Begun(place)
+            | What::Stopped(place)
+            | What::Released(place)
+            | What::Made(place) => Some(self.name(place)),
+            _ => None,
+        }
+    }
+}
+
+impl Watch {
+    /// Watched by nobody yet.
+    pub fn new(names: Names) -> Self {
+        Self { names, ladder: None, log: None, tap: None, tally: Arc::default() }
+    }
+
+    /// With a ladder.
+    #[must_use]
+    pub fn with_ladder(mut self, ladder: Option<Ladder>) -> Self {
+        self.ladder = ladder;
+        self
+    }
+
+    /// With a log.
+    #[must_use]
+    pub fn with_log(mut self, log: Option<Log>) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// With a capture.
+    #[must_use]
+    pub fn with_capture(mut self, tap: Option<Tap<Box<dyn Write + Send>>>) -> Self {
+        self.tap = tap;
+        self
+    }
+
+    /// The counts; they are complete when the proxy is over.
+    pub fn tally(&self) -> Arc<Mutex<Tally>> {
+        self.tally.clone()
+    }
+
+    fn count(tally: &mut Tally, entry: &Entry, batch: &Batch) {
+        match entry.what {
+            What::Opened(_) => tally.links += 1,
+            What::Passed(_) | What::Begun(_) | What::Stopped(_) => {
+                tally.frames += 1;
+                tally.bytes += u64::from(entry.len);
+                tally.stopped += u64::from(matches!(entry.what, What::Stopped(_)));
+            }
+            What::Made(_) => tally.made += 1,
+            What::Trouble(text) if tally.troubles.len() < MOST_TROUBLES => {
+                tally.troubles.push(batch.text(text).to_owned());
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Recorder for Watch {
+    fn wants_bytes(&self) -> bool {
+        self.tap.is_some()
+    }
+
+    fn record(&mut self, batch: &Batch) {
+        let tally = self.tally.clone();
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in &batch.entries {
+            Self::count(&mut tally, entry, batch);
+            if let Some(ladder) = &mut self.ladder {
+                ladder.entry(entry, batch, &self.names);
+            }
+        }
+        if let Some(ladder) = &mut self.ladder {
+            ladder.flush();
+        }
+        // A file that cannot be written is given up; the traffic goes on, and what was written stays.
+        if let Some(log) = &mut self.log
+            && let Err(error) = log.record(batch, &self.names)
+        {
+            self.log = None;
+            give_up(&mut tally, "log", &error);
+        }
+        if let Some(tap) = &mut self.tap
+            && let Err(error) = tap.record(batch)
+        {
+            self.tap = None;
+            give_up(&mut tally, "capture", &error);
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(ladder) = &mut self.ladder {
+            ladder.finish();
+        }
+        let tally = self.tally.clone();
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(error)) = self.log.take().map(Log::finish) {
+            give_up(&mut tally, "log", &error);
+        }
+        if let Some(Err(error)) = self.tap.take().map(Tap::finish) {
+            give_up(&mut tally, "capture", &error);
+        }
+    }
+}
+
+fn give_up(tally: &mut Tally, what: &str, error: &io::Error) {
+    let why = format!("the {what} is given up: {error}");
+    let _ = writeln!(io::stderr(), "warning: {why}");
+    tally.failed.push(why);
+}
+
+/// The word for an end.
+fn side(side: Side) -> &'static str {
+    match side {
+        Side::Client => "client",
+        Side::Server => "server",
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("tally", &self.tally).finish_non_exhaustive()
+    }
+}
