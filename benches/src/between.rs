@@ -1,6 +1,8 @@
 //! What stands between a client and a server, each on a thread or in a process of its own: nothing, a plain copy, haproxy, the
 //! attacker.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark has sockets")]
+
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};

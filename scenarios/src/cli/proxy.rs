@@ -133,16 +133,12 @@ impl Wire {
 
 /// Stand between until Ctrl-C.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
-    let (wire, rules) = match &args.scenario {
-        Some(path) => of_scenario(path, args, output)?,
-        None => {
-            let wire = Wire::of(args, output)?;
-            let rules = match &args.rules {
-                Some(path) => read_rules(path, &wire, output)?,
-                None => Vec::new(),
-            };
-            (wire, rules)
-        }
+    let (wire, rules) = if let Some(path) = &args.scenario {
+        of_scenario(path, args, output)?
+    } else {
+        let wire = Wire::of(args, output)?;
+        let rules = args.rules.as_deref().map(|path| read_rules(path, &wire, output));
+        (wire, rules.transpose()?.unwrap_or_default())
     };
     let listen = wire.addresses("--listen", &args.listen)?;
     live::refuse_open(&listen, args.danger_listen, "whoever comes is passed on")?;

@@ -23,16 +23,34 @@ pub(super) struct End {
     pub(super) partial: Vec<u8>,
     /// How much more of the frame that is passing comes from here.
     pub(super) passing: usize,
-    /// It sends no more, or nobody listens to it.
-    pub(super) ended: bool,
-    /// What it sends is read and thrown away, because the attacker has closed the connection.
-    pub(super) ignored: bool,
-    /// Nothing more is sent to it once the queue is empty.
-    closing: bool,
-    /// Nothing more can be sent to it.
-    shut: bool,
+    /// How what it sends is taken.
+    reading: Reading,
+    /// Whether more can be sent to it.
+    writing: Writing,
     /// It is told that the connection broke.
     reset: bool,
+}
+
+/// How what an end sends is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reading {
+    /// It goes on.
+    Open,
+    /// It is thrown away, because the attacker has closed the connection.
+    Ignored,
+    /// It sends no more, or nobody listens to it.
+    Ended,
+}
+
+/// Whether an end is sent anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Writing {
+    /// It is.
+    Open,
+    /// No more than what waits.
+    Closing,
+    /// Nothing any more.
+    Shut,
 }
 
 impl End {
@@ -43,17 +61,15 @@ impl End {
             sent: 0,
             partial: Vec::new(),
             passing: 0,
-            ended: false,
-            ignored: false,
-            closing: false,
-            shut: false,
+            reading: Reading::Open,
+            writing: Writing::Open,
             reset: false,
         }
     }
 
     /// Whether what is sent now can still arrive.
     pub(super) fn takes(&self) -> bool {
-        !self.closing && !self.shut
+        self.writing == Writing::Open
     }
 
     /// Whether the other end may be read.
@@ -63,7 +79,7 @@ impl End {
 
     /// Nothing happens at this end any more.
     pub(super) fn is_over(&self) -> bool {
-        self.ended && self.shut
+        self.has_ended() && self.writing == Writing::Shut
     }
 
     /// Send, at once if possible. Whether the task of its link has to go on with it.
@@ -89,7 +105,31 @@ impl End {
 
     /// Send no more, once what waits is sent. The task of its link has to go on with it.
     pub(super) fn close(&mut self) {
-        self.closing = true;
+        if self.writing == Writing::Open {
+            self.writing = Writing::Closing;
+        }
+    }
+
+    /// It sends no more.
+    pub(super) fn end(&mut self) {
+        self.reading = Reading::Ended;
+    }
+
+    /// Whether it sends no more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.reading == Reading::Ended
+    }
+
+    /// What it sends from now on is thrown away.
+    pub(super) fn ignore(&mut self) {
+        if self.reading == Reading::Open {
+            self.reading = Reading::Ignored;
+        }
+    }
+
+    /// Whether what it sends is thrown away.
+    pub(super) fn is_ignored(&self) -> bool {
+        self.reading == Reading::Ignored
     }
 
     /// Write what waits, and then shut down if that is wanted.
@@ -101,8 +141,8 @@ impl End {
         if self.sent > 0 {
             (self.queue, self.sent) = (Vec::new(), 0);
         }
-        if self.closing && !self.shut {
-            self.shut = true;
+        if self.writing == Writing::Closing {
+            self.writing = Writing::Shut;
             ready!(Pin::new(&mut self.writer).poll_shutdown(cx))?;
         }
         Poll::Ready(Ok(()))
@@ -123,7 +163,7 @@ impl End {
 
     /// The connection is gone.
     pub(super) fn break_off(&mut self) {
-        (self.ended, self.closing, self.shut) = (true, true, true);
+        (self.reading, self.writing) = (Reading::Ended, Writing::Shut);
         self.queue = Vec::new();
         self.sent = 0;
     }

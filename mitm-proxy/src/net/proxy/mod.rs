@@ -29,6 +29,7 @@ mod relay;
 mod tap;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use record::{Batch, Entry, Recorder, What};
 

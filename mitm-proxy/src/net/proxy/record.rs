@@ -160,15 +160,15 @@ impl Log {
     pub(super) fn new(mut recorder: Box<dyn Recorder>) -> io::Result<Self> {
         let with_bytes = recorder.wants_bytes();
         let (full, to_record) = sync_channel::<Batch>(BATCHES);
-        let (recorded, free) = sync_channel(BATCHES);
+        let (done, free) = sync_channel(BATCHES);
         for _ in 1..BATCHES {
-            let _ = recorded.send(Batch::new(with_bytes));
+            let _ = done.send(Batch::new(with_bytes));
         }
         let thread = std::thread::Builder::new().name("recorder".to_owned()).spawn(move || {
             for mut batch in to_record {
                 recorder.record(&batch);
                 batch.clear();
-                let _ = recorded.send(batch);
+                let _ = done.send(batch);
             }
             recorder.finish();
         })?;

@@ -1,0 +1,381 @@
+//! One thing that happens to the links, and what comes of it: bytes pass, the attacker acts, the recorder is told.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::endpoint::{Side, Tick};
+use protocol::layout::{Frame, FrameSpec};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::task::spawn_local;
+
+use super::ends::End;
+use super::record::{Entry, What};
+use super::relay::{Link, Relay, State};
+use super::{Keep, link};
+use crate::attacker::{Effect, Passage};
+use crate::trace::{Deed, Fate, Misfire, Origin};
+
+/// What a judge may keep in memory, in bytes.
+const MOST_KEPT: usize = 512 * 1024 * 1024;
+
+/// The state while something happens.
+pub(super) struct Turn<'a> {
+    pub(super) relay: &'a Relay,
+    pub(super) now: Tick,
+    pub(super) state: &'a mut State,
+}
+
+impl Turn<'_> {
+    pub(super) fn end(&mut self, link: u32, side: Side) -> Option<&mut End> {
+        self.state.links.get_mut(&link)?.end(side)
+    }
+
+    pub(super) fn wake(&self, link: u32) {
+        if let Some(link) = self.state.links.get(&link) {
+            link.wake();
+        }
+    }
+
+    pub(super) fn tell(&mut self, link: u32, side: Side, what: What, bytes: &[u8]) {
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.tell_of(Entry { at: self.now, link, len, what, side }, bytes);
+    }
+
+    pub(super) fn tell_of(&mut self, entry: Entry, bytes: &[u8]) {
+        if let Some(log) = &mut self.state.log
+            && log.add(entry, bytes)
+        {
+            self.relay.0.news.notify_one();
+        }
+    }
+
+    pub(super) fn tell_text(&mut self, link: u32, side: Side, what: fn(u16) -> What, text: String) {
+        let entry = Entry { at: self.now, link, len: 0, what: what(0), side };
+        if let Some(log) = &mut self.state.log
+            && log.tell(entry, what, text)
+        {
+            self.relay.0.news.notify_one();
+        }
+    }
+
+    /// The place of a frame type in the layout; beyond it, for frames nobody could cut.
+    pub(super) fn place(&self, spec: &Arc<FrameSpec>) -> u16 {
+        let frames = &self.state.attacker.layout().frames;
+        let place = frames.iter().position(|known| Arc::ptr_eq(known, spec));
+        place.and_then(|place| u16::try_from(place).ok()).unwrap_or(u16::MAX)
+    }
+
+    pub(super) fn tell_meeting(
+        &mut self,
+        link: u32,
+        side: Side,
+        what: fn(u16) -> What,
+        addresses: (SocketAddr, SocketAddr),
+    ) {
+        let entry = Entry { at: self.now, link, len: 0, what: what(0), side };
+        if let Some(log) = &mut self.state.log
+            && log.meet(entry, what, addresses)
+        {
+            self.relay.0.news.notify_one();
+        }
+    }
+
+    pub(super) fn connected(&mut self, link: u32, writer: OwnedWriteHalf) {
+        if let (Ok(own), Ok(server)) = (writer.local_addr(), writer.peer_addr()) {
+            self.tell_meeting(link, Side::Server, What::Connected, (own, server));
+        }
+        if let Some(link) = self.state.links.get_mut(&link) {
+            link.server = Some(End::new(writer));
+            self.state.effects.extend(link.connecting.take().unwrap_or_default());
+        }
+    }
+
+    /// Bytes came from an end: the beginning of a frame that waited, and what was read. `spare` is an empty buffer to reuse.
+    pub(super) fn pass(&mut self, link: u32, from: Side, bytes: &mut [u8], mut spare: Vec<u8>) {
+        let Some(end) = self.end(link, from) else { return };
+        if end.is_ignored() {
+            return;
+        }
+        let mut passing = std::mem::take(&mut end.passing);
+        // What lies between `sent` and `at` goes on as it is.
+        let (mut sent, mut at) = (0, 0);
+        while at < bytes.len() {
+            if passing > 0 {
+                let piece = passing.min(bytes.len() - at);
+                self.tell(link, from, What::Piece, bytes.get(at..at + piece).unwrap_or_default());
+                (at, passing) = (at + piece, passing - piece);
+                continue;
+            }
+            let waiting = bytes.get(at..).unwrap_or_default();
+            match self.state.attacker.look(link, from, waiting) {
+                Passage::Wait => break,
+                Passage::Whole { spec, len } => {
+                    let what = What::Passed(self.place(&spec));
+                    self.tell(link, from, what, waiting.get(..len).unwrap_or_default());
+                    self.state.trace.pass_by();
+                    at += len;
+                }
+                Passage::Begun { spec, len } => {
+                    let what = What::Begun(self.place(&spec));
+                    let (now, size) = (self.now, u32::try_from(len).unwrap_or(u32::MAX));
+                    self.tell_of(Entry { at: now, link, len: size, what, side: from }, &[]);
+                    self.state.trace.pass_by();
+                    passing = len;
+                }
+                Passage::Stop { spec, len, rule: Some(rule) }
+                    if self.edit(link, from, rule, &spec, bytes.get_mut(at..at + len)) =>
+                {
+                    self.state.trace.pass_by();
+                    at += len;
+                }
+                Passage::Stop { spec, len, rule } => {
+                    self.send(link, from.other(), bytes.get(sent..at).unwrap_or_default());
+                    let frame = bytes.get(at..at + len).unwrap_or_default();
+                    self.stop(link, from, spec, frame, rule);
+                    at += len;
+                    sent = at;
+                }
+            }
+        }
+        self.send(link, from.other(), bytes.get(sent..at).unwrap_or_default());
+        spare.clear();
+        spare.extend_from_slice(bytes.get(at..).unwrap_or_default());
+        if let Some(end) = self.end(link, from) {
+            (end.partial, end.passing) = (spare, passing);
+        }
+    }
+
+    /// A rule acts on a frame where it lies, if it can.
+    pub(super) fn edit(
+        &mut self,
+        link: u32,
+        from: Side,
+        rule: usize,
+        spec: &Arc<FrameSpec>,
+        frame: Option<&mut [u8]>,
+    ) -> bool {
+        let Some(frame) = frame else { return false };
+        // What came is told as it was.
+        let State { attacker, trace, log, .. } = &mut *self.state;
+        let before = log.as_ref().filter(|log| log.wants_bytes()).map(|_| frame.to_vec());
+        if !attacker.edit(link, rule, spec, frame, trace) {
+            return false;
+        }
+        let what = What::Stopped(self.place(spec));
+        self.tell(link, from, what, before.as_deref().unwrap_or(frame));
+        let entry = Entry { at: self.now, link, len: 0, what: What::Deed(0), side: from };
+        let State { attacker, log, .. } = &mut *self.state;
+        if let Some(log) = log {
+            log.tell_again(entry, rule, || attacker.deed(rule));
+        }
+        self.tell(link, from.other(), What::Sent, frame);
+        true
+    }
+
+    /// The attacker acts on a frame, or at least remembers it.
+    pub(super) fn stop(
+        &mut self,
+        link: u32,
+        from: Side,
+        spec: Arc<FrameSpec>,
+        bytes: &[u8],
+        rule: Option<usize>,
+    ) {
+        self.tell(link, from, What::Stopped(self.place(&spec)), bytes);
+        let frame = Frame { spec, bytes: Bytes::copy_from_slice(bytes) };
+        let now = self.now;
+        let State { attacker, trace, effects, .. } = &mut *self.state;
+        let seen = trace.next_number();
+        attacker.take_frame(now, link, from, frame, rule, trace, effects);
+        self.tell_deeds(seen);
+        let fate = self.state.trace.frame(seen).map(|record| record.fate);
+        if matches!(fate, Some(Fate::Held | Fate::Dropped | Fate::Absorbed)) {
+            self.tell(link, from, What::Withheld, &[]);
+        }
+        self.state.kept += bytes.len();
+        self.carry_out();
+    }
+
+    /// What was done to the frames from this number on.
+    pub(super) fn tell_deeds(&mut self, from: u32) {
+        if self.state.log.is_none() {
+            return;
+        }
+        let Some(record) = self.state.trace.frame(from) else { return };
+        let (link, side) = (record.link, record.to.other());
+        let text = |deed: &Deed| format!("rule {}: {}", deed.rule, deed.what);
+        let told: Vec<String> = record.deeds.iter().map(text).collect();
+        for text in told {
+            self.tell_text(link, side, What::Deed, text);
+        }
+    }
+
+    /// Whether a frame that goes out now is the attacker's, or comes late.
+    pub(super) fn tell_origin(&mut self, number: u32) {
+        let Some(record) = self.state.trace.frame(number).filter(|_| self.state.log.is_some())
+        else {
+            return;
+        };
+        let (place, len) = (self.place(&record.frame.spec), record.frame.bytes.len());
+        let (link, side) = (record.link, record.to);
+        let what = match record.origin {
+            Origin::Attacker { .. } => What::Made(place),
+            Origin::Endpoint if self.now > record.at => What::Released(place),
+            Origin::Endpoint => return,
+        };
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        self.tell_of(Entry { at: self.now, link, len, what, side }, &[]);
+        if matches!(what, What::Made(_)) {
+            self.tell_deeds(number);
+        }
+    }
+
+    /// Send to an end, if it still takes anything. Whether it did.
+    pub(super) fn send(&mut self, link: u32, to: Side, bytes: &[u8]) -> bool {
+        if bytes.is_empty() {
+            return true;
+        }
+        let Some(end) = self.end(link, to).filter(|end| end.takes()) else { return false };
+        match end.send(bytes) {
+            Ok(false) => {}
+            Ok(true) => self.wake(link),
+            Err(error) => {
+                if error.kind() == io::ErrorKind::TimedOut {
+                    self.tell_text(link, to, What::Trouble, error.to_string());
+                }
+                self.broke(link, to);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// An end sends no more. The other one hears of it, after what was sent before.
+    pub(super) fn ended(&mut self, link: u32, side: Side, rest: Vec<u8>) {
+        let Some(end) = self.end(link, side) else { return };
+        let ignored = end.is_ignored();
+        end.end();
+        if !ignored {
+            if !rest.is_empty() {
+                self.tell(link, side, What::Stopped(u16::MAX), &rest);
+            }
+            let (now, rest) = (self.now, Bytes::from(rest));
+            let State { attacker, trace, effects, .. } = &mut *self.state;
+            attacker.take_rest(now, link, side, rest, trace, effects);
+            self.carry_out();
+            self.tell(link, side, What::Ended, &[]);
+        }
+        if let Some(state) = self.state.links.get_mut(&link) {
+            state.first.get_or_insert(side);
+            match state.end(side.other()) {
+                Some(other) => other.close(),
+                // Nobody is there who could end the other half.
+                None => {
+                    if let Some(end) = state.end(side) {
+                        end.close();
+                    }
+                }
+            }
+        }
+        self.wake(link);
+    }
+
+    /// The connection to an end broke: so does the other one.
+    pub(super) fn broke(&mut self, link: u32, side: Side) {
+        self.tell(link, side, What::Reset, &[]);
+        if let Some(state) = self.state.links.get_mut(&link) {
+            state.first.get_or_insert(side);
+            for side in [Side::Client, Side::Server] {
+                if let Some(end) = state.end(side) {
+                    end.reset();
+                }
+            }
+        }
+        self.wake(link);
+    }
+
+    /// Do what the attacker wants.
+    pub(super) fn carry_out(&mut self) {
+        while !self.state.effects.is_empty() {
+            for effect in std::mem::take(&mut self.state.effects) {
+                self.effect(effect);
+            }
+        }
+        self.forget();
+    }
+
+    pub(super) fn effect(&mut self, effect: Effect) {
+        let relay = self.relay.clone();
+        if let Effect::Send { link, to: Side::Server, .. }
+        | Effect::Close { link, to: Side::Server } = &effect
+            && let Some(waiting) =
+                self.state.links.get_mut(link).and_then(|link| link.connecting.as_mut())
+        {
+            return waiting.push(effect);
+        }
+        match effect {
+            Effect::Connect { link, service } => {
+                let own = Link { connecting: Some(Vec::new()), ..Link::default() };
+                self.state.links.insert(link, own);
+                spawn_local(link::dial(relay, link, service));
+            }
+            Effect::Send { link, to, bytes, numbers } => {
+                for number in &numbers {
+                    self.tell_origin(*number);
+                }
+                let arrived = self.send(link, to, &bytes);
+                if arrived {
+                    self.tell(link, to, What::Sent, &bytes);
+                }
+                let fate = if arrived { Fate::Delivered(self.now) } else { Fate::Lost };
+                for number in numbers {
+                    if let Some(record) = self.state.trace.frame_mut(number)
+                        && !matches!(record.fate, Fate::Delivered(_))
+                    {
+                        record.fate = fate;
+                    }
+                }
+            }
+            Effect::Close { link, to } => {
+                if let Some(end) = self.end(link, to).filter(|end| !end.is_over()) {
+                    end.close();
+                    end.ignore();
+                    self.tell(link, to, What::Closed, &[]);
+                    self.wake(link);
+                    spawn_local(relay.stop_listening(link, to));
+                }
+            }
+            Effect::Wake { token, after } => {
+                spawn_local(relay.wait(token, after));
+            }
+            Effect::Steal { rule, .. } | Effect::Play { rule, .. } => {
+                let why = "there is no endpoint of the lab here".to_owned();
+                self.state.trace.misfires.push(Misfire { rule, why });
+            }
+        }
+    }
+
+    /// Keep no more than wanted.
+    pub(super) fn forget(&mut self) {
+        let State { trace, keep, kept, attacker, .. } = &mut *self.state;
+        let last = match keep {
+            Keep::All if *kept > MOST_KEPT => {
+                let why = format!("more than {MOST_KEPT} bytes passed, too much to judge");
+                if !trace.exhausted {
+                    trace.misfires.push(Misfire { rule: 0, why });
+                }
+                trace.exhausted = true;
+                0
+            }
+            Keep::All => return,
+            Keep::Last(_) if !attacker.remembers() => 0,
+            Keep::Last(last) => *last,
+        };
+        // In portions: the front of a list is dear to remove.
+        if trace.frames.len() > 2 * last + 64 {
+            trace.forget_all_but(last);
+        }
+    }
+}
