@@ -176,7 +176,10 @@ fn without_rules_everything_passes_both_ways_and_half_a_close_too() {
     let (outcome, heard) = running.end();
     assert!(outcome.trace.frames.len() < 10 && outcome.open_ends.is_empty());
     assert_eq!(heard.last().unwrap(), "finished");
-    assert!(heard.contains(&"1 client: Passed(0) 8".to_owned()), "{heard:?}");
+    // In one piece or in several, as they came.
+    let is_frame =
+        |line: &&String| line.contains("client: Passed(0)") || line.contains("client: Begun(0)");
+    assert_eq!(heard.iter().filter(is_frame).count(), 2, "{heard:?}");
     assert!(heard.contains(&"1 server: Begun(0)".to_owned()), "{heard:?}");
     assert!(heard.contains(&"1 client: Ended".to_owned()), "{heard:?}");
 }
