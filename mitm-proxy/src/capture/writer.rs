@@ -160,6 +160,11 @@ impl<W: Write> Writer<W> {
         self.records.hand_on(&mut self.out)
     }
 
+    /// Hand on what the output keeps back: whole packets, all there are.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// Flush, and give back what was written to. Conversations may be open still.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush()?;

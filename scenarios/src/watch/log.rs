@@ -26,7 +26,9 @@ impl Log {
         for entry in &batch.entries {
             self.entry(entry, batch, names)?;
         }
-        Ok(())
+        // Somebody may be reading along.
+        self.close()?;
+        self.out.flush()
     }
 
     pub(super) fn finish(mut self) -> io::Result<()> {

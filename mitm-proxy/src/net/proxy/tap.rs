@@ -42,7 +42,7 @@ impl<W: Write> Tap<W> {
         for (entry, bytes) in batch.iter() {
             self.entry(entry, bytes, batch)?;
         }
-        Ok(())
+        self.writer.flush()
     }
 
     /// Write what is left.
