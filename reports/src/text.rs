@@ -80,6 +80,13 @@ pub fn case(case: &Case, paint: Paint) -> String {
         let _ = writeln!(text, "  {property:<24} {word}  {}", verdict.evidence);
     }
     let _ = writeln!(text, "  {:<24} {}", "\"held\" means held", case.scope);
+    if let Some(judged_from) = &case.judged_from {
+        let _ = writeln!(text, "  {:<24} {judged_from}", "judged from");
+    }
+    for finding in &case.findings {
+        let what = paint.on(RED, &finding.what);
+        let _ = writeln!(text, "  {:<24} {what}", finding.kind.replace('-', " "));
+    }
     let _ = writeln!(text, "  {:<24} {}", "stopped by", case.stopped_by());
     for Divergence { link, behind, first, gap, recovered } in &case.divergences {
         let frames = if *gap == 1 { "frame" } else { "frames" };

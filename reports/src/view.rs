@@ -43,7 +43,7 @@ pub struct Case {
     pub system: String,
     /// The profile.
     pub profile: String,
-    /// What carried the frames: `world` (memory) or `tcp`.
+    /// What carried the frames: `world` (memory), `tcp`, or `programs` (somebody's own, over TCP).
     pub over: String,
     /// What decided every random byte.
     pub seed: u64,
@@ -83,6 +83,12 @@ pub struct Case {
     pub handshakes: Vec<Handshake>,
     /// Remarks on the input, such as a payload that does not apply.
     pub notes: Vec<String>,
+    /// What somebody's own programs were judged from, and within which limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judged_from: Option<String>,
+    /// What went wrong with somebody's own programs that is no refusal.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<TargetFinding>,
     /// The order in which to show the properties.
     #[serde(skip)]
     pub order: Vec<String>,
@@ -97,6 +103,15 @@ pub struct Verdict {
     pub evidence: String,
     /// The numbers of the frames that show it.
     pub frames: Vec<u32>,
+}
+
+/// Something that went wrong with somebody's own program.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct TargetFinding {
+    /// A word for it: `died`, `hung`, `listener-gone`, `not-started`, `not-implemented`, `unreadable-claims`.
+    pub kind: String,
+    /// What happened.
+    pub what: String,
 }
 
 /// What a strategy has cost.
@@ -270,6 +285,16 @@ impl Report {
 }
 
 impl Case {
+    /// Whether it went as expected, and was not left out.
+    pub fn is_right(&self) -> bool {
+        self.expected && !self.is_not_implemented()
+    }
+
+    /// Whether somebody's own program says that what is wanted is not implemented: neither a success nor a failure.
+    pub fn is_not_implemented(&self) -> bool {
+        self.findings.iter().any(|finding| finding.kind == "not-implemented")
+    }
+
     /// The case in one word: `violated` if any property is, else `inconclusive` if any is, else `held`.
     pub fn outcome(&self) -> &'static str {
         let any = |word| self.verdicts.values().any(|verdict| verdict.verdict == word);

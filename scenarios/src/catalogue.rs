@@ -5,11 +5,13 @@ use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use include_dir::{Dir, include_dir};
 
 use crate::diagnostic::{Diagnostics, escape};
+use crate::layout_file::LayoutFile;
 use crate::scenario::{MAX_FILE, MAX_PAYLOAD, Payloads, Scenario};
 
 /// The most scenario files of one folder.
@@ -163,11 +165,32 @@ fn embedded(attacks: &'static Dir<'static>) -> Result<Vec<Scenario>, Vec<LoadErr
 /// # Errors
 /// Everything that is wrong with any of them.
 pub fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>, Vec<LoadError>> {
-    let mut all = Loaded::default();
+    load_with(paths, None)
+}
+
+/// The attacks at these paths, on whoever speaks `layout`.
+///
+/// # Errors
+/// Everything that is wrong with any of them.
+pub fn load_attacks(
+    paths: &[PathBuf],
+    layout: &Arc<LayoutFile>,
+) -> Result<Vec<Scenario>, Vec<LoadError>> {
+    load_with(paths, Some(layout.clone()))
+}
+
+fn load_with(
+    paths: &[PathBuf],
+    layout: Option<Arc<LayoutFile>>,
+) -> Result<Vec<Scenario>, Vec<LoadError>> {
+    let mut all = Loaded { layout, ..Loaded::default() };
     for path in paths {
         if path.is_dir() {
             match search(path) {
-                Ok(files) => files.iter().for_each(|file| all.add_file(file)),
+                Ok(files) => files
+                    .iter()
+                    .filter(|file| is_scenario(file))
+                    .for_each(|file| all.add_file(file)),
                 Err(error) => all.errors.push(error),
             }
         } else {
@@ -182,15 +205,33 @@ pub fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>, Vec<LoadError>> {
 /// # Errors
 /// The file cannot be read, or has mistakes.
 pub fn load_file(path: &Path) -> Result<Scenario, LoadError> {
+    load_one(path, None)
+}
+
+fn load_one(path: &Path, layout: Option<&Arc<LayoutFile>>) -> Result<Scenario, LoadError> {
     let shown = path.display().to_string();
     let source = text(&shown, read(path)?)?;
-    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    Scenario::parse(&shown, &source, &Beside { folder }).map_err(LoadError::Invalid)
+    let beside = Beside { folder: path.parent().unwrap_or(Path::new("")).to_owned() };
+    match layout {
+        Some(layout) => Scenario::parse_attack(&shown, &source, &beside, layout),
+        None => Scenario::parse(&shown, &source, &beside),
+    }
+    .map_err(LoadError::Invalid)
+}
+
+/// Whether a file that was found, and not named, is meant to be a scenario: layouts and targets may lie beside them.
+fn is_scenario(path: &Path) -> bool {
+    let Ok(source) = read(path).and_then(|content| text("", content)) else { return true };
+    let (document, _) = toml::de::DeTable::parse_recoverable(&source);
+    let has = |key| document.get_ref().contains_key(key);
+    has("family") || !(has("frame") || has("target"))
 }
 
 /// What was loaded so far, and what could not be.
 #[derive(Default)]
 struct Loaded {
+    /// The layout of all, if it is given.
+    layout: Option<Arc<LayoutFile>>,
     scenarios: Vec<Scenario>,
     errors: Vec<LoadError>,
     /// The file that has a name already.
@@ -204,7 +245,7 @@ impl Loaded {
         let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if let Err(at) = self.seen.binary_search(&real) {
             self.seen.insert(at, real);
-            self.add(load_file(path));
+            self.add(load_one(path, self.layout.as_ref()));
         }
     }
 

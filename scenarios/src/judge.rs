@@ -194,15 +194,19 @@ fn variants(world: &mut World, acting: &Acting) -> Option<Vec<Arc<[Rule]>>> {
 }
 
 /// What every run of a case is judged by.
-struct Court<'a> {
-    scenario: &'a Scenario,
-    largest_frame: usize,
+pub(crate) struct Court<'a> {
+    /// What is expected, and which rules there are.
+    pub(crate) scenario: &'a Scenario,
+    /// The largest frame anybody accepts, in bytes.
+    pub(crate) largest_frame: usize,
 }
 
-/// A world at rest.
-struct Rest {
-    trace: Trace,
-    open_ends: Vec<(u32, Side)>,
+/// A run that has come to rest.
+pub(crate) struct Rest {
+    /// What happened.
+    pub(crate) trace: Trace,
+    /// Connections that an endpoint still holds open.
+    pub(crate) open_ends: Vec<(u32, Side)>,
 }
 
 /// One run, judged.
@@ -278,7 +282,8 @@ impl Court<'_> {
         Run { rulings, blocked_by, problem, trace: rest.trace }
     }
 
-    fn rule(&self, rest: &Rest, twin: &Trace) -> Vec<(Property, Ruling)> {
+    /// The verdict on every property.
+    pub(crate) fn rule(&self, rest: &Rest, twin: &Trace) -> Vec<(Property, Ruling)> {
         let Rest { trace, open_ends } = rest;
         let run = Finished { trace, open_ends, twin, largest_frame: self.largest_frame };
         let judged = PROPERTIES.iter().map(|spec| {
@@ -291,10 +296,12 @@ impl Court<'_> {
         judged.collect()
     }
 
-    /// Why the honest twin did not succeed, if so.
-    fn twin_problem(&self, twin: &Rest) -> Option<String> {
+    /// Why the honest twin did not succeed, if so. Somebody's own protocol may let everybody read along: that is a verdict on it,
+    /// and no reason not to attack it.
+    pub(crate) fn twin_problem(&self, twin: &Rest) -> Option<String> {
+        let open = |property| property == Property::Secrecy && self.scenario.own.is_some();
         for (property, ruling) in self.rule(twin, &twin.trace) {
-            if ruling.outcome == Outcome::Violated {
+            if ruling.outcome == Outcome::Violated && !open(property) {
                 let name = property.name();
                 return Some(format!("the honest twin violates {name}: {}", ruling.evidence));
             }
@@ -332,7 +339,7 @@ impl Court<'_> {
     }
 
     /// Why a run shows nothing, if so.
-    fn vacuous(&self, trace: &Trace) -> Option<String> {
+    pub(crate) fn vacuous(&self, trace: &Trace) -> Option<String> {
         if let Some(misfire) = trace.misfires.first() {
             return Some(format!(
                 "{} could not act: {}",
@@ -412,7 +419,7 @@ fn rest(world: World) -> Rest {
 }
 
 /// The first refusal of a run, as `server: mac`.
-fn first_rejection(trace: &Trace) -> Option<String> {
+pub(crate) fn first_rejection(trace: &Trace) -> Option<String> {
     trace.claims.iter().find_map(|record| match record.claim.fact {
         Fact::Rejected(reject) => Some(format!("{}: {}", actor_name(record.actor), reject.check)),
         _ => None,
@@ -488,7 +495,7 @@ fn combine(runs: &[Judged]) -> Vec<(Property, Ruling)> {
 }
 
 /// Where the verdicts differ from the expectation, a line each.
-fn mismatches(
+pub(crate) fn mismatches(
     scenario: &Scenario,
     expectation: &Expectation,
     rulings: &[(Property, Ruling)],

@@ -21,6 +21,8 @@ pub mod property;
 pub mod scenario;
 mod sent;
 pub mod starter;
+pub mod target;
+pub mod trial;
 pub mod view;
 pub mod watch;
 pub mod words;

@@ -7,18 +7,76 @@ use mitm_proxy::trace::{
     Loot, Origin, Outcome, Trace,
 };
 use protocol::endpoint::{Claim, End, Fact, Tick};
-use protocol::systems::Listening;
 use reports::view;
 
+use crate::diagnostic::escape;
 use crate::divergence::{Divergence, divergences};
 use crate::expect::NOTHING;
 use crate::judge::{Case, Judgement, actor_name};
 use crate::properties::{Ruling, peer_authentication};
+use crate::scenario::{Own, Scenario};
+use crate::target::{Streams, Target};
+use crate::trial::Trial;
 
 /// The view of a case and what the judge says of it.
 pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
+    let subject = Subject {
+        scenario: case.scenario,
+        system: case.system.name,
+        profile: case.profile.name(),
+        over: case.over.name(),
+        seed: case.seed,
+        ports: case.system.ports.iter().map(|port| port.name).collect(),
+    };
+    view_of(&subject, judgement)
+}
+
+/// The view of a run against somebody's own programs.
+pub fn trial(scenario: &Scenario, own: &Own, target: &Target, trial: &Trial) -> view::Case {
+    let subject = Subject {
+        scenario,
+        system: own.layout.layout.system,
+        profile: &target.name,
+        over: "programs",
+        seed: scenario.seed,
+        ports: own.layout.ports.iter().map(String::as_str).collect(),
+    };
+    let mut view = view_of(&subject, &trial.judgement);
+    view.judged_from = Some(trial.judged_from.clone());
+    view.findings = trial.findings.iter().map(finding).collect();
+    view.notes.extend(trial.remarks.iter().cloned());
+    if !trial.findings.is_empty() {
+        view.notes.extend(last_words("server", &trial.output.server));
+        view.notes.extend(last_words("client", &trial.output.client));
+    }
+    view
+}
+
+fn finding(finding: &crate::target::Finding) -> view::TargetFinding {
+    view::TargetFinding { kind: finding.name().to_owned(), what: finding.to_string() }
+}
+
+/// What a program printed last.
+fn last_words(who: &str, streams: &Streams) -> Option<String> {
+    let printed = if streams.stderr.is_empty() { &streams.stdout } else { &streams.stderr };
+    let last = printed.lines().rev().find(|line| !line.trim().is_empty())?;
+    Some(format!("the {who} printed last: {}", escape(last)))
+}
+
+/// What a view is of.
+struct Subject<'a> {
+    scenario: &'a Scenario,
+    system: &'a str,
+    profile: &'a str,
+    over: &'static str,
+    seed: u64,
+    ports: Vec<&'a str>,
+}
+
+fn view_of(subject: &Subject<'_>, judgement: &Judgement) -> view::Case {
     let Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs, trace } =
         judgement;
+    let scenario = subject.scenario;
     let owners = Owners(&trace.owners);
     let verdict = |Ruling { outcome, evidence, frames }: &Ruling| view::Verdict {
         verdict: outcome.name().to_owned(),
@@ -29,14 +87,14 @@ pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
     let verdicts: BTreeMap<String, view::Verdict> =
         named.clone().map(|(name, ruling)| (name, verdict(ruling))).collect();
     view::Case {
-        scenario: case.scenario.name.clone(),
-        family: case.scenario.family.name().to_owned(),
-        system: case.system.name.to_owned(),
-        profile: case.profile.name().to_owned(),
-        over: case.over.name().to_owned(),
-        seed: case.seed,
+        scenario: scenario.name.clone(),
+        family: scenario.family.name().to_owned(),
+        system: subject.system.to_owned(),
+        profile: subject.profile.to_owned(),
+        over: subject.over.to_owned(),
+        seed: subject.seed,
         scope: "under this script".to_owned(),
-        summary: case.scenario.summary.clone(),
+        summary: scenario.summary.clone(),
         expected: mismatches.is_empty(),
         declared: *declared,
         mismatches: mismatches.clone(),
@@ -46,13 +104,15 @@ pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
         inconclusive: inconclusive.clone(),
         runs: *runs,
         frames: trace.numbered().map(|(number, record)| frame(number, record, &owners)).collect(),
-        events: events(trace, case.system.ports, &owners),
+        events: events(trace, &subject.ports, &owners),
         divergences: divergences(trace).into_iter().map(divergence).collect(),
         efforts: trace.efforts.iter().map(effort).collect(),
         answers: trace.answers.iter().map(answer).collect(),
         knowledge: trace.knowledge.iter().map(knowledge).collect(),
         handshakes: handshakes(trace),
-        notes: case.scenario.notes.clone(),
+        notes: scenario.notes.clone(),
+        judged_from: None,
+        findings: Vec::new(),
         order: named.map(|(name, _)| name).collect(),
     }
 }
@@ -164,7 +224,7 @@ fn frame(number: u32, record: &FrameRecord, owners: &Owners<'_>) -> view::Frame 
 }
 
 /// Links and claims, as they happened.
-fn events(trace: &Trace, ports: &[Listening], owners: &Owners<'_>) -> Vec<view::Event> {
+fn events(trace: &Trace, ports: &[&str], owners: &Owners<'_>) -> Vec<view::Event> {
     let mut events: Vec<view::Event> =
         trace.links.iter().map(|link| link_event(link, ports, owners)).collect();
     events.extend(trace.claims.iter().map(|record| claim_event(record, &trace.parts)));
@@ -173,12 +233,12 @@ fn events(trace: &Trace, ports: &[Listening], owners: &Owners<'_>) -> Vec<view::
     events
 }
 
-fn link_event(record: &LinkRecord, ports: &[Listening], owners: &Owners<'_>) -> view::Event {
+fn link_event(record: &LinkRecord, ports: &[&str], owners: &Owners<'_>) -> view::Event {
     let LinkRecord { at, moment, link, service, event, rule } = record;
     let client = || owners.of(*link);
     // Where there is one port only, there is nothing to say of it.
     let port = ports.get(usize::from(service.0)).filter(|_| ports.len() > 1);
-    let port = port.map_or_else(String::new, |port| format!(" for {}", port.name));
+    let port = port.map_or_else(String::new, |port| format!(" for {port}"));
     let (who, what) = match event {
         LinkEvent::Opened => (client(), format!("connects{port}")),
         LinkEvent::Intercepted => {

@@ -2,15 +2,25 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::target::Interrupt;
 
 /// Whether somebody else sees to it.
 static LEFT_TO_OTHERS: AtomicBool = AtomicBool::new(false);
 
+/// Who is told the first time.
+static TOLD: Mutex<Option<Interrupt>> = Mutex::new(None);
+
 /// From now on Ctrl-C ends the program at once.
 pub(super) fn ends_the_program() {
     let handler = || {
-        if !LEFT_TO_OTHERS.load(Ordering::SeqCst) {
-            interrupted();
+        if LEFT_TO_OTHERS.load(Ordering::SeqCst) {
+            return;
+        }
+        match TOLD.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(interrupt) => interrupt.trigger(),
+            None => interrupted(),
         }
     };
     if let Err(error) = ctrlc::set_handler(handler) {
@@ -24,6 +34,15 @@ pub(super) fn left_to<T>(f: impl FnOnce() -> T) -> T {
     LEFT_TO_OTHERS.store(true, Ordering::SeqCst);
     let result = f();
     LEFT_TO_OTHERS.store(false, Ordering::SeqCst);
+    result
+}
+
+/// While `f` runs, the first Ctrl-C is told to `interrupt`: programs are stopped, and what there is is reported. The second ends
+/// the program at once.
+pub(super) fn reported_to<T>(interrupt: &Interrupt, f: impl FnOnce() -> T) -> T {
+    *TOLD.lock().unwrap_or_else(PoisonError::into_inner) = Some(interrupt.clone());
+    let result = f();
+    *TOLD.lock().unwrap_or_else(PoisonError::into_inner) = None;
     result
 }
 

@@ -13,6 +13,7 @@ mod check;
 mod connect;
 mod conversation;
 mod explain;
+mod grade;
 mod interrupt;
 mod layout;
 mod list;
@@ -31,6 +32,7 @@ mod suite;
 mod systems;
 mod timing;
 mod tools;
+mod trials;
 mod users;
 
 use output::Output;
@@ -83,6 +85,8 @@ enum Commands {
     Connect(connect::Args),
     /// Stand between any client and any server: show, record, and act by rules
     Proxy(proxy::Args),
+    /// Many targets, many attacks: a table of who withstands what
+    Grade(grade::Args),
 }
 
 /// How a command ended, when it could run.
@@ -92,6 +96,8 @@ enum Done {
     Expected,
     /// A verdict differs.
     Unexpected,
+    /// Ctrl-C; what there was up to then was reported.
+    Interrupted,
 }
 
 /// Run the program.
@@ -100,6 +106,7 @@ pub fn main() -> ExitCode {
     match dispatch() {
         Ok(Done::Expected) => ExitCode::SUCCESS,
         Ok(Done::Unexpected) => ExitCode::from(1),
+        Ok(Done::Interrupted) => ExitCode::from(130),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // A mistake in a file comes with a heading of its own.
@@ -148,6 +155,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Users(args) => users::run(&args, output),
         Commands::Suite(args) => suite::run(&args, output),
         Commands::Serve(args) => serve::run(&args, own(&matches, "serve"), output),
+        Commands::Grade(args) => grade::run(&args, output),
         Commands::Proxy(args) => proxy::run(&args, output),
         Commands::Connect(args) => connect::run(&args, own(&matches, "connect"), output),
     }

@@ -9,7 +9,7 @@ use reports::{json, text};
 
 use super::output::{Format, Output, print};
 use super::select::Selection;
-use super::{Done, check, tools};
+use super::{Done, check, tools, trials};
 use crate::catalogue::{catalogue, load};
 use crate::family::Family;
 use crate::judge::{Case, judge_with};
@@ -81,23 +81,34 @@ pub(super) fn paths(args: &PathArgs, output: Output) -> Result<Done> {
 }
 
 fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) -> Result<Done> {
+    let (own, mut scenarios): (Vec<_>, Vec<_>) =
+        scenarios.into_iter().partition(|scenario| scenario.own.is_some());
+    let trials = args.selection.trials(&own);
     let systems = args.selection.systems()?;
-    let mut scenarios = scenarios;
     scenarios.retain(|scenario| {
         scenario.systems.iter().any(|system| systems.iter().any(|s| s.name == system.name))
     });
-    replace_payloads(&mut scenarios, args)?;
-    let cases = args.selection.cases(&scenarios)?;
+    let mut cases = Vec::new();
+    if !scenarios.is_empty() || trials.is_empty() {
+        replace_payloads(&mut scenarios, args)?;
+        cases = args.selection.cases(&scenarios)?;
+    }
     // Cases know nothing of each other: in parallel they give the same bytes, in the same order.
     let kit = tools::Kit::new(&args.tools, output)?;
     let judged = cases.par_iter().map(|case: &Case<'_>| {
         let judgement = judge_with(*case, &kit.tools());
         view::case(*case, &judgement)
     });
-    let report = Report::new(judged.collect());
+    let mut judged: Vec<_> = judged.collect();
     drop(kit);
+    let interrupted = trials::run(&trials, &mut judged, output)?;
+    let report = Report::new(judged);
     print(&render(&report, ladders, output)?)?;
-    Ok(if report.summary.unexpected == 0 { Done::Expected } else { Done::Unexpected })
+    Ok(match report.summary.unexpected {
+        _ if interrupted => Done::Interrupted,
+        0 => Done::Expected,
+        _ => Done::Unexpected,
+    })
 }
 
 fn render(report: &Report, ladders: Ladders, output: Output) -> Result<String> {

@@ -5,9 +5,11 @@ use clap::Args;
 use protocol::systems::{SYSTEMS, System};
 use protocol::weakness::{Profile, Weakness};
 
+use super::trials::Chosen;
 use crate::diagnostic::{list, near, quote};
 use crate::judge::{Case, Over};
 use crate::scenario::Scenario;
+use crate::target::Target;
 
 /// The options that select.
 #[derive(Args, Clone, Debug)]
@@ -73,6 +75,18 @@ impl Selection {
             bail!("no case is selected: none of the scenarios runs on this system in this profile");
         }
         Ok(cases)
+    }
+
+    /// Scenarios for somebody's own programs, with each of their targets: as profiles, those may be named.
+    pub(super) fn trials<'a>(&self, scenarios: &'a [Scenario]) -> Vec<Chosen<'a>> {
+        let mut chosen = Vec::new();
+        for scenario in scenarios.iter().filter(|_| self.system.is_empty()) {
+            let Some(own) = &scenario.own else { continue };
+            let wanted =
+                |target: &&Target| self.profile.is_empty() || self.profile.contains(&target.name);
+            chosen.extend(own.targets.iter().filter(wanted).map(|target| (scenario, own, target)));
+        }
+        chosen
     }
 
     /// The systems selected.

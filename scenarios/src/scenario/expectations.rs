@@ -13,6 +13,7 @@ use crate::dom::{Node, Reader};
 use crate::expect::NOTHING;
 use crate::expect::{Expect, Expectation};
 use crate::property::{Outcome, Property};
+use crate::trial::CORRECT;
 
 /// The profiles every scenario must speak of.
 const REQUIRED: &[&str] = &["as-built", "hardened"];
@@ -53,6 +54,34 @@ pub(super) fn expect(
         }
     }
     require(reader, &expect, key, systems, &misspelt);
+    Some(expect)
+}
+
+/// Read what is expected of somebody's own programs, by target. Where no target is named, any may be.
+pub(super) fn of_targets(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    key: Range<usize>,
+    targets: &[&str],
+) -> Option<Expect> {
+    let table = reader.open_table(node, "expect")?;
+    let mut expect = Expect::default();
+    for (key, node) in table.entries() {
+        let name = key.get_ref().as_ref();
+        if !targets.is_empty() && !targets.contains(&name) && name != CORRECT {
+            reader.unknown(key.span(), "target", name, targets);
+        }
+        let expectation = expectation(reader, node, name, &[]);
+        expect.profiles.insert(name.to_owned(), expectation);
+    }
+    let spoken_of = |target: &str| {
+        expect.profiles.contains_key(target) || expect.profiles.contains_key(CORRECT)
+    };
+    for target in targets.iter().filter(|target| !spoken_of(target)) {
+        let message = format!("nothing is expected of the target {}", quote(target));
+        let help = format!("add a table `[expect.{target}]`");
+        reader.mistake_with_help(key.clone(), message, "every scenario says what it expects", help);
+    }
     Some(expect)
 }
 

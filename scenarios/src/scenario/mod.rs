@@ -4,6 +4,7 @@
 //! one go, each at its line and column with what would have been right.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use mitm_proxy::rule::Rule;
@@ -15,10 +16,12 @@ use protocol::weakness::Weakness;
 use crate::diagnostic::Diagnostics;
 use crate::expect::Expect;
 use crate::family::Family;
+use crate::layout_file::LayoutFile;
 
 mod args;
 mod expectations;
 mod keys;
+mod own;
 mod read;
 mod rule_file;
 mod rules;
@@ -28,6 +31,7 @@ mod strategy;
 mod tests;
 mod vocabulary;
 
+pub use own::{Own, targets};
 pub use rule_file::{Frames, RuleFile};
 pub use strategy::Plot;
 
@@ -60,8 +64,10 @@ pub struct Scenario {
     pub summary: String,
     /// A few sentences: what there is to learn.
     pub teaches: String,
-    /// The systems it runs on, at least one.
+    /// The systems it runs on; none where it is for somebody's own programs.
     pub systems: Vec<&'static System>,
+    /// What it runs on instead.
+    pub own: Option<Own>,
     /// Decides every random byte.
     pub seed: u64,
     /// The weaknesses without which there is no violation; may be empty.
@@ -96,8 +102,30 @@ impl Scenario {
     /// # Errors
     /// Every mistake in `source`.
     pub fn parse(path: &str, source: &str, payloads: &dyn Payloads) -> Result<Self, Diagnostics> {
+        Self::parse_with(path, source, payloads, None)
+    }
+
+    /// Read an attack on programs that speak `layout`: it needs no targets of its own.
+    ///
+    /// # Errors
+    /// Every mistake in `source`.
+    pub fn parse_attack(
+        path: &str,
+        source: &str,
+        payloads: &dyn Payloads,
+        layout: &Arc<LayoutFile>,
+    ) -> Result<Self, Diagnostics> {
+        Self::parse_with(path, source, payloads, Some(layout))
+    }
+
+    fn parse_with(
+        path: &str,
+        source: &str,
+        payloads: &dyn Payloads,
+        layout: Option<&Arc<LayoutFile>>,
+    ) -> Result<Self, Diagnostics> {
         let wrong = |list| Diagnostics { path: path.to_owned(), source: source.to_owned(), list };
-        read::scenario(path, source, payloads).map_err(wrong)
+        read::scenario(path, source, payloads, layout).map_err(wrong)
     }
 }
 

@@ -1,17 +1,20 @@
 //! The top of a scenario file: its keys, and the order they are read in.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use protocol::systems::{SYSTEMS, System, system};
 use protocol::weakness::Weakness;
 
 use super::vocabulary::Vocabulary;
 use super::{
-    DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, is_name, keys, rules, steps, strategy,
+    DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, is_name, keys, own, rules, steps,
+    strategy,
 };
 use crate::diagnostic::{Diagnostic, list, quote};
 use crate::dom::{self, Node, Reader, Table};
 use crate::family::Family;
+use crate::layout_file::LayoutFile;
 
 const KEYS: &[&str] = &[
     "name", "family", "summary", "teaches", "system", "seed", "needs", "script", "keys",
@@ -20,7 +23,7 @@ const KEYS: &[&str] = &[
 
 const REQUIRED: &[&str] = &["name", "family", "summary", "teaches", "system", "script", "expect"];
 
-/// Read a scenario.
+/// Read a scenario. With a layout given, it is an attack on whoever speaks that.
 ///
 /// # Errors
 /// Every mistake, in the order of the file.
@@ -28,12 +31,23 @@ pub(super) fn scenario(
     path: &str,
     source: &str,
     payloads: &dyn Payloads,
+    given: Option<&Arc<LayoutFile>>,
 ) -> Result<Scenario, Vec<Diagnostic>> {
     let document = dom::document(source, MAX_FILE)?;
     let mut reader = Reader::new(source);
-    let root = reader.root(document.get_ref(), KEYS);
-    reader.require(&root, "a scenario", REQUIRED);
-    let scenario = read(&mut reader, &root, path, payloads);
+    let own = given.is_some() || document.get_ref().contains_key("layout");
+    let (keys, required) = match given {
+        Some(_) => (own::KEYS, own::REQUIRED_OF_ATTACK),
+        None if own => (own::KEYS, own::REQUIRED),
+        None => (KEYS, REQUIRED),
+    };
+    let root = reader.root(document.get_ref(), keys);
+    reader.require(&root, "a scenario", required);
+    let scenario = if own {
+        own::scenario(&mut reader, &root, path, payloads, given)
+    } else {
+        read(&mut reader, &root, path, payloads)
+    };
     match scenario {
         Some(scenario) if reader.mistakes.is_empty() => Ok(scenario),
         _ => Err(dom::in_order(reader.mistakes)),
@@ -87,6 +101,7 @@ fn read(
         summary: summary?.to_owned(),
         teaches: teaches?.trim().to_owned(),
         systems,
+        own: None,
         seed: seed?,
         needs,
         scripts: scripts?,
@@ -102,7 +117,7 @@ fn read(
     })
 }
 
-fn name<'t>(reader: &mut Reader, node: &'t Node<'t>, path: &str) -> Option<&'t str> {
+pub(super) fn name<'t>(reader: &mut Reader, node: &'t Node<'t>, path: &str) -> Option<&'t str> {
     let name = reader.text(node, "name")?;
     if !is_name(name) {
         let message = format!("{} cannot be a name", quote(name));
@@ -121,12 +136,12 @@ fn name<'t>(reader: &mut Reader, node: &'t Node<'t>, path: &str) -> Option<&'t s
     Some(name)
 }
 
-fn family(reader: &mut Reader, node: &Node<'_>) -> Option<Family> {
+pub(super) fn family(reader: &mut Reader, node: &Node<'_>) -> Option<Family> {
     let names: Vec<&str> = Family::ALL.iter().map(|family| family.name()).collect();
     reader.word(node, "family", "family", &names).and_then(Family::named)
 }
 
-fn summary<'t>(reader: &mut Reader, node: &'t Node<'t>) -> Option<&'t str> {
+pub(super) fn summary<'t>(reader: &mut Reader, node: &'t Node<'t>) -> Option<&'t str> {
     let summary = reader.text(node, "summary")?;
     if summary.contains(['\n', '\r']) {
         let message = "`summary` has more than one line".to_owned();

@@ -1,0 +1,123 @@
+//! `scenarios grade`: many targets, many attacks, and a table of who withstands what.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use rayon::prelude::*;
+use reports::view::{Case, Report};
+use reports::{grade, json, junit};
+
+use super::check::explain;
+use super::output::{Format, Output, print};
+use super::{Done, interrupt};
+use crate::catalogue::{LoadError, load_attacks, read, text as utf8};
+use crate::diagnostic::quote;
+use crate::layout_file::LayoutFile;
+use crate::scenario::{Own, Scenario, targets};
+use crate::target::{Interrupt, Target};
+use crate::trial::{honest, trial};
+use crate::view;
+
+/// The widest table, in columns.
+const WIDTH: u16 = 160;
+
+/// Options of `grade`.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Args {
+    /// The layout file: the frames all targets speak
+    #[arg(long, value_name = "FILE")]
+    layout: PathBuf,
+    /// The attacks: scenario files with rules, or folders to search for them; may be given several times
+    #[arg(long, value_name = "DIR", required = true)]
+    attacks: Vec<PathBuf>,
+    /// The targets: a file of `[target.NAME]` tables
+    #[arg(long, value_name = "FILE")]
+    targets: PathBuf,
+    /// Write JUnit XML into this file too
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// How many targets run at the same time
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: u16,
+}
+
+/// Grade.
+pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
+    let layout = LayoutFile::load(&args.layout).map_err(|error| explain(&[error], output))?;
+    let layout = Arc::new(layout);
+    let attacks =
+        load_attacks(&args.attacks, &layout).map_err(|errors| explain(&errors, output))?;
+    if attacks.is_empty() {
+        bail!("no attack is there");
+    }
+    let targets = read_targets(&args.targets).map_err(|error| explain(&[error], output))?;
+    let stop = Interrupt::default();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(args.jobs)).build()?;
+    let graded: Result<Vec<Vec<Case>>> = interrupt::reported_to(&stop, || {
+        pool.install(|| {
+            let one = |target| attack(target, &attacks, &layout, &stop, output);
+            targets.par_iter().map(one).collect()
+        })
+    });
+    let graded = graded?;
+    let names: Vec<&str> = attacks.iter().map(|attack| attack.name.as_str()).collect();
+    let rows =
+        targets.iter().map(|target| target.name.as_str()).zip(graded.iter().map(Vec::as_slice));
+    let rows: Vec<(&str, &[Case])> = rows.collect();
+    let mut text = grade::table(&names, &rows, WIDTH);
+    if !output.quiet {
+        text.push_str(&grade::reasons(&rows));
+    }
+    let report = Report::new(graded.into_iter().flatten().collect());
+    if let Some(path) = &args.junit {
+        let shown = || format!("cannot write {}", quote(&path.display().to_string()));
+        fs::write(path, junit::render(&report)?).with_context(shown)?;
+    }
+    match output.format {
+        Format::Json => print(&json::render(&report)?)?,
+        Format::Text => print(&text)?,
+    }
+    Ok(match report.summary.unexpected {
+        _ if stop.is_triggered() => Done::Interrupted,
+        0 => Done::Expected,
+        _ => Done::Unexpected,
+    })
+}
+
+fn read_targets(path: &Path) -> Result<Vec<Target>, LoadError> {
+    let shown = path.display().to_string();
+    let source = utf8(&shown, read(path)?)?;
+    targets(&shown, &source).map_err(LoadError::Invalid)
+}
+
+/// All attacks on one target. Without an attack it runs once.
+fn attack(
+    target: &Target,
+    attacks: &[Scenario],
+    layout: &Arc<LayoutFile>,
+    stop: &Interrupt,
+    output: Output,
+) -> Result<Vec<Case>> {
+    let own = Own { layout: layout.clone(), targets: Vec::new() };
+    let twin = honest(&own, target, stop).with_context(|| format!("target {}", target.name))?;
+    let mut cases = Vec::new();
+    for attack in attacks {
+        if stop.is_triggered() {
+            break;
+        }
+        let done = trial(attack, &own, target, &twin, stop)
+            .with_context(|| format!("target {}", target.name))?;
+        let mut case = view::trial(attack, &own, target, &done);
+        if case.is_not_implemented() {
+            // Neither right nor wrong.
+            case.expected = true;
+            case.mismatches.clear();
+        }
+        cases.push(case);
+    }
+    let right = cases.iter().filter(|case| case.is_right()).count();
+    output.remark(&format!("{}: {right} of {} as expected", target.name, attacks.len()));
+    Ok(cases)
+}

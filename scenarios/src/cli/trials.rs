@@ -1,0 +1,34 @@
+//! Scenarios against somebody's own programs, one after the other: they share the machine.
+
+use anyhow::Result;
+use reports::view::Case;
+
+use super::interrupt;
+use super::output::Output;
+use crate::scenario::{Own, Scenario};
+use crate::target::{Interrupt, Target};
+use crate::trial::{honest, trial};
+use crate::view;
+
+/// A scenario and one of its targets.
+pub(super) type Chosen<'a> = (&'a Scenario, &'a Own, &'a Target);
+
+/// Run them, and add what is to be shown of each. Whether somebody wanted an end before.
+pub(super) fn run(trials: &[Chosen<'_>], judged: &mut Vec<Case>, output: Output) -> Result<bool> {
+    let stop = Interrupt::default();
+    interrupt::reported_to(&stop, || {
+        for (at, (scenario, own, target)) in trials.iter().enumerate() {
+            if trials.len() > 1 {
+                let (name, of) = (&scenario.name, trials.len());
+                output.remark(&format!("{} of {of}: {name} on {}", at + 1, target.name));
+            }
+            let honest = honest(own, target, &stop)?;
+            let done = trial(scenario, own, target, &honest, &stop)?;
+            judged.push(view::trial(scenario, own, target, &done));
+            if done.interrupted || stop.is_triggered() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    })
+}

@@ -1,0 +1,129 @@
+//! A scenario for somebody's own programs: a layout in place of a system, and targets in place of profiles.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::vocabulary::Vocabulary;
+use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, read, rules};
+use crate::diagnostic::{Diagnostics, quote};
+use crate::dom::{self, Node, Reader, Table};
+use crate::expect::Expect;
+use crate::layout_file::LayoutFile;
+use crate::target::{self, Target};
+
+/// The keys of such a scenario.
+pub(super) const KEYS: &[&str] =
+    &["name", "family", "summary", "teaches", "layout", "rule", "target", "expect"];
+
+/// Those it must have.
+pub(super) const REQUIRED: &[&str] =
+    &["name", "family", "summary", "teaches", "layout", "target", "expect"];
+
+/// Those it must have where somebody else gives the layout and the targets.
+pub(super) const REQUIRED_OF_ATTACK: &[&str] = &["name", "family", "summary", "teaches", "rule"];
+
+/// What is attacked in place of a system.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// The frames it speaks.
+    pub layout: Arc<LayoutFile>,
+    /// The programs, one pair or several.
+    pub targets: Vec<Target>,
+}
+
+/// Read such a scenario. `given` is the layout where somebody else gives it.
+pub(super) fn scenario(
+    reader: &mut Reader,
+    root: &Table<'_>,
+    path: &str,
+    payloads: &dyn Payloads,
+    given: Option<&Arc<LayoutFile>>,
+) -> Option<Scenario> {
+    let name = root.get("name").and_then(|node| read::name(reader, node, path));
+    let family = root.get("family").and_then(|node| read::family(reader, node));
+    let summary = root.get("summary").and_then(|node| read::summary(reader, node));
+    let teaches = root.get("teaches").and_then(|node| reader.text(node, "teaches"));
+    let layout = match given {
+        Some(given) => Some(given.clone()),
+        None => root.get("layout").and_then(|node| layout(reader, node, payloads)).map(Arc::new),
+    };
+    let (rules, rule_lines) = match (root.get("rule"), &layout) {
+        (Some(node), Some(file)) => {
+            rules::rules(reader, node, &Vocabulary::of_layout(&file.layout))
+        }
+        _ => Default::default(),
+    };
+    let folder = Path::new(path).parent().unwrap_or(Path::new(""));
+    let targets = root.get("target").map(|node| target::read(reader, node, folder));
+    let targets = targets.unwrap_or_default();
+    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    let expect = match root.get("expect") {
+        Some(node) => expectations::of_targets(reader, node, root.key_span("expect"), &names),
+        None => Some(Expect::default()),
+    };
+    Some(Scenario {
+        name: name?.to_owned(),
+        family: family?,
+        summary: summary?.to_owned(),
+        teaches: teaches?.trim().to_owned(),
+        systems: Vec::new(),
+        own: Some(Own { layout: layout?, targets }),
+        seed: DEFAULT_SEED,
+        needs: Vec::new(),
+        scripts: Default::default(),
+        rules,
+        plot: None,
+        keys: Default::default(),
+        registered: None,
+        rule_lines,
+        expect: expect?,
+        path: path.to_owned(),
+        replaced: false,
+        notes: Vec::new(),
+    })
+}
+
+/// The layout file beside the scenario.
+fn layout(reader: &mut Reader, node: &Node<'_>, payloads: &dyn Payloads) -> Option<LayoutFile> {
+    let path = reader.text(node, "layout")?;
+    let content = match payloads.read(path) {
+        Ok(content) => content,
+        Err(why) => {
+            reader.mistake(node.span(), format!("{} {why}", quote(path)), "the layout file");
+            return None;
+        }
+    };
+    let Ok(source) = std::str::from_utf8(&content) else {
+        reader.mistake(node.span(), format!("{} is not UTF-8", quote(path)), "the layout file");
+        return None;
+    };
+    match LayoutFile::parse(path, source) {
+        Ok(file) => Some(file),
+        Err(mistakes) => {
+            let message = format!("{} has mistakes", quote(path));
+            let first = mistakes.list.first().map_or("", |mistake| mistake.message.as_str());
+            let help = format!("`scenarios layout check` shows all; the first: {first}");
+            reader.mistake_with_help(node.span(), message, "the layout file", help);
+            None
+        }
+    }
+}
+
+/// Read a file of targets: `[target.NAME]` tables and nothing else. `path` is for messages, and its folder is where they run.
+///
+/// # Errors
+/// Every mistake in `source`.
+pub fn targets(path: &str, source: &str) -> Result<Vec<Target>, Diagnostics> {
+    let read = || {
+        let document = dom::document(source, MAX_FILE)?;
+        let mut reader = Reader::new(source);
+        let root = reader.root(document.get_ref(), &["target"]);
+        reader.require(&root, "a file of targets", &["target"]);
+        let folder = Path::new(path).parent().unwrap_or(Path::new(""));
+        let node = root.get("target");
+        let targets = node.map(|node| target::read(&mut reader, node, folder)).unwrap_or_default();
+        if reader.mistakes.is_empty() { Ok(targets) } else { Err(dom::in_order(reader.mistakes)) }
+    };
+    let wrong = |list| Diagnostics { path: path.to_owned(), source: source.to_owned(), list };
+    read().map_err(wrong)
+}
