@@ -21,5 +21,6 @@ pub mod property;
 pub mod scenario;
 mod sent;
 pub mod starter;
+pub mod target;
 pub mod view;
 pub mod words;
