@@ -217,7 +217,7 @@ impl Observer for Journal {
 }
 
 /// A claim as one JSON object.
-fn claim_json(at: SystemTime, claim: &Claim) -> Map<String, Value> {
+pub(crate) fn claim_json(at: SystemTime, claim: &Claim) -> Map<String, Value> {
     let Claim { conn, local, peer, fact } = claim;
     let (name, detail) = match fact {
         Fact::Running(data) => ("running", json!(format!("{data:?}"))),

@@ -1,0 +1,297 @@
+//! What a run was, once it is over: the claims among the frames, and what went wrong that is no verdict.
+
+use std::collections::BTreeMap;
+
+use mitm_proxy::net::proxy::Outcome;
+use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, LinkEvent, Origin, Trace};
+use protocol::endpoint::{Claim, Conn, Fact, Message, Name, Side, Tick};
+
+use super::process::Ended;
+use super::transcript::{Content, Seen, Transcript, known};
+use super::{Finding, NOT_IMPLEMENTED, Observed, Output, Run, Sign, Target};
+
+/// Why a run is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    /// The client has ended, and nothing moves.
+    Rest,
+    /// The server has ended, and the client neither ends nor does anything.
+    Alone,
+    /// It took too long, and nothing moves.
+    Limit,
+    /// It took too long, and something still moves.
+    Busy,
+    /// Somebody wanted an end.
+    Interrupted,
+}
+
+/// What is there to conclude from, but for the frames.
+pub(super) struct Evidence<'a> {
+    pub(super) transcript: Transcript<'a>,
+    pub(super) output: Output,
+    /// Of the server and the client.
+    pub(super) last_words: [String; 2],
+    /// The server lived and listened no more.
+    pub(super) gone: Option<String>,
+    /// Who was the first to end each link.
+    pub(super) first_ends: BTreeMap<u32, (Side, Tick)>,
+    pub(super) ending: Ending,
+}
+
+/// What a run was.
+pub(super) fn conclude(target: &Target, outcome: Outcome, evidence: Evidence<'_>) -> Run {
+    let Outcome { mut trace, open_ends, refused } = outcome;
+    let findings = findings(target, &trace, refused, &evidence);
+    let Evidence { mut transcript, output, first_ends, ending, .. } = evidence;
+    for who in [Side::Server, Side::Client] {
+        let late = transcript.account(who).late;
+        if late > 0 {
+            transcript.remark(&format!(
+                "{late} claims of the {who} came only when it was stopped and do not count; does it flush them?"
+            ));
+        }
+    }
+    let mut seen = std::mem::take(&mut transcript.seen);
+    let died =
+        |who| findings.iter().any(|one| matches!(one, Finding::Died { who: of, .. } if *of == who));
+    seen.extend(observed(target, &trace, &transcript, &first_ends, died));
+    seen.sort_by_key(|seen| seen.at);
+    let claims = with_contents(seen).into_iter().map(|(seen, fact)| record(&trace, seen, fact));
+    let claims = claims.collect();
+    weave(&mut trace, claims);
+    let (remarks, interrupted) = (transcript.remarks, ending == Ending::Interrupted);
+    Run { trace, open_ends, findings, output, remarks, interrupted }
+}
+
+fn findings(target: &Target, trace: &Trace, refused: u64, evidence: &Evidence<'_>) -> Vec<Finding> {
+    let transcript = &evidence.transcript;
+    let mut findings = Vec::new();
+    let mut has_server_died = false;
+    let both = [Side::Server, Side::Client].into_iter().zip(&evidence.last_words);
+    for (who, last_words) in both {
+        let account = transcript.account(who);
+        if let Some(how) = account.unreadable.clone() {
+            findings.push(Finding::Unreadable { who, how });
+        }
+        if account.is_not_implemented {
+            findings.push(Finding::NotImplemented { who });
+        }
+        let Some((ended, at)) = account.ended else { continue };
+        if is_death(target, transcript, who, ended) {
+            let after = match last_frame(trace, Some(who), at) {
+                Some((number, record)) => {
+                    format!(" after frame {number} ({})", record.frame.spec.name)
+                }
+                None => " before any frame reached it".to_owned(),
+            };
+            findings.push(Finding::Died { who, how: format!("{ended}{after}{last_words}") });
+            has_server_died |= who == Side::Server;
+        }
+    }
+    if let Some(how) = evidence.gone.clone() {
+        findings.push(Finding::ListenerGone { how });
+    } else if refused > 0 && !has_server_died {
+        let times = if refused == 1 { "once".to_owned() } else { format!("{refused} times") };
+        let how = format!("the attacker's connection was refused {times}");
+        findings.push(Finding::ListenerGone { how });
+    }
+    if !has_server_died {
+        findings.extend(hung(target, trace, evidence.ending));
+    }
+    findings
+}
+
+/// Whether that end is one no healthy program has. One that has claimed a refusal or an end of its session may say so by its
+/// status as well, and one whose status is observed is expected to.
+fn is_death(target: &Target, transcript: &Transcript<'_>, who: Side, ended: Ended) -> bool {
+    let status = match ended {
+        Ended::Signal(_) => return true,
+        Ended::Unknown | Ended::Status(0 | NOT_IMPLEMENTED) => return false,
+        Ended::Status(status) => status,
+    };
+    let is_orderly = |seen: &Seen| {
+        let said = matches!(seen.content, Content::Known(Fact::Rejected(_) | Fact::Ended(_)));
+        seen.who == who && said
+    };
+    let mut observed = target.observe.iter().filter(|one| one.who == who);
+    !transcript.seen.iter().any(is_orderly)
+        && !observed.any(|one| matches!(one.sign, Sign::Exit(code) if code == status))
+}
+
+fn hung(target: &Target, trace: &Trace, ending: Ending) -> Option<Finding> {
+    let within = humantime::format_duration(target.limit);
+    let (who, how) = match ending {
+        Ending::Rest | Ending::Interrupted => return None,
+        Ending::Alone => {
+            (Side::Client, "its server has ended, and it neither ends nor does anything".to_owned())
+        }
+        Ending::Busy => (Side::Client, format!("after {within} it still goes on")),
+        Ending::Limit => match last_frame(trace, None, Tick(u64::MAX)) {
+            Some((number, record)) => {
+                let (who, name) = (record.to, record.frame.spec.name);
+                let ends = "the client did not end within";
+                (
+                    who,
+                    format!(
+                        "{ends} {within}; the last frame, {number} ({name}), went to the {who}"
+                    ),
+                )
+            }
+            None if trace.links.is_empty() => {
+                (Side::Client, format!("it did not connect within {within}, nor end"))
+            }
+            None => (Side::Client, format!("it did not end within {within}, and no frame arrived")),
+        },
+    };
+    Some(Finding::Hung { who, how })
+}
+
+/// The last frame that anybody, or `to`, was given before.
+fn last_frame(trace: &Trace, to: Option<Side>, before: Tick) -> Option<(u32, &FrameRecord)> {
+    let delivered = trace.numbered().filter_map(|(number, record)| match record.fate {
+        Fate::Delivered(at) if at <= before && to.is_none_or(|to| to == record.to) => {
+            Some((at, number, record))
+        }
+        _ => None,
+    });
+    delivered
+        .max_by_key(|(at, number, _)| (*at, *number))
+        .map(|(_, number, record)| (number, record))
+}
+
+/// What is seen of frames, links and statuses.
+fn observed(
+    target: &Target,
+    trace: &Trace,
+    transcript: &Transcript<'_>,
+    first_ends: &BTreeMap<u32, (Side, Tick)>,
+    died: impl Fn(Side) -> bool,
+) -> Vec<Seen> {
+    let mut all = Vec::new();
+    for observation in &target.observe {
+        let (who, claim) = (observation.who, observation.claim);
+        let mut see = |at, conn, content| {
+            all.push(Seen { at, who, conn, local: None, peer: None, content });
+        };
+        match &observation.sign {
+            Sign::Output(_) => {}
+            Sign::Reply(name) => {
+                let of_type = |record: &&FrameRecord| {
+                    record.origin == Origin::Endpoint
+                        && record.to == who.other()
+                        && record.as_sent().spec.name == name
+                };
+                for (nth, record) in (1..).zip(trace.frames.iter().filter(of_type)) {
+                    let content = match claim {
+                        Observed::Sent => {
+                            let message = Message::text(format!("message {nth}, content unknown"));
+                            Content::Known(Fact::Sent(message))
+                        }
+                        claim => known(claim),
+                    };
+                    see(record.at, Some(record.link), content);
+                }
+            }
+            // A program that died has refused nothing.
+            Sign::Close if died(who) => {}
+            Sign::Close => {
+                for (link, (_, at)) in first_ends.iter().filter(|(_, (by, _))| *by == who) {
+                    see(*at, Some(*link), known(claim));
+                }
+            }
+            Sign::Exit(status) => {
+                if let Some((ended, at)) = transcript.account(who).ended
+                    && ended == Ended::Status(*status)
+                {
+                    see(at, None, known(claim));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The facts of what was seen, in order: what nobody can see is taken from the message it is about, if that is known.
+fn with_contents(seen: Vec<Seen>) -> Vec<(Seen, Fact)> {
+    let mut last: BTreeMap<bool, Message> = BTreeMap::new();
+    let is_server = |who| who == Side::Server;
+    let facts = seen.into_iter().map(|seen| {
+        let fact = match &seen.content {
+            Content::Known(fact) => fact.clone(),
+            Content::Unknown(claim) => {
+                let from = if *claim == Observed::Delivered { seen.who.other() } else { seen.who };
+                match (claim, last.get(&is_server(from))) {
+                    (Observed::Delivered, Some(message)) => Fact::Delivered(message.clone()),
+                    (Observed::Acknowledged, Some(message)) => Fact::Acknowledged(message.clone()),
+                    (Observed::Delivered, None) => Fact::Logged("took a message, content unknown"),
+                    (Observed::Acknowledged, None) => {
+                        Fact::Logged("knows that a message arrived, content unknown")
+                    }
+                    _ => Fact::Logged("sent a message, content unknown"),
+                }
+            }
+        };
+        if let Fact::Sent(message) = &fact {
+            last.insert(is_server(seen.who), message.clone());
+        }
+        (seen, fact)
+    });
+    facts.collect()
+}
+
+fn record(trace: &Trace, seen: Seen, fact: Fact) -> ClaimRecord {
+    let Seen { at, who, conn, local, peer, .. } = seen;
+    let conn = Conn(conn.unwrap_or_else(|| connection(trace, who, at)));
+    let local = local.unwrap_or_else(|| Name::from(who.name()));
+    let peer = peer.unwrap_or_else(|| Name::from(who.other().name()));
+    let actor = usize::from(who == Side::Client);
+    let claim = Claim { conn, local, peer, fact };
+    ClaimRecord { at, moment: 0, actor, cause: None, claim }
+}
+
+/// The connection a program probably speaks of that does not say: the last one it had by then.
+fn connection(trace: &Trace, who: Side, at: Tick) -> u32 {
+    let is_its = |event: LinkEvent| match who {
+        Side::Server => matches!(event, LinkEvent::Opened | LinkEvent::OpenedByAttacker),
+        Side::Client => matches!(event, LinkEvent::Opened | LinkEvent::Intercepted),
+    };
+    let mut its = trace.links.iter().filter(|record| is_its(record.event));
+    let first = its.clone().map(|record| record.link).next();
+    its.rfind(|record| record.at <= at).map(|record| record.link).or(first).unwrap_or(1)
+}
+
+/// Put claims, in order of time, among what else happened.
+fn weave(trace: &mut Trace, claims: Vec<ClaimRecord>) {
+    let mut places: Vec<(u64, Tick)> = Vec::new();
+    places.extend(trace.frames.iter().map(|record| (record.moment, record.at)));
+    places.extend(trace.links.iter().map(|record| (record.moment, record.at)));
+    places.extend(trace.compromises.iter().map(|record| (record.moment, record.at)));
+    places.extend(trace.knowledge.iter().map(|record| (record.moment, record.at)));
+    places.sort_unstable();
+    let (mut moved, mut new) = (BTreeMap::new(), 0);
+    let mut places = places.into_iter().peekable();
+    for mut claim in claims {
+        while let Some((old, _)) = places.next_if(|(_, at)| *at <= claim.at) {
+            new += 1;
+            moved.insert(old, new);
+        }
+        new += 1;
+        claim.moment = new;
+        // Whoever adds a record later gets a place behind all of these.
+        trace.next_moment();
+        trace.claim(claim);
+    }
+    for (old, _) in places {
+        new += 1;
+        moved.insert(old, new);
+    }
+    let place = |moment: &mut u64| {
+        if let Some(new) = moved.get(moment) {
+            *moment = *new;
+        }
+    };
+    trace.frames.iter_mut().for_each(|record| place(&mut record.moment));
+    trace.links.iter_mut().for_each(|record| place(&mut record.moment));
+    trace.compromises.iter_mut().for_each(|record| place(&mut record.moment));
+    trace.knowledge.iter_mut().for_each(|record| place(&mut record.moment));
+}

@@ -1,0 +1,480 @@
+//! One run of a target: the server is started, then the attacker and the client; what they print is read as it comes;
+//! and when it is over, everything is stopped.
+//!
+//! One thread does all of it, the links included. So what has been printed before a frame went through is read no later
+//! than anything that frame caused, and a message is never seen delivered before it was sent.
+
+use std::fs::{self, DirBuilder};
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mitm_proxy::attacker::Attacker;
+use mitm_proxy::net::proxy::{Door, Keep, Outcome, proxy};
+use protocol::endpoint::{Side, Tick};
+use protocol::layout::Layout;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::conclude::{Ending, Evidence, conclude};
+use super::ports::{self, Look};
+use super::process::{Ended, Process};
+use super::read::{fill, is_placeholder};
+use super::transcript::{Pulse, Transcript};
+use super::{
+    Channel, Finding, Interrupt, JudgedFrom, NOT_IMPLEMENTED, Output, Program, Ready, Run, Sign,
+    Target, TargetError,
+};
+use crate::diagnostic::quote;
+
+/// How often programs are looked at although they print nothing.
+const TICK: Duration = Duration::from_millis(10);
+
+/// How often it is looked whether the server still listens.
+const LISTENS: Duration = Duration::from_millis(100);
+
+/// The shortest silence that means anything: what links do is heard of a little later.
+const HEARD: Duration = Duration::from_millis(50);
+
+/// How long programs have to end once they are asked to.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a client may be silent once its server has ended.
+const ALONE: Duration = Duration::from_secs(2);
+
+/// Run it once with this attacker in the middle; `ports` is how many the server has.
+///
+/// It takes no signals: whoever calls it sees to it that Ctrl-C triggers `stop`, or the programs outlive this one.
+///
+/// # Errors
+/// A program cannot be started, or the target does not fit the layout. What goes wrong later is a [`Finding`].
+pub fn run(
+    target: &Target,
+    layout: Arc<Layout>,
+    ports: usize,
+    attacker: Attacker,
+    stop: &Interrupt,
+) -> Result<Run, TargetError> {
+    for observation in &target.observe {
+        if let Sign::Reply(name) = &observation.sign
+            && !layout.frames.iter().any(|spec| spec.name == name)
+        {
+            let known = layout.frames.iter().map(|spec| spec.name).collect();
+            return Err(TargetError::NoSuchFrame { name: name.clone(), known });
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(failed("the run cannot begin"))?;
+    runtime.block_on(whole(target, ports, attacker, stop))
+}
+
+fn failed(what: &'static str) -> impl FnOnce(io::Error) -> TargetError {
+    move |error| TargetError::Io { what, error }
+}
+
+async fn whole(
+    target: &Target,
+    ports: usize,
+    attacker: Attacker,
+    stop: &Interrupt,
+) -> Result<Run, TargetError> {
+    let folder = match target.judged_from {
+        JudgedFrom::Claims(Channel::File) => Some(Folder::create()?),
+        _ => None,
+    };
+    let doors = doors(ports).await?;
+    let addresses = |of: fn(&Door) -> io::Result<SocketAddr>| -> Result<Vec<u16>, TargetError> {
+        let ports = doors.iter().map(|door| Ok(of(door)?.port()));
+        ports.collect::<io::Result<_>>().map_err(failed("no port for the attacker"))
+    };
+    let behind = addresses(|door| Ok(door.upstream))?;
+    let before = addresses(|door| door.listener.local_addr())?;
+    let client = Launch::new(target, Side::Client, &target.client, &before, folder.as_ref())?;
+    let server = Launch::new(target, Side::Server, &target.server, &behind, folder.as_ref())?;
+
+    let mut stage = Stage {
+        target,
+        server: server.start()?,
+        client: None,
+        look: Look::best(),
+        transcript: Transcript::new(target),
+        ports: behind
+            .into_iter()
+            .map(|port| Port { number: port, listened: false, misses: 0 })
+            .collect(),
+        gone: None,
+    };
+    let not_started = match stage.until_ready(stop).await {
+        Started::Ready => None,
+        Started::Interrupted => Some(Vec::new()),
+        Started::Not(finding) => Some(vec![finding]),
+    };
+    if let Some(findings) = not_started {
+        let interrupted = findings.is_empty();
+        stage.stop().await;
+        return Ok(stage.without_frames(findings, interrupted));
+    }
+    match client.start() {
+        Ok(client) => stage.client = Some(client),
+        Err(error) => {
+            stage.stop().await;
+            return Err(error);
+        }
+    }
+
+    let pulse = Pulse::default();
+    let (tell, told) = oneshot::channel::<()>();
+    let (_reloads, rules) = mpsc::unbounded_channel();
+    stage.transcript.begin();
+    let recorder = Box::new(pulse.clone());
+    let links = proxy(attacker, doors, Keep::All, Some(recorder), rules, async {
+        let _ = told.await;
+    });
+    let watch = async {
+        let ending = stage.watch(stop, &pulse).await;
+        let _ = tell.send(());
+        ending
+    };
+    // The links end first: what programs do because they are stopped is no part of the run.
+    let (outcome, ending) = tokio::join!(links, watch);
+    stage.stop().await;
+    let outcome = outcome.map_err(failed("the links cannot be recorded"))?;
+    Ok(stage.with_frames(outcome, ending, &pulse))
+}
+
+/// Where the attacker listens, and where the server will.
+async fn doors(ports: usize) -> Result<Vec<Door>, TargetError> {
+    let mut doors = Vec::with_capacity(ports);
+    for _ in 0..ports {
+        let listener = TcpListener::bind((ports::HOST, 0)).await;
+        let listener = listener.map_err(failed("no port for the attacker"))?;
+        doors.push(Door { listener, upstream: (ports::HOST, 0).into() });
+    }
+    // Chosen once all others are taken.
+    let free = ports::free(ports).map_err(failed("no port for the server"))?;
+    for (door, port) in doors.iter_mut().zip(free) {
+        door.upstream.set_port(port);
+    }
+    Ok(doors)
+}
+
+/// A program that is about to be started.
+struct Launch<'a> {
+    who: Side,
+    program: &'a Program,
+    command: Vec<String>,
+    file: Option<PathBuf>,
+}
+
+impl<'a> Launch<'a> {
+    fn new(
+        target: &Target,
+        who: Side,
+        program: &'a Program,
+        ports: &[u16],
+        folder: Option<&Folder>,
+    ) -> Result<Self, TargetError> {
+        let file = folder.map(|folder| folder.0.join(format!("{who}.jsonl")));
+        let mut missing = None;
+        let mut value = |name: &str| {
+            if !is_placeholder(name) {
+                return None;
+            }
+            match name {
+                "host" => Some(ports::HOST.to_string()),
+                "target" => Some(target.name.clone()),
+                "claims" => file.as_ref().map(|file| file.display().to_string()),
+                port => {
+                    let number = port.strip_prefix("port").and_then(|n| n.parse().ok());
+                    let port = ports.get(number.unwrap_or(1_usize).saturating_sub(1));
+                    if port.is_none() {
+                        missing = Some(format!("{{{name}}}"));
+                    }
+                    port.map(u16::to_string)
+                }
+            }
+        };
+        let command = program.command.iter().map(|word| fill(word, &mut value)).collect();
+        match missing {
+            Some(placeholder) => {
+                Err(TargetError::NoSuchPort { who, placeholder, ports: ports.len() })
+            }
+            None => Ok(Self { who, program, command, file }),
+        }
+    }
+
+    fn start(self) -> Result<Process, TargetError> {
+        let who = self.who;
+        let file = self.file.as_deref();
+        let file = file.map(|path| Ok((path, super::stream::ClaimsFile::create(path)?)));
+        let file = file.transpose().map_err(failed("no file for claims"))?;
+        Process::start(who, &self.command, &self.program.dir, file).map_err(|error| {
+            let program = self.command.first().cloned().unwrap_or_default();
+            TargetError::CannotStart { who, program, error }
+        })
+    }
+}
+
+/// A folder of our own for claims; it goes when the run does.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create() -> Result<Self, TargetError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("meddle-claims-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let made = DirBuilder::new().mode(0o700).create(&path);
+        made.map_err(failed("no folder for claims"))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(Path::new(&self.0));
+    }
+}
+
+/// A port of the server's.
+struct Port {
+    number: u16,
+    listened: bool,
+    /// How often in a row it did not any more: a table may be read while it changes.
+    misses: u32,
+}
+
+enum Started {
+    Ready,
+    Interrupted,
+    Not(Finding),
+}
+
+/// The programs of a run, and all that is known of it so far.
+struct Stage<'a> {
+    target: &'a Target,
+    server: Process,
+    client: Option<Process>,
+    look: Look,
+    transcript: Transcript<'a>,
+    ports: Vec<Port>,
+    /// The server lived and listened no more.
+    gone: Option<String>,
+}
+
+impl Stage<'_> {
+    async fn until_ready(&mut self, stop: &Interrupt) -> Started {
+        let program = &self.target.server;
+        if let Ready::Line(line) = &program.ready {
+            self.transcript.wait_for(line.as_bytes());
+        }
+        let until = Instant::now() + program.start;
+        let mut ticks = ticks(TICK);
+        let not = |how: String| Started::Not(Finding::NotStarted { who: Side::Server, how });
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = stop.triggered() => return Started::Interrupted,
+            }
+            self.look();
+            let is_ready = match &program.ready {
+                Ready::Listens => self.all_listen(),
+                Ready::Line(_) => self.transcript.has_met(),
+            };
+            match self.server.ended {
+                Some(Ended::Status(NOT_IMPLEMENTED)) => {
+                    return Started::Not(Finding::NotImplemented { who: Side::Server });
+                }
+                Some(ended) => {
+                    let words = self.server.last_words();
+                    return not(format!("{ended} before it was ready{words}"));
+                }
+                None if is_ready => {
+                    if program.ready == Ready::Listens {
+                        self.transcript.remark(self.look.in_words());
+                    }
+                    return Started::Ready;
+                }
+                None if Instant::now() >= until => {
+                    let within = humantime::format_duration(program.start);
+                    let what = match &program.ready {
+                        Ready::Line(line) => format!("it printed no line with {}", quote(line)),
+                        Ready::Listens => {
+                            let mut silent = self.ports.iter().filter(|port| !port.listened);
+                            let port = silent.next().map(|port| port.number).unwrap_or_default();
+                            format!("it did not listen on port {port} of {}", ports::HOST)
+                        }
+                    };
+                    return not(format!("{what} within {within}{}", self.server.last_words()));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn all_listen(&mut self) -> bool {
+        for port in &mut self.ports {
+            port.listened = port.listened || self.look.listens(port.number);
+        }
+        self.ports.iter().all(|port| port.listened)
+    }
+
+    /// Note if the server has stopped listening. Nothing is tried out: its port is not ours to take.
+    fn still_listens(&mut self) {
+        if self.look != Look::Table || self.gone.is_some() || self.server.ended.is_some() {
+            return;
+        }
+        for port in &mut self.ports {
+            if self.look.listens(port.number) {
+                (port.listened, port.misses) = (true, 0);
+            } else if port.listened {
+                port.misses += 1;
+                if port.misses == 2 {
+                    let number = port.number;
+                    let how = format!("it lives, and port {number} no longer listens");
+                    self.gone = Some(how);
+                }
+            }
+        }
+    }
+
+    /// Read everything that was printed, and see who has ended.
+    fn look(&mut self) {
+        self.transcript.turn();
+        let programs = [Some(&mut self.server), self.client.as_mut()];
+        for process in programs.into_iter().flatten() {
+            let who = process.who;
+            let transcript = &mut self.transcript;
+            process.look(&mut |channel, number, cut| transcript.line(who, channel, number, cut));
+            if let Some(ended) = process.ended {
+                self.transcript.ended(who, ended);
+            }
+        }
+        self.transcript.turned();
+    }
+
+    /// Wait until somebody may have printed something.
+    async fn readable(&self) {
+        let client = async {
+            match &self.client {
+                Some(client) => client.readable().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.server.readable() => {}
+            () = client => {}
+        }
+    }
+
+    /// Until it is over.
+    async fn watch(&mut self, stop: &Interrupt, pulse: &Pulse) -> Ending {
+        let until = Instant::now() + self.target.limit;
+        let quiet = self.target.quiet.max(HEARD);
+        let (mut ticks, mut listens) = (ticks(TICK), ticks(LISTENS));
+        loop {
+            tokio::select! {
+                () = self.readable() => {}
+                _ = ticks.tick() => {}
+                _ = listens.tick() => self.still_listens(),
+                () = stop.triggered() => {
+                    self.look();
+                    return Ending::Interrupted;
+                }
+            }
+            self.look();
+            let now = Instant::now();
+            let moved = self.transcript.moved().max(pulse.moved());
+            let silent = moved.map_or(Duration::MAX, |moved| now - moved);
+            let client = self.client.as_ref().and_then(|client| client.ended);
+            if self.transcript.is_not_implemented() {
+                return Ending::Rest;
+            }
+            if client.is_some() && silent >= quiet {
+                return Ending::Rest;
+            }
+            if client.is_none() && self.server.ended.is_some() && silent >= ALONE {
+                return Ending::Alone;
+            }
+            if now >= until {
+                return if silent >= quiet { Ending::Limit } else { Ending::Busy };
+            }
+            // A program that prints without end must not keep the links waiting.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Ask all programs to end, and end those that do not.
+    async fn stop(&mut self) {
+        self.transcript.stop();
+        let until = Instant::now() + GRACE;
+        let mut ticks = ticks(TICK);
+        self.server.ask_to_end();
+        if let Some(client) = &self.client {
+            client.ask_to_end();
+        }
+        while Instant::now() < until {
+            self.look();
+            let client = self.client.as_ref().is_none_or(Process::seems_gone);
+            if client && self.server.seems_gone() {
+                break;
+            }
+            ticks.tick().await;
+        }
+        self.server.end();
+        if let Some(client) = &mut self.client {
+            client.end();
+        }
+        self.look();
+    }
+
+    fn output(&self) -> Output {
+        let client = self.client.as_ref().map(Process::streams).unwrap_or_default();
+        Output { server: self.server.streams(), client }
+    }
+
+    fn without_frames(self, findings: Vec<Finding>, interrupted: bool) -> Run {
+        let outcome = Outcome {
+            trace: mitm_proxy::trace::Trace::default(),
+            open_ends: Vec::new(),
+            refused: 0,
+        };
+        let ending = if interrupted { Ending::Interrupted } else { Ending::Rest };
+        let mut run = self.with_frames(outcome, ending, &Pulse::default());
+        // That it ended is told already.
+        run.findings = findings;
+        run
+    }
+
+    fn with_frames(self, outcome: Outcome, ending: Ending, pulse: &Pulse) -> Run {
+        let words =
+            |process: Option<&Process>| process.map(Process::last_words).unwrap_or_default();
+        let evidence = Evidence {
+            output: self.output(),
+            last_words: [words(Some(&self.server)), words(self.client.as_ref())],
+            transcript: self.transcript,
+            gone: self.gone,
+            first_ends: pulse.first_ends(),
+            ending,
+        };
+        conclude(self.target, outcome, evidence)
+    }
+}
+
+fn ticks(period: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// The time since `began`; the beginning, for what was before.
+pub(super) fn since(began: Option<Instant>, now: Instant) -> Tick {
+    let since = began.map(|began| now.saturating_duration_since(began)).unwrap_or_default();
+    Tick(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}

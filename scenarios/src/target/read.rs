@@ -1,0 +1,590 @@
+//! `[target.NAME]`: the programs of a target and what they are judged from.
+
+#![cfg_attr(not(test), expect(dead_code, reason = "until scenarios name targets"))]
+
+use std::path::Path;
+use std::time::Duration;
+
+use protocol::endpoint::{Check, End, Reject, Side};
+use protocol::layout::intern;
+use regex::{Regex, RegexBuilder};
+use serde_json::Value;
+use toml::de::DeValue;
+
+use super::{
+    Channel, DEFAULT_LIMIT, DEFAULT_QUIET, DEFAULT_START, JudgedFrom, Observation, Observed,
+    Program, Ready, Sign, Target, claims,
+};
+use crate::diagnostic::{near, quote};
+use crate::dom::{Node, Reader, Table};
+use crate::scenario::is_name;
+
+/// The most arguments of a command.
+const MAX_ARGUMENTS: usize = 1000;
+
+/// The most observations of a target.
+const MAX_OBSERVATIONS: usize = 100;
+
+/// The longest anything may take.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// The memory a pattern may take, in bytes.
+const MAX_PATTERN: usize = 1 << 20;
+
+const PLACEHOLDERS: &[&str] = &["host", "port", "port2", "claims", "target"];
+
+/// Read all targets.
+pub(crate) fn read(reader: &mut Reader, node: &Node<'_>, dir: &Path) -> Vec<Target> {
+    let Some(table) = reader.open_table(node, "target") else { return Vec::new() };
+    let mut targets = Vec::new();
+    for (key, node) in table.entries() {
+        let name = key.get_ref().as_ref();
+        if !is_name(name) {
+            let message = format!("{} cannot be the name of a target", quote(name));
+            let label = "small letters, digits and single hyphens, at most 100";
+            reader.mistake(key.span(), message, label);
+        }
+        targets.extend(target(reader, node, name, dir));
+    }
+    if table.entries().next().is_none() {
+        let help = "begin it with `[target.NAME]`".to_owned();
+        let message = "`target` names no target".to_owned();
+        reader.mistake_with_help(node.span(), message, "name at least one", help);
+    }
+    targets
+}
+
+fn target(reader: &mut Reader, node: &Node<'_>, name: &str, dir: &Path) -> Option<Target> {
+    let what = format!("target.{name}");
+    let keys = ["server", "client", "claims", "observe", "limit", "quiet"];
+    let table = reader.table(node, &what, &keys)?;
+    reader.require(&table, "a target", &["server", "client"]);
+    let claims = table.get("claims").and_then(|node| channel(reader, node));
+    let side = |reader: &mut Reader, side: Side| {
+        table.get(side.name()).and_then(|node| program(reader, node, side, claims, dir))
+    };
+    let (server, client) = (side(reader, Side::Server), side(reader, Side::Client));
+    let limit = duration(reader, &table, "limit", DEFAULT_LIMIT);
+    let quiet = duration(reader, &table, "quiet", DEFAULT_QUIET);
+    let observe = table.get("observe").map(|node| observations(reader, node));
+    if table.get("claims").is_some() && observe.is_some() {
+        let message = "`observe` goes with targets that make no claims".to_owned();
+        let help = "leave out either `claims` or `observe`".to_owned();
+        reader.mistake_with_help(table.key_span("observe"), message, "`claims` is there", help);
+    } else if !table.has("claims") && !table.has("observe") {
+        let message = "nothing tells what the target accepts".to_owned();
+        let help = "add `claims = \"stdout\"` if it says so itself, or tables \
+                    `[[target.NAME.observe]]` for what can be seen from outside"
+            .replace("NAME", name);
+        reader.mistake_with_help(table.span.clone(), message, "a target needs it", help);
+    }
+    let observe = observe.unwrap_or_default();
+    let judged_from = match claims {
+        Some(channel) => JudgedFrom::Claims(channel),
+        None => JudgedFrom::Observables(limits(&observe)),
+    };
+    let (server, client, limit, quiet) = (server?, client?, limit?, quiet?);
+    Some(Target { name: name.to_owned(), server, client, judged_from, observe, limit, quiet })
+}
+
+fn channel(reader: &mut Reader, node: &Node<'_>) -> Option<Channel> {
+    let names: Vec<&str> = Channel::ALL.iter().map(|channel| channel.name()).collect();
+    reader.word(node, "claims", "place for claims", &names).and_then(Channel::named)
+}
+
+fn duration(
+    reader: &mut Reader,
+    table: &Table<'_>,
+    key: &str,
+    default: Duration,
+) -> Option<Duration> {
+    let Some(node) = table.get(key) else { return Some(default) };
+    let text = reader.string(node, key)?;
+    let duration = humantime::parse_duration(text).ok();
+    let fits = |duration: &Duration| !duration.is_zero() && *duration <= LONGEST;
+    let duration = duration.filter(fits);
+    if duration.is_none() {
+        let message = format!("`{key}` is {}", quote(text));
+        reader.mistake(node.span(), message, "a time such as \"10s\" or \"300ms\", at most \"1h\"");
+    }
+    duration
+}
+
+fn program(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    side: Side,
+    claims: Option<Channel>,
+    dir: &Path,
+) -> Option<Program> {
+    let keys = match side {
+        Side::Server => &["command", "ready", "start"][..],
+        Side::Client => &["command"],
+    };
+    let table = reader.table(node, side.name(), keys)?;
+    reader.require(&table, "a program", &["command"]);
+    let command = table.get("command").and_then(|node| command(reader, node, side, claims));
+    let ready = match table.get("ready") {
+        Some(node) => ready(reader, node),
+        None => Some(Ready::default()),
+    };
+    let start = duration(reader, &table, "start", DEFAULT_START);
+    Some(Program { command: command?, ready: ready?, start: start?, dir: dir.to_owned() })
+}
+
+fn command(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    side: Side,
+    claims: Option<Channel>,
+) -> Option<Vec<String>> {
+    let nodes = reader.array(node, "command", "strings")?;
+    if nodes.is_empty() {
+        reader.mistake(node.span(), "`command` is empty".to_owned(), "name a program");
+        return None;
+    }
+    if nodes.len() > MAX_ARGUMENTS {
+        let message = format!("{} arguments are too many", nodes.len());
+        reader.mistake(node.span(), message, &format!("at most {MAX_ARGUMENTS}"));
+        return None;
+    }
+    let mut words = Vec::with_capacity(nodes.len());
+    let mut has_port = false;
+    for node in nodes {
+        let word = reader.string(node, "command")?;
+        if word.contains('\0') || (words.is_empty() && word.trim().is_empty()) {
+            reader.mistake(node.span(), format!("{} starts no program", quote(word)), "a program");
+            return None;
+        }
+        for (_, found) in placeholders(word) {
+            has_port |= found == "port";
+            check_placeholder(reader, node, found, claims);
+        }
+        words.push(word.to_owned());
+    }
+    if !has_port {
+        let message = format!("the command of the {side} has no `{{port}}`");
+        let (label, help) = match side {
+            Side::Server => ("it is told where to listen", "a free port is chosen for every run"),
+            Side::Client => ("it is told where to connect", "the attacker's port takes its place"),
+        };
+        reader.mistake_with_help(node.span(), message, label, help.to_owned());
+    }
+    Some(words)
+}
+
+fn check_placeholder(reader: &mut Reader, node: &Node<'_>, found: &str, claims: Option<Channel>) {
+    if is_placeholder(found) {
+        if found == "claims" && claims != Some(Channel::File) {
+            let message = "`{claims}` is the path of a file".to_owned();
+            reader.mistake(node.span(), message, "only there with `claims = \"file\"`");
+        }
+    } else if let Some(meant) = near(found, PLACEHOLDERS) {
+        // Anything else in braces is the program's business.
+        let message = format!("unknown placeholder `{{{found}}}`");
+        let help = "allowed: `{host}`, `{port}`, `{port2}` and so on, `{claims}`, `{target}`";
+        let label = format!("did you mean `{{{meant}}}`?");
+        reader.mistake_with_help(node.span(), message, &label, help.to_owned());
+    }
+}
+
+/// What stands in braces and where, but for `${…}`, which is a shell's.
+fn placeholders(word: &str) -> impl Iterator<Item = (usize, &str)> {
+    word.match_indices('{').filter_map(|(at, _)| {
+        let before = word.get(..at).unwrap_or_default();
+        let rest = word.get(at + 1..).unwrap_or_default();
+        let name = rest.split_once('}').map(|(name, _)| name)?;
+        let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric());
+        (plain && !before.ends_with('$')).then_some((at, name))
+    })
+}
+
+/// The word with everything in its place. Names that have no value stay as they are.
+pub(super) fn fill(word: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
+    let mut filled = String::with_capacity(word.len());
+    let mut from = 0;
+    for (at, name) in placeholders(word) {
+        let Some(value) = value(name) else { continue };
+        filled.push_str(word.get(from..at).unwrap_or_default());
+        filled.push_str(&value);
+        from = at + name.len() + 2;
+    }
+    filled.push_str(word.get(from..).unwrap_or_default());
+    filled
+}
+
+/// Whether this is replaced: the names above, and any port from 2 to 9.
+pub(super) fn is_placeholder(name: &str) -> bool {
+    let port = || matches!(name.strip_prefix("port").map(str::as_bytes), Some([b'2'..=b'9']));
+    PLACEHOLDERS.contains(&name) || port()
+}
+
+fn ready(reader: &mut Reader, node: &Node<'_>) -> Option<Ready> {
+    if matches!(node.get_ref(), DeValue::Table(_)) {
+        let table = reader.table(node, "ready", &["line"])?;
+        reader.require(&table, "`ready`", &["line"]);
+        let line = reader.text(table.get("line")?, "line")?;
+        return Some(Ready::Line(line.to_owned()));
+    }
+    reader.word(node, "ready", "way to be ready", &["listens"]).map(|_| Ready::Listens)
+}
+
+fn observations(reader: &mut Reader, node: &Node<'_>) -> Vec<Observation> {
+    let nodes = reader.array(node, "observe", "tables").unwrap_or_default();
+    if nodes.len() > MAX_OBSERVATIONS {
+        let message = format!("{} observations are too many", nodes.len());
+        reader.mistake(node.span(), message, &format!("at most {MAX_OBSERVATIONS}"));
+        return Vec::new();
+    }
+    nodes.iter().filter_map(|node| observation(reader, node)).collect()
+}
+
+const SIGNS: &[&str] = &["output", "reply", "close", "exit"];
+
+fn observation(reader: &mut Reader, node: &Node<'_>) -> Option<Observation> {
+    let keys = ["who", "claim", "check", "field", "end", "output", "reply", "close", "exit"];
+    let table = reader.table(node, "observe", &keys)?;
+    reader.require(&table, "an observation", &["who", "claim"]);
+    let who =
+        table.get("who").and_then(|node| reader.word(node, "who", "side", &["client", "server"]));
+    let word = table.get("claim").and_then(|node| {
+        let words =
+            ["sent", "delivered", "acknowledged", "running", "established", "rejected", "ended"];
+        reader.word(node, "claim", "claim", &words)
+    });
+    let sign = sign(reader, &table);
+    let claim = word.and_then(|word| observed(reader, &table, word));
+    let (claim, sign) = (claim?, sign?);
+    let fits = match (&claim, &sign) {
+        (Observed::Running | Observed::Established, Sign::Output(pattern)) => {
+            pattern.capture_names().flatten().any(|name| name == "session")
+        }
+        (Observed::Running | Observed::Established, _) => false,
+        (
+            Observed::Sent | Observed::Delivered | Observed::Acknowledged,
+            Sign::Close | Sign::Exit(_),
+        ) => {
+            let message = format!("a message is not `{}` by that", word.unwrap_or_default());
+            reader.mistake(table.span.clone(), message, "needs `output` or `reply`");
+            return None;
+        }
+        _ => true,
+    };
+    if !fits {
+        let message = "both ends of a session must name it".to_owned();
+        let label = "needs `output` with a group `(?<session>…)`";
+        reader.mistake(table.span.clone(), message, label);
+        return None;
+    }
+    let who = if who? == "client" { Side::Client } else { Side::Server };
+    Some(Observation { who, claim, sign })
+}
+
+fn observed(reader: &mut Reader, table: &Table<'_>, word: &str) -> Option<Observed> {
+    for (key, of) in [("check", "rejected"), ("field", "rejected"), ("end", "ended")] {
+        if table.get(key).is_some() && word != of {
+            let message = format!("`{key}` goes with `claim = \"{of}\"`");
+            reader.mistake(table.key_span(key), message, "has no meaning here");
+        }
+    }
+    Some(match word {
+        "sent" => Observed::Sent,
+        "delivered" => Observed::Delivered,
+        "acknowledged" => Observed::Acknowledged,
+        "running" => Observed::Running,
+        "established" => Observed::Established,
+        "ended" => {
+            let end = match table.get("end") {
+                Some(node) => {
+                    let text = reader.string(node, "end")?;
+                    let end = claims::ended(&Value::from(text));
+                    if let Err(why) = &end {
+                        reader.mistake(node.span(), why.clone(), "not one of those");
+                    }
+                    end.ok()?
+                }
+                None => End::Clean,
+            };
+            Observed::Ended(end)
+        }
+        _ => {
+            reader.require(table, "a refusal", &["check"]);
+            let names: Vec<&str> = Check::ALL.iter().map(|check| check.name()).collect();
+            let check = reader.word(table.get("check")?, "check", "check", &names)?;
+            let field = match table.get("field") {
+                Some(node) => reader.text(node, "field")?,
+                None => "frame",
+            };
+            Observed::Rejected(Reject { check: Check::named(check)?, field: intern(field) })
+        }
+    })
+}
+
+fn sign(reader: &mut Reader, table: &Table<'_>) -> Option<Sign> {
+    let given: Vec<&str> = SIGNS.iter().copied().filter(|key| table.has(key)).collect();
+    let [key] = given.as_slice() else {
+        let message = match given.as_slice() {
+            [] => "nothing is observed".to_owned(),
+            many => format!("{} things are observed at once", many.len()),
+        };
+        let label = "one of `output`, `reply`, `close` and `exit`";
+        reader.mistake(table.span.clone(), message, label);
+        return None;
+    };
+    let node = table.get(key)?;
+    match *key {
+        "output" => output(reader, node).map(Sign::Output),
+        "reply" => Some(Sign::Reply(reader.text(node, "reply")?.to_owned())),
+        "close" => match reader.flag(node, "close")? {
+            true => Some(Sign::Close),
+            false => {
+                let message = "`close = false` observes nothing".to_owned();
+                reader.mistake(node.span(), message, "only `true` can be seen");
+                None
+            }
+        },
+        _ => {
+            let status = reader.number(node, "exit", (0, 255))?;
+            i32::try_from(status).ok().map(Sign::Exit)
+        }
+    }
+}
+
+fn output(reader: &mut Reader, node: &Node<'_>) -> Option<Regex> {
+    let text = reader.text(node, "output")?;
+    match RegexBuilder::new(text).size_limit(MAX_PATTERN).build() {
+        Ok(pattern) => {
+            let known = ["text", "hex", "session"];
+            for name in pattern.capture_names().flatten().filter(|name| !known.contains(name)) {
+                reader.unknown(node.span(), "group", name, &known);
+            }
+            Some(pattern)
+        }
+        Err(error) => {
+            // The last line says it; those before show the pattern, which is shown anyway.
+            let error = error.to_string();
+            let why = error.lines().last().unwrap_or_default();
+            let message = format!("`output` is no pattern: {}", why.trim_start_matches("error: "));
+            reader.mistake(node.span(), message, "a regular expression");
+            None
+        }
+    }
+}
+
+/// What observations can tell and what not, in words.
+pub(super) fn limits(observe: &[Observation]) -> String {
+    let mut words = Vec::new();
+    for who in [Side::Server, Side::Client] {
+        let of_who = || observe.iter().filter(move |one| one.who == who);
+        let kinds: [(&str, fn(&Sign) -> bool); 4] = [
+            ("output", |sign| matches!(sign, Sign::Output(_))),
+            ("replies", |sign| matches!(sign, Sign::Reply(_))),
+            ("closing", |sign| matches!(sign, Sign::Close)),
+            ("status", |sign| matches!(sign, Sign::Exit(_))),
+        ];
+        let seen: Vec<&str> = kinds
+            .iter()
+            .filter(|(_, is)| of_who().any(|one| is(&one.sign)))
+            .map(|(word, _)| *word)
+            .collect();
+        if !seen.is_empty() {
+            words.push(format!("the {who}'s {}", seen.join(", ")));
+        }
+    }
+    let mut limits =
+        vec![if words.is_empty() { "nothing".to_owned() } else { words.join(" and ") }];
+    let sent = || observe.iter().filter(|one| one.claim == Observed::Sent);
+    let replies = observe.iter().any(|one| matches!(one.sign, Sign::Reply(_)));
+    if replies {
+        limits.push(
+            "content of replies unknown, each is taken to be about the message before it"
+                .to_owned(),
+        );
+    }
+    if sent().next().is_none() {
+        limits.push("nothing tells what was sent".to_owned());
+    }
+    if !observe.iter().any(|one| matches!(one.claim, Observed::Rejected(_))) {
+        limits.push("refusals are not seen".to_owned());
+    }
+    limits.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Diagnostics;
+    use crate::dom;
+
+    fn targets(source: &str) -> (Vec<Target>, String) {
+        let document = dom::document(source, 1 << 20).unwrap();
+        let mut reader = Reader::new(source);
+        let root = reader.root(document.get_ref(), &["target"]);
+        let targets = read(&mut reader, root.get("target").unwrap(), Path::new("here"));
+        let list = dom::in_order(reader.mistakes);
+        let path = "a.toml".to_owned();
+        (targets, Diagnostics { path, source: source.to_owned(), list }.to_string())
+    }
+
+    const PROGRAMS: &str = r#"
+server.command = ["sh", "-c", "x ${y} {z}", "{port}"]
+client.command = ["c", "{port}", "{target}"]
+"#;
+
+    fn with(rest: &str) -> (Vec<Target>, String) {
+        targets(&format!("[target.one]{PROGRAMS}{rest}"))
+    }
+
+    #[test]
+    fn a_target_says_little_and_the_rest_follows() {
+        let (read, mistakes) = with("claims = \"stdout\"");
+        assert_eq!(mistakes, "");
+        let one = &read[0];
+        assert_eq!(
+            (one.name.as_str(), one.limit, one.quiet),
+            ("one", DEFAULT_LIMIT, DEFAULT_QUIET)
+        );
+        assert_eq!(one.server.ready, Ready::Listens);
+        assert_eq!(one.server.command.len(), 4);
+        assert_eq!(one.client.dir, Path::new("here"));
+        assert_eq!(one.judged_from.to_string(), "claims on standard output");
+        assert!(one.tells_what_was_sent());
+    }
+
+    #[test]
+    fn all_that_can_be_said_is_read() {
+        let rest = r#"
+server.ready = { line = "ready" }
+server.start = "2s"
+limit = "10s"
+quiet = "100ms"
+[[target.one.observe]]
+who = "server"
+claim = "delivered"
+output = "^got (?<text>.*)$"
+[[target.one.observe]]
+who = "server"
+claim = "rejected"
+check = "mac"
+close = true
+[[target.one.observe]]
+who = "client"
+claim = "sent"
+reply = "MSG"
+[[target.one.observe]]
+who = "client"
+claim = "ended"
+end = "aborted"
+exit = 3
+"#;
+        let (read, mistakes) = with(rest);
+        assert_eq!(mistakes, "");
+        let one = &read[0];
+        assert_eq!(one.server.ready, Ready::Line("ready".into()));
+        assert_eq!(one.server.start, Duration::from_secs(2));
+        assert_eq!(one.observe.len(), 4);
+        assert_eq!(
+            one.judged_from.to_string(),
+            "observables: the server's output, closing and the client's replies, status; content of \
+             replies unknown, each is taken to be about the message before it"
+        );
+        let only =
+            "[[target.one.observe]]\nwho = \"server\"\nclaim = \"delivered\"\noutput = \"x\"";
+        let (read, _) = with(only);
+        assert!(!read[0].tells_what_was_sent());
+        assert_eq!(
+            read[0].judged_from.to_string(),
+            "observables: the server's output; nothing tells what was sent; refusals are not seen"
+        );
+    }
+
+    #[test]
+    fn placeholders_are_filled_and_other_braces_left_alone() {
+        let value = |name: &str| is_placeholder(name).then(|| name.to_uppercase());
+        for (word, filled) in [
+            ("{port}", "PORT"),
+            ("tcp:{host}:{port2}!", "tcp:HOST:PORT2!"),
+            ("${port} {print} {} {port {x", "${port} {print} {} {port {x"),
+            ("{{port}}{port10}{port1}", "{PORT}{port10}{port1}"),
+            ("é{target}é", "éTARGETé"),
+            ("", ""),
+        ] {
+            assert_eq!(fill(word, value), filled);
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_found_at_its_place() {
+        let cases = [
+            ("", "a.toml:1:1", "nothing tells what the target accepts"),
+            ("claims = \"stdin\"", "a.toml:4:10", "unknown place for claims `stdin`"),
+            ("claims = \"stdout\"\nlimit = \"soon\"", "a.toml:5:9", "`limit` is `soon`"),
+            ("claims = \"stdout\"\nlimit = \"2h\"", "a.toml:5:9", "at most \"1h\""),
+            ("claims = \"stdout\"\nlimt = \"2s\"", "a.toml:5:1", "did you mean `limit`?"),
+            (
+                "claims = \"stdout\"\nserver.ready = \"now\"",
+                "a.toml:5:16",
+                "unknown way to be ready",
+            ),
+            ("claims = \"stdout\"\nserver.ready = {}", "a.toml:5:16", "missing key `line`"),
+            (
+                "claims = \"stdout\"\nclient.ready = \"listens\"",
+                "a.toml:5:8",
+                "unknown key `ready`",
+            ),
+            ("claims = \"stdout\"\nobserve = []", "a.toml:5:1", "goes with targets that make no"),
+            ("observe = 3", "a.toml:4:11", "must be an array"),
+        ];
+        for (rest, place, message) in cases {
+            let (_, mistakes) = with(rest);
+            assert!(mistakes.contains(place) && mistakes.contains(message), "{rest}:\n{mistakes}");
+        }
+        for (observation, message) in [
+            ("claim = \"sent\"\nreply = \"A\"", "missing key `who`"),
+            ("who = \"server\"\nclaim = \"sent\"", "nothing is observed"),
+            (
+                "who = \"server\"\nclaim = \"sent\"\nreply = \"A\"\nexit = 1",
+                "2 things are observed",
+            ),
+            ("who = \"server\"\nclaim = \"sent\"\nexit = 1", "needs `output` or `reply`"),
+            ("who = \"server\"\nclaim = \"rejected\"\nexit = 1", "missing key `check`"),
+            (
+                "who = \"server\"\nclaim = \"rejected\"\ncheck = \"mca\"\nexit = 1",
+                "did you mean `mac`?",
+            ),
+            ("who = \"server\"\nclaim = \"ended\"\ncheck = \"mac\"\nexit = 1", "`check` goes with"),
+            ("who = \"server\"\nclaim = \"ended\"\nend = \"so\"\nexit = 1", "`ended` must be"),
+            ("who = \"server\"\nclaim = \"ended\"\nexit = 256", "out of bounds"),
+            ("who = \"server\"\nclaim = \"ended\"\nclose = false", "observes nothing"),
+            ("who = \"server\"\nclaim = \"sent\"\noutput = \"(\"", "no pattern: unclosed group"),
+            ("who = \"server\"\nclaim = \"sent\"\noutput = \"(?<txt>.)\"", "did you mean `text`?"),
+            ("who = \"server\"\nclaim = \"running\"\noutput = \"a\"", "`(?<session>…)`"),
+        ] {
+            let (_, mistakes) = with(&format!("[[target.one.observe]]\n{observation}"));
+            assert!(mistakes.contains(message), "{observation}:\n{mistakes}");
+        }
+        for (command, message) in [
+            ("[]", "`command` is empty"),
+            ("[\"\"]", "starts no program"),
+            ("[\"a\\u0000\"]", "starts no program"),
+            ("\"a {port}\"", "must be an array of strings"),
+            ("[\"a\", 3]", "must be a string"),
+            ("[\"a\"]", "has no `{port}`"),
+            ("[\"a\", \"{prot}\"]", "did you mean `{port}`?"),
+            ("[\"a\", \"{port}\", \"{claims}\"]", "only there with"),
+        ] {
+            let source = format!(
+                "[target.one]\nclaims = \"stdout\"\nclient.command = [\"a\", \"{{port}}\"]\nserver.command = {command}"
+            );
+            let (_, mistakes) = targets(&source);
+            assert!(mistakes.contains(message), "{command}:\n{mistakes}");
+        }
+        let (read, mistakes) = targets("[target.A]\n[target]");
+        assert!(
+            read.is_empty() && mistakes.contains("missing keys `server`, `client`"),
+            "{mistakes}"
+        );
+        assert!(targets("target = {}").1.contains("names no target"));
+        assert!(targets("target = 3").1.contains("must be a table"));
+    }
+}

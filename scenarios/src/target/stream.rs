@@ -1,0 +1,272 @@
+//! What a program prints, read as it comes and kept within bounds: the end of it, and lines that are not too long.
+
+use std::fs::File;
+use std::future::pending;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use tokio::net::unix::pipe::Receiver;
+
+use super::MAX_LINE;
+
+/// How much of the end is kept, in bytes.
+const KEPT: usize = 1024;
+
+/// The most that is read of one stream before others have their turn, in bytes.
+const TURN: usize = 1 << 20;
+
+/// The most one read returns, in bytes.
+const READ: usize = 64 * 1024;
+
+/// A line, or what there is of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Cut<'a> {
+    /// All of it, without its end.
+    Line(&'a [u8]),
+    /// The beginning of one that has more than [`MAX_LINE`] bytes; the rest is skipped.
+    TooLong(&'a [u8]),
+}
+
+/// Cuts a stream into lines.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    partial: Vec<u8>,
+    skipping: bool,
+    number: u64,
+}
+
+impl Lines {
+    /// Take more bytes, and tell every line they end, with its number from 1.
+    fn feed(&mut self, bytes: &[u8], tell: &mut dyn FnMut(u64, Cut<'_>)) {
+        let mut rest = bytes;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, after) = rest.split_at(end);
+            rest = after.get(1..).unwrap_or_default();
+            self.take(line, tell);
+            self.end(tell);
+        }
+        self.take(rest, tell);
+    }
+
+    fn take(&mut self, piece: &[u8], tell: &mut dyn FnMut(u64, Cut<'_>)) {
+        if self.skipping {
+            return;
+        }
+        self.partial.extend_from_slice(piece);
+        if self.partial.len() > MAX_LINE {
+            tell(self.number + 1, Cut::TooLong(self.partial.get(..KEPT).unwrap_or_default()));
+            self.skipping = true;
+            self.partial = Vec::new();
+        }
+    }
+
+    fn end(&mut self, tell: &mut dyn FnMut(u64, Cut<'_>)) {
+        self.number += 1;
+        if !std::mem::take(&mut self.skipping) {
+            tell(self.number, Cut::Line(&self.partial));
+        }
+        self.partial.clear();
+        self.partial.shrink_to(READ);
+    }
+
+    /// Nothing more comes: the last line may have no end.
+    fn finish(&mut self, tell: &mut dyn FnMut(u64, Cut<'_>)) {
+        if !self.partial.is_empty() {
+            self.end(tell);
+        }
+    }
+}
+
+/// The end of a stream.
+#[derive(Debug, Default)]
+struct Tail(Vec<u8>);
+
+impl Tail {
+    fn push(&mut self, bytes: &[u8]) {
+        let bytes = bytes.get(bytes.len().saturating_sub(KEPT)..).unwrap_or_default();
+        self.0.extend_from_slice(bytes);
+        let beyond = self.0.len().saturating_sub(KEPT);
+        self.0.drain(..beyond);
+    }
+
+    fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.0);
+        // A character that was cut in two is none.
+        text.trim_start_matches('\u{fffd}').to_owned()
+    }
+}
+
+/// Standard output or standard error of a program.
+#[derive(Debug)]
+pub(super) struct Stream {
+    source: Option<Source>,
+    lines: Lines,
+    tail: Tail,
+    buffer: Vec<u8>,
+}
+
+/// A pipe, twice.
+#[derive(Debug)]
+struct Source {
+    /// To be read whatever the runtime has heard of it: what is there now counts.
+    file: File,
+    /// To be woken.
+    receiver: Receiver,
+}
+
+impl Source {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match (&self.file).read(buffer) {
+            // This tells the runtime that there is nothing more.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.receiver.try_read(buffer)
+            }
+            result => result,
+        }
+    }
+}
+
+impl Stream {
+    /// A stream that is read from now on.
+    pub(super) fn new(source: impl Into<OwnedFd>) -> io::Result<Self> {
+        let source = source.into();
+        let file = File::from(source.try_clone()?);
+        let receiver = Receiver::from_owned_fd(source)?;
+        let source = Some(Source { file, receiver });
+        let (lines, tail) = (Lines::default(), Tail::default());
+        Ok(Self { source, lines, tail, buffer: vec![0; READ] })
+    }
+
+    /// Wait until there may be something to read. It has to be read then.
+    pub(super) async fn readable(&self) {
+        match &self.source {
+            Some(source) => {
+                let _ = source.receiver.readable().await;
+            }
+            None => pending().await,
+        }
+    }
+
+    /// Read what there is.
+    pub(super) fn look(&mut self, tell: &mut dyn FnMut(u64, Cut<'_>)) {
+        let mut read = 0;
+        while let Some(source) = &self.source {
+            match source.read(&mut self.buffer) {
+                Ok(count @ 1..) => {
+                    let bytes = self.buffer.get(..count).unwrap_or_default();
+                    self.tail.push(bytes);
+                    self.lines.feed(bytes, tell);
+                    read += count;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(0) | Err(_) => {
+                    self.source = None;
+                    self.lines.finish(tell);
+                }
+            }
+            if read >= TURN {
+                return;
+            }
+        }
+    }
+
+    /// Whether nothing more comes.
+    pub(super) fn is_over(&self) -> bool {
+        self.source.is_none()
+    }
+
+    /// The end of what came.
+    pub(super) fn text(&self) -> String {
+        self.tail.text()
+    }
+}
+
+/// The file a program writes its claims to.
+#[derive(Debug)]
+pub(super) struct ClaimsFile {
+    file: File,
+    lines: Lines,
+    buffer: Vec<u8>,
+}
+
+impl ClaimsFile {
+    /// A new file at this path.
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        File::create_new(path)?;
+        let file = File::open(path)?;
+        Ok(Self { file, lines: Lines::default(), buffer: vec![0; READ] })
+    }
+
+    /// Read what was added, and whether that was all.
+    pub(super) fn look(&mut self, tell: &mut dyn FnMut(u64, Cut<'_>)) -> bool {
+        let mut read = 0;
+        while let Ok(count @ 1..) = self.file.read(&mut self.buffer) {
+            self.lines.feed(self.buffer.get(..count).unwrap_or_default(), tell);
+            read += count;
+            if read >= TURN {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Nothing more is added: the last line may have no end.
+    pub(super) fn finish(&mut self, tell: &mut dyn FnMut(u64, Cut<'_>)) {
+        self.lines.finish(tell);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(pieces: &[&[u8]]) -> Vec<String> {
+        let (mut lines, mut told) = (Lines::default(), Vec::new());
+        let mut tell = |number: u64, cut: Cut<'_>| {
+            told.push(match cut {
+                Cut::Line(line) => format!("{number} {}", String::from_utf8_lossy(line)),
+                Cut::TooLong(head) => format!("{number} too long, {} shown", head.len()),
+            });
+        };
+        for piece in pieces {
+            lines.feed(piece, &mut tell);
+            assert!(lines.partial.len() <= MAX_LINE);
+        }
+        lines.finish(&mut tell);
+        told
+    }
+
+    #[test]
+    fn lines_are_the_same_however_they_come() {
+        let whole = b"one\n\ntwo\nthree";
+        let expected = ["1 one", "2 ", "3 two", "4 three"];
+        assert_eq!(told(&[whole]), expected);
+        let bytes: Vec<&[u8]> = whole.chunks(1).collect();
+        assert_eq!(told(&bytes), expected);
+        assert!(told(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_line_without_an_end_takes_no_memory() {
+        let piece = vec![b'x'; 300_000];
+        let mut pieces: Vec<&[u8]> = vec![&piece; 10];
+        pieces.push(b"\nnext\n");
+        assert_eq!(told(&pieces), ["1 too long, 1024 shown", "2 next"]);
+    }
+
+    #[test]
+    fn the_end_is_kept() {
+        let mut tail = Tail::default();
+        for number in 0..1000 {
+            tail.push(format!("{number}\n").as_bytes());
+        }
+        assert!(tail.text().ends_with("998\n999\n") && tail.text().len() <= KEPT);
+        tail.push(&[b'x'; 5000]);
+        assert_eq!(tail.text(), "x".repeat(KEPT));
+        tail.push("ö".repeat(600).as_bytes());
+        tail.push(b"!");
+        assert!(tail.text().starts_with('ö'));
+    }
+}
