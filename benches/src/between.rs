@@ -15,10 +15,12 @@ use std::time::Duration;
 
 use mitm_proxy::actions::{Arg, Args};
 use mitm_proxy::attacker::Attacker;
-use mitm_proxy::net::proxy::{Batch, Door, Keep, Recorder, proxy};
+use mitm_proxy::capture::Format;
+use mitm_proxy::net::proxy::{Batch, Door, Keep, Recorder, Tap, proxy};
 use mitm_proxy::rule::{Rule, When};
 use protocol::endpoint::Side;
 use protocol::layout::{Field, FrameSpec, Layout, Role};
+use scenarios::watch::capture_file;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
@@ -142,7 +144,8 @@ pub fn stand(between: Between, upstream: SocketAddr, disk: &Path) -> io::Result<
             Ok(on_a_thread(move |listener, stop| attack(listener, upstream, which, recorder, stop)))
         }
         Between::Capturing => {
-            let recorder: Box<dyn Recorder> = Box::new(Dump(fs::File::create(disk)?));
+            let tap = Tap::new(capture_file(disk)?, Format::Pcapng, 0, &[])?;
+            let recorder: Box<dyn Recorder> = Box::new(Capture(Some(tap)));
             Ok(on_a_thread(move |listener, stop| {
                 attack(listener, upstream, Rules::Watch, recorder, stop)
             }))
@@ -235,21 +238,23 @@ impl Recorder for Counting {
     fn finish(&mut self) {}
 }
 
-/// Writes every byte.
-#[derive(Debug)]
-struct Dump(fs::File);
+/// Writes every byte, as `scenarios proxy --capture` does.
+struct Capture(Option<Tap<Box<dyn io::Write + Send>>>);
 
-impl Recorder for Dump {
+impl Recorder for Capture {
     fn wants_bytes(&self) -> bool {
         true
     }
 
     fn record(&mut self, batch: &Batch) {
-        use std::io::Write;
-        let _ = self.0.write_all(&batch.bytes);
+        let tap = self.0.as_mut().expect("it is not finished");
+        tap.record(batch).expect("the disk has room");
     }
 
-    fn finish(&mut self) {}
+    fn finish(&mut self) {
+        let finished = self.0.take().map(Tap::finish);
+        finished.expect("it is finished once").expect("the disk has room");
+    }
 }
 
 fn haproxy(upstream: SocketAddr) -> io::Result<Standing> {

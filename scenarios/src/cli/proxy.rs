@@ -1,6 +1,6 @@
 //! `scenarios proxy`: the attacker between any client and any server.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -286,8 +286,7 @@ fn watching(args: &Args, layout: &Layout, output: Output) -> Result<Watch> {
     }
     let mut tap = None;
     if let Some(path) = &args.capture {
-        let file = File::create(path).with_context(|| cannot(path))?;
-        let out: Box<dyn Write + Send> = Box::new(BufWriter::with_capacity(1 << 20, file));
+        let out = watch::capture_file(path).with_context(|| cannot(path))?;
         let about = format!("{} through a proxy", layout.system);
         let tapped = Tap::new(out, CaptureFormat::of(path), now(), &[about]);
         tap = Some(tapped.with_context(|| cannot(path))?);

@@ -7,9 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mitm_proxy::net::proxy::{Batch, Entry, Recorder, Tap, What};
 use protocol::endpoint::Side;
 
+#[cfg(unix)]
+mod disk;
 mod ladder;
 mod log;
 
+#[cfg(unix)]
+pub use disk::Disk;
 pub use ladder::{Ladder, stdout};
 pub use log::Log;
 
@@ -49,6 +53,17 @@ impl Tally {
 
 /// The most troubles that are kept.
 const MOST_TROUBLES: usize = 20;
+
+/// A file for a capture.
+///
+/// # Errors
+/// It cannot be created.
+pub fn capture_file(path: &std::path::Path) -> io::Result<Box<dyn Write + Send>> {
+    #[cfg(unix)]
+    return Ok(Box::new(Disk::create(path)?));
+    #[cfg(not(unix))]
+    return Ok(Box::new(io::BufWriter::with_capacity(1 << 20, std::fs::File::create(path)?)));
+}
 
 /// Tells all that watch.
 pub struct Watch {

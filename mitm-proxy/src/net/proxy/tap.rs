@@ -9,6 +9,9 @@ use protocol::endpoint::Side;
 use super::record::{Batch, Entry, What};
 use crate::capture::{Ending, Format, Writer};
 
+/// A batch of fewer bytes is in the file at once.
+const SOON: usize = 256 * 1024;
+
 /// Writes batches into a capture.
 #[derive(Debug)]
 pub struct Tap<W: Write> {
@@ -42,7 +45,11 @@ impl<W: Write> Tap<W> {
         for (entry, bytes) in batch.iter() {
             self.entry(entry, bytes, batch)?;
         }
-        self.writer.flush()
+        // Somebody may be reading along; but not faster than this.
+        if batch.bytes.len() < SOON {
+            self.writer.flush()?;
+        }
+        Ok(())
     }
 
     /// Write what is left.
