@@ -108,6 +108,17 @@ pub fn throughput(address: SocketAddr, size: usize, total: usize) -> io::Result<
     Ok((frames * size) as f64 / began.elapsed().as_secs_f64())
 }
 
+/// A connection on which one exchange was had.
+///
+/// # Errors
+/// The connection broke.
+pub fn opened(address: SocketAddr) -> io::Result<TcpStream> {
+    let mut stream = connect(address)?;
+    stream.write_all(&hello(ECHO))?;
+    stream.read_exact(&mut [0; SMALL])?;
+    Ok(stream)
+}
+
 /// The median time of an exchange of 64 bytes, in seconds.
 ///
 /// # Errors
@@ -138,11 +149,7 @@ pub fn connections(address: SocketAddr, count: usize, at_once: usize) -> io::Res
             spawn(move || {
                 let mut lost = 0;
                 for _ in 0..share {
-                    let done = connect(address).and_then(|mut stream| {
-                        stream.write_all(&hello(ECHO))?;
-                        stream.read_exact(&mut [0; SMALL])
-                    });
-                    lost += usize::from(done.is_err());
+                    lost += usize::from(opened(address).is_err());
                 }
                 lost
             })

@@ -1,14 +1,19 @@
 //! How fast the live proxy is, as ratios to no proxy at all; a plain copy and haproxy stand beside it. All ways take turns in one
 //! run. `proxy [--quick]`.
+//!
+//! `proxy idle [LINKS [LIMIT]]` starts `scenarios proxy`, opens so many links, 1000 if not given, has one exchange on each, and
+//! fails if a link then takes `LIMIT` KiB or more.
 
 use std::env;
 use std::error::Error;
-use std::io::{self, Write};
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
 
 use benches::between::{Between, Rules, stand};
 use benches::spread;
-use benches::traffic::{SMALL, Server, connections, exchange, throughput};
+use benches::traffic::{SMALL, Server, connections, exchange, opened, throughput};
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 
@@ -71,8 +76,64 @@ impl Bench {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let quick = env::args().nth(1).is_some_and(|arg| arg == "--quick");
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        [] => compare_all(false),
+        ["--quick"] => compare_all(true),
+        ["idle"] => idle(1000, None),
+        ["idle", links] => idle(links.parse()?, None),
+        ["idle", links, limit] => idle(links.parse()?, Some(limit.parse()?)),
+        _ => Err("usage: proxy [--quick] | proxy idle [LINKS [LIMIT]]".into()),
+    }
+}
+
+/// What an idle link costs.
+fn idle(links: u32, limit: Option<f64>) -> Result<ExitCode, Box<dyn Error>> {
+    let server = Server::start()?;
+    let program = env::current_exe()?.with_file_name("scenarios");
+    let upstream = server.address.to_string();
+    let mut proxy = Command::new(&program)
+        .args(["proxy", "--quiet", "--listen", "0", "--upstream", &upstream])
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{}: {error}; build it first", program.display()))?;
+    let measured = measure_idle(&mut proxy, links);
+    proxy.kill()?;
+    proxy.wait()?;
+    let kib = measured?;
+    writeln!(io::stdout(), "{links} idle links: {kib:.1} KiB each")?;
+    if limit.is_some_and(|limit| kib >= limit) {
+        writeln!(io::stderr(), "that is too much")?;
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure_idle(proxy: &mut Child, links: u32) -> Result<f64, Box<dyn Error>> {
+    let mut line = String::new();
+    let stderr = proxy.stderr.take().ok_or("no standard error")?;
+    BufReader::new(stderr).read_line(&mut line)?;
+    let address = line.split(',').next().and_then(|line| line.trim().rsplit(' ').next());
+    let address = address.ok_or("no address")?.parse()?;
+    let mut open = vec![opened(address)?];
+    let before = resident(proxy.id())?;
+    for _ in 0..links {
+        open.push(opened(address)?);
+    }
+    Ok((resident(proxy.id())? - before) / f64::from(links))
+}
+
+/// What a process holds in memory, in KiB.
+fn resident(process: u32) -> Result<f64, Box<dyn Error>> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let held = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let held = held.and_then(|held| held.split_whitespace().next()).ok_or("no VmRSS")?;
+    Ok(held.parse()?)
+}
+
+fn compare_all(quick: bool) -> Result<ExitCode, Box<dyn Error>> {
     let disk = env::temp_dir().join(format!("meddle-bench-{}.bin", std::process::id()));
     let bench = Bench {
         server: Server::start()?,
@@ -114,6 +175,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             },
         )?;
     }
-    let _ = std::fs::remove_file(disk);
-    Ok(())
+    let _ = fs::remove_file(disk);
+    Ok(ExitCode::SUCCESS)
 }
