@@ -26,7 +26,7 @@ const MAX_ARGUMENTS: usize = 1000;
 const MAX_OBSERVATIONS: usize = 100;
 
 /// The longest anything may take.
-const LONGEST: Duration = Duration::from_secs(3600);
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// The memory a pattern may take, in bytes.
 const MAX_PATTERN: usize = 1 << 20;
@@ -335,14 +335,12 @@ fn sign(reader: &mut Reader, table: &Table<'_>) -> Option<Sign> {
     match *key {
         "output" => output(reader, node).map(Sign::Output),
         "reply" => Some(Sign::Reply(reader.text(node, "reply")?.to_owned())),
-        "close" => match reader.flag(node, "close")? {
-            true => Some(Sign::Close),
-            false => {
-                let message = "`close = false` observes nothing".to_owned();
-                reader.mistake(node.span(), message, "only `true` can be seen");
-                None
-            }
-        },
+        "close" if reader.flag(node, "close")? => Some(Sign::Close),
+        "close" => {
+            let message = "`close = false` observes nothing".to_owned();
+            reader.mistake(node.span(), message, "only `true` can be seen");
+            None
+        }
         _ => {
             let status = reader.number(node, "exit", (0, 255))?;
             i32::try_from(status).ok().map(Sign::Exit)
@@ -373,20 +371,17 @@ fn output(reader: &mut Reader, node: &Node<'_>) -> Option<Regex> {
 
 /// What observations can tell and what not, in words.
 pub(super) fn limits(observe: &[Observation]) -> String {
+    let word = |one: &Observation| match one.sign {
+        Sign::Output(_) => "output",
+        Sign::Reply(_) => "replies",
+        Sign::Close => "closing",
+        Sign::Exit(_) => "status",
+    };
     let mut words = Vec::new();
     for who in [Side::Server, Side::Client] {
-        let of_who = || observe.iter().filter(move |one| one.who == who);
-        let kinds: [(&str, fn(&Sign) -> bool); 4] = [
-            ("output", |sign| matches!(sign, Sign::Output(_))),
-            ("replies", |sign| matches!(sign, Sign::Reply(_))),
-            ("closing", |sign| matches!(sign, Sign::Close)),
-            ("status", |sign| matches!(sign, Sign::Exit(_))),
-        ];
-        let seen: Vec<&str> = kinds
-            .iter()
-            .filter(|(_, is)| of_who().any(|one| is(&one.sign)))
-            .map(|(word, _)| *word)
-            .collect();
+        let mut seen: Vec<&str> = observe.iter().filter(|one| one.who == who).map(word).collect();
+        seen.sort_unstable();
+        seen.dedup();
         if !seen.is_empty() {
             words.push(format!("the {who}'s {}", seen.join(", ")));
         }
@@ -485,7 +480,7 @@ exit = 3
         assert_eq!(one.observe.len(), 4);
         assert_eq!(
             one.judged_from.to_string(),
-            "observables: the server's output, closing and the client's replies, status; content of \
+            "observables: the server's closing, output and the client's replies, status; content of \
              replies unknown, each is taken to be about the message before it"
         );
         let only =
