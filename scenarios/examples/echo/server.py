@@ -1,27 +1,36 @@
 #!/usr/bin/env python3
-"""Echoes what it is sent, over a channel with a MAC and, unless --fixed is given, no protection against replay.
+"""Echoes what it is sent, over a channel with encryption, a MAC and, unless --fixed is given, no protection against replay.
 
-A frame is a length (2 bytes, big-endian, of what follows), with --fixed a sequence number (4 bytes), the text, and
-the HMAC-SHA256 of all that. Every accepted frame is answered by one of the same form. Claims go to standard output.
+A frame is a length (2 bytes, big-endian, of what follows), a nonce (8 bytes), the text in a keystream of SHAKE-256, and
+the HMAC-SHA256 of all that. With --fixed a sequence number (4 bytes) stands before the text. Every accepted frame is
+answered by one of the same form. Claims go to standard output. A toy: do not use it for anything.
 """
 
 import argparse
 import hashlib
 import hmac
 import json
+import os
 import socket
 
 KEY = b"a key that only the lab has"
-MAC = hashlib.sha256().digest_size
+NONCE, MAC = 8, 32
 
 
 def claim(**what):
     print(json.dumps(what), flush=True)
 
 
+def keystream(text, nonce):
+    stream = hashlib.shake_256(b"encryption" + KEY + nonce).digest(len(text))
+    return bytes(a ^ b for a, b in zip(text, stream))
+
+
 def seal(direction, number, text):
-    head = b"" if number is None else number.to_bytes(4, "big")
-    body = (len(head) + len(text) + MAC).to_bytes(2, "big") + head + text
+    if number is not None:
+        text = number.to_bytes(4, "big") + text
+    nonce = os.urandom(NONCE)
+    body = (NONCE + len(text) + MAC).to_bytes(2, "big") + nonce + keystream(text, nonce)
     return body + hmac.digest(KEY, direction + body, "sha256")
 
 
@@ -38,18 +47,17 @@ def open_frame(stream, direction, number):
     """The text of the next frame; ValueError names the check that failed."""
     length = read(stream, 2)
     rest = read(stream, int.from_bytes(length, "big"))
-    if len(rest) < MAC:
+    if len(rest) < NONCE + MAC:
         raise ValueError("length")
     body, mac = rest[:-MAC], rest[-MAC:]
     if not hmac.compare_digest(mac, hmac.digest(KEY, direction + length + body, "sha256")):
         raise ValueError("mac")
+    text = keystream(body[NONCE:], body[:NONCE])
     if number is None:
-        return body
-    if len(body) < 4:
-        raise ValueError("length")
-    if int.from_bytes(body[:4], "big") != number:
+        return text
+    if int.from_bytes(text[:4], "big") != number:
         raise ValueError("sequence")
-    return body[4:]
+    return text[4:]
 
 
 def serve(connection, fixed):

@@ -131,12 +131,13 @@ async fn whole(
     let pulse = Pulse::default();
     let (tell, told) = oneshot::channel::<()>();
     let (_reloads, rules) = mpsc::unbounded_channel();
-    stage.transcript.begin();
     let recorder = Box::new(pulse.clone());
     let links = proxy(attacker, doors, Keep::All, Some(recorder), rules, async {
         let _ = told.await;
     });
     let watch = async {
+        // The links have begun by now: what comes before a frame must not seem to come after it.
+        stage.transcript.begin();
         let ending = stage.watch(stop, &pulse).await;
         let _ = tell.send(());
         ending
@@ -388,6 +389,9 @@ impl Stage<'_> {
                     return Ending::Interrupted;
                 }
             }
+            // First the links: a program that prints without end must not keep them waiting, and a connection is there
+            // before anything is said on it.
+            tokio::task::yield_now().await;
             self.look();
             let now = Instant::now();
             let moved = self.transcript.moved().max(pulse.moved());
@@ -405,8 +409,6 @@ impl Stage<'_> {
             if now >= until {
                 return if silent >= quiet { Ending::Limit } else { Ending::Busy };
             }
-            // A program that prints without end must not keep the links waiting.
-            tokio::task::yield_now().await;
         }
     }
 

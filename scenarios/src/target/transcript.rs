@@ -1,6 +1,6 @@
 //! What programs say while they run: their claims, or what is taken for such, with the time they were read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -24,7 +24,10 @@ const MAX_REMARKS: usize = 20;
 /// Something a program said or did.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
+    /// Where it belongs in the order of things.
     pub(super) at: Tick,
+    /// When it was read.
+    pub(super) read: Tick,
     pub(super) who: Side,
     pub(super) conn: Option<u32>,
     pub(super) local: Option<Name>,
@@ -48,6 +51,34 @@ impl Content {
             self,
             Self::Known(Fact::Sent(_) | Fact::Running(_)) | Self::Unknown(Observed::Sent)
         )
+    }
+}
+
+/// What comes next of what two programs said: a cause before its effect.
+fn next(one: &mut VecDeque<Seen>, other: &mut VecDeque<Seen>) -> Option<Seen> {
+    let (Some(first), Some(second)) = (one.front(), other.front()) else {
+        return one.pop_front().or_else(|| other.pop_front());
+    };
+    let waits =
+        first.rests_on(other) || (second.content.comes_first() && !first.content.comes_first());
+    if waits && !second.rests_on(one) { other.pop_front() } else { one.pop_front() }
+}
+
+impl Seen {
+    /// Whether it follows from something the peer is yet to say.
+    fn rests_on(&self, peer: &VecDeque<Self>) -> bool {
+        let says = |fact: &Fact| {
+            peer.iter().any(|seen| matches!(&seen.content, Content::Known(said) if said == fact))
+        };
+        match &self.content {
+            Content::Known(Fact::Delivered(message)) => says(&Fact::Sent(message.clone())),
+            Content::Known(Fact::Acknowledged(message)) => says(&Fact::Delivered(message.clone())),
+            Content::Known(Fact::Established(session)) => says(&Fact::Running(*session)),
+            Content::Unknown(Observed::Delivered) => {
+                peer.iter().any(|seen| seen.content.comes_first())
+            }
+            _ => false,
+        }
     }
 }
 
@@ -163,12 +194,25 @@ impl<'a> Transcript<'a> {
         self.turn = self.seen.len();
     }
 
-    /// All programs have been looked at. No frame went through meanwhile, so what was said in one look has no order between
-    /// programs but this one.
+    /// All programs have been looked at. No frame went through meanwhile, so what was said in one look has the order each
+    /// program gave it, and between programs only that of cause and effect.
     pub(super) fn turned(&mut self) {
-        if let Some(turn) = self.seen.get_mut(self.turn..) {
-            turn.sort_by_key(|seen| !seen.content.comes_first());
+        let said = self.seen.split_off(self.turn);
+        let (server, client): (Vec<Seen>, Vec<Seen>) =
+            said.into_iter().partition(|seen| seen.who == Side::Server);
+        let (mut server, mut client) = (self.dated(server), self.dated(client));
+        while let Some(next) = next(&mut server, &mut client) {
+            self.seen.push(next);
         }
+    }
+
+    /// What others may rest on was said after the last look, and maybe right after: so was what came before it.
+    fn dated(&self, mut said: Vec<Seen>) -> VecDeque<Seen> {
+        let last = said.iter().rposition(|seen| seen.content.comes_first());
+        for seen in said.iter_mut().take(last.map_or(0, |last| last + 1)) {
+            seen.at = self.before;
+        }
+        said.into()
     }
 
     /// A program has ended; the first time counts.
@@ -240,15 +284,19 @@ impl<'a> Transcript<'a> {
         if let Some(remark) = remark {
             self.remark(&format!("{who}: {remark}"));
         }
-        self.add(Seen { at: self.now, who, conn, local, peer, content: Content::Known(fact) });
+        self.add(Seen {
+            at: self.now,
+            read: self.now,
+            who,
+            conn,
+            local,
+            peer,
+            content: Content::Known(fact),
+        });
     }
 
-    fn add(&mut self, mut seen: Seen) {
+    fn add(&mut self, seen: Seen) {
         self.moved = Some(Instant::now());
-        if seen.content.comes_first() {
-            // It was said after the last look, and maybe right after.
-            seen.at = self.before;
-        }
         self.seen.push(seen);
     }
 
@@ -282,7 +330,7 @@ impl<'a> Transcript<'a> {
                 self.account_mut(who).unreadable = Some(why);
             } else {
                 let (conn, local, peer) = (None, None, None);
-                self.add(Seen { at: self.now, who, conn, local, peer, content });
+                self.add(Seen { at: self.now, read: self.now, who, conn, local, peer, content });
             }
         }
     }
