@@ -26,7 +26,8 @@ mod process;
 mod read;
 #[cfg(unix)]
 mod stream;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 #[cfg(unix)]
 mod transcript;

@@ -91,6 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a listener to be seen")]
     fn a_listener_is_seen_and_its_end_too() {
         for look in [Look::best(), Look::Bind] {
             for host in ["127.0.0.1", "0.0.0.0"] {

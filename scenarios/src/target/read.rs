@@ -421,6 +421,20 @@ mod tests {
         (targets, Diagnostics { path, source: source.to_owned(), list }.to_string())
     }
 
+    #[test]
+    fn the_targets_of_the_examples_are_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/echo");
+        for name in ["replay-a-message", "flip-a-bit"] {
+            let source = std::fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
+            let document = dom::document(&source, 1 << 20).unwrap();
+            let mut reader = Reader::new(&source);
+            let node = document.get_ref().get("target").unwrap();
+            let read = read(&mut reader, node, &folder);
+            let names: Vec<&str> = read.iter().map(|target| target.name.as_str()).collect();
+            assert_eq!((names, reader.mistakes), (vec!["vulnerable", "fixed"], vec![]));
+        }
+    }
+
     const PROGRAMS: &str = r#"
 server.command = ["sh", "-c", "x ${y} {z}", "{port}"]
 client.command = ["c", "{port}", "{target}"]

@@ -404,3 +404,67 @@ impl Recorder for Pulse {
 
     fn finish(&mut self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::endpoint::{End, Fingerprint};
+
+    use super::*;
+
+    fn said(who: Side, facts: &[Fact]) -> VecDeque<Seen> {
+        let seen = |fact: &Fact| Seen {
+            at: Tick(0),
+            read: Tick(0),
+            who,
+            conn: None,
+            local: None,
+            peer: None,
+            content: Content::Known(fact.clone()),
+        };
+        facts.iter().map(seen).collect()
+    }
+
+    #[test]
+    fn a_cause_is_before_its_effect_whoever_is_read_first() {
+        let (a, b) = (Message::text("a"), Message::text("b"));
+        let session = Fingerprint([1; 8]);
+        let server = [
+            Fact::Running(session),
+            Fact::Delivered(a.clone()),
+            Fact::Sent(b.clone()),
+            Fact::Ended(End::Clean),
+        ];
+        let client = [
+            Fact::Established(session),
+            Fact::Sent(a.clone()),
+            Fact::Delivered(b.clone()),
+            Fact::Acknowledged(a.clone()),
+        ];
+        for server_first in [true, false] {
+            let mut one = said(Side::Server, &server);
+            let mut other = said(Side::Client, &client);
+            if !server_first {
+                std::mem::swap(&mut one, &mut other);
+            }
+            let mut order = Vec::new();
+            while let Some(seen) = next(&mut one, &mut other) {
+                let Content::Known(fact) = seen.content else { panic!() };
+                order.push(fact);
+            }
+            let place = |fact: &Fact| order.iter().position(|one| one == fact).unwrap();
+            assert!(server.is_sorted_by_key(place) && client.is_sorted_by_key(place), "{order:?}");
+            for (cause, effect) in [
+                (&server[0], &client[0]),
+                (&client[1], &server[1]),
+                (&server[2], &client[2]),
+                (&server[1], &client[3]),
+            ] {
+                assert!(place(cause) < place(effect), "{order:?}");
+            }
+        }
+        // What nobody can have said in this order still comes out.
+        let mut one = said(Side::Server, &[Fact::Delivered(a.clone()), Fact::Sent(b.clone())]);
+        let mut other = said(Side::Client, &[Fact::Delivered(b), Fact::Sent(a)]);
+        assert_eq!(std::iter::from_fn(|| next(&mut one, &mut other)).count(), 4);
+    }
+}

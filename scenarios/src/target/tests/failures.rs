@@ -1,3 +1,5 @@
+//! What goes wrong with programs: each thing is a finding of its own, and nothing of them is left.
+
 use std::fs;
 use std::thread::{sleep, spawn};
 

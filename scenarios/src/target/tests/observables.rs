@@ -1,3 +1,5 @@
+//! What is taken for claims where there are none.
+
 use protocol::endpoint::{End, Reject};
 use regex::Regex;
 
