@@ -84,7 +84,7 @@ fn our_own_programs_can_be_targets() {
 fn a_flipped_bit_is_refused_by_our_own_programs() {
     let when = When {
         from: Some(Side::Client),
-        frame_type: Some("CLIENT_DATA".to_owned()),
+        frame_type: Some("SECX".to_owned()),
         nth: Some(1),
         ..When::default()
     };

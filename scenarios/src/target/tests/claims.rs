@@ -155,7 +155,7 @@ fn claims_that_cannot_be_read_are_told_and_those_before_count() {
         let first = "claim(sent='first')\n";
         let mut target =
             on_stdout(server(ANSWER), client(&format!("{first}{body}\nclaim(sent='last')")));
-        target.limit = Duration::from_secs(1);
+        target.limit = Duration::from_secs(2);
         let run = honest(&target);
         let said = findings(&run).join("; ");
         assert!(
