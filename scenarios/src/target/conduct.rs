@@ -4,6 +4,7 @@
 //! One thread does all of it, the links included. So what has been printed before a frame went through is read no later
 //! than anything that frame caused, and a message is never seen delivered before it was sent.
 
+use std::cell::Cell;
 use std::fs::{self, DirBuilder};
 use std::future::pending;
 use std::io;
@@ -131,13 +132,15 @@ async fn whole(
     let pulse = Pulse::default();
     let (tell, told) = oneshot::channel::<()>();
     let (_reloads, rules) = mpsc::unbounded_channel();
+    let began = Cell::new(None);
     let recorder = Box::new(pulse.clone());
     let links = proxy(attacker, doors, Keep::All, Some(recorder), rules, async {
+        // The first thing the links do is to look whether they are to stop: that is when their clock begins.
+        began.set(Some(Instant::now()));
         let _ = told.await;
     });
     let watch = async {
-        // The links have begun by now: what comes before a frame must not seem to come after it.
-        stage.transcript.begin();
+        stage.transcript.begin(began.get().unwrap_or_else(Instant::now));
         let ending = stage.watch(stop, &pulse).await;
         let _ = tell.send(());
         ending
@@ -389,10 +392,11 @@ impl Stage<'_> {
                     return Ending::Interrupted;
                 }
             }
-            // First the links: a program that prints without end must not keep them waiting, and a connection is there
-            // before anything is said on it.
+            // A program that prints without end must not keep the links waiting.
             tokio::task::yield_now().await;
             self.look();
+            tokio::task::yield_now().await;
+            self.transcript.settle();
             let now = Instant::now();
             let moved = self.transcript.moved().max(pulse.moved());
             let silent = moved.map_or(Duration::MAX, |moved| now - moved);

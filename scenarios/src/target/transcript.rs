@@ -26,7 +26,7 @@ const MAX_REMARKS: usize = 20;
 pub(super) struct Seen {
     /// Where it belongs in the order of things.
     pub(super) at: Tick,
-    /// When it was read.
+    /// By when the connection it was said on was there.
     pub(super) read: Tick,
     pub(super) who: Side,
     pub(super) conn: Option<u32>,
@@ -136,10 +136,9 @@ impl<'a> Transcript<'a> {
         }
     }
 
-    /// Time counts from now on.
-    pub(super) fn begin(&mut self) {
-        let now = Instant::now();
-        (self.began, self.moved) = (Some(now), Some(now));
+    /// Time counts from `began` on, as for the links.
+    pub(super) fn begin(&mut self, began: Instant) {
+        (self.began, self.moved) = (Some(began), Some(began));
     }
 
     /// Wait for a line with this text in it.
@@ -204,6 +203,18 @@ impl<'a> Transcript<'a> {
         while let Some(next) = next(&mut server, &mut client) {
             self.seen.push(next);
         }
+    }
+
+    /// Since the last look, the links have done what they had to: connections that programs spoke of are there.
+    pub(super) fn settle(&mut self) {
+        let now = since(self.began, Instant::now());
+        for seen in self.seen.iter_mut().skip(self.turn) {
+            // Whoever says that a session has ended may begin another one at once.
+            if !matches!(seen.content, Content::Known(Fact::Ended(_))) {
+                seen.read = now;
+            }
+        }
+        self.turn = self.seen.len();
     }
 
     /// What others may rest on was said after the last look, and maybe right after: so was what came before it.
