@@ -20,6 +20,8 @@ mod conclude;
 mod conduct;
 mod finding;
 #[cfg(unix)]
+mod launch;
+#[cfg(unix)]
 mod ports;
 #[cfg(unix)]
 mod process;
