@@ -171,7 +171,7 @@ fn observed(
     for observation in &target.observe {
         let (who, claim) = (observation.who, observation.claim);
         let mut see = |at, conn, content| {
-            all.push(Seen { at, who, conn, local: None, peer: None, content });
+            all.push(Seen { at, read: at, who, conn, local: None, peer: None, content });
         };
         match &observation.sign {
             Sign::Output(_) => {}
@@ -240,8 +240,8 @@ fn with_contents(seen: Vec<Seen>) -> Vec<(Seen, Fact)> {
 }
 
 fn record(trace: &Trace, seen: Seen, fact: Fact) -> ClaimRecord {
-    let Seen { at, who, conn, local, peer, .. } = seen;
-    let conn = Conn(conn.unwrap_or_else(|| connection(trace, who, at)));
+    let Seen { at, read, who, conn, local, peer, .. } = seen;
+    let conn = Conn(conn.unwrap_or_else(|| connection(trace, who, read)));
     let local = local.unwrap_or_else(|| Name::from(who.name()));
     let peer = peer.unwrap_or_else(|| Name::from(who.other().name()));
     let actor = usize::from(who == Side::Client);

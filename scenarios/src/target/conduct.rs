@@ -4,32 +4,28 @@
 //! One thread does all of it, the links included. So what has been printed before a frame went through is read no later
 //! than anything that frame caused, and a message is never seen delivered before it was sent.
 
-use std::fs::{self, DirBuilder};
+use std::cell::Cell;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::net::proxy::{Door, Keep, Outcome, proxy};
 use protocol::endpoint::{Side, Tick};
 use protocol::layout::Layout;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::conclude::{Ending, Evidence, conclude};
+use super::launch::{Folder, Launch, doors, failed};
 use super::ports::{self, Look};
 use super::process::{Ended, Process};
-use super::read::{fill, is_placeholder};
 use super::transcript::{Pulse, Transcript};
 use super::{
-    Channel, Finding, Interrupt, JudgedFrom, NOT_IMPLEMENTED, Output, Program, Ready, Run, Sign,
-    Target, TargetError,
+    Channel, Finding, Interrupt, JudgedFrom, NOT_IMPLEMENTED, Output, Ready, Run, Sign, Target,
+    TargetError,
 };
 use crate::diagnostic::quote;
 
@@ -72,10 +68,6 @@ pub fn run(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(failed("the run cannot begin"))?;
     runtime.block_on(whole(target, ports, attacker, stop))
-}
-
-fn failed(what: &'static str) -> impl FnOnce(io::Error) -> TargetError {
-    move |error| TargetError::Io { what, error }
 }
 
 async fn whole(
@@ -131,12 +123,15 @@ async fn whole(
     let pulse = Pulse::default();
     let (tell, told) = oneshot::channel::<()>();
     let (_reloads, rules) = mpsc::unbounded_channel();
-    stage.transcript.begin();
+    let began = Cell::new(None);
     let recorder = Box::new(pulse.clone());
     let links = proxy(attacker, doors, Keep::All, Some(recorder), rules, async {
+        // The first thing the links do is to look whether they are to stop: that is when their clock begins.
+        began.set(Some(Instant::now()));
         let _ = told.await;
     });
     let watch = async {
+        stage.transcript.begin(began.get().unwrap_or_else(Instant::now));
         let ending = stage.watch(stop, &pulse).await;
         let _ = tell.send(());
         ending
@@ -146,100 +141,6 @@ async fn whole(
     stage.stop().await;
     let outcome = outcome.map_err(failed("the links cannot be recorded"))?;
     Ok(stage.with_frames(outcome, ending, &pulse))
-}
-
-/// Where the attacker listens, and where the server will.
-async fn doors(ports: usize) -> Result<Vec<Door>, TargetError> {
-    let mut doors = Vec::with_capacity(ports);
-    for _ in 0..ports {
-        let listener = TcpListener::bind((ports::HOST, 0)).await;
-        let listener = listener.map_err(failed("no port for the attacker"))?;
-        doors.push(Door { listener, upstream: (ports::HOST, 0).into() });
-    }
-    // Chosen once all others are taken.
-    let free = ports::free(ports).map_err(failed("no port for the server"))?;
-    for (door, port) in doors.iter_mut().zip(free) {
-        door.upstream.set_port(port);
-    }
-    Ok(doors)
-}
-
-/// A program that is about to be started.
-struct Launch<'a> {
-    who: Side,
-    program: &'a Program,
-    command: Vec<String>,
-    file: Option<PathBuf>,
-}
-
-impl<'a> Launch<'a> {
-    fn new(
-        target: &Target,
-        who: Side,
-        program: &'a Program,
-        ports: &[u16],
-        folder: Option<&Folder>,
-    ) -> Result<Self, TargetError> {
-        let file = folder.map(|folder| folder.0.join(format!("{who}.jsonl")));
-        let mut missing = None;
-        let mut value = |name: &str| {
-            if !is_placeholder(name) {
-                return None;
-            }
-            match name {
-                "host" => Some(ports::HOST.to_string()),
-                "target" => Some(target.name.clone()),
-                "claims" => file.as_ref().map(|file| file.display().to_string()),
-                port => {
-                    let number = port.strip_prefix("port").and_then(|n| n.parse().ok());
-                    let port = ports.get(number.unwrap_or(1_usize).saturating_sub(1));
-                    if port.is_none() {
-                        missing = Some(format!("{{{name}}}"));
-                    }
-                    port.map(u16::to_string)
-                }
-            }
-        };
-        let command = program.command.iter().map(|word| fill(word, &mut value)).collect();
-        match missing {
-            Some(placeholder) => {
-                Err(TargetError::NoSuchPort { who, placeholder, ports: ports.len() })
-            }
-            None => Ok(Self { who, program, command, file }),
-        }
-    }
-
-    fn start(self) -> Result<Process, TargetError> {
-        let who = self.who;
-        let file = self.file.as_deref();
-        let file = file.map(|path| Ok((path, super::stream::ClaimsFile::create(path)?)));
-        let file = file.transpose().map_err(failed("no file for claims"))?;
-        Process::start(who, &self.command, &self.program.dir, file).map_err(|error| {
-            let program = self.command.first().cloned().unwrap_or_default();
-            TargetError::CannotStart { who, program, error }
-        })
-    }
-}
-
-/// A folder of our own for claims; it goes when the run does.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn create() -> Result<Self, TargetError> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("meddle-claims-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let made = DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(failed("no folder for claims"))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(Path::new(&self.0));
-    }
 }
 
 /// A port of the server's.
@@ -388,7 +289,11 @@ impl Stage<'_> {
                     return Ending::Interrupted;
                 }
             }
+            // A program that prints without end must not keep the links waiting.
+            tokio::task::yield_now().await;
             self.look();
+            tokio::task::yield_now().await;
+            self.transcript.settle();
             let now = Instant::now();
             let moved = self.transcript.moved().max(pulse.moved());
             let silent = moved.map_or(Duration::MAX, |moved| now - moved);
@@ -405,8 +310,6 @@ impl Stage<'_> {
             if now >= until {
                 return if silent >= quiet { Ending::Limit } else { Ending::Busy };
             }
-            // A program that prints without end must not keep the links waiting.
-            tokio::task::yield_now().await;
         }
     }
 

@@ -20,13 +20,16 @@ mod conclude;
 mod conduct;
 mod finding;
 #[cfg(unix)]
+mod launch;
+#[cfg(unix)]
 mod ports;
 #[cfg(unix)]
 mod process;
 mod read;
 #[cfg(unix)]
 mod stream;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 #[cfg(unix)]
 mod transcript;
@@ -34,7 +37,7 @@ mod transcript;
 #[cfg(unix)]
 pub use conduct::run;
 pub use finding::Finding;
-#[cfg_attr(not(test), expect(unused_imports, reason = "until scenarios name targets"))]
+#[expect(unused_imports, reason = "until scenarios name targets")]
 pub(crate) use read::read;
 
 /// How long a run may take, unless the scenario says otherwise.
@@ -46,7 +49,7 @@ pub const DEFAULT_QUIET: Duration = Duration::from_millis(300);
 /// How long a server may take to be ready, unless the scenario says otherwise.
 pub const DEFAULT_START: Duration = Duration::from_secs(5);
 
-/// The exit status that says "this is not implemented here", as in BoringSSL's test runner.
+/// The exit status that says "this is not implemented here", as in `BoringSSL`'s test runner.
 pub const NOT_IMPLEMENTED: i32 = 89;
 
 /// The environment variable that has the path of the file for claims.

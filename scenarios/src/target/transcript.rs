@@ -1,6 +1,6 @@
 //! What programs say while they run: their claims, or what is taken for such, with the time they were read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -24,7 +24,10 @@ const MAX_REMARKS: usize = 20;
 /// Something a program said or did.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
+    /// Where it belongs in the order of things.
     pub(super) at: Tick,
+    /// By when the connection it was said on was there.
+    pub(super) read: Tick,
     pub(super) who: Side,
     pub(super) conn: Option<u32>,
     pub(super) local: Option<Name>,
@@ -48,6 +51,34 @@ impl Content {
             self,
             Self::Known(Fact::Sent(_) | Fact::Running(_)) | Self::Unknown(Observed::Sent)
         )
+    }
+}
+
+/// What comes next of what two programs said: a cause before its effect.
+fn next(one: &mut VecDeque<Seen>, other: &mut VecDeque<Seen>) -> Option<Seen> {
+    let (Some(first), Some(second)) = (one.front(), other.front()) else {
+        return one.pop_front().or_else(|| other.pop_front());
+    };
+    let waits =
+        first.rests_on(other) || (second.content.comes_first() && !first.content.comes_first());
+    if waits && !second.rests_on(one) { other.pop_front() } else { one.pop_front() }
+}
+
+impl Seen {
+    /// Whether it follows from something the peer is yet to say.
+    fn rests_on(&self, peer: &VecDeque<Self>) -> bool {
+        let says = |fact: &Fact| {
+            peer.iter().any(|seen| matches!(&seen.content, Content::Known(said) if said == fact))
+        };
+        match &self.content {
+            Content::Known(Fact::Delivered(message)) => says(&Fact::Sent(message.clone())),
+            Content::Known(Fact::Acknowledged(message)) => says(&Fact::Delivered(message.clone())),
+            Content::Known(Fact::Established(session)) => says(&Fact::Running(*session)),
+            Content::Unknown(Observed::Delivered) => {
+                peer.iter().any(|seen| seen.content.comes_first())
+            }
+            _ => false,
+        }
     }
 }
 
@@ -105,10 +136,9 @@ impl<'a> Transcript<'a> {
         }
     }
 
-    /// Time counts from now on.
-    pub(super) fn begin(&mut self) {
-        let now = Instant::now();
-        (self.began, self.moved) = (Some(now), Some(now));
+    /// Time counts from `began` on, as for the links.
+    pub(super) fn begin(&mut self, began: Instant) {
+        (self.began, self.moved) = (Some(began), Some(began));
     }
 
     /// Wait for a line with this text in it.
@@ -163,12 +193,37 @@ impl<'a> Transcript<'a> {
         self.turn = self.seen.len();
     }
 
-    /// All programs have been looked at. No frame went through meanwhile, so what was said in one look has no order between
-    /// programs but this one.
+    /// All programs have been looked at. No frame went through meanwhile, so what was said in one look has the order each
+    /// program gave it, and between programs only that of cause and effect.
     pub(super) fn turned(&mut self) {
-        if let Some(turn) = self.seen.get_mut(self.turn..) {
-            turn.sort_by_key(|seen| !seen.content.comes_first());
+        let said = self.seen.split_off(self.turn);
+        let (server, client): (Vec<Seen>, Vec<Seen>) =
+            said.into_iter().partition(|seen| seen.who == Side::Server);
+        let (mut server, mut client) = (self.dated(server), self.dated(client));
+        while let Some(next) = next(&mut server, &mut client) {
+            self.seen.push(next);
         }
+    }
+
+    /// Since the last look, the links have done what they had to: connections that programs spoke of are there.
+    pub(super) fn settle(&mut self) {
+        let now = since(self.began, Instant::now());
+        for seen in self.seen.iter_mut().skip(self.turn) {
+            // Whoever says that a session has ended may begin another one at once.
+            if !matches!(seen.content, Content::Known(Fact::Ended(_))) {
+                seen.read = now;
+            }
+        }
+        self.turn = self.seen.len();
+    }
+
+    /// What others may rest on was said after the last look, and maybe right after: so was what came before it.
+    fn dated(&self, mut said: Vec<Seen>) -> VecDeque<Seen> {
+        let last = said.iter().rposition(|seen| seen.content.comes_first());
+        for seen in said.iter_mut().take(last.map_or(0, |last| last + 1)) {
+            seen.at = self.before;
+        }
+        said.into()
     }
 
     /// A program has ended; the first time counts.
@@ -240,15 +295,19 @@ impl<'a> Transcript<'a> {
         if let Some(remark) = remark {
             self.remark(&format!("{who}: {remark}"));
         }
-        self.add(Seen { at: self.now, who, conn, local, peer, content: Content::Known(fact) });
+        self.add(Seen {
+            at: self.now,
+            read: self.now,
+            who,
+            conn,
+            local,
+            peer,
+            content: Content::Known(fact),
+        });
     }
 
-    fn add(&mut self, mut seen: Seen) {
+    fn add(&mut self, seen: Seen) {
         self.moved = Some(Instant::now());
-        if seen.content.comes_first() {
-            // It was said after the last look, and maybe right after.
-            seen.at = self.before;
-        }
         self.seen.push(seen);
     }
 
@@ -282,7 +341,7 @@ impl<'a> Transcript<'a> {
                 self.account_mut(who).unreadable = Some(why);
             } else {
                 let (conn, local, peer) = (None, None, None);
-                self.add(Seen { at: self.now, who, conn, local, peer, content });
+                self.add(Seen { at: self.now, read: self.now, who, conn, local, peer, content });
             }
         }
     }
@@ -355,4 +414,68 @@ impl Recorder for Pulse {
     }
 
     fn finish(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::endpoint::{End, Fingerprint};
+
+    use super::*;
+
+    fn said(who: Side, facts: &[Fact]) -> VecDeque<Seen> {
+        let seen = |fact: &Fact| Seen {
+            at: Tick(0),
+            read: Tick(0),
+            who,
+            conn: None,
+            local: None,
+            peer: None,
+            content: Content::Known(fact.clone()),
+        };
+        facts.iter().map(seen).collect()
+    }
+
+    #[test]
+    fn a_cause_is_before_its_effect_whoever_is_read_first() {
+        let (a, b) = (Message::text("a"), Message::text("b"));
+        let session = Fingerprint([1; 8]);
+        let server = [
+            Fact::Running(session),
+            Fact::Delivered(a.clone()),
+            Fact::Sent(b.clone()),
+            Fact::Ended(End::Clean),
+        ];
+        let client = [
+            Fact::Established(session),
+            Fact::Sent(a.clone()),
+            Fact::Delivered(b.clone()),
+            Fact::Acknowledged(a.clone()),
+        ];
+        for server_first in [true, false] {
+            let mut one = said(Side::Server, &server);
+            let mut other = said(Side::Client, &client);
+            if !server_first {
+                std::mem::swap(&mut one, &mut other);
+            }
+            let mut order = Vec::new();
+            while let Some(seen) = next(&mut one, &mut other) {
+                let Content::Known(fact) = seen.content else { panic!() };
+                order.push(fact);
+            }
+            let place = |fact: &Fact| order.iter().position(|one| one == fact).unwrap();
+            assert!(server.is_sorted_by_key(place) && client.is_sorted_by_key(place), "{order:?}");
+            for (cause, effect) in [
+                (&server[0], &client[0]),
+                (&client[1], &server[1]),
+                (&server[2], &client[2]),
+                (&server[1], &client[3]),
+            ] {
+                assert!(place(cause) < place(effect), "{order:?}");
+            }
+        }
+        // What nobody can have said in this order still comes out.
+        let mut one = said(Side::Server, &[Fact::Delivered(a.clone()), Fact::Sent(b.clone())]);
+        let mut other = said(Side::Client, &[Fact::Delivered(b), Fact::Sent(a)]);
+        assert_eq!(std::iter::from_fn(|| next(&mut one, &mut other)).count(), 4);
+    }
 }

@@ -1,0 +1,116 @@
+//! What a run needs before anything happens in it: ports, a folder for claims, and commands with everything in its place.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mitm_proxy::net::proxy::Door;
+use protocol::endpoint::Side;
+use tokio::net::TcpListener;
+
+use super::ports;
+use super::process::Process;
+use super::read::{fill, is_placeholder};
+use super::stream::ClaimsFile;
+use super::{Program, Target, TargetError};
+
+/// This machine does not let us.
+pub(super) fn failed(what: &'static str) -> impl FnOnce(io::Error) -> TargetError {
+    move |error| TargetError::Io { what, error }
+}
+
+/// Where the attacker listens, and where the server will.
+pub(super) async fn doors(ports: usize) -> Result<Vec<Door>, TargetError> {
+    let mut doors = Vec::with_capacity(ports);
+    for _ in 0..ports {
+        let listener = TcpListener::bind((ports::HOST, 0)).await;
+        let listener = listener.map_err(failed("no port for the attacker"))?;
+        doors.push(Door { listener, upstream: (ports::HOST, 0).into() });
+    }
+    // Chosen once all others are taken.
+    let free = ports::free(ports).map_err(failed("no port for the server"))?;
+    for (door, port) in doors.iter_mut().zip(free) {
+        door.upstream.set_port(port);
+    }
+    Ok(doors)
+}
+
+/// A program that is about to be started.
+pub(super) struct Launch<'a> {
+    who: Side,
+    program: &'a Program,
+    command: Vec<String>,
+    file: Option<PathBuf>,
+}
+
+impl<'a> Launch<'a> {
+    pub(super) fn new(
+        target: &Target,
+        who: Side,
+        program: &'a Program,
+        ports: &[u16],
+        folder: Option<&Folder>,
+    ) -> Result<Self, TargetError> {
+        let file = folder.map(|folder| folder.0.join(format!("{who}.jsonl")));
+        let mut missing = None;
+        let mut value = |name: &str| {
+            if !is_placeholder(name) {
+                return None;
+            }
+            match name {
+                "host" => Some(ports::HOST.to_string()),
+                "target" => Some(target.name.clone()),
+                "claims" => file.as_ref().map(|file| file.display().to_string()),
+                port => {
+                    let number = port.strip_prefix("port").and_then(|n| n.parse().ok());
+                    let port = ports.get(number.unwrap_or(1_usize).saturating_sub(1));
+                    if port.is_none() {
+                        missing = Some(format!("{{{name}}}"));
+                    }
+                    port.map(u16::to_string)
+                }
+            }
+        };
+        let command = program.command.iter().map(|word| fill(word, &mut value)).collect();
+        match missing {
+            Some(placeholder) => {
+                Err(TargetError::NoSuchPort { who, placeholder, ports: ports.len() })
+            }
+            None => Ok(Self { who, program, command, file }),
+        }
+    }
+
+    pub(super) fn start(self) -> Result<Process, TargetError> {
+        let who = self.who;
+        let file = self.file.as_deref();
+        let file = file.map(|path| Ok((path, ClaimsFile::create(path)?)));
+        let file = file.transpose().map_err(failed("no file for claims"))?;
+        Process::start(who, &self.command, &self.program.dir, file).map_err(|error| {
+            let program = self.command.first().cloned().unwrap_or_default();
+            TargetError::CannotStart { who, program, error }
+        })
+    }
+}
+
+/// A folder of our own for claims; it goes when the run does.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn create() -> Result<Self, TargetError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("meddle-claims-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let made = DirBuilder::new().mode(0o700).create(&path);
+        made.map_err(failed("no folder for claims"))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(Path::new(&self.0));
+    }
+}
