@@ -81,7 +81,9 @@ fn sent_first(trace: &mut Trace) {
 
 /// Why the programs are not fit to be attacked, if so.
 fn unattacked(court: &Court<'_>, run: &Run) -> Option<String> {
-    if let Some(finding) = run.findings.first() {
+    // Some servers serve once, and close their listener on purpose.
+    let once = |finding: &&Finding| !matches!(finding, Finding::ListenerGone { .. });
+    if let Some(finding) = run.findings.iter().find(once) {
         return Some(match finding {
             Finding::NotImplemented { .. } => finding.to_string(),
             _ => format!("without an attack, {finding}"),
@@ -103,7 +105,10 @@ fn conclude(
 ) -> Trial {
     let scenario = court.scenario;
     let run = attacked.as_ref().unwrap_or(honest);
-    let (rest, known, findings) = (rest(run), &honest.trace, run.findings.clone());
+    let (rest, known, mut findings) = (rest(run), &honest.trace, run.findings.clone());
+    if honest.findings.iter().any(|finding| matches!(finding, Finding::ListenerGone { .. })) {
+        findings.retain(|finding| !matches!(finding, Finding::ListenerGone { .. }));
+    }
     let interrupted = honest.interrupted || run.interrupted;
     let inconclusive = if interrupted { Some("interrupted".to_owned()) } else { problem };
     // Whoever died or hung has been reached; a rule that had no time left to act is beside the point.
@@ -151,9 +156,8 @@ fn judged(
     findings: &[Finding],
 ) -> Vec<(Property, Ruling)> {
     for (property, ruling) in &mut rulings {
-        if ruling.outcome == Outcome::Held
-            && let Some(why) = silent_on(*property, twin, trace)
-        {
+        // Without a word on what was sent, every delivery would look forged.
+        if let Some(why) = silent_on(*property, twin, trace) {
             *ruling = Ruling::inconclusive(format!("{NOT_JUDGED}{why}"));
         }
     }

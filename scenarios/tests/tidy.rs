@@ -25,7 +25,8 @@ fn files(extensions: &[&str]) -> Vec<(PathBuf, String)> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
-                if !matches!(name, "target" | ".git" | "corpus" | "artifacts") {
+                let built = name == "target" && !path.ends_with("src/target");
+                if !built && !matches!(name, ".git" | "corpus" | "artifacts") {
                     folders.push(path);
                 }
             } else if extensions.iter().any(|end| name.ends_with(end)) {

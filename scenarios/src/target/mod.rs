@@ -37,7 +37,6 @@ mod transcript;
 #[cfg(unix)]
 pub use conduct::run;
 pub use finding::Finding;
-#[expect(unused_imports, reason = "until scenarios name targets")]
 pub(crate) use read::read;
 
 /// How long a run may take, unless the scenario says otherwise.

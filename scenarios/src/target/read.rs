@@ -1,7 +1,5 @@
 //! `[target.NAME]`: the programs of a target and what they are judged from.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "until scenarios name targets"))]
-
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The proxy between real sockets: what passes, what rules do, and what becomes of connections that end in any way.
+
 #![expect(clippy::disallowed_methods, reason = "clients and servers of a proxy have sockets")]
 
 use std::io::{Read, Write};
