@@ -40,6 +40,12 @@ loopback:
     ./target/release/loopback
     ./target/release/loopback idle
 
+# The live proxy against none, a plain copy and haproxy (`--quick`: a minute).
+proxy *ARGS:
+    cargo build --release -p benches -p scenarios
+    ./target/release/proxy {{ARGS}}
+    ./target/release/proxy idle
+
 # What the padding oracle costs: questions a byte and a second, in memory and over TCP (`--quick`: a few seconds).
 oracle *ARGS:
     cargo run --release -p benches --bin oracle -- {{ARGS}}

@@ -1,4 +1,4 @@
-//! JUnit XML, as continuous integration shows it: a suite for each system and profile, or target, and a test for each
+//! `JUnit` XML, as continuous integration shows it: a suite for each system and profile, or target, and a test for each
 //! scenario. What differs from what is expected is a failure; what shows nothing although it should, too.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, 
 use crate::text::{self, Paint};
 use crate::view::{Case, Report};
 
-/// The report as JUnit XML. Characters that XML does not have are left out.
+/// The report as `JUnit` XML. Characters that XML does not have are left out.
 ///
 /// # Errors
 /// Never in practice: it is written into memory.

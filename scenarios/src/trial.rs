@@ -11,7 +11,7 @@ use protocol::endpoint::Fact;
 use crate::expect::NOTHING;
 use crate::judge::{Court, Judgement, Rest, first_rejection, mismatches};
 use crate::properties::Ruling;
-use crate::property::{Outcome, Property};
+use crate::property::Property;
 use crate::scenario::{Own, Scenario};
 use crate::target::{self, Finding, Interrupt, Output, Run, Target, TargetError};
 
@@ -146,7 +146,7 @@ fn conclude(
 pub const CORRECT: &str = "correct";
 
 /// How the evidence begins where a property was not judged.
-const NOT_JUDGED: &str = "not judged: ";
+pub const NOT_JUDGED: &str = "not judged: ";
 
 /// The rulings on what the programs spoke of; and what went wrong with them.
 fn judged(

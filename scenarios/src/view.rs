@@ -16,7 +16,7 @@ use crate::judge::{Case, Judgement, actor_name};
 use crate::properties::{Ruling, peer_authentication};
 use crate::scenario::{Own, Scenario};
 use crate::target::{Streams, Target};
-use crate::trial::Trial;
+use crate::trial::{NOT_JUDGED, Trial};
 
 /// The view of a case and what the judge says of it.
 pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
@@ -43,6 +43,11 @@ pub fn trial(scenario: &Scenario, own: &Own, target: &Target, trial: &Trial) -> 
     };
     let mut view = view_of(&subject, &trial.judgement);
     view.judged_from = Some(trial.judged_from.clone());
+    for verdict in view.verdicts.values_mut() {
+        if let Some(why) = verdict.evidence.strip_prefix(NOT_JUDGED) {
+            (verdict.verdict, verdict.evidence) = ("not judged".to_owned(), why.to_owned());
+        }
+    }
     view.findings = trial.findings.iter().map(finding).collect();
     view.notes.extend(trial.remarks.iter().cloned());
     if !trial.findings.is_empty() {

@@ -35,7 +35,7 @@ pub(super) struct Args {
     /// The targets: a file of `[target.NAME]` tables
     #[arg(long, value_name = "FILE")]
     targets: PathBuf,
-    /// Write JUnit XML into this file too
+    /// Write `JUnit` XML into this file too
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// How many targets run at the same time

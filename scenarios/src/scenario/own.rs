@@ -1,5 +1,6 @@
 //! A scenario for somebody's own programs: a layout in place of a system, and targets in place of profiles.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -70,10 +71,10 @@ pub(super) fn scenario(
         own: Some(Own { layout: layout?, targets }),
         seed: DEFAULT_SEED,
         needs: Vec::new(),
-        scripts: Default::default(),
+        scripts: BTreeMap::new(),
         rules,
         plot: None,
-        keys: Default::default(),
+        keys: BTreeMap::new(),
         registered: None,
         rule_lines,
         expect: expect?,
