@@ -43,7 +43,11 @@ impl Tally {
     /// In one line.
     pub fn describe(&self) -> String {
         let Self { links, frames, bytes, stopped, made, .. } = self;
-        let mut line = format!("{links} links, {frames} frames, {bytes} bytes");
+        let count = |number: u64, what: &str| {
+            format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+        };
+        let mut line =
+            [count(*links, "link"), count(*frames, "frame"), count(*bytes, "byte")].join(", ");
         if stopped + made > 0 {
             let _ = write!(line, "; rules acted on {stopped} and made {made}");
         }

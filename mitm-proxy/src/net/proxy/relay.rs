@@ -24,6 +24,8 @@ use crate::trace::Trace;
 
 /// The most one read returns.
 const READ: usize = 256 * 1024;
+/// How much memory an end keeps for the beginnings of frames, in bytes.
+const KEPT: usize = 4096;
 /// How soon what happened is told to the recorder.
 const DELAY: Duration = Duration::from_millis(10);
 /// How long an end that the attacker has closed is still read, so that what was sent to it is not lost to a reset.
@@ -225,37 +227,55 @@ impl Relay {
         read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
     ) -> Poll<()> {
         let mut state = self.0.state.borrow_mut();
-        let mut buffer = std::mem::take(&mut state.buffer);
         let partial = state.links.get_mut(&link).and_then(|link| link.end(side));
-        let partial = partial.map(|end| std::mem::take(&mut end.partial)).unwrap_or_default();
+        let mut partial = partial.map(|end| std::mem::take(&mut end.partial)).unwrap_or_default();
         let start = partial.len();
-        if buffer.len() < start + READ {
-            buffer.resize(start + READ, 0);
-        }
-        if let Some(front) = buffer.get_mut(..start) {
+        // The buffer all links share, with what waits in front; unless so much waits that it is better read behind it.
+        let mut shared = std::mem::take(&mut state.buffer);
+        let behind = start >= READ;
+        let buffer = if behind { &mut partial } else { &mut shared };
+        buffer.resize(buffer.len().max(start + READ), 0);
+        if !behind && let Some(front) = shared.get_mut(..start) {
             front.copy_from_slice(&partial);
         }
+        let buffer = if behind { &mut partial } else { &mut shared };
         let polled = read(buffer.get_mut(start..).unwrap_or_default());
         let now = if polled.is_pending() { Tick(0) } else { self.now() };
         let mut turn = Turn { relay: self, now, state: &mut state };
         match polled {
             Poll::Ready(Ok(count @ 1..)) => {
-                turn.pass(link, side, buffer.get_mut(..start + count).unwrap_or_default(), partial);
-            }
-            Poll::Ready(Ok(0)) => turn.ended(link, side, partial),
-            Poll::Ready(Err(_)) => turn.broke(link, side),
-            Poll::Pending => {
-                if let Some(end) = turn.end(link, side) {
-                    end.partial = partial;
+                let bytes = buffer.get_mut(..start + count).unwrap_or_default();
+                let used = turn.pass(link, side, bytes);
+                if behind {
+                    partial.truncate(start + count);
+                    partial.drain(..used);
+                } else {
+                    partial.clear();
+                    partial.extend_from_slice(shared.get(used..start + count).unwrap_or_default());
                 }
+                // A large frame must not keep its memory for ever.
+                if partial.len() < KEPT {
+                    partial.shrink_to(KEPT);
+                }
+                turn.keep(link, side, partial);
+            }
+            Poll::Ready(Ok(0)) => {
+                partial.truncate(start);
+                turn.ended(link, side, partial);
+            }
+            Poll::Ready(Err(_)) => {
+                partial.truncate(start);
+                turn.lost(link, side, &partial);
+                turn.broke(link, side);
+            }
+            Poll::Pending => {
+                partial.truncate(start);
+                turn.keep(link, side, partial);
             }
         }
         turn.carry_out();
-        if buffer.len() > 2 * READ {
-            buffer.truncate(READ);
-            buffer.shrink_to_fit();
-        }
-        state.buffer = buffer;
+        shared.truncate(2 * READ);
+        state.buffer = shared;
         polled.map(|_| ())
     }
 

@@ -92,11 +92,11 @@ impl Turn<'_> {
         }
     }
 
-    /// Bytes came from an end: the beginning of a frame that waited, and what was read. `spare` is an empty buffer to reuse.
-    pub(super) fn pass(&mut self, link: u32, from: Side, bytes: &mut [u8], mut spare: Vec<u8>) {
-        let Some(end) = self.end(link, from) else { return };
+    /// Bytes came from an end: the beginning of a frame that waited, and what was read. How many of them were used.
+    pub(super) fn pass(&mut self, link: u32, from: Side, bytes: &mut [u8]) -> usize {
+        let Some(end) = self.end(link, from) else { return bytes.len() };
         if end.is_ignored() {
-            return;
+            return bytes.len();
         }
         let mut passing = std::mem::take(&mut end.passing);
         // What lies between `sent` and `at` goes on as it is.
@@ -140,10 +140,24 @@ impl Turn<'_> {
             }
         }
         self.send(link, from.other(), bytes.get(sent..at).unwrap_or_default());
-        spare.clear();
-        spare.extend_from_slice(bytes.get(at..).unwrap_or_default());
         if let Some(end) = self.end(link, from) {
-            (end.partial, end.passing) = (spare, passing);
+            end.passing = passing;
+        }
+        at
+    }
+
+    /// These bytes wait for the rest of their frame.
+    pub(super) fn keep(&mut self, link: u32, side: Side, partial: Vec<u8>) {
+        if let Some(end) = self.end(link, side) {
+            end.partial = partial;
+        }
+    }
+
+    /// The connection broke before the rest of a frame came: its beginning goes nowhere, but it is told.
+    pub(super) fn lost(&mut self, link: u32, side: Side, partial: &[u8]) {
+        if !partial.is_empty() {
+            self.tell(link, side, What::Stopped(u16::MAX), partial);
+            self.tell(link, side, What::Withheld, &[]);
         }
     }
 
