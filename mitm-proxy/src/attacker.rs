@@ -434,7 +434,7 @@ impl Attacker {
         let mut selected = None;
         for (at, (rule, matched)) in self.rules.iter().zip(matched).enumerate() {
             if fits(rule) {
-                *matched += 1;
+                *matched = matched.saturating_add(1);
                 if selected.is_none() && rule.when.nth.is_none_or(|nth| nth == *matched) {
                     selected = Some(at);
                 }

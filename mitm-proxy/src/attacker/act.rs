@@ -42,7 +42,7 @@ impl Attacker {
         if let Some(why) = failed {
             trace.misfires.push(Misfire { rule: rule_number, why });
         } else if let Some(fired) = trace.fired.get_mut(rule) {
-            *fired += 1;
+            *fired = fired.saturating_add(1);
         }
         let mut closes = Vec::new();
         for plan in plans {

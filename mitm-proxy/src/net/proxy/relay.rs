@@ -287,7 +287,7 @@ impl Relay {
             link.client.into_iter().chain(link.server).for_each(End::leave);
             let State { attacker, trace, effects, .. } = &mut *turn.state;
             attacker.on_close(now, number, first, trace, effects);
-            if turn.state.keep != Keep::All && !turn.state.attacker.remembers() {
+            if turn.state.keep != Keep::All {
                 turn.state.attacker.forget(number);
             }
         });

@@ -19,6 +19,10 @@ use crate::trace::{Deed, Fate, Misfire, Origin};
 
 /// What a judge may keep in memory, in bytes.
 const MOST_KEPT: usize = 512 * 1024 * 1024;
+/// How many openings and closings of links are kept.
+const MOST_LINKS: usize = 10_000;
+/// How many times it is noted that a rule could not act.
+const MOST_MISFIRES: usize = 1000;
 
 /// The state while something happens.
 pub(super) struct Turn<'a> {
@@ -388,8 +392,9 @@ impl Turn<'_> {
             Keep::Last(last) => *last,
         };
         // In portions: the front of a list is dear to remove.
-        if trace.frames.len() > 2 * last + 64 {
+        if trace.frames.len() > 2 * last + 64 || trace.links.len() > MOST_LINKS {
             trace.forget_all_but(last);
         }
+        trace.misfires.truncate(MOST_MISFIRES);
     }
 }
