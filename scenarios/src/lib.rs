@@ -1,6 +1,7 @@
 //! The judge: reads scenario files, runs them with an honest twin, and says from what the endpoints really
 //! did which security properties held.
 
+pub mod capture;
 pub mod catalogue;
 pub mod cli;
 pub mod credential;

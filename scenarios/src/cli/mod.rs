@@ -9,6 +9,7 @@ use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Parse
 
 use crate::family::Family;
 
+mod capture;
 mod check;
 mod connect;
 mod conversation;

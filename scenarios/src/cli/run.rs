@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use reports::view::Report;
 use reports::{json, text};
 
+use super::capture::{CaptureArgs, Recorder};
 use super::output::{Format, Output, print};
 use super::select::Selection;
 use super::{Done, check, tools};
@@ -31,6 +32,8 @@ pub(super) struct Args {
     /// Send this file instead of the script's image or video; the n-th replaces the n-th
     #[arg(long, value_name = "PATH")]
     file: Vec<PathBuf>,
+    #[command(flatten)]
+    capture: CaptureArgs,
     #[command(flatten)]
     tools: tools::ToolArgs,
 }
@@ -90,13 +93,16 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     let cases = args.selection.cases(&scenarios)?;
     // Cases know nothing of each other: in parallel they give the same bytes, in the same order.
     let kit = tools::Kit::new(&args.tools, output)?;
+    let recorder = Recorder::new(&args.capture, cases.len());
     let judged = cases.par_iter().map(|case: &Case<'_>| {
         let judgement = judge_with(*case, &kit.tools());
+        recorder.record(*case, &judgement);
         view::case(*case, &judgement)
     });
     let report = Report::new(judged.collect());
     drop(kit);
     print(&render(&report, ladders, output)?)?;
+    recorder.finish(output)?;
     Ok(if report.summary.unexpected == 0 { Done::Expected } else { Done::Unexpected })
 }
 
