@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod credential;
 pub mod diagnostic;
+pub mod dissector;
 pub mod divergence;
 mod dom;
 pub mod expect;

@@ -124,6 +124,8 @@ enum What<'a> {
     Left(&'a [u32], &'a [u8]),
     /// This side closes.
     Closed(Side),
+    /// What a rule did to the connection, said on its next packet.
+    Said(String),
 }
 
 /// Tell a writer what happened. Tick 0 is `began`, in nanoseconds since 1970.
@@ -153,6 +155,9 @@ pub(super) fn replay<W: Write>(
                 joining.clear();
                 frames.iter().for_each(|frame| joining.extend(notes.take_left(*frame)));
                 writer.data(at, number, leg.1.other(), bytes, &joining)?;
+            }
+            What::Said(text) if takes(&open, leg, leg.1.other()) => {
+                writer.data(at, number, leg.1.other(), &[], &[text])?;
             }
             What::Closed(side) if takes(&open, leg, side) => {
                 writer.close(at, number, side, Ending::Finished, &[])?;
@@ -191,16 +196,27 @@ fn events<'a>(trace: &'a Trace, legs: &Legs) -> Vec<((Tick, u64, bool), Event<'a
             }
             // An impostor takes over a connection that the client has opened.
             LinkEvent::Intercepted if opened_moment(trace, record.link) < moment => {}
-            LinkEvent::Intercepted => add(at, moment, false, client, What::Opened(service)),
-            LinkEvent::OpenedByAttacker => add(at, moment, false, server, What::Opened(service)),
+            LinkEvent::Intercepted => {
+                add(at, moment, false, client, What::Opened(service));
+                let text = format!("{}the attacker answers as the server", by(record.rule));
+                add(at, moment, false, client, What::Said(text));
+            }
+            LinkEvent::OpenedByAttacker => {
+                add(at, moment, false, server, What::Opened(service));
+                let text = format!("{}opened by the attacker", by(record.rule));
+                add(at, moment, false, server, What::Said(text));
+            }
             LinkEvent::ClosedBy(side) => {
                 // After what was left of its last frame; and the attacker closes this connection as well.
                 for closing in [side, side.other()] {
                     add(at, u64::MAX, false, (record.link, side), What::Closed(closing));
                 }
             }
-            // What the attacker closes is among what leaves it.
-            LinkEvent::ClosedTo(_) => {}
+            // The close is among what leaves the attacker.
+            LinkEvent::ClosedTo(side) => {
+                let text = format!("{}closed by the attacker", by(record.rule));
+                add(at, moment, false, (record.link, side), What::Said(text));
+            }
         }
     }
     for (number, record) in trace.numbered().filter(|(number, _)| legs.came(*number)) {
@@ -225,6 +241,10 @@ fn events<'a>(trace: &'a Trace, legs: &Legs) -> Vec<((Tick, u64, bool), Event<'a
     }
     events.sort_by_key(|(key, _)| *key);
     events
+}
+
+fn by(rule: Option<u32>) -> String {
+    rule.map_or_else(String::new, |rule| format!("rule {rule}: "))
 }
 
 fn opened_moment(trace: &Trace, link: u32) -> u64 {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, Origin};
+use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, Loot, Origin};
 use protocol::endpoint::Fact;
 
 use super::Plaintext;
@@ -169,6 +169,17 @@ fn section(case: Case<'_>, judgement: &Judgement, nowhere: &[String]) -> Vec<Str
         "the attacker is 10.0.0.100 to clients and 10.0.1.100 to the server; times are virtual"
             .to_owned(),
     ];
+    for misfire in &trace.misfires {
+        comments.push(format!("rule {} could not act: {}", misfire.rule, misfire.why));
+    }
+    for leak in &trace.compromises {
+        comments.push(match &leak.loot {
+            Loot::Memory(of) => {
+                format!("rule {}: the memory of the {} was copied", leak.rule, actor_name(*of))
+            }
+            Loot::Files(files) => format!("rule {}: stolen: {}", leak.rule, files.join(", ")),
+        });
+    }
     if !nowhere.is_empty() {
         comments.push(format!("of frames that are not in this capture:\n{}", nowhere.join("\n")));
     }

@@ -1,0 +1,1 @@
+//! The dissector as it is written.
