@@ -153,7 +153,9 @@ pub(super) fn replay<W: Write>(
             }
             What::Left(frames, bytes) if takes(&open, leg, leg.1.other()) => {
                 joining.clear();
-                frames.iter().for_each(|frame| joining.extend(notes.take_left(*frame)));
+                for frame in frames {
+                    joining.extend(notes.take_left(*frame));
+                }
                 writer.data(at, number, leg.1.other(), bytes, &joining)?;
             }
             What::Said(text) if takes(&open, leg, leg.1.other()) => {

@@ -263,8 +263,8 @@ local function show(made, declared, profile, spec, range, text, tree, from_clien
   item:add(made.of_way, way):set_generated()
   if not spec then
     item:add(made.of_raw, range)
-    item:add_proto_expert_info(made.malformed, "malformed: no frame of the " .. way
-      .. " looks like this now, " .. profile.name)
+    item:add_proto_expert_info(made.malformed,
+      "malformed: no frame from " .. way .. " can be this here (" .. profile.name .. ")")
     return
   end
   for _, found in ipairs(ranges(spec, text)) do
@@ -304,7 +304,7 @@ local function protocol(declared)
     all[#all + 1] = made.fields[index]
   end
   proto.fields = all
-  made.malformed = ProtoExpert.new(abbreviation .. ".malformed", "malformed", expert.group.MALFORMED, expert.severity.ERROR)
+  made.malformed = ProtoExpert.new(abbreviation .. ".malformed", "malformed", expert.group.PROTOCOL, expert.severity.ERROR)
   proto.experts = { made.malformed }
 
   local choices = {}
@@ -320,16 +320,16 @@ local function protocol(declared)
   local turns, known, columns = {}, {}, {}
   function proto.init() turns, known, columns = {}, {}, {} end
 
+  -- The ports it is registered for. They are left alone unless they change: what is decoded as something else stays so.
   local registered = {}
   local function register()
     local tables = DissectorTable.get("tcp.port")
-    for _, port in ipairs(registered) do tables:remove(port, proto) end
-    registered = {}
     for index in ipairs(declared.ports) do
-      local port = proto.prefs["port" .. index]
-      if port > 0 then
-        tables:add(port, proto)
-        registered[#registered + 1] = port
+      local port, before = proto.prefs["port" .. index], registered[index] or 0
+      if port ~= before then
+        if before > 0 then tables:remove(before, proto) end
+        if port > 0 then tables:add(port, proto) end
+        registered[index] = port
       end
     end
   end
