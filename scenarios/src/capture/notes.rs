@@ -141,7 +141,7 @@ fn section(case: Case<'_>, judgement: &Judgement, nowhere: &[String]) -> Vec<Str
     if *runs > 1 {
         let _ = write!(
             head,
-            "\none of {runs} runs: the first that shows a violation, or else the first"
+            "\none of {runs} runs: the first that shows a violation, or else the first)"
         );
     }
     let mut verdicts: Vec<String> = Vec::new();
@@ -163,12 +163,12 @@ fn section(case: Case<'_>, judgement: &Judgement, nowhere: &[String]) -> Vec<Str
         (true, true) => verdicts.push("as expected".to_owned()),
         (true, false) => verdicts.push(format!("not as expected: {}", mismatches.join("; "))),
     }
-    let mut comments = vec![
-        head,
-        verdicts.join("\n"),
+    let mut comments = vec![head];
+    comments.append(&mut verdicts);
+    comments.push(
         "the attacker is 10.0.0.100 to clients and 10.0.1.100 to the server; times are virtual"
             .to_owned(),
-    ];
+    );
     for misfire in &trace.misfires {
         comments.push(format!("rule {} could not act: {}", misfire.rule, misfire.why));
     }
@@ -181,7 +181,8 @@ fn section(case: Case<'_>, judgement: &Judgement, nowhere: &[String]) -> Vec<Str
         });
     }
     if !nowhere.is_empty() {
-        comments.push(format!("of frames that are not in this capture:\n{}", nowhere.join("\n")));
+        comments.push("what follows is about frames that are not in this capture".to_owned());
+        comments.extend_from_slice(nowhere);
     }
     let asked: u64 = trace.answers.values().sum();
     if asked > 0 {

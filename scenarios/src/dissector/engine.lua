@@ -375,7 +375,9 @@ local function protocol(declared)
     local sides = profile.steps[service] or profile.steps[1]
     local steps = from_client and sides.client or sides.server
     local stream = tcp_stream()
-    local direction = (stream and stream.value or 0) .. (from_client and ">" or "<")
+    -- In the first of two passes tshark makes no fields: there is no stream's number, and every segment counts as a read.
+    local direction = string.format("%s %s:%d>%s:%d", stream and stream.value or "", pinfo.src, pinfo.src_port,
+      pinfo.dst, pinfo.dst_port)
     local push = tcp_push()
     local all_read = not push or push.value
     local key = pinfo.number .. ":" .. tvb:offset() .. ":" .. tvb:len()
