@@ -23,8 +23,7 @@ pub(super) enum Kind {
 impl Kind {
     fn of(field: &Field) -> Self {
         match (field.role, field.size) {
-            (_, Size::Member(_) | Size::Object) => Self::Text,
-            (Role::Bytes, Size::Until(_)) => Self::Text,
+            (_, Size::Member(_) | Size::Object) | (Role::Bytes, Size::Until(_)) => Self::Text,
             (Role::Tag(tag), _) if tag.iter().all(|byte| (b' '..=b'~').contains(byte)) => {
                 Self::Text
             }

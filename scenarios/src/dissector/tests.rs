@@ -37,7 +37,6 @@ fields = [
   { name = "magic", tag = { hex = "00225c0a" } },
   { name = "length", length = "u16", order = "little", counts = ["body"], plus = 3 },
   { name = "Seq", number = "u64" },
-  { name = "seq", number = "digits", until = "|" },
   { name = "body", rest = true },
   { name = "mac", bytes = 32, role = "mac" },
 ]
@@ -45,20 +44,23 @@ fields = [
 name = "OBJECT"
 json = true
 fields = [{ name = "type", member = "ty\"pe", tag = "hello" }]
+[[frame]]
+name = "LINE"
+fields = [{ name = "seq", number = "digits", until = "|" }]
 "#;
     let file = LayoutFile::parse("mine.toml", source).unwrap();
     let lua = render(&[declared(&file)]);
     for text in [
         r#"name = "magic", shown = 1, size = 4, tag = "\000\"\\\010""#,
-        r#"length = { encoding = "little", counts = "following", plus = -29 }"#,
+        r#"length = { encoding = "little", counts = "following", plus = -37 }"#,
         r#"{ abbreviation = "seq", name = "Seq", kind = "uint64", about = "Number" }"#,
         r#"{ abbreviation = "seq_2", name = "seq", kind = "text", about = "Number" }"#,
-        r#"name = "seq", shown = 4, ends = "|", encoding = "digits""#,
-        r#"name = "body", shown = 5, rest = true"#,
-        r#"tail = 32, inside = false"#,
+        r#"name = "seq", shown = 8, ends = "|", encoding = "digits""#,
+        r#"name = "body", shown = 4, rest = true"#,
+        "tail = 32, inside = false",
         r#"member = "ty\"pe", tag = "hello""#,
-        r#"inside = true"#,
-        r#"{ client = { { types = { 1, 2 }, ending = 0 }, },"#,
+        "inside = true",
+        "{ client = { { types = { 1, 2, 3 }, ending = 0 }, },",
         r#"name = "main", port = 0"#,
     ] {
         assert!(lua.contains(text), "{text}\n{lua}");
