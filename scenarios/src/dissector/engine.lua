@@ -317,8 +317,8 @@ local function protocol(declared)
   end
 
   -- The turn of each direction; and what it was when bytes were first seen, by packet and place.
-  local turns, known, columns = {}, {}, {}
-  function proto.init() turns, known, columns = {}, {}, {} end
+  local turns, known = {}, {}
+  function proto.init() turns, known = {}, {} end
 
   -- The ports it is registered for. They are left alone unless they change: what is decoded as something else stays so.
   local registered = {}
@@ -348,25 +348,15 @@ local function protocol(declared)
     return 1, pinfo.dst_port < pinfo.src_port
   end
 
-  local function columned(pinfo, key, names)
-    local shown = columns[pinfo.number]
-    if not shown then
-      shown = {}
-      columns[pinfo.number] = shown
-    end
-    for index, entry in ipairs(shown) do
-      if entry.key == key then
-        for last = #shown, index, -1 do shown[last] = nil end
-        break
-      end
-    end
-    shown[#shown + 1] = { key = key, names = names }
-    local parts = {}
-    for _, entry in ipairs(shown) do
-      if entry.names ~= "" then parts[#parts + 1] = entry.names end
-    end
+  -- The frames of a packet, from however many calls: what one call wrote is kept before the next.
+  local written = { number = 0, names = "" }
+  local function columned(pinfo, names)
     pinfo.cols.protocol:set(declared.name:upper())
-    if #parts > 0 then pinfo.cols.info:set(table.concat(parts, ", ")) end
+    if names == "" then return end
+    local again = pinfo.number == written.number and tostring(pinfo.cols.info):find(written.names, 1, true)
+    pinfo.cols.info:set((again and ", " or "") .. names)
+    pinfo.cols.info:fence()
+    written = { number = pinfo.number, names = names }
   end
 
   function proto.dissector(tvb, pinfo, tree)
@@ -401,7 +391,7 @@ local function protocol(declared)
       if ending and turn < #steps then turn = turn + 1 end
     end
     if not pinfo.visited then turns[direction] = turn end
-    columned(pinfo, key, table.concat(names, ", "))
+    columned(pinfo, table.concat(names, ", "))
   end
 end
 
