@@ -19,6 +19,8 @@ pub struct Trace {
     pub claims: Vec<ClaimRecord>,
     /// Every opening and closing of a link.
     pub links: Vec<LinkRecord>,
+    /// What the attacker put on its connections to the ends, in order.
+    pub departures: Vec<Departure>,
     /// Whose each link is: the client's number. Links of the attacker's own are not here.
     pub owners: BTreeMap<u32, usize>,
     /// Actors that are the attacker's.
@@ -187,6 +189,35 @@ pub enum LinkEvent {
     ClosedTo(Side),
 }
 
+/// Something the attacker put on its connection to one end of a link.
+#[derive(Clone, Debug)]
+pub struct Departure {
+    /// When.
+    pub at: Tick,
+    /// The last of all records there was then.
+    pub moment: u64,
+    /// The link, from 1.
+    pub link: u32,
+    /// To which end.
+    pub to: Side,
+    /// What.
+    pub what: Departing,
+}
+
+/// What can leave the attacker.
+#[derive(Clone, Debug)]
+pub enum Departing {
+    /// One segment.
+    Segment {
+        /// The bytes, shared with the frames.
+        bytes: Bytes,
+        /// The numbers of the frames it has bytes of.
+        numbers: Vec<u32>,
+    },
+    /// A close.
+    Close,
+}
+
 /// A rule met its frame and could not act.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Misfire {
@@ -338,6 +369,12 @@ impl Trace {
         self.links.push(LinkRecord { at, moment, link, service, event, rule });
     }
 
+    /// Add something that leaves the attacker.
+    pub fn depart(&mut self, at: Tick, link: u32, to: Side, what: Departing) {
+        let moment = self.moments;
+        self.departures.push(Departure { at, moment, link, to, what });
+    }
+
     /// The number the next frame will get. The first frame is 1.
     pub fn next_number(&self) -> u32 {
         self.last.saturating_add(1)
@@ -386,11 +423,13 @@ impl Trace {
         self.numbered().filter(|(_, record)| record.origin == Origin::Endpoint)
     }
 
-    /// Forget all but the last frames, as many as this, and what happened to links before: for a trace without an end.
+    /// Forget all but the last frames, as many as this, and what happened to links and left before: for a trace
+    /// without an end.
     pub fn forget_all_but(&mut self, last: usize) {
         let gone = self.frames.len().saturating_sub(last);
         self.frames.drain(..gone);
         self.links.clear();
+        self.departures.clear();
     }
 
     /// At rest: what is still under way never arrives, and what is held never will.

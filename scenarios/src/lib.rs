@@ -1,10 +1,12 @@
 //! The judge: reads scenario files, runs them with an honest twin, and says from what the endpoints really
 //! did which security properties held.
 
+pub mod capture;
 pub mod catalogue;
 pub mod cli;
 pub mod credential;
 pub mod diagnostic;
+pub mod dissector;
 pub mod divergence;
 mod dom;
 pub mod expect;

@@ -205,3 +205,31 @@ fn a_reader_that_stops_reading_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn a_capture_is_a_file_or_one_a_case() {
+    let here = folder("capture");
+    fs::create_dir(here.join("folder.pcapng")).unwrap();
+    let run = "run csr-text-and-image --quiet --capture";
+    let lines = [
+        format!("{run} one.pcapng --profile as-built"),
+        format!("{run} two.pcapng"),
+        format!("{run} captures"),
+        format!("{run} folder.pcapng --profile as-built"),
+        format!("{run} missing/one.pcapng --profile as-built"),
+        format!("{run} one.pcapng/captures/"),
+        "run csr-text-and-image --plaintext".to_owned(),
+        "dissector --out meddle.lua".to_owned(),
+        "dissector --out missing/meddle.lua".to_owned(),
+        "dissector --layout one.pcapng".to_owned(),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    transcript("capture", &here, &lines);
+    let case = "csr-text-and-image-csr-as-built.pcapng";
+    let written = fs::read(here.join("one.pcapng")).unwrap();
+    for same in [format!("two-{case}"), format!("captures/{case}"), format!("folder.pcapng/{case}")]
+    {
+        assert!(fs::read(here.join(&same)).unwrap() == written, "{same}");
+    }
+    assert!(fs::read_to_string(here.join("meddle.lua")).unwrap().starts_with("-- A dissector"));
+}

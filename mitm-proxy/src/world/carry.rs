@@ -8,7 +8,7 @@ use protocol::endpoint::{Conn, Endpoint, Input, Output, Side, Tick};
 
 use super::{Event, HOP, Leg, Link, SERVER, STEPPING, Way, World};
 use crate::attacker::{Attacker, Effect};
-use crate::trace::{ClaimRecord, Fate, Panic, Trace};
+use crate::trace::{ClaimRecord, Departing, Fate, Panic, Trace};
 
 impl World {
     pub(super) fn tell_attacker(
@@ -39,9 +39,15 @@ impl World {
                     self.schedule(HOP, Event::Accept { link });
                 }
                 Effect::Send { link, to, bytes, numbers } => {
+                    let (copy, known) = (bytes.clone(), numbers.clone());
+                    let what = Departing::Segment { bytes: copy, numbers: known };
+                    self.trace.depart(self.clock, link, to, what);
                     self.schedule(HOP, Event::Arrive { link, to, bytes, numbers });
                 }
-                Effect::Close { link, to } => self.schedule(HOP, Event::Hangup { link, to }),
+                Effect::Close { link, to } => {
+                    self.trace.depart(self.clock, link, to, Departing::Close);
+                    self.schedule(HOP, Event::Hangup { link, to });
+                }
                 Effect::Steal { link, of, rule } => self.steal(link, of, rule),
                 Effect::Play { link, part, rule } => self.play(link, &part, rule),
                 Effect::Wake { token, after } => self.schedule(after, Event::Timer { token }),

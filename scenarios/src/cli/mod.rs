@@ -9,9 +9,11 @@ use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Parse
 
 use crate::family::Family;
 
+mod capture;
 mod check;
 mod connect;
 mod conversation;
+mod dissector;
 mod explain;
 mod grade;
 mod interrupt;
@@ -73,6 +75,8 @@ enum Commands {
     New(new::Args),
     /// Declare the frames of your own protocol in a file, and check it
     Layout(layout::Args),
+    /// Write a dissector for Wireshark: all systems, and the protocols of layout files
+    Dissector(dissector::Args),
     /// Make, show and check keys, requests and certificates
     Pki(pki::Args),
     /// Register, log in and list the users of `suite`, and manage their keys
@@ -151,6 +155,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Check(args) => check::run(&args, output),
         Commands::New(args) => new::run(&args, output),
         Commands::Layout(args) => layout::run(&args, output),
+        Commands::Dissector(args) => dissector::run(&args, output),
         Commands::Pki(args) => pki::run(&args, output),
         Commands::Users(args) => users::run(&args, output),
         Commands::Suite(args) => suite::run(&args, output),

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use reports::view::Report;
 use reports::{json, text};
 
+use super::capture::{CaptureArgs, Recorder};
 use super::output::{Format, Output, print};
 use super::select::Selection;
 use super::{Done, check, tools, trials};
@@ -31,6 +32,8 @@ pub(super) struct Args {
     /// Send this file instead of the script's image or video; the n-th replaces the n-th
     #[arg(long, value_name = "PATH")]
     file: Vec<PathBuf>,
+    #[command(flatten)]
+    capture: CaptureArgs,
     #[command(flatten)]
     tools: tools::ToolArgs,
 }
@@ -84,6 +87,11 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     let (own, mut scenarios): (Vec<_>, Vec<_>) =
         scenarios.into_iter().partition(|scenario| scenario.own.is_some());
     let trials = args.selection.trials(&own);
+    if args.capture.is_wanted() && !trials.is_empty() {
+        bail!(
+            "--capture: your own programs are captured by `scenarios proxy --capture` between them"
+        );
+    }
     let systems = args.selection.systems()?;
     scenarios.retain(|scenario| {
         scenario.systems.iter().any(|system| systems.iter().any(|s| s.name == system.name))
@@ -95,8 +103,10 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     }
     // Cases know nothing of each other: in parallel they give the same bytes, in the same order.
     let kit = tools::Kit::new(&args.tools, output)?;
+    let recorder = Recorder::new(&args.capture, cases.len());
     let judged = cases.par_iter().map(|case: &Case<'_>| {
         let judgement = judge_with(*case, &kit.tools());
+        recorder.record(*case, &judgement);
         view::case(*case, &judgement)
     });
     let mut judged: Vec<_> = judged.collect();
@@ -104,6 +114,7 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     let interrupted = trials::run(&trials, &mut judged, output)?;
     let report = Report::new(judged);
     print(&render(&report, ladders, output)?)?;
+    recorder.finish(output)?;
     Ok(match report.summary.unexpected {
         _ if interrupted => Done::Interrupted,
         0 => Done::Expected,

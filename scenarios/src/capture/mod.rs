@@ -1,0 +1,49 @@
+//! A judged run as a capture for Wireshark: both sides of the attacker as TCP conversations, with what the rules did and
+//! what the judge says as comments on the packets.
+//!
+//! It is made from the trace after the run, so a run that nobody wants to see costs nothing. Packets are seen from the attacker: what
+//! an endpoint sent, when the attacker had it; what the attacker sent, when it sent it. Segments towards an endpoint
+//! are those the attacker made; what an endpoint sent stands there frame by frame. Frames that reached nobody are on the sender's side only.
+
+use std::io::{self, Write};
+
+use mitm_proxy::capture::{Format, Writer};
+use protocol::systems::EPOCH;
+
+use crate::judge::{Case, Judgement};
+
+mod events;
+mod notes;
+mod place;
+#[cfg(test)]
+mod tests;
+
+pub use place::Place;
+
+/// Whether what endpoints deliver stands in the capture, too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Plaintext {
+    /// As a comment on the packet that carried it.
+    Shown,
+    /// Not at all.
+    Hidden,
+}
+
+/// Write the run that a judgement shows.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write<W: Write>(
+    out: W,
+    format: Format,
+    case: Case<'_>,
+    judgement: &Judgement,
+    plaintext: Plaintext,
+) -> io::Result<W> {
+    let legs = events::Legs::of(&judgement.trace);
+    let notes = notes::Notes::of(case, judgement, &legs, plaintext);
+    let mut writer = Writer::new(out, format, &notes.section)?;
+    let began = EPOCH.saturating_mul(1_000_000_000);
+    events::replay(case.system, &judgement.trace, &legs, notes, began, &mut writer)?;
+    writer.finish()
+}
