@@ -14,6 +14,7 @@ mod connect;
 mod conversation;
 mod explain;
 mod grade;
+mod import;
 mod interrupt;
 mod layout;
 mod list;
@@ -73,6 +74,8 @@ enum Commands {
     New(new::Args),
     /// Declare the frames of your own protocol in a file, and check it
     Layout(layout::Args),
+    /// List the sessions and frames of a capture, and make a scenario of one
+    Import(import::Args),
     /// Make, show and check keys, requests and certificates
     Pki(pki::Args),
     /// Register, log in and list the users of `suite`, and manage their keys
@@ -151,6 +154,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Check(args) => check::run(&args, output),
         Commands::New(args) => new::run(&args, output),
         Commands::Layout(args) => layout::run(&args, output),
+        Commands::Import(args) => import::run(&args, output),
         Commands::Pki(args) => pki::run(&args, output),
         Commands::Users(args) => users::run(&args, output),
         Commands::Suite(args) => suite::run(&args, output),
