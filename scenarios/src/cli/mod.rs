@@ -26,6 +26,7 @@ mod output;
 mod password;
 mod pki;
 mod proxy;
+mod replay_from;
 mod run;
 mod select;
 mod serve;
@@ -124,7 +125,9 @@ pub fn main() -> ExitCode {
 fn parser() -> Command {
     Family::ALL.iter().fold(Cli::command(), |command, family| {
         let sub = run::Args::augment_args(Command::new(family.name())).about(family.about());
-        command.subcommand(sub)
+        // Recordings can also be played to somebody's server.
+        let replay = *family == Family::Replay;
+        command.subcommand(if replay { replay_from::Args::augment_args(sub) } else { sub })
     })
 }
 
@@ -136,6 +139,13 @@ fn dispatch() -> anyhow::Result<Done> {
     {
         interrupt::ends_the_program();
         let args = run::Args::from_arg_matches(sub).unwrap_or_else(|error| error.exit());
+        if family == Family::Replay {
+            let live = replay_from::Args::from_arg_matches(sub);
+            let live = live.unwrap_or_else(|error| error.exit());
+            if live.is_live() {
+                return replay_from::run(&live, args.selection(), output);
+            }
+        }
         return run::family(family, &args, output);
     }
     let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;

@@ -19,7 +19,8 @@ pub fn text(recording: &Recording) -> String {
             let at = if several { format!("{}: ", at + 1) } else { String::new() };
             let _ = writeln!(text, "  {at}{} to {}", link.client, link.server);
         }
-        let _ = writeln!(text, "  {}; {}", side(session, Side::Client), side(session, Side::Server));
+        let _ =
+            writeln!(text, "  {}; {}", side(session, Side::Client), side(session, Side::Server));
         if session.raw() > 0 {
             let _ = writeln!(text, "  {} bytes are RAW: no frame of the layout", session.raw());
         }

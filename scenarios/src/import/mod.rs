@@ -17,9 +17,12 @@ use protocol::layout::{Layout, RAW};
 
 use crate::diagnostic::quote;
 
+pub mod claimed;
 pub mod listing;
+pub mod play;
 mod recorder;
 mod services;
+pub mod verdict;
 
 use recorder::Recorder;
 use services::{Seen, Services};

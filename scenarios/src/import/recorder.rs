@@ -84,9 +84,10 @@ impl Recorder {
         let sessions = &mut self.recording.sessions;
         if self.services.are_several() && service != Service(0) {
             let joins = |session: &Session| {
-                let same = session.links.iter().all(|link| {
-                    link.client.ip() == client.ip() && link.server.ip() == server.ip()
-                });
+                let same = session
+                    .links
+                    .iter()
+                    .all(|link| link.client.ip() == client.ip() && link.server.ip() == server.ip());
                 same && session.links.iter().all(|link| link.service != service)
             };
             if let Some(found) = sessions.iter().rposition(joins) {
