@@ -21,6 +21,7 @@ use crate::import::{Session, session};
 
 /// Options of `replay` beside those of a family.
 #[derive(clap::Args, Clone, Debug)]
+#[group(id = "live")]
 pub(super) struct Args {
     /// Play the client of this capture to a live server, and not the catalogue; needs --to, and --system or --layout. Exit code 0 if
     /// the server refused it, 1 if it took it, 2 if it could not be played or nothing can be said
