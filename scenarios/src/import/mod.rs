@@ -23,6 +23,7 @@ pub mod play;
 mod recorder;
 mod services;
 pub mod verdict;
+pub mod write;
 
 use recorder::Recorder;
 use services::{Seen, Services};
