@@ -6,6 +6,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::diagnostic::{escape, quote};
@@ -27,7 +29,7 @@ pub struct ClaimsFile {
     path: PathBuf,
     read: u64,
     /// The messages that were delivered before.
-    before: Vec<Value>,
+    before: Vec<Message>,
 }
 
 /// What came with the recording.
@@ -103,7 +105,7 @@ impl ClaimsFile {
         for object in objects {
             let peer = object.get("peer").and_then(Value::as_str).unwrap_or("the client");
             if let Some(message) = delivered(&object) {
-                claimed.delivered.push((words(&message), before.contains(&message)));
+                claimed.delivered.push((message.words(), before.contains(&message)));
                 before.push(message);
             } else if let Some(detail) = object.get("established") {
                 let with = detail.get("with").and_then(Value::as_str).unwrap_or(peer);
@@ -117,26 +119,49 @@ impl ClaimsFile {
     }
 }
 
-/// The message an object says was delivered, a plain string as the text it is.
-fn delivered(object: &Value) -> Option<Value> {
-    match object.get("delivered")? {
-        Value::String(text) => Some(serde_json::json!({ "text": text })),
-        message => Some(message.clone()),
-    }
+/// A message as it was claimed. Two are the same if all of it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Message {
+    kind: String,
+    name: Option<String>,
+    /// Its content, or of a stored file the size.
+    body: Result<Vec<u8>, u64>,
 }
 
-/// A message in words.
-fn words(message: &Value) -> String {
+/// The message an object says was delivered.
+fn delivered(object: &Value) -> Option<Message> {
+    let message = object.get("delivered")?;
     let of = |key: &str| message.get(key).and_then(Value::as_str);
-    if let Some(text) = of("text") {
-        let short: String = text.chars().take(SHOWN).collect();
-        return quote(&short);
+    let text = message.as_str().or_else(|| of("text")).map(|text| text.as_bytes().to_vec());
+    let body = text
+        .or_else(|| of("hex").and_then(unhex))
+        .or_else(|| of("base64").and_then(|text| STANDARD.decode(text).ok()))
+        .ok_or_else(|| message.get("bytes").and_then(Value::as_u64).unwrap_or(0));
+    let (kind, name) = (of("kind").unwrap_or("text").to_owned(), of("name").map(str::to_owned));
+    Some(Message { kind, name, body })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    pairs.iter().map(byte).collect()
+}
+
+impl Message {
+    /// In words.
+    fn words(&self) -> String {
+        let name = self.name.as_deref().map(|name| format!(" {}", quote(name)));
+        let name = name.unwrap_or_default();
+        let text = self.body.as_ref().ok().and_then(|body| std::str::from_utf8(body).ok());
+        match (text, &self.body) {
+            (Some(text), _) if name.is_empty() => {
+                let short: String = text.chars().take(SHOWN).collect();
+                quote(&short)
+            }
+            (_, Ok(body)) => format!("{}{name} ({} bytes)", escape(&self.kind), body.len()),
+            (_, Err(bytes)) => format!("{}{name} ({bytes} bytes)", escape(&self.kind)),
+        }
     }
-    let kind = of("kind").unwrap_or("message");
-    let name = of("name").map(|name| format!(" {}", quote(name))).unwrap_or_default();
-    let bytes = message.get("bytes").and_then(Value::as_u64);
-    let bytes = bytes.map(|bytes| format!(" ({bytes} bytes)")).unwrap_or_default();
-    format!("{} {name}{bytes}", escape(kind)).replace("  ", " ")
 }
 
 /// Every object in the file from here on, a line each, and where its last whole line ends.

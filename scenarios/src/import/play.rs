@@ -225,7 +225,7 @@ impl Play<'_> {
     }
 }
 
-impl<'a> Player<'a, '_> {
+impl Player<'_, '_> {
     fn run(&mut self) -> io::Result<()> {
         let zero = self.play.session.began();
         let mut before = zero;
@@ -388,7 +388,7 @@ impl<'a> Player<'a, '_> {
         let Some(live) = self.lives.get_mut(at) else { return };
         let recorded = live.answers.get(live.came);
         live.came += 1;
-        let like = recorded.map(|piece| {
+        let compared = recorded.map(|piece| {
             let likeness = match piece.kind == frame.spec.name {
                 true if piece.bytes == frame.bytes => Likeness::Same,
                 true => Likeness::SameType,
@@ -398,7 +398,7 @@ impl<'a> Player<'a, '_> {
         });
         self.over |= live.came > live.answers.len() + MOST_MORE;
         let (kind, len) = (frame.spec.name, frame.bytes.len());
-        self.happen(at, What::Came { kind, len, like });
+        self.happen(at, What::Came { kind, len, like: compared });
     }
 
     fn happen(&mut self, link: usize, what: What) {
