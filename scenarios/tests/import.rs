@@ -43,10 +43,11 @@ impl Server {
         let mut command = scenarios(folder, &args);
         let mut child = command.stdout(claims).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
+        let (mut line, mut before) = (String::new(), String::new());
         while !line.contains(" listens on ") {
+            before.push_str(&line);
             line.clear();
-            assert!(errors.read_line(&mut line).unwrap() > 0, "it has ended");
+            assert!(errors.read_line(&mut line).unwrap() > 0, "it has ended: {before}");
         }
         std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
         let address = line.trim().split_once(" listens on ").unwrap().1.replace(", ", ",");
@@ -206,6 +207,33 @@ fn own_protocols_get_a_scenario_that_only_lacks_the_programs() {
     let (code, _, errors) = ran(&here, &["check", "again.toml"]);
     assert_eq!(code, 2);
     assert!(errors.contains("did you mean `1-line`"), "{errors}");
+}
+
+#[test]
+fn what_the_capture_has_not_seen_is_said_and_not_played() {
+    let here = folder("import-hole");
+    let whole = fs::read(capture("ratchet.pcap")).unwrap();
+    // A classic file: a header of 24 bytes, then packets of 16 bytes and their length. The first with data is the hello.
+    let (mut kept, mut at, mut dropped) = (whole[..24].to_vec(), 24, false);
+    while at < whole.len() {
+        let len = u32::from_le_bytes(whole[at + 8..at + 12].try_into().unwrap()) as usize;
+        let packet = &whole[at..at + 16 + len];
+        // More than the headers of Ethernet, IP and TCP.
+        if len > 100 && !dropped {
+            dropped = true;
+        } else {
+            kept.extend_from_slice(packet);
+        }
+        at += packet.len();
+    }
+    fs::write(here.join("hole.pcap"), kept).unwrap();
+    let (code, text, _) = ran(&here, &["import", "hole.pcap", "--system", "ratchet"]);
+    assert_eq!(code, 0);
+    assert!(text.contains("client: 1 frame, 75 bytes, 91 more are missing"), "{text}");
+    let play = ["replay", "--from", "hole.pcap", "--system", "ratchet", "--to", "9"];
+    let (code, _, errors) = ran(&here, &play);
+    assert_eq!(code, 2);
+    assert!(errors.contains("session 1 lacks 91 bytes of its client"), "{errors}");
 }
 
 #[test]

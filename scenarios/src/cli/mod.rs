@@ -124,10 +124,12 @@ pub fn main() -> ExitCode {
 /// Each family is a command of its own, so the parser is the derived one plus those.
 fn parser() -> Command {
     Family::ALL.iter().fold(Cli::command(), |command, family| {
-        let sub = run::Args::augment_args(Command::new(family.name())).about(family.about());
+        let mut sub = run::Args::augment_args(Command::new(family.name()));
         // Recordings can also be played to somebody's server.
-        let replay = *family == Family::Replay;
-        command.subcommand(if replay { replay_from::Args::augment_args(sub) } else { sub })
+        if *family == Family::Replay {
+            sub = replay_from::Args::augment_args(sub);
+        }
+        command.subcommand(sub.about(family.about()))
     })
 }
 
