@@ -281,6 +281,53 @@ fn silence_is_told_from_an_answer_and_a_closed_door_from_both() {
     assert!(errors.contains("--claims FILE would"), "{errors}");
 }
 
+/// What is said of a server that answers the first line like this, and then goes on reading or does not.
+#[expect(clippy::disallowed_methods, reason = "somebody else's server has a socket")]
+fn against(here: &Path, answer: &'static [u8], goes_on: bool) -> (i32, String, String) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = listener.local_addr().unwrap().to_string();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut line = [0; 6];
+        stream.read_exact(&mut line).unwrap();
+        stream.write_all(answer).unwrap();
+        if goes_on {
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        }
+    });
+    let args = ["replay", "--from", "lines.pcapng", "--layout", "lines.toml", "--to", &to];
+    let ran = ran(here, &args);
+    server.join().unwrap();
+    ran
+}
+
+#[test]
+fn another_answer_is_told_from_the_same_and_a_refusal_comes_with_an_end() {
+    let here = folder("import-otherwise");
+    let layout = "name = \"lines\"\n[[frame]]\nname = \"HELLO\"\nfrom = \"client\"\nfields = [{ name = \"text\", until = \"\\n\" }]\n\
+        [[frame]]\nname = \"OK\"\nfields = [{ name = \"ok\", tag = \"OK\" }, { name = \"text\", until = \"\\n\" }]\n\
+        [[frame]]\nname = \"ERR\"\nfields = [{ name = \"err\", tag = \"ERR\" }, { name = \"text\", until = \"\\n\" }]\n";
+    fs::write(here.join("lines.toml"), layout).unwrap();
+    let said = [(Side::Client, "hello\n"), (Side::Server, "OK 1\n"), (Side::Client, "more\n")];
+    lines(&here.join("lines.pcapng"), &said);
+    let (code, text, _) = against(&here, b"OK 1\n", true);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("came, by type (1 with the same bytes)"), "{text}");
+    assert!(text.contains("the last frame of the client had no answer to compare"), "{text}");
+    let (code, text, _) = against(&here, b"OK 2\n", true);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("came, by type (0 with the same bytes)"), "{text}");
+    let (code, text, _) = against(&here, b"ERR 1\n", true);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("ERR in place of OK (frame 2)"), "{text}");
+    let (code, text, _) = against(&here, b"", false);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("refused: the server closed after frame 1 (HELLO); 1 of 2"), "{text}");
+    let (code, text, _) = against(&here, b"OK", false);
+    assert_eq!(code, 0, "a piece of an answer, and an end: {text}");
+}
+
 #[test]
 fn what_cannot_be_is_said_in_a_line_and_what_was_before_is_kept() {
     let here = folder("import-refused");

@@ -156,7 +156,8 @@ fn conclusion(session: &Session, verdict: &Verdict, claimed: Option<&Claimed>) -
     let tail = unanswered(session);
     if matches!(verdict, Verdict::Taken { .. }) {
         if tail > 0 {
-            lines.push(format!("the last {tail} frames of the client had no answer to compare"));
+            let which = if tail == 1 { "frame".to_owned() } else { format!("{tail} frames") };
+            lines.push(format!("the last {which} of the client had no answer to compare"));
         }
         if claimed.is_none() {
             lines.push("whether anything was delivered, the wire does not say".to_owned());
