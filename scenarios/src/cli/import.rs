@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// Cut it into the frames of this layout file; without it and --system, the data of one packet is one frame, `RAW`
     #[arg(long, value_name = "FILE")]
     layout: Option<PathBuf>,
-    /// Which session goes into the scenario [default: the first with frames]
+    /// Only this session is listed, and goes into the scenario [default: all, and the first with frames]
     #[arg(long, value_name = "NUMBER")]
     session: Option<u32>,
     /// Write a scenario in which the recorded client is played again; the name of the file is its name
@@ -71,7 +71,11 @@ impl Cut {
 /// List what is in a capture, and write a scenario.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let wire = Wire::named(args.system.as_deref(), &args.profile, args.layout.as_deref(), output)?;
-    let cut = Cut::read(&args.file, wire)?;
+    let mut cut = Cut::read(&args.file, wire)?;
+    if let Some(number) = args.session {
+        cut.recording.session(Some(number))?;
+        cut.recording.sessions.retain(|session| session.number == number);
+    }
     match output.format {
         Format::Json => print(&format!("{:#}\n", listing::json(&cut.recording)))?,
         Format::Text if output.quiet => {}

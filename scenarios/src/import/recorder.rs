@@ -9,7 +9,7 @@ use mitm_proxy::capture::{Ending, Visitor};
 use protocol::endpoint::{Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 
-use super::services::Services;
+use super::services::{Place, Services};
 use super::{Keep, Link, Piece, Recording, Session};
 use crate::diagnostic::escape;
 
@@ -26,6 +26,8 @@ const MOST_PROBLEMS: usize = 1_000;
 pub(super) struct Recorder {
     layout: Arc<Layout>,
     services: Services,
+    /// The first port of the server of each session.
+    firsts: Vec<u16>,
     keep: Keep,
     recording: Recording,
     /// Where each connection is, by its number in the capture.
@@ -52,6 +54,7 @@ impl Recorder {
         Self {
             layout,
             services,
+            firsts: Vec::new(),
             keep,
             recording: Recording::default(),
             streams: BTreeMap::new(),
@@ -80,22 +83,24 @@ impl Recorder {
     }
 
     /// The session a new connection belongs to, from 0.
-    fn session_of(&mut self, client: SocketAddr, server: SocketAddr, service: Service) -> usize {
+    fn session_of(&mut self, client: SocketAddr, server: SocketAddr, place: Place) -> usize {
+        let Place { service, first } = place;
         let sessions = &mut self.recording.sessions;
         if self.services.are_several() && service != Service(0) {
-            let joins = |session: &Session| {
+            let joins = |(session, at): (&Session, &u16)| {
                 let same = session
                     .links
                     .iter()
                     .all(|link| link.client.ip() == client.ip() && link.server.ip() == server.ip());
-                same && session.links.iter().all(|link| link.service != service)
+                same && *at == first && session.links.iter().all(|link| link.service != service)
             };
-            if let Some(found) = sessions.iter().rposition(joins) {
+            if let Some(found) = sessions.iter().zip(&self.firsts).rposition(joins) {
                 return found;
             }
         }
         let number = u32::try_from(sessions.len() + 1).unwrap_or(u32::MAX);
         let (links, frames) = (Vec::new(), Vec::new());
+        self.firsts.push(first);
         sessions.push(Session { number, links, frames, last: self.now });
         sessions.len() - 1
     }
@@ -152,9 +157,10 @@ impl Recorder {
 impl Visitor for Recorder {
     fn opened(&mut self, number: u32, client: SocketAddr, server: SocketAddr, at: Tick) {
         self.now = at;
-        let service = self.services.of(server);
+        let place = self.services.of(server);
+        let service = place.service;
         let order = self.next();
-        let session = self.session_of(client, server, service);
+        let session = self.session_of(client, server, place);
         let Some(found) = self.recording.sessions.get_mut(session) else { return };
         let (closed, missing) = ([None; 2], [0; 2]);
         let link = found.links.len();

@@ -31,7 +31,15 @@ impl Visitor for Seen {
 pub(super) struct Services {
     /// How many ports the protocol has; 0 and 1 are the same.
     ports: usize,
-    known: BTreeMap<SocketAddr, Service>,
+    known: BTreeMap<SocketAddr, Place>,
+}
+
+/// What a port is for, and beside which first port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Place {
+    pub(super) service: Service,
+    /// The first of the ports it belongs to; 0 where that is not known.
+    pub(super) first: u16,
 }
 
 impl Services {
@@ -44,22 +52,28 @@ impl Services {
             let at = |base: u16| distances.iter().map(move |distance| base.wrapping_add(*distance));
             let fitting = |base: u16| at(base).filter(|port| there.contains(port)).count();
             let best = there.iter().copied().map(fitting).max().unwrap_or(0);
-            let base = there.iter().copied().filter(|base| fitting(*base) == best).min();
-            // With none at its distance, somebody chose them: they are opened in order.
-            let chosen = best <= 1 && there.len() > 1;
-            let those: Vec<u16> = match base {
-                Some(base) if !chosen => at(base).collect(),
-                _ => there.clone(),
+            let mut add = |service, port, first| {
+                let place = Place { service: Service(service), first };
+                known.entry(SocketAddr::new(*ip, port)).or_insert(place);
             };
-            for (service, port) in (0..).zip(those) {
-                known.entry(SocketAddr::new(*ip, port)).or_insert(Service(service));
+            // With none at its distance, somebody chose them: they are opened in order.
+            if best <= 1 && there.len() > 1 {
+                (0..).zip(there).for_each(|(service, port)| add(service, *port, 0));
+                continue;
+            }
+            // Several servers may be on one host: a proxy, and the one behind it.
+            let mut bases: Vec<u16> = there.clone();
+            bases.retain(|base| fitting(*base) == best);
+            bases.sort_unstable();
+            for base in bases {
+                (0..).zip(at(base)).for_each(|(service, port)| add(service, port, base));
             }
         }
         Self { ports: ports.len(), known }
     }
 
     /// What a server's port is for.
-    pub(super) fn of(&self, server: SocketAddr) -> Service {
+    pub(super) fn of(&self, server: SocketAddr) -> Place {
         self.known.get(&server).copied().unwrap_or_default()
     }
 
@@ -77,7 +91,8 @@ mod tests {
         let ip: IpAddr = [10, 0, 0, 1].into();
         let seen = Seen { ports: [(ip, there.to_vec())].into() };
         let found = Services::found(&seen, ports);
-        there.iter().map(|port| found.known.get(&SocketAddr::new(ip, *port)).copied()).collect()
+        let service = |port: &u16| found.known.get(&SocketAddr::new(ip, *port));
+        there.iter().map(|port| service(port).map(|place| place.service)).collect()
     }
 
     #[test]
@@ -87,5 +102,6 @@ mod tests {
         assert_eq!(services(&[443, 5000, 5001], &[8000, 8001, 8002]), [None, one, two]);
         assert_eq!(services(&[9, 700, 30], &[8000, 8001, 8002]), [one, two, three]);
         assert_eq!(services(&[9], &[8000, 8001]), [one]);
+        assert_eq!(services(&[7000, 5000, 7001, 5001], &[1, 2]), [one, one, two, two]);
     }
 }
