@@ -148,6 +148,12 @@ fn a_live_server_takes_a_recording_or_refuses_it() {
     let all: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(all["verdict"], "taken");
     assert_eq!(all["claims"]["delivered"][0]["before"], true, "{text}");
+    // The file of somebody else says nothing of it: then the wire counts.
+    fs::write(here.join("other.jsonl"), "").unwrap();
+    let claims = ["--claims", "other.jsonl"];
+    let (code, text, _) = replay(&here, &server, "ratchet.pcap", &claims);
+    assert_eq!(code, 1);
+    assert!(text.contains("the claims say nothing"), "{text}");
     drop(server);
 
     let server = Server::start(&here, "helo", &[]);

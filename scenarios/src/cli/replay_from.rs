@@ -141,8 +141,8 @@ fn wire(args: &Args, selection: &Selection, output: Output) -> Result<Wire> {
 
 /// Whether the server took the recording, if that can be said. What it claims itself counts more than what the wire shows.
 fn accepted(verdict: &Verdict, claimed: Option<&Claimed>) -> Option<bool> {
-    if let Some(claimed) = claimed {
-        return Some(claimed.accepted());
+    if let Some(accepted) = claimed.and_then(Claimed::accepted) {
+        return Some(accepted);
     }
     match verdict {
         Verdict::Taken { .. } | Verdict::Otherwise { .. } => Some(true),

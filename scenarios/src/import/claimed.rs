@@ -41,12 +41,16 @@ pub struct Claimed {
     pub established: Vec<String>,
     /// The checks that refused something.
     pub rejected: Vec<String>,
+    /// How many sessions ended.
+    pub ended: usize,
 }
 
 impl Claimed {
-    /// Whether anything of the recording was accepted.
-    pub fn accepted(&self) -> bool {
-        !self.delivered.is_empty() || !self.established.is_empty()
+    /// Whether anything of the recording was accepted; none if nothing was claimed from which that would follow.
+    pub fn accepted(&self) -> Option<bool> {
+        let accepted = !self.delivered.is_empty() || !self.established.is_empty();
+        let spoken = accepted || !self.rejected.is_empty() || self.ended > 0;
+        spoken.then_some(accepted)
     }
 
     /// A line for each thing that follows.
@@ -66,7 +70,10 @@ impl Claimed {
         for check in &self.rejected {
             lines.push(format!("the server refused: {check}"));
         }
-        if self.delivered.is_empty() {
+        if self.accepted().is_none() {
+            let why = "the claims say nothing: is that the server's file, and written at once?";
+            lines.push(why.to_owned());
+        } else if self.delivered.is_empty() {
             lines.push("the server claims to have delivered nothing".to_owned());
         }
         lines
@@ -113,6 +120,8 @@ impl ClaimsFile {
             } else if let Some(detail) = object.get("rejected") {
                 let check = detail.get("check").unwrap_or(detail).as_str().unwrap_or("content");
                 claimed.rejected.push(escape(check));
+            } else if object.get("ended").is_some() {
+                claimed.ended += 1;
             }
         }
         Ok(claimed)
