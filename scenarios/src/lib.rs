@@ -12,6 +12,7 @@ mod dom;
 pub mod expect;
 pub mod family;
 pub mod files;
+pub mod import;
 pub mod judge;
 pub mod layout_file;
 pub mod live;

@@ -28,6 +28,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         Param::new("hex", ParamKind::Hex, "or any bytes"),
         Param::new("frame", ParamKind::Frame, "or a recorded frame"),
         Param::new(
+            "named",
+            ParamKind::Named,
+            "or a frame of an earlier recording: a table `[recorded.<name>]` of the scenario",
+        ),
+        Param::new(
             "link",
             ParamKind::Number(1, 1000),
             "on this link; on that of the rule if not given",
@@ -46,11 +51,15 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
             Some(_) => Side::Server,
             None => return Err(BuildError("`inject` needs `to`")),
         };
-        let content = match (args.get("template"), bytes(args, "hex"), frame(args, "frame")) {
+        let raw = match (bytes(args, "hex"), bytes(args, "named")) {
+            (Some(_), Some(_)) => return Err(BuildError(ONE_OF)),
+            (hex, named) => hex.or(named),
+        };
+        let content = match (args.get("template"), raw, frame(args, "frame")) {
             (Some(Arg::Template(template)), None, None) => Content::Template(template.clone()),
             (None, Some(bytes), None) => Content::Raw(bytes.into()),
             (None, None, Some(frame)) => Content::Recorded(frame),
-            _ => return Err(BuildError("give one of `template`, `hex` and `frame`")),
+            _ => return Err(BuildError(ONE_OF)),
         };
         let new_connection = flag(args, "new_connection");
         if new_connection && to == Side::Client {
@@ -62,6 +71,8 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         Ok(Arc::new(Inject { to, content, link, before, new_connection, delay }))
     },
 };
+
+const ONE_OF: &str = "give one of `template`, `hex`, `frame` and `named`";
 
 #[derive(Debug)]
 struct Inject {

@@ -113,6 +113,8 @@ pub enum ParamKind {
     Texts,
     /// The name of one of the scenario's sets of key files.
     Keys,
+    /// The name of one of the frames that the scenario brings along.
+    Named,
     /// One of these words.
     Word(&'static [&'static str]),
     /// `true` or `false`.
@@ -133,7 +135,7 @@ pub enum Arg {
     Number(u64),
     /// For [`ParamKind::Numbers`].
     Numbers(Vec<u64>),
-    /// For [`ParamKind::Hex`].
+    /// For [`ParamKind::Hex`] and [`ParamKind::Named`].
     Bytes(Vec<u8>),
     /// For [`ParamKind::Field`], [`ParamKind::FrameType`], [`ParamKind::Text`], [`ParamKind::Keys`] and [`ParamKind::Word`].
     Text(String),

@@ -16,6 +16,7 @@ mod conversation;
 mod dissector;
 mod explain;
 mod grade;
+mod import;
 mod interrupt;
 mod layout;
 mod list;
@@ -27,6 +28,7 @@ mod output;
 mod password;
 mod pki;
 mod proxy;
+mod replay_from;
 mod run;
 mod select;
 mod serve;
@@ -77,6 +79,8 @@ enum Commands {
     Layout(layout::Args),
     /// Write a dissector for Wireshark: all systems, and the protocols of layout files
     Dissector(dissector::Args),
+    /// List the sessions and frames of a capture, and make a scenario of one
+    Import(import::Args),
     /// Make, show and check keys, requests and certificates
     Pki(pki::Args),
     /// Register, log in and list the users of `suite`, and manage their keys
@@ -124,8 +128,12 @@ pub fn main() -> ExitCode {
 /// Each family is a command of its own, so the parser is the derived one plus those.
 fn parser() -> Command {
     Family::ALL.iter().fold(Cli::command(), |command, family| {
-        let sub = run::Args::augment_args(Command::new(family.name())).about(family.about());
-        command.subcommand(sub)
+        let mut sub = run::Args::augment_args(Command::new(family.name()));
+        // Recordings can also be played to somebody's server.
+        if *family == Family::Replay {
+            sub = replay_from::Args::augment_args(sub);
+        }
+        command.subcommand(sub.about(family.about()))
     })
 }
 
@@ -137,6 +145,13 @@ fn dispatch() -> anyhow::Result<Done> {
     {
         interrupt::ends_the_program();
         let args = run::Args::from_arg_matches(sub).unwrap_or_else(|error| error.exit());
+        if family == Family::Replay {
+            let live = replay_from::Args::from_arg_matches(sub);
+            let live = live.unwrap_or_else(|error| error.exit());
+            if live.is_live() {
+                return replay_from::run(&live, args.selection(), output);
+            }
+        }
         return run::family(family, &args, output);
     }
     let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
@@ -156,6 +171,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::New(args) => new::run(&args, output),
         Commands::Layout(args) => layout::run(&args, output),
         Commands::Dissector(args) => dissector::run(&args, output),
+        Commands::Import(args) => import::run(&args, output),
         Commands::Pki(args) => pki::run(&args, output),
         Commands::Users(args) => users::run(&args, output),
         Commands::Suite(args) => suite::run(&args, output),

@@ -72,7 +72,7 @@ pub(super) struct Args {
 }
 
 /// The protocol on the wire.
-enum Wire {
+pub(super) enum Wire {
     System(&'static System, Layout),
     Own(LayoutFile),
     /// Nobody knows.
@@ -81,12 +81,22 @@ enum Wire {
 
 impl Wire {
     fn of(args: &Args, output: Output) -> Result<Self> {
-        if let Some(path) = &args.layout {
+        Self::named(args.system.as_deref(), &args.profile, args.layout.as_deref(), output)
+    }
+
+    /// That of a layout file, of a system, or unknown.
+    pub(super) fn named(
+        system: Option<&str>,
+        profile: &str,
+        layout: Option<&Path>,
+        output: Output,
+    ) -> Result<Self> {
+        if let Some(path) = layout {
             let file = LayoutFile::load(path).map_err(|error| explain(&[error], output))?;
             return Ok(Self::Own(file));
         }
-        if let Some(name) = &args.system {
-            return Self::system(name, &args.profile);
+        if let Some(name) = system {
+            return Self::system(name, profile);
         }
         Ok(Self::Raw(Layout { system: "raw", frames: Vec::new(), turns: &[] }))
     }
@@ -100,7 +110,7 @@ impl Wire {
         Ok(Self::System(system, (system.layout)(profile)))
     }
 
-    fn layout(&self) -> &Layout {
+    pub(super) fn layout(&self) -> &Layout {
         match self {
             Self::System(_, layout) | Self::Raw(layout) => layout,
             Self::Own(file) => &file.layout,
@@ -116,7 +126,7 @@ impl Wire {
     }
 
     /// The ports of the published program, or how far those of others are from the first.
-    fn ports(&self) -> Vec<u16> {
+    pub(super) fn ports(&self) -> Vec<u16> {
         match self {
             Self::System(system, _) => system.ports.iter().map(|port| port.port).collect(),
             Self::Own(file) => (0..).take(file.ports.len()).collect(),
@@ -124,7 +134,7 @@ impl Wire {
         }
     }
 
-    fn addresses(&self, flag: &str, text: &str) -> Result<Vec<SocketAddr>> {
+    pub(super) fn addresses(&self, flag: &str, text: &str) -> Result<Vec<SocketAddr>> {
         let layout = self.layout();
         addresses_of(&self.ports(), layout.system, Some(text))
             .map_err(|why| anyhow!("{flag}: {why}"))

@@ -38,6 +38,13 @@ pub(super) struct Args {
     tools: tools::ToolArgs,
 }
 
+impl Args {
+    /// What is selected.
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+}
+
 /// Options of `run`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct PathArgs {

@@ -19,7 +19,7 @@ pub(super) struct Selection {
     pub(super) system: Vec<String>,
     /// This profile instead of as-built and hardened: one of those, or the name of a weakness; may be given several times
     #[arg(long, value_name = "PROFILE")]
-    profile: Vec<String>,
+    pub(super) profile: Vec<String>,
     /// This seed instead of the scenario's
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,

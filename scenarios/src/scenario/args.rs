@@ -117,6 +117,17 @@ fn argument(
             let name = reader.word(node, param.name, "set of keys", &known)?;
             Some(Arg::Text(name.to_owned()))
         }
+        ParamKind::Named => {
+            let known: Vec<&str> = vocabulary.recorded().keys().map(String::as_str).collect();
+            if known.is_empty() {
+                let message = "the scenario has no `[recorded]`".to_owned();
+                let help = "add a table `[recorded.<name>]` with `hex` or `file`".to_owned();
+                reader.mistake_with_help(node.span(), message, "which frame?", help);
+                return None;
+            }
+            let name = reader.word(node, param.name, "recorded frame", &known)?;
+            vocabulary.recorded().get(name).map(|bytes| Arg::Bytes(bytes.to_vec()))
+        }
         ParamKind::Flag => reader.flag(node, param.name).map(Arg::Flag),
         ParamKind::FrameType => {
             let name = vocabulary.frame_type(reader, node, None, Raw::Refused)?;

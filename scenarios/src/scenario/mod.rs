@@ -23,6 +23,7 @@ mod expectations;
 mod keys;
 mod own;
 mod read;
+mod recorded;
 mod rule_file;
 mod rules;
 mod steps;

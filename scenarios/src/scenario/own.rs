@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::vocabulary::Vocabulary;
-use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, read, rules};
+use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, read, recorded, rules};
 use crate::diagnostic::{Diagnostics, quote};
 use crate::dom::{self, Node, Reader, Table};
 use crate::expect::Expect;
@@ -14,7 +14,7 @@ use crate::target::{self, Target};
 
 /// The keys of such a scenario.
 pub(super) const KEYS: &[&str] =
-    &["name", "family", "summary", "teaches", "layout", "rule", "target", "expect"];
+    &["name", "family", "summary", "teaches", "layout", "recorded", "rule", "target", "expect"];
 
 /// Those it must have.
 pub(super) const REQUIRED: &[&str] =
@@ -48,9 +48,11 @@ pub(super) fn scenario(
         Some(given) => Some(given.clone()),
         None => root.get("layout").and_then(|node| layout(reader, node, payloads)).map(Arc::new),
     };
+    let frames = root.get("recorded").map(|node| recorded::frames(reader, node, payloads));
     let (rules, rule_lines) = match (root.get("rule"), &layout) {
         (Some(node), Some(file)) => {
-            rules::rules(reader, node, &Vocabulary::of_layout(&file.layout))
+            let vocabulary = Vocabulary::of_layout(&file.layout);
+            rules::rules(reader, node, &vocabulary.with_recorded(frames.unwrap_or_default()))
         }
         _ => Default::default(),
     };

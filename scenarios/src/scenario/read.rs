@@ -8,8 +8,8 @@ use protocol::weakness::Weakness;
 
 use super::vocabulary::Vocabulary;
 use super::{
-    DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, is_name, keys, own, rules, steps,
-    strategy,
+    DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, is_name, keys, own, recorded, rules,
+    steps, strategy,
 };
 use crate::diagnostic::{Diagnostic, list, quote};
 use crate::dom::{self, Node, Reader, Table};
@@ -18,7 +18,7 @@ use crate::layout_file::LayoutFile;
 
 const KEYS: &[&str] = &[
     "name", "family", "summary", "teaches", "system", "seed", "needs", "script", "keys",
-    "register", "rule", "strategy", "expect",
+    "register", "recorded", "rule", "strategy", "expect",
 ];
 
 const REQUIRED: &[&str] = &["name", "family", "summary", "teaches", "system", "script", "expect"];
@@ -81,7 +81,8 @@ fn read(
     let keys = sets.map(|node| keys::sets(reader, node, &systems, payloads)).unwrap_or_default();
     let registered =
         root.get("register").and_then(|node| keys::registration(reader, node, &systems));
-    let vocabulary = vocabulary.with_keys(keys.keys());
+    let frames = root.get("recorded").map(|node| recorded::frames(reader, node, payloads));
+    let vocabulary = vocabulary.with_keys(keys.keys()).with_recorded(frames.unwrap_or_default());
     let rule = root.get("rule");
     let (mut rules, mut rule_lines) =
         rule.map(|node| rules::rules(reader, node, &vocabulary)).unwrap_or_default();

@@ -1,8 +1,10 @@
 //! What a scenario can speak of: the frames and fields of its systems. A name is known if it exists as
 //! built or hardened, and allowed if every system of the scenario knows it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
+use bytes::Bytes;
 use protocol::endpoint::Side;
 use protocol::layout::{Encoding, Field, FrameSpec, Layout, RAW, Size};
 use protocol::systems::System;
@@ -17,6 +19,8 @@ pub(super) struct Vocabulary {
     systems: Vec<Known>,
     /// The names of the sets of key files.
     keys: Vec<String>,
+    /// The frames of an earlier recording, by name.
+    recorded: BTreeMap<String, Bytes>,
 }
 
 #[derive(Debug)]
@@ -62,20 +66,32 @@ impl Vocabulary {
             hardened: (system.layout)(Profile::HARDENED),
             raw: FrameSpec::raw(),
         };
-        Self { systems: systems.iter().map(known).collect(), keys: Vec::new() }
+        let systems = systems.iter().map(known).collect();
+        Self { systems, keys: Vec::new(), recorded: BTreeMap::new() }
     }
 
     /// The frames of somebody's own protocol.
     pub(super) fn of_layout(layout: &Layout) -> Self {
         let (as_built, hardened) = (layout.clone(), layout.clone());
         let known = Known { name: layout.system, as_built, hardened, raw: FrameSpec::raw() };
-        Self { systems: vec![known], keys: Vec::new() }
+        Self { systems: vec![known], keys: Vec::new(), recorded: BTreeMap::new() }
     }
 
     /// The same, with these names of sets of key files.
     pub(super) fn with_keys<'a>(mut self, names: impl Iterator<Item = &'a String>) -> Self {
         self.keys = names.cloned().collect();
         self
+    }
+
+    /// The same, with these frames of an earlier recording.
+    pub(super) fn with_recorded(mut self, recorded: BTreeMap<String, Bytes>) -> Self {
+        self.recorded = recorded;
+        self
+    }
+
+    /// The frames of an earlier recording.
+    pub(super) fn recorded(&self) -> &BTreeMap<String, Bytes> {
+        &self.recorded
     }
 
     /// The names of the sets of key files.
