@@ -23,7 +23,7 @@ use crate::rule::Rule;
 use crate::trace::Trace;
 
 /// The most one read returns.
-const READ: usize = 256 * 1024;
+const READ: usize = 128 * 1024;
 /// How much memory an end keeps for the beginnings of frames, in bytes.
 const KEPT: usize = 4096;
 /// How soon what happened is told to the recorder.
