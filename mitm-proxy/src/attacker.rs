@@ -455,12 +455,12 @@ impl Attacker {
         let mut matched = std::mem::take(&mut self.matched);
         let rule = self.select_frame(&mut matched, link, self.is_own(link), from, &frame);
         self.matched = matched;
-        self.handle(now, link, from, frame, rule, trace, effects);
+        self.take_frame(now, link, from, frame, rule, trace, effects);
     }
 
-    /// Record a frame, let this rule act on it, and send what is left of it.
+    /// Record a frame, such as one at which [`Attacker::look`] stopped, let this rule act on it, and send what is left of it.
     #[expect(clippy::too_many_arguments, reason = "a frame, where it is, and what to do with it")]
-    fn handle(
+    pub fn take_frame(
         &mut self,
         now: Tick,
         link: u32,

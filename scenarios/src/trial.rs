@@ -111,9 +111,8 @@ fn conclude(
     }
     let interrupted = honest.interrupted || run.interrupted;
     let inconclusive = if interrupted { Some("interrupted".to_owned()) } else { problem };
-    // Whoever died or hung has been reached; a rule that had no time left to act is beside the point.
-    let silent = || court.vacuous(&rest.trace).filter(|_| findings.is_empty());
-    let inconclusive = inconclusive.or_else(|| attacked.as_ref().and_then(|_| silent()));
+    let inconclusive = inconclusive
+        .or_else(|| attacked.as_ref().and_then(|_| shows_nothing(court, &rest.trace, &findings)));
     let rulings = match &inconclusive {
         Some(why) => {
             Property::ALL.iter().map(|property| (*property, Ruling::inconclusive(why))).collect()
@@ -142,6 +141,19 @@ fn conclude(
     Trial { judgement, findings, judged_from, output, remarks, interrupted }
 }
 
+/// Why a run under attack shows nothing, if so. Once a rule has acted, whoever dies or hangs has been reached, and what later
+/// rules would have done is beside the point; before that, it was not the attack.
+fn shows_nothing(court: &Court<'_>, trace: &Trace, findings: &[Finding]) -> Option<String> {
+    let unheard = |finding: &&Finding| {
+        matches!(finding, Finding::NotImplemented { .. } | Finding::Unreadable { .. })
+    };
+    if let Some(finding) = findings.iter().find(unheard) {
+        return Some(finding.to_string());
+    }
+    let acted = trace.misfires.is_empty() && trace.fired.iter().any(|fired| *fired > 0);
+    court.vacuous(trace).filter(|_| findings.is_empty() || !acted)
+}
+
 /// The table of `expect` that speaks of every target without one of its own.
 pub const CORRECT: &str = "correct";
 
@@ -165,6 +177,7 @@ fn judged(
         let broken = match finding {
             Finding::NotStarted { .. } | Finding::Died { .. } => Property::Robustness,
             Finding::ListenerGone { .. } | Finding::Hung { .. } => Property::Availability,
+            // Those made the whole run inconclusive.
             Finding::NotImplemented { .. } | Finding::Unreadable { .. } => continue,
         };
         for (_, ruling) in rulings.iter_mut().filter(|(property, _)| *property == broken) {

@@ -141,6 +141,20 @@ fn ctrl_c_stops_the_programs_and_reports_what_there_is() {
 }
 
 #[test]
+fn who_dies_before_any_rule_has_acted_was_not_attacked() {
+    // The first run, without an attack, goes well; in the second the client dies of itself, and no frame was ever sent.
+    let client = "test -e ran && kill -SEGV $$; touch ran";
+    let path = alone("own-died-of-itself", "echo ready; exec sleep 600", client);
+    let args = ["run", path.to_str().unwrap(), "--format", "json"];
+    let Output { status, stdout, .. } = scenarios(&args).output().unwrap();
+    let report: Value = serde_json::from_slice(&stdout).unwrap();
+    let case = &report["cases"][0];
+    assert_eq!(case["findings"][0]["kind"], "died", "{case}");
+    assert!(case["inconclusive"].as_str().unwrap().contains("never acted"), "{case}");
+    assert_eq!(status.code(), Some(0), "{case}");
+}
+
+#[test]
 fn a_program_that_cannot_be_started_is_named() {
     let path = alone("own-missing", "echo ready", "true");
     let source = fs::read_to_string(&path).unwrap().replacen("[\"sh\"", "[\"no-such-program\"", 1);

@@ -107,21 +107,6 @@ impl Attacker {
         format!("rule {}: {}", rule + 1, action.map(|action| action.deed()).unwrap_or_default())
     }
 
-    /// A frame at which [`Attacker::look`] stopped.
-    #[expect(clippy::too_many_arguments, reason = "a frame, where it is, and what to do with it")]
-    pub fn take_frame(
-        &mut self,
-        now: Tick,
-        link: u32,
-        from: Side,
-        frame: Frame,
-        rule: Option<usize>,
-        trace: &mut Trace,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.handle(now, link, from, frame, rule, trace, effects);
-    }
-
     /// Nothing more comes from this end; these bytes are left, of a frame that was never completed.
     pub fn take_rest(
         &mut self,
