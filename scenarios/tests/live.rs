@@ -6,68 +6,22 @@
     reason = "a test says what it expects by unwrapping"
 )]
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+mod command_line;
 
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use command_line::{Listening, folder, scenarios};
 use protocol::endpoint::Kind;
 use protocol::systems::{SYSTEMS, System};
 
 const PROFILES: [&str; 2] = ["as-built", "hardened"];
 
-fn scenarios(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
-    command.args(args).current_dir(folder).env_remove("RUST_BACKTRACE");
-    command
-}
-
-/// An empty folder of this test's own.
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-/// A running server, killed when the test is over, however it ends.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(folder: &Path, args: &[&str]) -> Self {
-        let args = [&["serve"], args, &["--listen", "0"]].concat();
-        let mut child =
-            scenarios(folder, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut errors = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains(" listens on ") {
-            line.clear();
-            assert!(errors.read_line(&mut line).unwrap() > 0, "the server has ended");
-        }
-        // The log is read to its end, or the server would wait for somebody to read it.
-        std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
-        let address = line.trim().split_once(" listens on ").expect("an address").1;
-        Self { child, address: address.replace(", ", ",") }
-    }
-
-    /// Ctrl-C; what it printed, and its exit code.
-    fn stop(mut self) -> (String, Option<i32>) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-        let mut printed = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
-        (printed, self.child.wait().unwrap().code())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A server of a system.
+fn serve(folder: &Path, args: &[&str]) -> Listening {
+    Listening::start(folder, &[&["serve"], args, &["--listen", "0"]].concat())
 }
 
 fn text(bytes: Vec<u8>) -> String {
@@ -86,7 +40,7 @@ fn every_pair_runs_from_two_terminals() {
             let here = folder(&format!("live-{}-{profile}", system.name));
             // The first seed under which no published frame holds its own delimiter.
             let options = [system.name, "--profile", profile, "--seed", "5"];
-            let server = Server::start(&here, &[&options[..], &["--log", "server.log"]].concat());
+            let server = serve(&here, &[&options[..], &["--log", "server.log"]].concat());
             let [flag, value] = small(system);
             let args = [&["connect"], &options[..], &["--to", &server.address, flag, value]];
             let output = scenarios(&here, &args.concat()).output().unwrap();
@@ -109,7 +63,7 @@ fn every_pair_runs_from_two_terminals() {
 #[test]
 fn lines_of_standard_input_are_sent_and_claims_are_json() {
     let here = folder("live-lines");
-    let server = Server::start(&here, &["helo"]);
+    let server = serve(&here, &["helo"]);
     let mut client = scenarios(&here, &["connect", "helo", "--to", &server.address])
         .args(["--format", "json"])
         .stdin(Stdio::piped())
@@ -134,7 +88,7 @@ fn files_arrive_byte_for_byte_under_harmless_names() {
     let here = folder("live-files");
     let body: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
     fs::write(here.join("a b.png"), &body).unwrap();
-    let server = Server::start(&here, &["helo", "--profile", "hardened", "--store", "kept"]);
+    let server = serve(&here, &["helo", "--profile", "hardened", "--store", "kept"]);
     let args = ["connect", "helo", "--profile", "hardened", "--to", &server.address];
     let output = scenarios(&here, &args).args(["--file", "a b.png"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(output.stderr));
@@ -150,7 +104,7 @@ fn files_arrive_byte_for_byte_under_harmless_names() {
 fn what_cannot_be_done_is_said_in_a_line() {
     let here = folder("live-errors");
     fs::write(here.join("broken.pem"), "junk").unwrap();
-    let server = Server::start(&here, &["helo"]);
+    let server = serve(&here, &["helo"]);
     let taken = server.address.clone();
     let run = |args: &[&str]| -> Output { scenarios(&here, args).output().unwrap() };
     for (args, code, said) in [
@@ -197,7 +151,7 @@ fn a_server_that_speaks_says_what_it_is_told_and_makes_its_keys_at_start() {
     let here = folder("live-speaks");
     fs::create_dir(here.join("keys")).unwrap();
     let options = ["ccm", "--profile", "hardened", "--keys", "keys"];
-    let server = Server::start(&here, &[&options[..], &["--text", "welcome"]].concat());
+    let server = serve(&here, &[&options[..], &["--text", "welcome"]].concat());
     let args = [&["connect"], &options[..], &["--to", &server.address, "--text", "hi"]].concat();
     // Twice: the second client makes a new pair, and the server finds it.
     for _ in 0..2 {

@@ -6,70 +6,20 @@
     reason = "a test says what it expects by unwrapping"
 )]
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+mod command_line;
 
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::Output;
+
+use command_line::{Listening, folder, scenarios};
 use protocol::endpoint::Kind;
 use protocol::systems::SYSTEMS;
 use serde_json::Value;
 
-fn scenarios(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
-    command.args(args).current_dir(folder).env_remove("RUST_BACKTRACE");
-    command
-}
-
-/// An empty folder of this test's own.
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()
-}
-
-/// Something that listens, killed when the test is over, however it ends.
-struct Listening {
-    child: Child,
-    address: String,
-}
-
-impl Listening {
-    fn start(folder: &Path, args: &[&str]) -> Self {
-        let mut child =
-            scenarios(folder, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut errors = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains(" listens on ") {
-            line.clear();
-            assert!(errors.read_line(&mut line).unwrap() > 0, "it has ended");
-        }
-        std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
-        let address = line.trim().split_once(" listens on ").expect("an address").1;
-        let address = address.split(", before ").next().unwrap();
-        Self { child, address: address.replace(", ", ",") }
-    }
-
-    /// Ctrl-C; what it printed, and its exit code.
-    fn stop(mut self) -> (String, Option<i32>) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-        let mut printed = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
-        (printed, self.child.wait().unwrap().code())
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 fn log(path: &Path) -> Vec<Value> {
@@ -201,6 +151,21 @@ fn through(proxy: &Listening, listener: &std::net::TcpListener, bytes: &[u8]) ->
     let mut got = Vec::new();
     server.read_to_end(&mut got).unwrap();
     got
+}
+
+#[test]
+fn a_scenario_for_own_programs_brings_its_layout() {
+    let here = folder("proxy-scenario");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/echo/replay-a-message.toml");
+    let listener = self::listener();
+    let upstream = listener.local_addr().unwrap().to_string();
+    let args = ["proxy", "--listen", "0", "--upstream", &upstream, "--scenario"];
+    let proxy = Listening::start(&here, &[&args[..], &[example.to_str().unwrap()]].concat());
+    // A length, a nonce, a byte and a MAC.
+    let frame = [&[0, 41][..], &[7; 41]].concat();
+    assert_eq!(through(&proxy, &listener, &frame), [&frame[..], &frame].concat());
+    let (ladder, _) = proxy.stop();
+    assert!(ladder.contains("TEXT") && ladder.contains("rule 1: replay of 1"), "{ladder}");
 }
 
 /// What it says when it cannot run.

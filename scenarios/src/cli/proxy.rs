@@ -209,10 +209,13 @@ fn of_scenario(path: &Path, args: &Args, output: Output) -> Result<(Wire, Vec<Ru
     if scenario.plot.is_some() {
         bail!("{} has a strategy: those ask endpoints of the lab", quote(&scenario.path));
     }
-    let wire = match (&args.system, &args.layout, scenario.systems.as_slice()) {
-        (None, None, [only]) => Wire::system(only.name, &args.profile)?,
-        (None, None, _) => bail!("{} is for several systems: --system says which", scenario.name),
-        _ => Wire::of(args, output)?,
+    let chosen = args.system.is_some() || args.layout.is_some();
+    let wire = match (scenario.systems.as_slice(), &scenario.own) {
+        _ if chosen => Wire::of(args, output)?,
+        // It was read with these frames.
+        (_, Some(own)) => Wire::Own((*own.layout).clone()),
+        ([only], None) => Wire::system(only.name, &args.profile)?,
+        _ => bail!("{} is for several systems: --system says which", scenario.name),
     };
     if let Wire::System(system, _) = &wire
         && !scenario.systems.iter().any(|known| known.name == system.name)

@@ -3,9 +3,9 @@
 #![allow(dead_code, unreachable_pub, reason = "every test file takes what it needs")]
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// The program, in a folder.
 pub fn scenarios(folder: &Path, args: &[&str]) -> Command {
@@ -73,4 +73,45 @@ pub fn told(folder: &Path, args: &[&str], input: &str) -> (i32, String, String) 
 /// Run it; the exit code.
 pub fn exit(folder: &Path, args: &[&str]) -> i32 {
     scenarios(folder, args).output().unwrap().status.code().unwrap()
+}
+
+/// Something that listens, killed when the test is over, however it ends.
+pub struct Listening {
+    child: Child,
+    /// Where: an address for each port, with commas.
+    pub address: String,
+}
+
+impl Listening {
+    /// Start the program and wait until it listens.
+    pub fn start(folder: &Path, args: &[&str]) -> Self {
+        let mut child =
+            scenarios(folder, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains(" listens on ") {
+            line.clear();
+            assert!(errors.read_line(&mut line).unwrap() > 0, "it has ended");
+        }
+        std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
+        let address = line.trim().split_once(" listens on ").unwrap().1;
+        let address = address.split(", before ").next().unwrap();
+        Self { child, address: address.replace(", ", ",") }
+    }
+
+    /// Ctrl-C; what it printed, and its exit code.
+    pub fn stop(mut self) -> (String, Option<i32>) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        let mut printed = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        (printed, self.child.wait().unwrap().code())
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
