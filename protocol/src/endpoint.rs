@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::theft::SessionSecret;
+
 /// A point in time: nanoseconds since the run began.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Tick(pub u64);
@@ -232,6 +234,8 @@ pub struct Output {
     pub closes: Vec<Conn>,
     /// Facts to record.
     pub claims: Vec<Claim>,
+    /// Secrets of sessions, as they come into use: for a key log, and for nobody else.
+    pub secrets: Vec<(Conn, SessionSecret)>,
     /// When to call back with [`Input::Timeout`]. A later wake-up replaces nothing: stale ones are
     /// ignored by the endpoint.
     pub wake: Option<Tick>,
@@ -244,6 +248,7 @@ impl Output {
         self.opens.clear();
         self.closes.clear();
         self.claims.clear();
+        self.secrets.clear();
         self.wake = None;
     }
 

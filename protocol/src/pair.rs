@@ -12,6 +12,7 @@ use crate::endpoint::{
 };
 use crate::layout::{Deframer, Frame};
 use crate::systems::{Setup, System};
+use crate::theft::SessionSecret;
 use crate::weakness::Profile;
 
 /// As every system calls its server in claims.
@@ -48,6 +49,8 @@ pub(crate) struct Pair {
     pub(crate) cutters: [Deframer; 2],
     pub(crate) frames: Vec<(Side, Frame)>,
     pub(crate) claims: Vec<Claim>,
+    /// Those of the client, and of the server.
+    pub(crate) secrets: [Vec<SessionSecret>; 2],
     pub(crate) now: Tick,
     pub(crate) wakes: Vec<(Tick, Side)>,
     /// The largest segment delivered, in bytes.
@@ -78,6 +81,7 @@ impl Pair {
             cutters,
             frames: Vec::new(),
             claims: Vec::new(),
+            secrets: Default::default(),
             now: Tick(0),
             wakes: Vec::new(),
             segment: usize::MAX,
@@ -100,6 +104,7 @@ impl Pair {
         }
         self.wakes.extend(out.wake.map(|at| (at, side)));
         self.claims.extend(out.claims);
+        self.secrets[side as usize].extend(out.secrets.into_iter().map(|(_, secret)| secret));
     }
 
     pub(crate) fn open(&mut self) {

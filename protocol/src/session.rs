@@ -1,6 +1,7 @@
 //! What the sessions of a connection-per-session system have in common: the way out, and one wake-up.
 
 use crate::endpoint::{Claim, Conn, End, Fact, Name, Output, Reject, Tick};
+use crate::theft::SessionSecret;
 
 /// The way out of one session: its writes and claims.
 #[derive(Debug)]
@@ -23,6 +24,11 @@ impl Port<'_> {
 
     pub(crate) fn send(&mut self, frame: Vec<u8>) {
         self.out.writes.push((self.conn, frame));
+    }
+
+    /// This secret is in use from now on.
+    pub(crate) fn secret(&mut self, label: &'static str, value: &[u8]) {
+        self.out.secrets.push((self.conn, SessionSecret::new(label, value)));
     }
 
     /// The session is over; close.

@@ -3,7 +3,7 @@
 use crate::endpoint::{Endpoint, Kind};
 use crate::keyfiles::{KeyFiles, KeySet, Register};
 use crate::layout::Layout;
-use crate::theft::{Eavesdrop, InTheMiddle, Transport};
+use crate::theft::{Eavesdrop, InTheMiddle, Secrets, Transport};
 use crate::weakness::{Profile, Weakness};
 use crate::{ccm, csr, helo, ratchet, suite};
 
@@ -38,6 +38,8 @@ pub struct System {
     pub lab: fn(Profile) -> KeyFiles,
     /// What long-term keys open of a recorded session.
     pub eavesdrop: Eavesdrop,
+    /// What the secrets of a session open of it.
+    pub secrets: Secrets,
     /// How somebody registers, where a system has users.
     pub register: Option<Register>,
     /// Somebody in the middle of a session, where sessions begin with a key agreement that somebody without any key can take part

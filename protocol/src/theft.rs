@@ -1,6 +1,8 @@
 //! What somebody can do who got hold of secrets: of an endpoint's memory, or of long-term keys.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
+
+use zeroize::Zeroizing;
 
 use crate::endpoint::{Message, Service, Side};
 use crate::keyfiles::KeySource;
@@ -44,6 +46,50 @@ pub struct Transport {
 
 /// What one secret opens of a recorded session: the messages, each with the place of its frame in the recording.
 pub type OpenWith = fn(Profile, &[u8], &[Overheard<'_>]) -> Vec<(usize, Message)>;
+
+/// A secret of one session: wiped when dropped, never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionSecret {
+    /// What it is, one of the [`Secrets::labels`] of its system.
+    pub label: &'static str,
+    /// Its bytes.
+    pub value: Zeroizing<Vec<u8>>,
+}
+
+impl SessionSecret {
+    /// A secret with these bytes.
+    pub fn new(label: &'static str, value: &[u8]) -> Self {
+        Self { label, value: Zeroizing::new(value.to_vec()) }
+    }
+}
+
+impl fmt::Debug for SessionSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionSecret({}, redacted)", self.label)
+    }
+}
+
+/// The secrets that the sessions of a system have, and what they open.
+#[derive(Clone, Copy, Debug)]
+pub struct Secrets {
+    /// What there are, each with a line on what it is.
+    pub labels: &'static [(&'static str, &'static str)],
+    /// What they open.
+    pub open: OpenConnection,
+}
+
+/// What an end's own secrets open of one of its connections: the messages, each with the place of its frame in the recording. The
+/// secrets are in the order in which they came into use. A message is what the receiving endpoint would claim to have
+/// delivered if it took the frame; frames that the keys do not fit open to nothing.
+pub type OpenConnection = fn(Profile, &[SessionSecret], &[Overheard<'_>]) -> Vec<(usize, Message)>;
+
+/// The next of the secrets with this label.
+pub(crate) fn next_secret<'a>(
+    secrets: &mut impl Iterator<Item = &'a SessionSecret>,
+    label: &str,
+) -> Option<&'a [u8]> {
+    secrets.find(|secret| secret.label == label).map(|secret| &secret.value[..])
+}
 
 /// Somebody in the middle of one session who takes part in its key agreement on both sides.
 pub trait Middle: Debug + Send {

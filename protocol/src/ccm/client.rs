@@ -5,9 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::ccm::exchange::Offer;
-use crate::ccm::keys::Keys;
+use crate::ccm::keys::{Keys, RECORDS};
 use crate::ccm::lab::{ClientKeys, SERVER, client_name};
-use crate::ccm::lane::{Context, Heard, Listener, Speaker, bind, finish};
+use crate::ccm::lane::{Context, Heard, Listener, Speaker, bind, finish, speaks_on};
 use crate::ccm::session::{Between, PATIENCE, Setting};
 use crate::ccm::wire::{self, EXCHANGE, TO_CLIENT, TO_SERVER};
 use crate::endpoint::{
@@ -139,6 +139,7 @@ impl Client {
         }
         let mut port = between.on(conn);
         port.log("data connection open");
+        port.secret(RECORDS, &keys.of(speaks_on(service)).0);
         if let Some(frame) = frame {
             port.send(frame);
         }

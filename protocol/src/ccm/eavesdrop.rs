@@ -1,15 +1,37 @@
-//! What the private keys of server and client open of a recorded session.
+//! What the private keys of server and client open of a recorded session, and what the session's own keys do.
 
 use crate::ccm::content::{self, Content};
 use crate::ccm::keyfiles::{Owned, owned};
-use crate::ccm::keys::{Ingredients, Key, Keys, Transcript};
+use crate::ccm::keys::{Ingredients, Key, Keys, RECORDS, Transcript};
 use crate::ccm::record::Opener;
 use crate::endpoint::{Message, Side};
 use crate::inbox::Received;
 use crate::keyfiles::{KeyFiles, KeySource};
 use crate::layout::number;
-use crate::theft::{Overheard, Transport, listen};
+use crate::theft::{Overheard, Secrets, Transport, listen, next_secret};
 use crate::weakness::{Profile, Weakness};
+
+/// The key of each data connection.
+pub(super) const SECRETS: Secrets = Secrets {
+    labels: &[(RECORDS, "the AES key of everything on this data connection, 16, 24 or 32 bytes")],
+    open: |profile, secrets, recording| {
+        let Some(key) = next_secret(&mut secrets.iter(), RECORDS) else { return Vec::new() };
+        listen(recording, |overheard| {
+            let frame = Received::of(overheard.frame);
+            (frame.spec.name == "MSG").then_some(())?;
+            message(profile, &Key(key.to_vec()), frame)
+        })
+    },
+};
+
+/// The message in a record.
+fn message(profile: Profile, key: &Key, record: Received) -> Option<Message> {
+    let opener = Opener { profile, key: key.clone(), received: 0 };
+    match content::read(profile, &opener.overhear(record).ok()?).ok()? {
+        Content::Message(message) => Some(message),
+        _ => None,
+    }
+}
 
 /// How the chosen key travels.
 pub(super) const TRANSPORT: Transport = Transport {
@@ -48,12 +70,7 @@ fn hear(
         match (overheard.from, frame.spec.name) {
             (Side::Client, "KEY") => offer = Some(offered(&frame)),
             (Side::Server, "ECHO") => keys = offer.take()?.answered(profile, &frame),
-            (from, "MSG") => {
-                let key = keys.as_ref()?.of(from).clone();
-                let plaintext = Opener { profile, key, received: 0 }.overhear(frame).ok()?;
-                let content = content::read(profile, &plaintext).ok()?;
-                return if let Content::Message(message) = content { Some(message) } else { None };
-            }
+            (from, "MSG") => return message(profile, keys.as_ref()?.of(from), frame),
             _ => {}
         }
         None

@@ -17,6 +17,8 @@ const CONSTANT: &[u8] = b"a randome key ha";
 const CHOSEN: usize = 32;
 /// The size of a [`mac`](Keys::mac) in bytes.
 pub(super) const MAC: usize = 32;
+/// The secret of a data connection.
+pub(super) const RECORDS: &str = "records";
 /// The size of the name of a session that a data connection presents, in bytes.
 pub(super) const TOKEN: usize = 16;
 

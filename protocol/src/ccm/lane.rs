@@ -29,6 +29,11 @@ fn port_of(from: Side) -> Service {
     }
 }
 
+/// Who speaks on this port.
+pub(super) fn speaks_on(port: Service) -> Side {
+    if port == TO_SERVER { Side::Client } else { Side::Server }
+}
+
 /// What a lane works with besides its own data.
 #[derive(Debug)]
 pub(super) struct Context<'a, 'b> {

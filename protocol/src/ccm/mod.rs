@@ -195,6 +195,7 @@ pub const SYSTEM: System = System {
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
     eavesdrop: eavesdrop::eavesdrop,
+    secrets: eavesdrop::SECRETS,
     register: None,
     middle: None,
     transport: Some(eavesdrop::TRANSPORT),

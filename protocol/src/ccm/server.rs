@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use crate::ccm::conversation::Conversation;
 use crate::ccm::exchange::{answer, confirmed};
-use crate::ccm::keys::Keys;
+use crate::ccm::keys::{Keys, RECORDS};
 use crate::ccm::lab::{SERVER, ServerKeys, client_name};
-use crate::ccm::lane::check_bind;
+use crate::ccm::lane::{check_bind, speaks_on};
 use crate::ccm::session::{Between, PATIENCE, Setting};
 use crate::ccm::wire::{self, EXCHANGE, MAX_CONTROL, TRUE};
 use crate::endpoint::{
@@ -19,6 +19,7 @@ use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::session::Alarm;
 use crate::systems::Setup;
+use crate::theft::SessionSecret;
 use crate::weakness::Weakness;
 
 /// Whom a connection is believed to come from before it has shown anything.
@@ -264,7 +265,11 @@ impl Server {
                 }
                 Place::Session(number) => {
                     if let Some(session) = self.sessions.get_mut(&number) {
-                        session.attach(now, conn, waiting.service, waiting.inbox, &self.setting);
+                        let (service, inbox) = (waiting.service, waiting.inbox);
+                        let key =
+                            SessionSecret::new(RECORDS, &session.keys().of(speaks_on(service)).0);
+                        out.secrets.push((conn, key));
+                        session.attach(now, conn, service, inbox, &self.setting);
                     }
                     self.drive_session(now, number, Some(conn), out);
                 }

@@ -19,6 +19,7 @@ use crate::endpoint::{
 };
 use crate::layout::{Deframer, Frame};
 use crate::systems::Setup;
+use crate::theft::SessionSecret;
 use crate::weakness::Profile;
 
 /// As-built, hardened and every weakness alone.
@@ -78,6 +79,7 @@ struct Lab {
     last: u32,
     frames: Vec<(Conn, Side, Frame)>,
     claims: Vec<Claim>,
+    secrets: Vec<(Conn, Side, SessionSecret)>,
     now: Tick,
     wakes: Vec<(Tick, Side)>,
     /// The largest segment delivered, in bytes.
@@ -99,6 +101,7 @@ impl Lab {
             last: 0,
             frames: Vec::new(),
             claims: Vec::new(),
+            secrets: Vec::new(),
             now: Tick(0),
             wakes: Vec::new(),
             segment: usize::MAX,
@@ -127,6 +130,7 @@ impl Lab {
         }
         self.wakes.extend(out.wake.map(|at| (at, side)));
         self.claims.extend(out.claims);
+        self.secrets.extend(out.secrets.into_iter().map(|(conn, secret)| (conn, side, secret)));
     }
 
     /// The client opens a connection.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::crypto::ecdh::Ephemeral;
 use crate::csr::file::{self, Json};
-use crate::csr::keys::{NONCE, Nonces, Schedule, Transcript};
+use crate::csr::keys::{EPOCH, NONCE, Nonces, Schedule, Transcript};
 use crate::csr::lab::{Credentials, Identity, Keyring, SERVER};
 use crate::csr::record::{Channel, Content};
-use crate::csr::session::{PATIENCE, Setting, sign, verify};
+use crate::csr::session::{PATIENCE, Setting, counted, sign, verify};
 use crate::csr::wire::{self, MAX_MEDIA, MAX_MESSAGE, encoded_len};
 use crate::csr::{acknowledgement, wire::READ};
 use crate::endpoint::{
@@ -379,6 +379,7 @@ impl ExpectShare {
             let digest = transcript.signed(profile, Side::Client, &[&theirs, &own]);
             Some(sign(&context.me.key, &digest, context.entropy)?)
         };
+        context.port.secret(EPOCH, &schedule.secret().0);
         context.port.claim(Fact::Running(schedule.fingerprint()));
         context.port.send(wire::framed(profile, wire::share(&own, signature.as_deref())));
         context.port.log("keys derived");
@@ -427,7 +428,7 @@ impl Active {
         };
         context.port.send(frame);
         context.port.claim(Fact::Sent(message.clone()));
-        self.channel.schedule.count();
+        counted(&mut self.channel.schedule, context.port);
         if carried == Content::Text {
             return Ok(State::ExpectReply(ExpectReply { active: self, message }));
         }
@@ -453,7 +454,7 @@ impl ExpectReply {
             let fingerprint = active.channel.schedule.fingerprint();
             context.port.claim(Fact::Established(fingerprint));
         }
-        active.channel.schedule.count();
+        counted(&mut active.channel.schedule, context.port);
         context.port.claim(Fact::Acknowledged(message));
         Ok(State::Idle(active))
     }

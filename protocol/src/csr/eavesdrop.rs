@@ -1,8 +1,16 @@
-//! What long-term keys open of a recorded session: nothing.
+//! What long-term keys open of a recorded session, which is nothing, and what the session's own secrets do.
 
-use crate::endpoint::Message;
+use std::collections::VecDeque;
+
+use crate::crypto::Secret;
+use crate::csr::keys::{EPOCH, Nonces, Schedule};
+use crate::csr::middle::claimed;
+use crate::csr::record::{Channel, Content};
+use crate::csr::wire;
+use crate::endpoint::{Message, Side};
+use crate::inbox::Received;
 use crate::keyfiles::KeySource;
-use crate::theft::Overheard;
+use crate::theft::{Overheard, Secrets, SessionSecret, listen, next_secret};
 use crate::weakness::Profile;
 
 /// Long-term keys only sign here: certificates, shares, files. No weakness changes that. The secret of a session is agreed on by halves that both
@@ -13,4 +21,71 @@ pub(super) fn eavesdrop(
     _: &[Overheard<'_>],
 ) -> Vec<(usize, Message)> {
     Vec::new()
+}
+
+/// The secret that the keys of an epoch are derived from.
+pub(super) const SECRETS: Secrets = Secrets {
+    labels: &[(
+        EPOCH,
+        "what the keys of an epoch are derived from, 32 bytes: a line for the first, and one after every second message",
+    )],
+    open,
+};
+
+/// How many epochs after that of the last message the next may be: an end of the published program that has counted a file twice
+/// is in the next one sooner.
+const AHEAD: usize = 2;
+
+/// Follow the epochs by the messages that open: each is under a MAC that fits in one.
+fn open(
+    profile: Profile,
+    secrets: &[SessionSecret],
+    recording: &[Overheard<'_>],
+) -> Vec<(usize, Message)> {
+    let secrets = &mut secrets.iter();
+    let mut later = VecDeque::new();
+    let (mut device, mut server) = (None, None);
+    let mut channel: Option<Channel> = None;
+    listen(recording, |overheard| {
+        let frame = Received::of(overheard.frame);
+        let content = match (overheard.from, frame.spec.name) {
+            (Side::Client, "HELLO") => {
+                device = Some(wire::read_hello(wire::body(&frame)).ok()?.1);
+                return None;
+            }
+            (Side::Server, "HELLO") => {
+                server = Some(wire::read_hello(wire::body(&frame)).ok()?.1);
+                return None;
+            }
+            (Side::Client, "ECDH") => {
+                let nonces = Nonces { device: device?, server: server? };
+                let first = next(secrets)?;
+                channel = Some(Channel::new(profile, Schedule::told(profile, nonces, first)));
+                return None;
+            }
+            (Side::Client, "TEXT") => Content::Text,
+            (Side::Client, "MEDIA") => Content::Media,
+            (Side::Server, "REPLY") => Content::Reply,
+            _ => return None,
+        };
+        let mut there = channel.clone()?;
+        for passed in 0..=AHEAD {
+            let mut tried = Received::of(overheard.frame);
+            if let Ok(plaintext) = there.overhear(content, &mut tried) {
+                let message = claimed(profile, content, plaintext);
+                later.drain(..passed);
+                channel = Some(there);
+                return message;
+            }
+            if later.len() <= passed {
+                later.push_back(next(secrets)?);
+            }
+            there.schedule.adopt(later.get(passed)?.clone());
+        }
+        None
+    })
+}
+
+fn next<'a>(secrets: &mut impl Iterator<Item = &'a SessionSecret>) -> Option<Secret<32>> {
+    next_secret(secrets, EPOCH)?.try_into().ok().map(Secret)
 }

@@ -10,6 +10,9 @@ use crate::weakness::{Profile, Weakness};
 /// The size of a nonce in bytes.
 pub(super) const NONCE: usize = 32;
 
+/// The secret of an epoch.
+pub(super) const EPOCH: &str = "epoch";
+
 /// Everything both ends derive for one epoch.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Keys {
@@ -121,6 +124,17 @@ impl Schedule {
         Ok(Self::new(secret, nonces, ratchet))
     }
 
+    /// As somebody has it who is told the secret of the first epoch, and will be told those of the next: no half of an agreement
+    /// is known, only that there is one.
+    pub(super) fn told(profile: Profile, nonces: Nonces, secret: Secret<32>) -> Self {
+        let nobody = || Ephemeral::generate(&mut Entropy::new(0, "csr listener"));
+        let same_secret = profile.has(Weakness::UpdateFromSameSecret);
+        let ratchet = (!same_secret)
+            .then(|| (nobody(), nobody()))
+            .map(|(own, peer)| Ratchet { own, peer: *peer.share() });
+        Self::new(secret, nonces, ratchet)
+    }
+
     fn new(secret: Secret<32>, nonces: Nonces, ratchet: Option<Ratchet>) -> Self {
         let keys = Keys::derive(&secret.0, &nonces.device, &nonces.server, 0);
         let session = sha256(&[
@@ -163,11 +177,11 @@ impl Schedule {
         Ok(())
     }
 
-    /// Count one message, of whichever direction. Each second one ends the epoch.
-    pub(super) fn count(&mut self) {
+    /// Count one message, of whichever direction. Each second one ends the epoch: the secret of the next.
+    pub(super) fn count(&mut self) -> Option<&Secret<32>> {
         self.count += 1;
         if !self.count.is_multiple_of(2) {
-            return;
+            return None;
         }
         self.epoch = self.epoch.wrapping_add(1);
         if let Some(ratchet) = &self.ratchet
@@ -175,6 +189,23 @@ impl Schedule {
         {
             self.secret = hkdf_sha256(&agreed.0, &[b"csr ratchet", &self.secret.0]);
         }
+        self.derive();
+        Some(&self.secret)
+    }
+
+    /// The secret that everything of this epoch is derived from.
+    pub(super) fn secret(&self) -> &Secret<32> {
+        &self.secret
+    }
+
+    /// The next epoch begins, with this secret.
+    pub(super) fn adopt(&mut self, secret: Secret<32>) {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.secret = secret;
+        self.derive();
+    }
+
+    fn derive(&mut self) {
         let Nonces { device, server } = &self.nonces;
         self.keys = Keys::derive(&self.secret.0, device, server, self.epoch);
     }

@@ -140,7 +140,7 @@ impl Middle {
 }
 
 /// What whoever receives this claims to be told. A device claims nothing of a reply, which is a text all the same.
-fn claimed(profile: Profile, content: Content, plaintext: &[u8]) -> Option<Message> {
+pub(super) fn claimed(profile: Profile, content: Content, plaintext: &[u8]) -> Option<Message> {
     match content {
         Content::Text | Content::Reply => file::read_text(plaintext).ok(),
         Content::Media => file::read(profile, plaintext).ok().map(|(message, _)| message),

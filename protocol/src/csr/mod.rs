@@ -206,6 +206,7 @@ pub const SYSTEM: System = System {
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
     eavesdrop: eavesdrop::eavesdrop,
+    secrets: eavesdrop::SECRETS,
     register: None,
     middle: Some(|profile, seed| Box::new(middle::Middle::new(profile, seed))),
     transport: None,

@@ -139,6 +139,16 @@ impl Channel {
         Ok(plaintext)
     }
 
+    /// Open a record of a recorded session, whichever number it has.
+    pub(super) fn overhear<'a>(
+        &mut self,
+        content: Content,
+        record: &'a mut Received,
+    ) -> Result<&'a [u8], Reject> {
+        self.received = number(record.field("sequence"));
+        self.open(content, record)
+    }
+
     /// What whoever has the keys makes of a record that is not opened yet: the same with other content. The
     /// sender's share stays behind it.
     pub(super) fn rewrite(

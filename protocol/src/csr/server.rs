@@ -8,10 +8,10 @@ use crate::crypto::ecdh::Ephemeral;
 use crate::crypto::rsa::PublicKey;
 use crate::csr::acknowledgement;
 use crate::csr::file;
-use crate::csr::keys::{NONCE, Nonces, Schedule, Transcript};
+use crate::csr::keys::{EPOCH, NONCE, Nonces, Schedule, Transcript};
 use crate::csr::lab::{Credentials, Identity, Keyring};
 use crate::csr::record::{Channel, Content};
-use crate::csr::session::{IDLE_PATIENCE, PATIENCE, Setting, sign, verify};
+use crate::csr::session::{IDLE_PATIENCE, PATIENCE, Setting, counted, sign, verify};
 use crate::csr::wire::{self, ERROR, READ};
 use crate::endpoint::{Check, Conn, End, Endpoint, Fact, Input, Name, Output, Reject, Side, Tick};
 use crate::entropy::Entropy;
@@ -334,6 +334,7 @@ impl ExpectShare {
             verify(&device, &digest, &signature)?;
         }
         let schedule = Schedule::agree(profile, nonces, ours, theirs)?;
+        context.port.secret(EPOCH, &schedule.secret().0);
         context.port.claim(Fact::Running(schedule.fingerprint()));
         context.port.claim(Fact::Established(schedule.fingerprint()));
         context.port.log("keys derived");
@@ -376,12 +377,12 @@ impl Active {
         context: &mut Context<'_, '_>,
     ) -> Result<(), Reject> {
         let plaintext = self.channel.open(Content::Text, record)?;
-        self.channel.schedule.count();
+        counted(&mut self.channel.schedule, context.port);
         context.port.claim(Fact::Delivered(file::read_text(plaintext)?));
         let reply = acknowledgement(plaintext);
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&reply);
         let frame = self.channel.seal(Content::Reply, reply.len(), context.entropy, write);
-        self.channel.schedule.count();
+        counted(&mut self.channel.schedule, context.port);
         context.port.send(frame);
         Ok(())
     }
@@ -393,7 +394,7 @@ impl Active {
     ) -> Result<(), Reject> {
         let profile = context.setting.profile;
         let plaintext = self.channel.open(Content::Media, record)?;
-        self.channel.schedule.count();
+        counted(&mut self.channel.schedule, context.port);
         let (message, signature) = file::read(profile, plaintext)?;
         let digest = file::signed(profile, &self.channel.schedule.session, &message);
         self.device
@@ -401,7 +402,7 @@ impl Active {
             .map_err(|_| Reject::new(Check::Signature, "signature"))?;
         if profile.has(Weakness::CounterDesync) {
             // The published server counts a file when it arrives and again when it is verified.
-            self.channel.schedule.count();
+            counted(&mut self.channel.schedule, context.port);
         }
         context.port.claim(Fact::Delivered(message));
         Ok(())

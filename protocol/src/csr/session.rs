@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::crypto::rsa::{PrivateKey, PublicKey};
+use crate::csr::keys::{EPOCH, Schedule};
 use crate::csr::lab::{Credentials, SERVER_COMMON_NAME, device_number, local_name};
 use crate::csr::wire::{self, RSA};
 use crate::endpoint::{Check, Name, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::layout::Layout;
 use crate::pki::x509::{Certificate, Checks, Roles, X509Error};
+use crate::session::Port;
 use crate::systems::Setup;
 use crate::weakness::{Profile, Weakness};
 
@@ -20,6 +22,13 @@ pub(super) const IDLE_PATIENCE: Duration = Duration::from_mins(1);
 /// How long an endpoint that sends no lengths waits between two messages that the peer does not
 /// answer, so that they are not read as one.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
+
+/// Count one message. What the keys of a new epoch are derived from is a secret of the session.
+pub(super) fn counted(schedule: &mut Schedule, port: &mut Port<'_>) {
+    if let Some(secret) = schedule.count() {
+        port.secret(EPOCH, &secret.0);
+    }
+}
 
 /// What never changes over an endpoint's life.
 #[derive(Debug)]

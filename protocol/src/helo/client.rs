@@ -14,7 +14,7 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::helo::ack::{self, Answers, Word};
 use crate::helo::file::{self, Content};
-use crate::helo::keys::{Ephemeral, Keys, NONCE, Transcript, master};
+use crate::helo::keys::{Ephemeral, Keys, MASTER, NONCE, Transcript, master};
 use crate::helo::lab::{Credentials, Identity, Keyring, SERVER};
 use crate::helo::premaster;
 use crate::helo::record::{Channel, Receipt};
@@ -404,10 +404,12 @@ impl ExpectNonce {
 
         let premaster = Secret(context.entropy.bytes());
         let possesses = !profile.has(Weakness::NoProofOfPossession);
-        let keys = Keys::derive(&master(&premaster.0, agreed.as_ref()).0, &nonce, &server_nonce);
+        let master = master(&premaster.0, agreed.as_ref());
+        let keys = Keys::derive(&master.0, &nonce, &server_nonce);
         let me = possesses.then_some(context.me);
         let prem = premaster::write(&server, &premaster, share, &transcript, me, context.entropy)?;
         transcript.absorb(Side::Client, &prem);
+        context.port.secret(MASTER, &master.0);
         context.port.claim(Fact::Running(keys.fingerprint()));
         context.port.send(prem);
         context.port.log("pre-master secret sent, keys derived");

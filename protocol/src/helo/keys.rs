@@ -9,6 +9,9 @@ use crate::entropy::Entropy;
 /// The size of a nonce in bytes.
 pub(super) const NONCE: usize = 16;
 
+/// The secret of a session: the master secret.
+pub(super) const MASTER: &str = "master";
+
 /// Everything both ends derive.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Keys {

@@ -11,7 +11,7 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::helo::ack::{self, Answers, Word};
 use crate::helo::file;
-use crate::helo::keys::{Ephemeral, Keys, NONCE, Transcript, master};
+use crate::helo::keys::{Ephemeral, Keys, MASTER, NONCE, Transcript, master};
 use crate::helo::lab::{Credentials, Identity, Keyring};
 use crate::helo::premaster;
 use crate::helo::record::{Channel, Receipt};
@@ -354,6 +354,7 @@ impl ExpectPremaster {
         let master = master(&premaster.0, agreed.as_ref());
         let keys = Keys::derive(&master.0, &device_nonce, &nonce);
         transcript.absorb(Side::Client, &prem.bytes);
+        context.port.secret(MASTER, &master.0);
         context.port.claim(Fact::Running(keys.fingerprint()));
         context.port.claim(Fact::Established(keys.fingerprint()));
         let answers = Answers::Handshake(&transcript);

@@ -13,11 +13,12 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::{Cut, Inbox};
 use crate::layout::{FrameSpec, Layout};
-use crate::ratchet::keys::{Keyring, Keys, Share};
+use crate::ratchet::keys::{CHAINS, Keyring, Keys, SHARED, Share};
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
 use crate::systems::Setup;
+use crate::theft::SessionSecret;
 use crate::weakness::{Profile, Weakness};
 
 /// Hardened: how long the client waits for an answer.
@@ -279,6 +280,7 @@ impl Shared {
 
     fn hello(&mut self, conn: Conn, now: Tick, out: &mut Output) -> State {
         let mut keys = Keys::from_master(&self.master);
+        out.secrets.push((conn, SessionSecret::new(CHAINS, &keys.to_bytes())));
         let plaintext = format!("Hello from client {}", self.id);
         let share = Share::fresh(self.profile, &mut self.entropy);
         let public = share.as_ref().map(|share| share.public);
@@ -386,6 +388,7 @@ impl Shared {
                 session.keys.bind_challenge(self.profile, frame);
                 if let (Some(ours), Some(theirs)) = (session.share.take(), received.share) {
                     let shared = ours.agree(theirs).map_err(refused)?;
+                    out.secrets.push((conn, SessionSecret::new(SHARED, &shared.0)));
                     session.keys.bind_shares(self.profile, &shared);
                 }
                 session.round = 1;
@@ -404,7 +407,9 @@ impl Shared {
                     .map_err(|_| refused(Reject::new(Check::Content, "ct")))?;
                 session.keys.evolve_s2c(text.as_bytes());
                 if let (Some(ours), Some(theirs)) = (&share, received.share) {
-                    session.keys.mix_shared(&ours.agree(theirs).map_err(refused)?);
+                    let shared = ours.agree(theirs).map_err(refused)?;
+                    out.secrets.push((conn, SessionSecret::new(SHARED, &shared.0)));
+                    session.keys.mix_shared(&shared);
                 }
                 session.round += 1;
                 out.claims.push(self.claim(conn, Fact::Delivered(Message::aggregate(text))));

@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use x25519_dalek::{PublicKey, StaticSecret};
+use zeroize::Zeroizing;
 
 use crate::crypto::{Secret, sha256, sha256_truncated};
 use crate::endpoint::{Check, Fingerprint, Reject};
 use crate::entropy::Entropy;
 use crate::weakness::{Profile, Weakness};
+
+/// The secret a session begins with: the keys of round 0.
+pub(super) const CHAINS: &str = "chains";
+/// The secret that a pair of shares agrees on, which is mixed in.
+pub(super) const SHARED: &str = "shared";
 
 /// How many clients the published server knows.
 pub(super) const CLIENTS: u8 = 5;
@@ -74,6 +80,20 @@ pub(super) struct Keys {
 }
 
 impl Keys {
+    /// All four, one after the other: how they stand in a key log.
+    pub(super) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let Self { c2s, s2c } = self;
+        Zeroizing::new([c2s.enc.0, c2s.mac.0, s2c.enc.0, s2c.mac.0].concat())
+    }
+
+    /// What [`Keys::to_bytes`] gave.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (keys, []) = bytes.as_chunks() else { return None };
+        let [c2s, c2s_mac, s2c, s2c_mac] = keys else { return None };
+        let chain = |enc: &[u8; 16], mac: &[u8; 16]| Chain { enc: Secret(*enc), mac: Secret(*mac) };
+        Some(Self { c2s: chain(c2s, c2s_mac), s2c: chain(s2c, s2c_mac) })
+    }
+
     /// The keys of round 0.
     pub(super) fn from_master(master: &[u8]) -> Self {
         Self {

@@ -11,12 +11,13 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::{Cut, Inbox};
 use crate::layout::{FrameSpec, Layout};
-use crate::ratchet::keys::{Keyring, Keys, Share};
+use crate::ratchet::keys::{CHAINS, Keyring, Keys, SHARED, Share};
 use crate::ratchet::numbers;
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
 use crate::systems::Setup;
+use crate::theft::SessionSecret;
 use crate::weakness::{Profile, Weakness};
 
 /// Hardened: how long a connection may take to prove its key.
@@ -245,6 +246,7 @@ impl Server {
             },
             _ => None,
         };
+        out.secrets.push((conn, SessionSecret::new(CHAINS, &keys.to_bytes())));
         keys.evolve_c2s(received.ct, &received.iv);
         keys.bind_hello(self.profile, frame);
         let plaintext =
@@ -254,6 +256,7 @@ impl Server {
         keys.evolve_s2c(plaintext.as_bytes());
         keys.bind_challenge(self.profile, &challenge);
         if let Some(agreed) = &agreed {
+            out.secrets.push((conn, SessionSecret::new(SHARED, &agreed.0)));
             keys.bind_shares(self.profile, agreed);
         }
         out.writes.push((conn, challenge));
@@ -337,6 +340,7 @@ impl Server {
         out.writes.push((conn, frame));
         session.keys.evolve_s2c(answer.as_bytes());
         if let Some(agreed) = &agreed {
+            out.secrets.push((conn, SessionSecret::new(SHARED, &agreed.0)));
             session.keys.mix_shared(agreed);
         }
         session.round = session.round.saturating_add(1);

@@ -18,7 +18,7 @@ use crate::keyfiles::Account;
 use crate::pki::x509::Certificate;
 use crate::session::{Alarm, Port};
 use crate::suite::content;
-use crate::suite::keys::{Keys, Transcript, one_way_fingerprint};
+use crate::suite::keys::{HANDSHAKE, Keys, MESSAGES, Transcript, one_way_fingerprint};
 use crate::suite::lab::{Keyring, SERVER};
 use crate::suite::one_way;
 use crate::suite::record::{Channel, Content, Receipt, WELCOME};
@@ -436,6 +436,7 @@ impl OneWay {
         let frame = frame.map_err(|_| Reject::new(Check::Length, "username"))?;
         if !self.running {
             self.running = true;
+            context.port.secret(MESSAGES, &self.key.0);
             context.port.claim(Fact::Running(one_way_fingerprint(&self.key.0, user)));
         }
         context.port.send(frame);
@@ -472,6 +473,7 @@ impl ExpectCert {
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&login);
         let (frame, _) =
             channel.seal(Content::Login, key.as_deref(), login.len(), context.entropy, write);
+        context.port.secret(HANDSHAKE, &secret.0);
         context.port.claim(Fact::Running(channel.keys.fingerprint()));
         context.port.send(frame);
         context.port.log("login sent");

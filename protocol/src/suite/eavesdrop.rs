@@ -1,16 +1,57 @@
-//! What the server's private key opens of a recorded session.
+//! What the server's private key opens of a recorded session, and what the session's own secrets do.
 
-use crate::crypto::rsa::PrivateKey;
+use crate::crypto::Secret;
 use crate::endpoint::{Message, Side};
 use crate::keyfiles::KeySource;
+use crate::layout::Frame;
 use crate::suite::keyfiles::server_key;
-use crate::suite::keys::{Keys, Transcript};
+use crate::suite::keys::{HANDSHAKE, Keys, MESSAGES, Transcript};
 use crate::suite::record::{Channel, Content};
 use crate::suite::server::transported;
 use crate::suite::wire::{Parts, one_way};
 use crate::suite::{content, one_way};
-use crate::theft::{Overheard, listen};
+use crate::theft::{Overheard, Secrets, SessionSecret, listen, next_secret};
 use crate::weakness::Profile;
+
+/// What the keys of a handshake are derived from, and the keys that frames bring where there is none.
+pub(super) const SECRETS: Secrets = Secrets {
+    labels: &[
+        (
+            HANDSHAKE,
+            "what the client encrypts or both agree on, 32 bytes: the keys follow from it and the handshake",
+        ),
+        (
+            MESSAGES,
+            "the AES key that published frames bring, 16 bytes; another line where it changes",
+        ),
+    ],
+    open,
+};
+
+fn open(
+    profile: Profile,
+    secrets: &[SessionSecret],
+    recording: &[Overheard<'_>],
+) -> Vec<(usize, Message)> {
+    let handshake = &mut secrets.iter();
+    let mut keys = secrets.iter().filter(|secret| secret.label == MESSAGES).collect::<Vec<_>>();
+    follow(
+        profile,
+        recording,
+        |_| next_secret(handshake, HANDSHAKE)?.try_into().ok().map(Secret),
+        // What says which key a frame is under is its hash. One that somebody has changed is taken for one under the last key.
+        |frame| {
+            let opens = |secret: &&SessionSecret| {
+                let key = Secret(secret.value[..].try_into().ok()?);
+                one_way::open_message(&key, &mut Parts::of(frame)).ok()
+            };
+            let intact = |(at, secret)| Some((at, opens(secret).filter(|opened| opened.intact)?));
+            let (at, opened) = keys.iter().enumerate().find_map(intact).unzip();
+            keys.drain(..at.unwrap_or(0));
+            Some(opened.or_else(|| opens(keys.first()?))?.message)
+        },
+    )
+}
 
 /// As-built every frame brings its key, encrypted for the server. Where there is a handshake, the secret it was made from may be in the
 /// login; where both ends agreed on one, it is nowhere.
@@ -20,12 +61,32 @@ pub(super) fn eavesdrop(
     recording: &[Overheard<'_>],
 ) -> Vec<(usize, Message)> {
     let Ok(server) = server_key(source) else { return Vec::new() };
+    follow(
+        profile,
+        recording,
+        |login| transported(login, Some(&server)).ok(),
+        |frame| {
+            let mut frame = Parts::of(frame);
+            let sender = one_way::open_sender(&server, &frame).ok()?;
+            let opened = one_way::open_message(&sender.key, &mut frame).ok()?;
+            Some(opened.message)
+        },
+    )
+}
+
+/// Everything a client sends: under the secret that goes with its login, or by frames that bring their keys.
+fn follow(
+    profile: Profile,
+    recording: &[Overheard<'_>],
+    mut secret: impl FnMut(&Parts) -> Option<Secret<32>>,
+    mut published: impl FnMut(&Frame) -> Option<Message>,
+) -> Vec<(usize, Message)> {
     let mut transcript = Transcript::default();
     let mut channel: Option<Channel> = None;
     listen(recording, |overheard| {
         let mut frame = Parts::of(overheard.frame);
         match (overheard.from, frame.name) {
-            (Side::Client, "MSG") if one_way(profile) => return published(&server, &mut frame),
+            (Side::Client, "MSG") if one_way(profile) => return published(overheard.frame),
             (Side::Client, "HELLO") => {
                 transcript = Transcript::default();
                 let said = [frame.field("nonce"), frame.field("share")];
@@ -36,8 +97,8 @@ pub(super) fn eavesdrop(
                 transcript.absorb(Side::Server, &said);
             }
             (Side::Client, "LOGIN") => {
-                let secret = transported(&frame, Some(&server)).ok()?;
-                channel = Some(Channel::new(profile, Keys::derive(&secret.0, &transcript)));
+                let keys = Keys::derive(&secret(&frame)?.0, &transcript);
+                channel = Some(Channel::new(profile, keys));
             }
             (Side::Client, "MSG") => {
                 let plaintext = channel.as_mut()?.overhear(Content::Text, &mut frame).ok()?;
@@ -51,10 +112,4 @@ pub(super) fn eavesdrop(
         }
         None
     })
-}
-
-fn published(server: &PrivateKey, frame: &mut Parts) -> Option<Message> {
-    let sender = one_way::open_sender(server, frame).ok()?;
-    let opened = one_way::open_message(&sender.key, frame).ok()?;
-    Some(opened.message)
 }

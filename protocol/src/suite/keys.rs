@@ -4,6 +4,11 @@
 use crate::crypto::{Secret, hkdf_sha256, sha256};
 use crate::endpoint::{Fingerprint, Side};
 
+/// The secret of a session that begins with a handshake.
+pub(super) const HANDSHAKE: &str = "handshake";
+/// The secret of frames that bring their own key.
+pub(super) const MESSAGES: &str = "messages";
+
 /// The keys of one connection.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Keys {

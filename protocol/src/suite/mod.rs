@@ -202,6 +202,7 @@ pub const SYSTEM: System = System {
     keys: keyfiles::KEYS,
     lab: keyfiles::lab_under,
     eavesdrop: eavesdrop::eavesdrop,
+    secrets: eavesdrop::SECRETS,
     register: Some(keyfiles::register),
     middle: None,
     transport: None,

@@ -15,7 +15,7 @@ use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::session::{Alarm, Port};
 use crate::suite::content;
-use crate::suite::keys::{Keys, Transcript, one_way_fingerprint};
+use crate::suite::keys::{HANDSHAKE, Keys, MESSAGES, Transcript, one_way_fingerprint};
 use crate::suite::lab::{Keyring, SERVER};
 use crate::suite::one_way;
 use crate::suite::record::{Channel, Content, DENIED, WELCOME};
@@ -193,7 +193,7 @@ impl Endpoint for Server {
                 one_way::rewrite(&sender.key, parts, edit)
             }
             (State::ExpectLogin(state), _) => {
-                let channel = state.channel(profile, &parts, server).ok()?;
+                let channel = state.channel(profile, &state.secret(&parts, server).ok()?);
                 channel.rewrite(Content::Login, parts, edit)
             }
             (State::Active(channel), "MSG") => channel.rewrite(Content::Text, parts, edit),
@@ -272,6 +272,7 @@ impl OneWay {
         if self.sender != Some(fingerprint) {
             self.sender = Some(fingerprint);
             context.port.peer = Name::from(sender.user.as_str());
+            context.port.secret(MESSAGES, &sender.key.0);
             context.port.claim(Fact::Running(fingerprint));
             context.port.claim(Fact::Established(fingerprint));
             context.port.log("user believed");
@@ -340,23 +341,23 @@ fn receive_hello(hello: &Parts, context: &mut Context<'_, '_>) -> Result<State, 
 }
 
 impl ExpectLogin {
-    /// The record layer that begins with this login.
-    fn channel(
-        &self,
-        profile: Profile,
-        login: &Parts,
-        server: Option<&PrivateKey>,
-    ) -> Result<Channel, Reject> {
-        let secret = match &self.agreed {
-            Some(agreed) => agreed.clone(),
-            None => transported(login, server)?,
-        };
-        Ok(Channel::new(profile, Keys::derive(&secret.0, &self.transcript)))
+    /// What the keys of the record layer that begins with this login are derived from.
+    fn secret(&self, login: &Parts, server: Option<&PrivateKey>) -> Result<Secret<32>, Reject> {
+        match &self.agreed {
+            Some(agreed) => Ok(agreed.clone()),
+            None => transported(login, server),
+        }
+    }
+
+    fn channel(&self, profile: Profile, secret: &Secret<32>) -> Channel {
+        Channel::new(profile, Keys::derive(&secret.0, &self.transcript))
     }
 
     fn receive(self, login: &mut Parts, context: &mut Context<'_, '_>) -> Result<State, Reject> {
         let server = context.setting.keyring.server.as_ref();
-        let mut channel = self.channel(context.setting.profile, login, server)?;
+        let secret = self.secret(login, server)?;
+        context.port.secret(HANDSHAKE, &secret.0);
+        let mut channel = self.channel(context.setting.profile, &secret);
         let opened = channel.open(Content::Login, login)?;
         let (name, password) = content::read_login(opened.plaintext)?;
         if let Err(reject) = check_login(name, password, context.setting) {

@@ -1,6 +1,7 @@
 //! Thieves of memory, in every system whose session is one connection. `ccm` has its own, for its three.
 
 mod eavesdrop;
+mod secrets;
 
 use bytes::Bytes;
 

@@ -170,3 +170,30 @@ fn the_chosen_key_alone_opens_a_recording_where_nothing_else_enters() {
         assert_eq!((transport.open)(profile, b"some other key!!", &overheard(&lab)), []);
     }
 }
+
+/// A data connection has one key, and both ends tell it.
+#[test]
+fn the_secret_of_a_data_connection_opens_what_it_carries() {
+    for profile in profiles() {
+        let lab = run(profile, &mut |_, _, _, _| None);
+        let mut opened = 0;
+        for side in [Side::Client, Side::Server] {
+            for conn in FIRST {
+                let frames = lab.frames.iter().filter(|(on, ..)| *on == conn);
+                let recorded: Vec<_> = frames
+                    .map(|(_, from, frame)| Overheard { service: TO_SERVER, from: *from, frame })
+                    .collect();
+                let own = lab.secrets.iter().filter(|(on, of, _)| (*on, *of) == (conn, side));
+                let secrets: Vec<_> = own.map(|(_, _, secret)| secret.clone()).collect();
+                assert_eq!(secrets.len(), usize::from(conn != FIRST[0]), "{}", profile.name());
+                for (_, message) in (SYSTEM.secrets.open)(profile, &secrets, &recorded) {
+                    let told = lab.claims.iter().filter_map(|claim| delivered(&claim.fact));
+                    assert!(told.clone().any(|told| *told == message), "{message}");
+                    opened += 1;
+                }
+                assert_eq!((SYSTEM.secrets.open)(profile, &[], &recorded), []);
+            }
+        }
+        assert_eq!(opened, 10, "{}", profile.name());
+    }
+}

@@ -9,11 +9,11 @@ use crate::theft::Overheard;
 use crate::weakness::Weakness;
 
 /// An honest session, with more texts than one.
-fn record(system: &System, profile: Profile) -> Pair {
+pub(super) fn record(system: &System, profile: Profile) -> Pair {
     run(system, profile, &mut |_, _, _| None)
 }
 
-fn overheard(frames: &[(Side, Frame)]) -> Vec<Overheard<'_>> {
+pub(super) fn overheard(frames: &[(Side, Frame)]) -> Vec<Overheard<'_>> {
     let frames = frames.iter();
     frames.map(|(from, frame)| Overheard { service: Service(0), from: *from, frame }).collect()
 }
@@ -23,7 +23,7 @@ fn read(system: &System, profile: Profile, keys: &KeyFiles, pair: &Pair) -> Vec<
 }
 
 /// Everything both ends gave to their applications, in order.
-fn told(pair: &Pair) -> Vec<Message> {
+pub(super) fn told(pair: &Pair) -> Vec<Message> {
     pair.claims.iter().filter_map(|claim| delivered(claim.fact.clone())).collect()
 }
 

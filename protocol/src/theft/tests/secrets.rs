@@ -1,0 +1,63 @@
+//! What the secrets of a session open of it. The sessions of `ccm` are recorded in its own tests.
+
+use super::eavesdrop::{overheard, record, told};
+use super::*;
+use crate::theft::SessionSecret;
+use crate::weakness::Weakness;
+
+fn open(system: &System, profile: Profile, secrets: &[SessionSecret], pair: &Pair) -> Vec<Message> {
+    let opened = (system.secrets.open)(profile, secrets, &overheard(&pair.frames));
+    opened.into_iter().map(|(_, message)| message).collect()
+}
+
+#[test]
+fn the_secrets_of_either_end_open_everything_that_was_delivered() {
+    each(|system, _, profile| {
+        let pair = record(system, profile);
+        let told = told(&pair);
+        for secrets in &pair.secrets {
+            let opened = open(system, profile, secrets, &pair);
+            // A device of csr claims nothing of a reply, which is a text all the same.
+            let opened = opened.iter().filter(|message| told.contains(message));
+            assert!(opened.eq(&told), "{} {}", system.name, profile.name());
+            for secret in secrets {
+                let known = |(label, _): &(&str, &str)| *label == secret.label;
+                assert!(system.secrets.labels.iter().any(known), "{}", secret.label);
+                assert!(!format!("{secret:?}").contains(&format!("{:?}", secret.value)));
+            }
+        }
+    });
+}
+
+#[test]
+fn without_its_secrets_or_with_others_a_session_stays_closed() {
+    each(|system, _, profile| {
+        let pair = record(system, profile);
+        assert_eq!(open(system, profile, &[], &pair), [], "{}", system.name);
+        let others: Vec<SessionSecret> = pair.secrets[0]
+            .iter()
+            .map(|secret| SessionSecret::new(secret.label, &vec![7; secret.value.len()]))
+            .collect();
+        assert_eq!(open(system, profile, &others, &pair), [], "{}", system.name);
+        for length in [0, 1, 15, 33, 1000] {
+            let broken: Vec<SessionSecret> = pair.secrets[0]
+                .iter()
+                .map(|secret| SessionSecret::new(secret.label, &vec![7; length]))
+                .collect();
+            assert_eq!(open(system, profile, &broken, &pair), [], "{}", system.name);
+        }
+    });
+}
+
+/// An update that mixes in something new is a new secret; one that does not follows from the first.
+#[test]
+fn a_session_has_as_many_secrets_as_it_needs() {
+    for (name, weakness) in [("csr", None), ("ratchet", Some(Weakness::RatchetFromPublicInput))] {
+        let system = system(name).unwrap();
+        let count = |profile| record(system, profile).secrets[0].len();
+        assert!(count(Profile::HARDENED) > 2, "{name}");
+        if let Some(weakness) = weakness {
+            assert_eq!(count(Profile::only(weakness)), 1, "{name}");
+        }
+    }
+}
