@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::endpoint::{Check, Claim, Fact, Message, Service, Side, Tick};
 use protocol::layout::Frame;
+use protocol::theft::SessionSecret;
 
 use crate::rule::FrameRef;
 
@@ -17,6 +18,8 @@ pub struct Trace {
     pub frames: Vec<FrameRecord>,
     /// Every claim.
     pub claims: Vec<ClaimRecord>,
+    /// The secrets of sessions, as endpoints that are not the attacker's took them into use: for key logs. No rule sees them.
+    pub secrets: Vec<SecretRecord>,
     /// Every opening and closing of a link.
     pub links: Vec<LinkRecord>,
     /// What the attacker put on its connections to the ends, in order.
@@ -155,6 +158,17 @@ pub struct ClaimRecord {
     pub cause: Option<u32>,
     /// What was claimed.
     pub claim: Claim,
+}
+
+/// A secret that an endpoint took into use.
+#[derive(Clone, Debug)]
+pub struct SecretRecord {
+    /// Which actor: 0 the server, n client n.
+    pub actor: usize,
+    /// On which link, from 1.
+    pub link: u32,
+    /// The secret.
+    pub secret: SessionSecret,
 }
 
 /// A link opened or closed.

@@ -24,6 +24,8 @@ pub struct CaptureError {
 pub enum Why {
     /// The input cannot be read.
     Failed(io::Error),
+    /// The output cannot be written.
+    Unwritable(io::Error),
     /// The file ends in the middle of something.
     Truncated {
         /// Of what.
@@ -80,7 +82,7 @@ impl fmt::Display for CaptureError {
 impl std::error::Error for CaptureError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.why {
-            Why::Failed(error) => Some(error),
+            Why::Failed(error) | Why::Unwritable(error) => Some(error),
             _ => None,
         }
     }
@@ -90,6 +92,7 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(error) => write!(f, "cannot read: {error}"),
+            Self::Unwritable(error) => write!(f, "cannot write: {error}"),
             Self::Truncated { expected, wanted, found } => {
                 write!(f, "expected {wanted} bytes of {expected}, the file ends after {found}")
             }

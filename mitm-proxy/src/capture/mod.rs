@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+mod annotate;
 mod error;
 mod link;
 mod packets;
@@ -20,6 +21,7 @@ mod visit;
 mod way;
 mod writer;
 
+pub use annotate::{Comments, annotate};
 pub use error::{CaptureError, Why};
 pub use read::{read, read_within};
 pub use visit::{Limits, Summary, Visitor};

@@ -5,11 +5,11 @@ use std::io::Read;
 use super::error::Why;
 use super::source::{Broken, Endian, Fields, LARGEST, Source};
 
-const SECTION: u32 = 0x0A0D_0D0A;
-const INTERFACE: u32 = 1;
-const OBSOLETE_PACKET: u32 = 2;
-const SIMPLE_PACKET: u32 = 3;
-const ENHANCED_PACKET: u32 = 6;
+pub(super) const SECTION: u32 = 0x0A0D_0D0A;
+pub(super) const INTERFACE: u32 = 1;
+pub(super) const OBSOLETE_PACKET: u32 = 2;
+pub(super) const SIMPLE_PACKET: u32 = 3;
+pub(super) const ENHANCED_PACKET: u32 = 6;
 
 const OPTION_RESOLUTION: u16 = 9;
 const OPTION_OFFSET: u16 = 14;
@@ -22,6 +22,20 @@ const MOST_INTERFACES: usize = 1 << 16;
 pub(super) struct Packets<R> {
     source: Source<R>,
     kind: Kind,
+    /// The section a pcapng file begins with, until somebody has asked for it.
+    first: Option<Block>,
+}
+
+/// A block of a pcapng file that has been read: its body is in the buffer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    pub(super) kind: u32,
+    pub(super) endian: Endian,
+    offset: u64,
+    /// Of the whole block, in bytes.
+    length: u32,
+    /// The first bytes of a section's body.
+    order: Option<[u8; 4]>,
 }
 
 /// A packet, not looked into.
@@ -32,6 +46,8 @@ pub(super) struct Packet<'a> {
     /// `LINKTYPE_` number; nothing if its interface is unknown.
     pub(super) link: Option<u16>,
     pub(super) bytes: &'a [u8],
+    /// How many bytes it had on the wire.
+    pub(super) whole: u32,
     /// Its block says that it has more bytes than the block.
     pub(super) overlong: bool,
 }
@@ -77,8 +93,9 @@ impl<R: Read> Packets<R> {
         let (endian, clock) = match u32::from_be_bytes(found) {
             SECTION => {
                 let (endian, interfaces) = (Endian::Little, Vec::new());
-                let mut packets = Self { source, kind: Kind::Pcapng { endian, interfaces } };
-                packets.section(0)?;
+                let kind = Kind::Pcapng { endian, interfaces };
+                let mut packets = Self { source, kind, first: None };
+                packets.first = Some(packets.section(0)?);
                 return Ok(packets);
             }
             0xA1B2_C3D4 => (Endian::Big, clock(1000)),
@@ -97,7 +114,20 @@ impl<R: Read> Packets<R> {
         fields.array::<12>();
         let link = fields.u32().unwrap_or_default() & 0xffff;
         let link = u16::try_from(link).unwrap_or_default();
-        Ok(Self { source, kind: Kind::Pcap { endian, clock, link } })
+        Ok(Self { source, kind: Kind::Pcap { endian, clock, link }, first: None })
+    }
+
+    /// The link type of a pcap file; nothing for pcapng, where interfaces have one each.
+    pub(super) fn link(&self) -> Option<u16> {
+        match &self.kind {
+            Kind::Pcap { link, .. } => Some(*link),
+            Kind::Pcapng { .. } => None,
+        }
+    }
+
+    /// Bytes that have been read.
+    pub(super) fn offset(&self) -> u64 {
+        self.source.offset
     }
 
     /// The next packet; nothing at the end of the file.
@@ -118,7 +148,7 @@ impl<R: Read> Packets<R> {
         link: u16,
     ) -> Result<Option<Packet<'_>>, Broken> {
         let offset = self.source.offset;
-        let Some([a, b, c, _]) = self.source.head::<16>("a packet's head")?.map(|head| {
+        let Some([a, b, c, whole]) = self.source.head::<16>("a packet's head")?.map(|head| {
             let mut fields = Fields { rest: &head, endian };
             [(); 4].map(|()| fields.u32().unwrap_or_default())
         }) else {
@@ -130,41 +160,60 @@ impl<R: Read> Packets<R> {
         self.source.body(c, "a packet")?;
         let at = u64::from(a) * 1_000_000_000 + clock.nanoseconds(u64::from(b));
         let bytes = self.source.bytes(c);
-        Ok(Some(Packet { at: Some(at), link: Some(link), bytes, overlong: false }))
+        Ok(Some(Packet { at: Some(at), link: Some(link), bytes, whole, overlong: false }))
+    }
+
+    /// The next block of a pcapng file; nothing at its end.
+    pub(super) fn block(&mut self) -> Result<Option<Block>, Broken> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        let offset = self.source.offset;
+        let Some(kind) = self.source.head::<4>("a block's type")? else { return Ok(None) };
+        if u32::from_be_bytes(kind) == SECTION {
+            return self.section(offset).map(Some);
+        }
+        let Kind::Pcapng { endian, .. } = self.kind else { return Ok(None) };
+        let length = endian.u32(self.source.array("a block's length")?);
+        self.rest(offset, endian, length, 12)?;
+        Ok(Some(Block { kind: endian.u32(kind), endian, offset, length, order: None }))
+    }
+
+    /// The body of the block read last, in two pieces.
+    pub(super) fn body<'a>(&'a self, block: &'a Block) -> [&'a [u8]; 2] {
+        let order = block.order.as_ref().map_or(&[][..], |order| order);
+        let rest = block
+            .length
+            .saturating_sub(12)
+            .saturating_sub(u32::try_from(order.len()).unwrap_or_default());
+        [order, self.source.bytes(rest)]
     }
 
     /// Blocks up to and with the next that has a packet.
     fn blocks(&mut self) -> Result<Option<Packet<'_>>, Broken> {
         loop {
-            let offset = self.source.offset;
-            let Some(kind) = self.source.head::<4>("a block's type")? else { return Ok(None) };
-            if u32::from_be_bytes(kind) == SECTION {
-                self.section(offset)?;
-                continue;
-            }
-            let Kind::Pcapng { endian, .. } = self.kind else { return Ok(None) };
-            let length = endian.u32(self.source.array("a block's length")?);
-            self.rest(offset, endian, length, 12)?;
+            let Some(block) = self.block()? else { return Ok(None) };
+            let Block { kind, endian, offset, length, .. } = block;
             let Kind::Pcapng { interfaces, .. } = &mut self.kind else { return Ok(None) };
             let body = self.source.bytes(length.saturating_sub(12));
             let mut fields = Fields { rest: body, endian };
             let short = Broken { offset, why: Why::BlockLength { length } };
-            match endian.u32(kind) {
+            match kind {
                 INTERFACE => {
                     if interfaces.len() == MOST_INTERFACES {
                         return Err(Broken { offset, why: Why::Interfaces });
                     }
                     interfaces.push(Interface::read(&mut fields).ok_or(short)?);
                 }
-                kind @ (ENHANCED_PACKET | OBSOLETE_PACKET | SIMPLE_PACKET) => {
+                ENHANCED_PACKET | OBSOLETE_PACKET | SIMPLE_PACKET => {
                     let found = Found::read(kind, &mut fields, interfaces).ok_or(short)?;
                     let start = body.len() - fields.rest.len();
                     let held = fields.rest.len();
                     let (_, bytes) = self.source.bytes(length.saturating_sub(12)).split_at(start);
                     let kept = found.kept as usize;
                     let bytes = bytes.get(..kept.min(held)).unwrap_or_default();
-                    let Found { at, link, .. } = found;
-                    return Ok(Some(Packet { at, link, bytes, overlong: kept > held }));
+                    let Found { at, link, whole, .. } = found;
+                    return Ok(Some(Packet { at, link, bytes, whole, overlong: kept > held }));
                 }
                 _ => {}
             }
@@ -172,13 +221,13 @@ impl<R: Read> Packets<R> {
     }
 
     /// The head of a section, after its type.
-    fn section(&mut self, offset: u64) -> Result<(), Broken> {
+    fn section(&mut self, offset: u64) -> Result<Block, Broken> {
         let length = self.source.array("a section's length")?;
-        let found: [u8; 4] = self.source.array("a section's byte order")?;
-        let endian = match u32::from_be_bytes(found) {
+        let order: [u8; 4] = self.source.array("a section's byte order")?;
+        let endian = match u32::from_be_bytes(order) {
             0x1A2B_3C4D => Endian::Big,
             0x4D3C_2B1A => Endian::Little,
-            _ => return Err(Broken { offset: offset + 8, why: Why::ByteOrder { found } }),
+            _ => return Err(Broken { offset: offset + 8, why: Why::ByteOrder { found: order } }),
         };
         let length = endian.u32(length);
         if length < 28 {
@@ -191,7 +240,7 @@ impl<R: Read> Packets<R> {
             return Err(Broken { offset: offset + 12, why: Why::Version { major, minor } });
         }
         self.kind = Kind::Pcapng { endian, interfaces: Vec::new() };
-        Ok(())
+        Ok(Block { kind: SECTION, endian, offset, length, order: Some(order) })
     }
 
     /// A block's body into the buffer, and its end, where all but so many bytes are still to come.
@@ -214,6 +263,7 @@ struct Found {
     at: Option<u64>,
     link: Option<u16>,
     kept: u32,
+    whole: u32,
 }
 
 impl Found {
@@ -225,7 +275,7 @@ impl Found {
                 Some(interface) if interface.kept > 0 => length.min(interface.kept),
                 _ => length,
             };
-            return Some(Self { at: None, link: interface.map(|it| it.link), kept });
+            return Some(Self { at: None, link: interface.map(|it| it.link), kept, whole: length });
         }
         let interface = if kind == ENHANCED_PACKET {
             fields.u32()? as usize
@@ -238,10 +288,9 @@ impl Found {
         let interface = interfaces.get(interface);
         let units = fields.halves()?;
         let kept = fields.u32()?;
-        // How long it was on the wire: its IP header says so too.
-        fields.u32()?;
+        let whole = fields.u32()?;
         let at = interface.map(|interface| interface.clock.since_1970(units));
-        Some(Self { at, link: interface.map(|interface| interface.link), kept })
+        Some(Self { at, link: interface.map(|interface| interface.link), kept, whole })
     }
 }
 

@@ -3,7 +3,8 @@
 
 use std::io::{self, Write};
 
-use super::{Format, RAW};
+use super::Format;
+use super::source::Endian;
 
 const SECTION: u32 = 0x0A0D_0D0A;
 const INTERFACE: u32 = 1;
@@ -31,9 +32,14 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// The head of a file.
-    pub(super) fn new(format: Format, comments: &[String]) -> Self {
-        let mut records = Self { format, bytes: Vec::new() };
+    /// Nothing yet.
+    pub(super) fn empty(format: Format) -> Self {
+        Self { format, bytes: Vec::new() }
+    }
+
+    /// The head of a file, with packets of this link type.
+    pub(super) fn new(format: Format, link: u16, comments: &[String]) -> Self {
+        let mut records = Self::empty(format);
         match format {
             Format::Pcapng => {
                 records.block(SECTION, |bytes| {
@@ -46,7 +52,7 @@ impl Records {
                     put_option(bytes, 0, &[]);
                 });
                 records.block(INTERFACE, |bytes| {
-                    put(bytes, &u32::from(RAW).to_le_bytes());
+                    put(bytes, &u32::from(link).to_le_bytes());
                     put(bytes, &LARGEST_PACKET.to_le_bytes());
                     put_option(bytes, OPTION_INTERFACE_NAME, PROGRAM);
                     put_option(bytes, OPTION_RESOLUTION, &[9]);
@@ -59,7 +65,7 @@ impl Records {
                 put(&mut records.bytes, &version);
                 put(&mut records.bytes, &[0; 8]);
                 put(&mut records.bytes, &LARGEST_PACKET.to_le_bytes());
-                put(&mut records.bytes, &u32::from(RAW).to_le_bytes());
+                put(&mut records.bytes, &u32::from(link).to_le_bytes());
             }
         }
         records
@@ -67,14 +73,20 @@ impl Records {
 
     /// A packet, given in pieces, at this time in nanoseconds since 1970.
     pub(super) fn packet(&mut self, at: u64, pieces: [&[u8]; 4], comments: &[String]) {
+        self.snapped(at, pieces, 0, comments);
+    }
+
+    /// A packet of which there may have been more on the wire.
+    pub(super) fn snapped(&mut self, at: u64, pieces: [&[u8]; 4], whole: u32, comments: &[String]) {
         let length = size(pieces.iter().map(|piece| piece.len()).sum());
+        let whole = whole.max(length);
         match self.format {
             Format::Pcapng => self.block(ENHANCED_PACKET, |bytes| {
                 put(bytes, &[0; 4]);
                 // The high half first, each in the section's byte order.
                 put(bytes, &at.rotate_right(32).to_le_bytes());
                 put(bytes, &length.to_le_bytes());
-                put(bytes, &length.to_le_bytes());
+                put(bytes, &whole.to_le_bytes());
                 for piece in pieces {
                     put(bytes, piece);
                 }
@@ -91,7 +103,7 @@ impl Records {
                 put(bytes, &seconds.to_le_bytes());
                 put(bytes, &u32::try_from(rest).unwrap_or_default().to_le_bytes());
                 put(bytes, &length.to_le_bytes());
-                put(bytes, &length.to_le_bytes());
+                put(bytes, &whole.to_le_bytes());
                 for piece in pieces {
                     put(bytes, piece);
                 }
@@ -104,6 +116,15 @@ impl Records {
         let written = out.write_all(&self.bytes);
         self.bytes.clear();
         written
+    }
+
+    /// A block of another file, its body in pieces, as it stood there.
+    pub(super) fn copied(&mut self, kind: u32, endian: Endian, body: [&[u8]; 2]) {
+        let length = size(body.iter().map(|piece| piece.len()).sum::<usize>() + 12);
+        let [kind, length] = [kind, length].map(|number| endian.bytes32(number));
+        for piece in [&kind[..], &length, body[0], body[1], &length] {
+            put(&mut self.bytes, piece);
+        }
     }
 
     /// A block of pcapng: its length stands at both ends, and is a multiple of four.

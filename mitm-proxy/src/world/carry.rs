@@ -8,7 +8,7 @@ use protocol::endpoint::{Conn, Endpoint, Input, Output, Side, Tick};
 
 use super::{Event, HOP, Leg, Link, SERVER, STEPPING, Way, World};
 use crate::attacker::{Attacker, Effect};
-use crate::trace::{ClaimRecord, Departing, Fate, Panic, Trace};
+use crate::trace::{ClaimRecord, Departing, Fate, Panic, SecretRecord, Trace};
 
 impl World {
     pub(super) fn tell_attacker(
@@ -121,6 +121,10 @@ impl World {
         let now = self.clock;
         if self.planted(number).is_some_and(|planted| !planted.insider) {
             self.learn_from(&mut out, cause);
+        }
+        let own = !self.trace.parts.contains(&number);
+        for (Conn(link), secret) in out.secrets.drain(..).filter(|_| own) {
+            self.trace.secrets.push(SecretRecord { actor: number, link, secret });
         }
         for claim in out.claims.drain(..) {
             let moment = self.trace.next_moment();

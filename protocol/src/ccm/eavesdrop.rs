@@ -29,7 +29,7 @@ fn message(profile: Profile, key: &Key, record: Received) -> Option<Message> {
     let opener = Opener { profile, key: key.clone(), received: 0 };
     match content::read(profile, &opener.overhear(record).ok()?).ok()? {
         Content::Message(message) => Some(message),
-        _ => None,
+        Content::Goodbye => None,
     }
 }
 

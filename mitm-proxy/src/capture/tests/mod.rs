@@ -7,6 +7,7 @@ use protocol::endpoint::{Side, Tick};
 
 use super::{Ending, Format, Summary, Visitor, Writer, read};
 
+mod annotate;
 mod files;
 mod links;
 mod order;
