@@ -56,6 +56,14 @@ impl Side {
         }
     }
 
+    /// Its own of two things, the client's first.
+    pub fn of<T>(self, [client, server]: &mut [T; 2]) -> &mut T {
+        match self {
+            Self::Client => client,
+            Self::Server => server,
+        }
+    }
+
     /// `client` or `server`.
     pub fn name(self) -> &'static str {
         match self {

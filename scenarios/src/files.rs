@@ -48,8 +48,8 @@ pub enum ReadError {
     Failed(PathBuf, io::Error),
     /// It is a folder, a pipe or a device.
     NotAFile(PathBuf),
-    /// It has more than [`LARGEST`] bytes.
-    TooLarge(PathBuf),
+    /// It has more than so many bytes.
+    TooLarge(PathBuf, usize),
     /// It is not UTF-8.
     NotText(PathBuf),
 }
@@ -60,7 +60,7 @@ impl fmt::Display for ReadError {
             Self::Failed(path, error) => (path, error.to_string()),
             // A pipe may never end.
             Self::NotAFile(path) => (path, "not a regular file".to_owned()),
-            Self::TooLarge(path) => (path, format!("larger than {LARGEST} bytes")),
+            Self::TooLarge(path, most) => (path, format!("larger than {most} bytes")),
             Self::NotText(path) => (path, "not UTF-8 text".to_owned()),
         };
         write!(f, "cannot read {}: {why}", quote(&path.display().to_string()))
@@ -69,11 +69,19 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// Read all of a small text file.
+/// Read all of a small text file, of at most [`LARGEST`] bytes.
 ///
 /// # Errors
 /// [`ReadError`].
 pub fn read_text(path: &Path) -> Result<String, ReadError> {
+    read_text_within(path, LARGEST)
+}
+
+/// Read all of a text file of at most so many bytes.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read_text_within(path: &Path, most: usize) -> Result<String, ReadError> {
     let own = || path.to_owned();
     let failed = |error| ReadError::Failed(own(), error);
     if !path.metadata().map_err(failed)?.is_file() {
@@ -81,9 +89,9 @@ pub fn read_text(path: &Path) -> Result<String, ReadError> {
     }
     let mut content = Vec::new();
     let file = File::open(path).map_err(failed)?;
-    file.take(LARGEST as u64 + 1).read_to_end(&mut content).map_err(failed)?;
-    if content.len() > LARGEST {
-        return Err(ReadError::TooLarge(own()));
+    file.take(most as u64 + 1).read_to_end(&mut content).map_err(failed)?;
+    if content.len() > most {
+        return Err(ReadError::TooLarge(own(), most));
     }
     String::from_utf8(content).map_err(|_| ReadError::NotText(own()))
 }

@@ -14,6 +14,7 @@ pub mod family;
 pub mod files;
 pub mod import;
 pub mod judge;
+pub mod key_log;
 pub mod layout_file;
 pub mod live;
 pub mod matrix;

@@ -19,6 +19,7 @@ const LINUX_COOKED_2: u16 = 276;
 
 /// A TCP segment.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the flags of a TCP header")]
 pub(super) struct Arrived<'a> {
     pub(super) from: SocketAddr,
     pub(super) to: SocketAddr,
@@ -27,6 +28,7 @@ pub(super) struct Arrived<'a> {
     pub(super) acknowledged: Option<u32>,
     pub(super) syn: bool,
     pub(super) fin: bool,
+    pub(super) psh: bool,
     pub(super) rst: bool,
     pub(super) payload: &'a [u8],
     /// How many bytes of its payload the capture has cut off.
@@ -123,6 +125,7 @@ fn arrived<'a>(tcp: &TcpSlice<'a>, from: IpAddr, to: IpAddr, cut: usize) -> Arri
         acknowledged: tcp.ack().then(|| tcp.acknowledgment_number()),
         syn: tcp.syn(),
         fin: tcp.fin(),
+        psh: tcp.psh(),
         rst: tcp.rst(),
         payload: tcp.payload(),
         cut,

@@ -194,8 +194,8 @@ impl Session {
         if segment.rst {
             self.reset(segment, from, sink);
         } else if segment.fin || !segment.payload.is_empty() || segment.cut > 0 {
-            let Arrived { payload, cut, fin, .. } = *segment;
-            way.arrive(Brought { sequence, payload, cut, fin }, sink);
+            let Arrived { payload, cut, fin, psh, .. } = *segment;
+            way.arrive(Brought { sequence, payload, cut, fin, psh }, sink);
         }
     }
 

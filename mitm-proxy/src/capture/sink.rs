@@ -33,6 +33,10 @@ impl Sink<'_> {
         }
     }
 
+    pub(super) fn pushed(&mut self) {
+        self.visitor.pushed(self.session, self.from);
+    }
+
     pub(super) fn missing(&mut self, bytes: u64) {
         if bytes > 0 {
             self.summary.missing += bytes;

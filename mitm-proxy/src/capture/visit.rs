@@ -15,6 +15,11 @@ pub trait Visitor {
     /// the one they were in.
     fn data(&mut self, session: u32, from: Side, at: Tick, packet: u64, bytes: &[u8]);
 
+    /// The bytes told last were the end of what this side had written so far (PSH; RFC 9293, section 3.9.1.2).
+    fn pushed(&mut self, session: u32, from: Side) {
+        let _ = (session, from);
+    }
+
     /// So many bytes of this side are not in the capture; what follows comes after them. There is a problem for it too.
     fn missing(&mut self, session: u32, from: Side, at: Tick, bytes: u64) {
         let _ = (session, from, at, bytes);

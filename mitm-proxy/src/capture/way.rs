@@ -35,6 +35,8 @@ pub(super) struct Way {
 struct Piece {
     packet: u64,
     bytes: Box<[u8]>,
+    /// A write ends here.
+    psh: bool,
 }
 
 impl Piece {
@@ -52,6 +54,8 @@ pub(super) struct Brought<'a> {
     /// Bytes after those that are not in the capture.
     pub(super) cut: usize,
     pub(super) fin: bool,
+    /// Its sender has written no more than this so far.
+    pub(super) psh: bool,
 }
 
 impl Way {
@@ -116,11 +120,11 @@ impl Way {
             let (used, rest) = if place == self.place {
                 let room = self.room(place);
                 let (now, rest) = payload.split_at(room.min(payload.len()));
-                self.tell(sink.packet, now, sink);
+                self.tell(sink.packet, now, brought.psh && rest.is_empty(), sink);
                 self.release(sink);
                 (now.len(), rest)
             } else {
-                let used = self.hold(place, payload, sink);
+                let used = self.hold(place, payload, brought.psh, sink);
                 payload.split_at_checked(used).map_or((payload.len(), &[][..]), |(_, b)| (used, b))
             };
             place += used as u64;
@@ -148,7 +152,7 @@ impl Way {
     }
 
     /// Keep what no piece held has already. Says how many bytes were looked at.
-    fn hold(&mut self, place: u64, payload: &[u8], sink: &mut Sink<'_>) -> usize {
+    fn hold(&mut self, place: u64, payload: &[u8], psh: bool, sink: &mut Sink<'_>) -> usize {
         if let Some((start, piece)) = self.held.range(..=place).next_back() {
             let end = start + piece.bytes.len() as u64;
             if end > place {
@@ -157,18 +161,22 @@ impl Way {
         }
         let used = self.room(place).min(payload.len());
         let bytes = payload.get(..used).unwrap_or_default().into();
-        let piece = Piece { packet: sink.packet, bytes };
+        let psh = psh && used == payload.len();
+        let piece = Piece { packet: sink.packet, bytes, psh };
         self.cost += piece.cost();
         *sink.held += piece.cost();
         self.held.insert(place, piece);
         used
     }
 
-    fn tell(&mut self, packet: u64, bytes: &[u8], sink: &mut Sink<'_>) {
+    fn tell(&mut self, packet: u64, bytes: &[u8], psh: bool, sink: &mut Sink<'_>) {
         self.place += bytes.len() as u64;
         let taken = u32::try_from(bytes.len()).unwrap_or_default();
         self.next = self.next.map(|next| next.wrapping_add(taken));
         sink.data(packet, bytes);
+        if psh {
+            sink.pushed();
+        }
     }
 
     /// Tell the pieces whose turn it is, and the end.
@@ -176,7 +184,7 @@ impl Way {
         while let Some(piece) = self.held.remove(&self.place) {
             self.cost -= piece.cost();
             *sink.held -= piece.cost();
-            self.tell(piece.packet, &piece.bytes, sink);
+            self.tell(piece.packet, &piece.bytes, piece.psh, sink);
         }
         if self.end.is_some_and(|end| end <= self.place) && !self.closed {
             self.closed = true;

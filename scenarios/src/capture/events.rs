@@ -83,6 +83,16 @@ impl Legs {
         self.left.contains(&number)
     }
 
+    /// Client and server of the connection between the attacker and this end, if it is in the capture.
+    pub(super) fn ends(
+        &self,
+        system: &System,
+        leg: Leg,
+        service: Service,
+    ) -> Option<[SocketAddr; 2]> {
+        self.has(leg).then(|| self.addresses(system, leg, service))
+    }
+
     /// Client and server of the connection between the attacker and this end.
     fn addresses(&self, system: &System, (link, side): Leg, service: Service) -> [SocketAddr; 2] {
         let listening = system.ports.get(usize::from(service.0)).or(system.ports.first());

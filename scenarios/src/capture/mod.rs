@@ -8,9 +8,12 @@
 use std::io::{self, Write};
 
 use mitm_proxy::capture::{Format, Writer};
+use mitm_proxy::trace::SecretRecord;
+use protocol::endpoint::Side;
 use protocol::systems::EPOCH;
 
 use crate::judge::{Case, Judgement};
+use crate::key_log::{Connection, Line};
 
 mod events;
 mod notes;
@@ -18,7 +21,7 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-pub use place::Place;
+pub use place::{Naming, Place, What};
 
 /// Whether what endpoints deliver stands in the capture, too.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +30,22 @@ pub enum Plaintext {
     Shown,
     /// Not at all.
     Hidden,
+}
+
+/// The secrets of the sessions in the capture of a run.
+pub fn key_log(case: Case<'_>, judgement: &Judgement) -> Vec<Line> {
+    let trace = &judgement.trace;
+    let legs = events::Legs::of(trace);
+    let line = |record: &SecretRecord| {
+        let SecretRecord { actor, link, secret } = record;
+        let end = if *actor == 0 { Side::Server } else { Side::Client };
+        let port = trace.links.iter().find(|record| record.link == *link)?.service;
+        let [client, server] = legs.ends(case.system, (*link, end), port)?;
+        let (system, profile, link) = (case.system, case.profile, *link);
+        let connection = Connection { system, profile, end, link, client, server, port };
+        Some(Line { connection, secret: secret.clone() })
+    };
+    trace.secrets.iter().filter_map(line).collect()
 }
 
 /// Write the run that a judgement shows.

@@ -172,7 +172,8 @@ fn a_classic_file_has_the_same_packets() {
 #[test]
 fn several_cases_get_a_file_each() {
     with("ccm-replay-session", |case, _| {
-        let file = |path: &str, cases| Place::of(Path::new(path), cases).file(case);
+        let file =
+            |path: &str, cases| Place::of(super::What::Capture, Path::new(path), cases).file(case);
         let name = "ccm-replay-session-ccm-as-built";
         assert_eq!(file("out.pcapng", 1), PathBuf::from("out.pcapng"));
         assert_eq!(file("a/out.pcap", 2), PathBuf::from(format!("a/out-{name}.pcap")));

@@ -1,4 +1,4 @@
-//! `--capture`: the cases of a run as files for Wireshark.
+//! `--capture` and `--key-log`: the cases of a run as files for Wireshark, and the secrets that open them.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -9,9 +9,11 @@ use anyhow::{Context, Result};
 use mitm_proxy::capture::Format;
 
 use super::output::Output;
-use crate::capture::{self, Place, Plaintext};
+use crate::capture::{self, Naming, Place, Plaintext, What};
 use crate::diagnostic::quote;
+use crate::files::{self, Existing};
 use crate::judge::{Case, Judgement};
+use crate::key_log;
 
 /// How much is written at once, in bytes.
 const WRITTEN: usize = 1 << 18;
@@ -25,19 +27,23 @@ pub(super) struct CaptureArgs {
     /// Put what the endpoints deliver into the capture, as comments on the packets that carried it
     #[arg(long, requires = "capture")]
     plaintext: bool,
+    /// Write the secrets of the sessions, for `scenarios capture --keys`; a folder for several cases
+    #[arg(long, value_name = "FILE")]
+    key_log: Option<PathBuf>,
 }
 
 impl CaptureArgs {
-    /// Whether any capture is.
+    /// Whether any file is.
     pub(super) fn is_wanted(&self) -> bool {
-        self.capture.is_some()
+        self.capture.is_some() || self.key_log.is_some()
     }
 }
 
-/// Writes the captures that were asked for. What cannot be written is told at the end.
+/// Writes the captures and key logs that were asked for. What cannot be written is told at the end.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    place: Option<Place>,
+    captures: Option<Place>,
+    key_logs: Option<Place>,
     plaintext: Plaintext,
     failed: Mutex<Option<anyhow::Error>>,
 }
@@ -46,43 +52,58 @@ impl Recorder {
     /// Ready for that many cases.
     pub(super) fn new(args: &CaptureArgs, cases: usize) -> Self {
         let plaintext = if args.plaintext { Plaintext::Shown } else { Plaintext::Hidden };
-        let mut place = args.capture.as_deref().map(|path| Place::of(path, cases));
-        let made = place.as_ref().map_or(Ok(()), Place::prepare);
-        let failed = made.err().map(|error| {
-            let path = args.capture.clone().unwrap_or_default();
-            place = None;
-            anyhow::Error::new(error).context(format!("cannot make the folder {}", shown(&path)))
-        });
-        Self { place, plaintext, failed: Mutex::new(failed) }
+        let mut failed = None;
+        let mut place = |what, path: Option<&PathBuf>| {
+            let path = path?;
+            let place = Place::of(what, path, cases);
+            let made = place.prepare();
+            let made = made.with_context(|| format!("cannot make the folder {}", shown(path)));
+            made.map_err(|error| failed.get_or_insert(error)).ok()?;
+            Some(place)
+        };
+        let captures = place(What::Capture, args.capture.as_ref());
+        let key_logs = place(What::KeyLog, args.key_log.as_ref());
+        Self { captures, key_logs, plaintext, failed: Mutex::new(failed) }
     }
 
     /// Write a case, if that was asked for and nothing failed before.
     pub(super) fn record(&self, case: Case<'_>, judgement: &Judgement) {
-        let Some(place) = &self.place else { return };
-        if self.failed.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-            return;
-        }
-        let path = place.file(case);
-        let written = write(&path, case, judgement, self.plaintext);
-        if let Err(error) = written.with_context(|| format!("cannot write {}", shown(&path))) {
+        if let Err(error) = self.try_record(case, judgement) {
             self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
     }
 
-    /// Say where the captures are, or what went wrong.
+    fn try_record(&self, case: Case<'_>, judgement: &Judgement) -> Result<()> {
+        if self.failed.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Ok(());
+        }
+        if let Some(path) = self.captures.as_ref().map(|place| place.file(case)) {
+            write(&path, case, judgement, self.plaintext)
+                .with_context(|| format!("cannot write {}", shown(&path)))?;
+        }
+        if let Some(path) = self.key_logs.as_ref().map(|place| place.file(case)) {
+            let text = key_log::written(&capture::key_log(case, judgement));
+            files::write(&path, text.as_bytes(), Existing::Replace)?;
+        }
+        Ok(())
+    }
+
+    /// Say where the files are, or what went wrong.
     pub(super) fn finish(self, output: Output) -> Result<()> {
         if let Some(error) = self.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }
-        match &self.place {
-            Some(Place::File(file)) => output.remark(&format!("capture: {}", file.display())),
-            Some(Place::Folder(folder)) => {
-                output.remark(&format!("captures: a file a case in {}", folder.display()));
-            }
-            Some(Place::Beside(file)) => {
-                output.remark(&format!("captures: a file a case beside {}", file.display()));
-            }
-            None => {}
+        for (what, place) in [("capture", &self.captures), ("key log", &self.key_logs)] {
+            let Some(place) = place else { continue };
+            output.remark(&match &place.naming {
+                Naming::File(file) => format!("{what}: {}", file.display()),
+                Naming::Folder(folder) => {
+                    format!("{what}s: a file a case in {}", folder.display())
+                }
+                Naming::Beside(file) => {
+                    format!("{what}s: a file a case beside {}", file.display())
+                }
+            });
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use protocol::layout::Layout;
 
 use super::Done;
-use super::output::{Format, Output, print};
+use super::output::{Format, Output, counted, print};
 use super::proxy::Wire;
 use crate::diagnostic::quote;
 use crate::files::{self, Existing};
@@ -125,8 +125,11 @@ fn scenario(args: &Args, cut: &Cut, out: &Path, output: Output) -> Result<()> {
     }
     files::write(out, scenario.as_bytes(), existing)?;
     let (shown, beside) = (out.display(), files.len());
-    let beside =
-        if beside == 0 { String::new() } else { format!(", with {beside} files beside it") };
+    let beside = if beside == 0 {
+        String::new()
+    } else {
+        format!(", with {} beside it", counted(beside, "file"))
+    };
     output
         .remark(&format!("session {number} is in {shown}{beside}; run it: scenarios run {shown}"));
     Ok(())

@@ -13,6 +13,7 @@ mod capture;
 mod check;
 mod connect;
 mod conversation;
+mod decrypt;
 mod dissector;
 mod explain;
 mod grade;
@@ -81,6 +82,8 @@ enum Commands {
     Dissector(dissector::Args),
     /// List the sessions and frames of a capture, and make a scenario of one
     Import(import::Args),
+    /// Show what a capture carried whose sessions' secrets are in a key log
+    Capture(decrypt::Args),
     /// Make, show and check keys, requests and certificates
     Pki(pki::Args),
     /// Register, log in and list the users of `suite`, and manage their keys
@@ -172,6 +175,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Layout(args) => layout::run(&args, output),
         Commands::Dissector(args) => dissector::run(&args, output),
         Commands::Import(args) => import::run(&args, output),
+        Commands::Capture(args) => decrypt::run(&args, output),
         Commands::Pki(args) => pki::run(&args, output),
         Commands::Users(args) => users::run(&args, output),
         Commands::Suite(args) => suite::run(&args, output),

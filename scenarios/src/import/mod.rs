@@ -24,6 +24,7 @@ mod recorder;
 mod services;
 pub mod verdict;
 pub mod write;
+pub(crate) mod writes;
 
 use recorder::Recorder;
 use services::{Seen, Services};

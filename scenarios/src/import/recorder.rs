@@ -10,6 +10,7 @@ use protocol::endpoint::{Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 
 use super::services::{Place, Services};
+use super::writes::Writes;
 use super::{Keep, Link, Piece, Recording, Session};
 use crate::diagnostic::escape;
 
@@ -47,6 +48,7 @@ struct Streams {
     session: usize,
     link: usize,
     deframers: [Deframer; 2],
+    writes: Writes,
 }
 
 impl Recorder {
@@ -105,12 +107,20 @@ impl Recorder {
         sessions.len() - 1
     }
 
+    fn push(&mut self, number: u32, from: Side, bytes: &Bytes) {
+        let Some(streams) = self.streams.get_mut(&number) else { return };
+        let deframer = from.of(&mut streams.deframers);
+        let mut frames = std::mem::take(&mut self.cut);
+        deframer.push(bytes, &mut frames);
+        self.add(number, from, frames.drain(..));
+        self.cut = frames;
+    }
+
     /// What was never completed.
     fn rest(&mut self, number: u32, from: Side) {
+        self.pushed(number, from);
         let Some(streams) = self.streams.get_mut(&number) else { return };
-        let [client, server] = &mut streams.deframers;
-        let deframer = if from == Side::Client { client } else { server };
-        let rest = deframer.finish();
+        let rest = from.of(&mut streams.deframers).finish();
         self.add(number, from, rest);
     }
 
@@ -167,18 +177,25 @@ impl Visitor for Recorder {
         found.links.push(Link { client, server, service, opened: at, order, closed, missing });
         let deframer = |side| Deframer::new(self.layout.clone(), service, side);
         let deframers = [deframer(Side::Client), deframer(Side::Server)];
-        self.streams.insert(number, Streams { session, link, deframers });
+        let writes = Writes::new(&self.layout);
+        self.streams.insert(number, Streams { session, link, deframers, writes });
     }
 
     fn data(&mut self, number: u32, from: Side, at: Tick, packet: u64, bytes: &[u8]) {
+        // Whoever answers has read what was written.
+        self.pushed(number, from.other());
         (self.now, self.packet) = (at, packet);
         let Some(streams) = self.streams.get_mut(&number) else { return };
-        let [client, server] = &mut streams.deframers;
-        let deframer = if from == Side::Client { client } else { server };
-        let mut frames = std::mem::take(&mut self.cut);
-        deframer.push(&Bytes::copy_from_slice(bytes), &mut frames);
-        self.add(number, from, frames.drain(..));
-        self.cut = frames;
+        if let Some(bytes) = streams.writes.data(from, bytes) {
+            self.push(number, from, &bytes);
+        }
+    }
+
+    fn pushed(&mut self, number: u32, from: Side) {
+        let Some(streams) = self.streams.get_mut(&number) else { return };
+        if let Some(bytes) = streams.writes.ended(from) {
+            self.push(number, from, &bytes);
+        }
     }
 
     fn missing(&mut self, number: u32, from: Side, at: Tick, bytes: u64) {
@@ -186,8 +203,7 @@ impl Visitor for Recorder {
         // What is there of a frame with a hole is no frame.
         self.rest(number, from);
         if let Some(link) = self.link(number) {
-            let [client, server] = &mut link.missing;
-            *(if from == Side::Client { client } else { server }) += bytes;
+            *from.of(&mut link.missing) += bytes;
         }
     }
 
@@ -199,9 +215,7 @@ impl Visitor for Recorder {
         }
         let order = self.next();
         if let Some(link) = self.link(number) {
-            let [client, server] = &mut link.closed;
-            let end = if from == Side::Client { client } else { server };
-            end.get_or_insert((order, how));
+            from.of(&mut link.closed).get_or_insert((order, how));
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource};
 
-use crate::files::{LARGEST, ReadError, read_text};
+use crate::files::{ReadError, read_text};
 
 /// A folder with key files.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ impl KeySource for KeyDir {
             }
             Err(ReadError::Failed(_, error)) => KeyProblem::Unreadable(error.kind()),
             Err(ReadError::NotAFile(_)) => KeyProblem::Not("a regular file"),
-            Err(ReadError::TooLarge(_)) => KeyProblem::TooLarge(LARGEST),
+            Err(ReadError::TooLarge(_, most)) => KeyProblem::TooLarge(most),
             Err(ReadError::NotText(_)) => KeyProblem::NotText,
         };
         Err(KeyError::new(path, why))
