@@ -80,7 +80,7 @@ pub struct Secrets {
 
 /// What an end's own secrets open of one of its connections: the messages, each with the place of its frame in the recording. The
 /// secrets are in the order in which they came into use. A message is what the receiving endpoint would claim to have
-/// delivered if it took the frame; frames that the keys do not fit open to nothing.
+/// delivered if it were the turn of the frame; frames that the keys do not fit open to nothing.
 pub type OpenConnection = fn(Profile, &[SessionSecret], &[Overheard<'_>]) -> Vec<(usize, Message)>;
 
 /// The next of the secrets with this label.

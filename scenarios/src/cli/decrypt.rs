@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         write(args, out, &opened, output)?;
     }
     if let Err(error) = read {
-        bail!("{} ends early: {error}", shown(&args.file));
+        bail!("{}: {error}", shown(&args.file));
     }
     if listener.connections == 0 {
         bail!("{keys} has no secret of a connection in {}", shown(&args.file));
