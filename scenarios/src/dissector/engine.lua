@@ -308,7 +308,11 @@ local function protocol(declared)
   proto.experts = { made.malformed }
 
   local choices = {}
-  for index, profile in ipairs(declared.profiles) do choices[index] = { index, profile.name, index } end
+  for index, profile in ipairs(declared.profiles) do
+    choices[index] = { index, profile.name, index }
+    local like = declared.profiles[profile.like]
+    if like then profile.frames, profile.steps = like.frames, like.steps end
+  end
   if #choices > 1 then
     proto.prefs.profile = Pref.enum("Profile", 1, "Which defences the ends have", choices, false)
   end

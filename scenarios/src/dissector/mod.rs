@@ -32,7 +32,7 @@ pub struct Protocol {
     pub profiles: Vec<(String, Layout)>,
 }
 
-/// Every system, as built and hardened. Where two have a port in common, the first has it.
+/// Every system, as built, hardened and with every weakness alone. Where two have a port in common, the first has it.
 pub fn systems() -> Vec<Protocol> {
     let mut taken = BTreeSet::new();
     let all = SYSTEMS.iter().map(|system| Protocol {
@@ -46,12 +46,10 @@ pub fn systems() -> Vec<Protocol> {
                 (listening.name.to_owned(), port)
             })
             .collect(),
-        profiles: ["as-built", "hardened"]
-            .iter()
-            .filter_map(|name| {
-                let profile = Profile::named(system, name)?;
-                Some(((*name).to_owned(), (system.layout)(profile)))
-            })
+        profiles: [Profile::as_built(system), Profile::HARDENED]
+            .into_iter()
+            .chain(system.planted.iter().map(|planted| Profile::only(planted.weakness)))
+            .map(|profile| (profile.name().to_owned(), (system.layout)(profile)))
             .collect(),
     });
     all.collect()
@@ -99,7 +97,12 @@ fn table(protocol: &Protocol, lua: &mut String) {
         );
     }
     lua.push_str("  },\n  profiles = {\n");
-    for (name, layout) in &protocol.profiles {
+    for (at, (name, layout)) in protocol.profiles.iter().enumerate() {
+        let before = protocol.profiles.iter().take(at).position(|(_, other)| other == layout);
+        if let Some(same) = before {
+            let _ = writeln!(lua, "    {{ name = {}, like = {} }},", text(name), same + 1);
+            continue;
+        }
         let _ = writeln!(lua, "    {{ name = {}, frames = {{", text(name));
         for spec in &layout.frames {
             frame(spec, &shown, lua);
