@@ -46,6 +46,11 @@ proxy *ARGS:
     ./target/release/proxy {{ARGS}}
     ./target/release/proxy idle
 
+# What writing captures costs, and how fast a capture of 1 GiB is imported.
+captures *ARGS:
+    cargo build --release -p benches -p scenarios
+    ./target/release/captures {{ARGS}}
+
 # What the padding oracle costs: questions a byte and a second, in memory and over TCP (`--quick`: a few seconds).
 oracle *ARGS:
     cargo run --release -p benches --bin oracle -- {{ARGS}}

@@ -83,12 +83,26 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Run every scenario of `system` with every weakness alone, and as built without it.
-pub fn matrix(system: &'static System, scenarios: &[Scenario]) -> Matrix {
-    let own: Vec<&Scenario> =
-        scenarios.iter().filter(|s| s.systems.iter().any(|it| it.name == system.name)).collect();
+/// How many runs [`matrix`] takes at most.
+pub fn runs(system: &System, scenarios: &[Scenario]) -> usize {
+    of(system, scenarios).len() * (1 + 2 * system.planted.len())
+}
+
+fn of<'a>(system: &System, scenarios: &'a [Scenario]) -> Vec<&'a Scenario> {
+    let own = |scenario: &&Scenario| scenario.systems.iter().any(|it| it.name == system.name);
+    scenarios.iter().filter(own).collect()
+}
+
+/// Run every scenario of `system` with every weakness alone, and as built without it. `each` is called around every run.
+pub fn matrix(
+    system: &'static System,
+    scenarios: &[Scenario],
+    each: &(dyn Fn(&Scenario, &dyn Fn() -> Outcome) -> Outcome + Sync),
+) -> Matrix {
+    let own = of(system, scenarios);
     let outcome = |scenario: &Scenario, profile| {
-        outcome(&judge(Case { scenario, system, profile, seed: scenario.seed, over: Over::World }))
+        let case = Case { scenario, system, profile, seed: scenario.seed, over: Over::World };
+        each(scenario, &|| outcome(&judge(case)))
     };
     let as_built = Profile::as_built(system);
     let built: Vec<Outcome> = own.par_iter().map(|scenario| outcome(scenario, as_built)).collect();

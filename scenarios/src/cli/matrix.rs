@@ -6,10 +6,12 @@ use anyhow::Result;
 
 use super::Done;
 use super::output::{Format, Output, print};
+use super::progress::Shown;
 use super::select::Selection;
 use crate::catalogue::catalogue;
-use crate::matrix::{Cell, Matrix, matrix};
+use crate::matrix::{Cell, Matrix, matrix, runs};
 use crate::property::Outcome;
+use crate::scenario::Scenario;
 
 /// Options of `matrix`.
 #[derive(clap::Args, Clone, Debug)]
@@ -23,7 +25,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let scenarios = catalogue();
     let systems = Selection::systems_named(&args.system)?;
-    let all: Vec<Matrix> = systems.into_iter().map(|system| matrix(system, &scenarios)).collect();
+    let total = systems.iter().map(|system| runs(system, &scenarios)).sum();
+    let shown = Shown::new(total, output);
+    let each = |scenario: &Scenario, run: &dyn Fn() -> Outcome| shown.case(&scenario.name, run);
+    let all: Vec<Matrix> =
+        systems.into_iter().map(|system| matrix(system, &scenarios, &each)).collect();
+    drop(shown);
     let text = match output.format {
         Format::Json => {
             let all: Vec<_> = all.iter().map(json).collect();

@@ -28,6 +28,7 @@ mod new;
 mod output;
 mod password;
 mod pki;
+mod progress;
 mod proxy;
 mod replay_from;
 mod run;

@@ -9,6 +9,7 @@ use reports::{json, text};
 
 use super::capture::{CaptureArgs, Recorder};
 use super::output::{Format, Output, print};
+use super::progress::Shown;
 use super::select::Selection;
 use super::{Done, check, tools, trials};
 use crate::catalogue::{catalogue, load};
@@ -109,15 +110,18 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
         cases = args.selection.cases(&scenarios)?;
     }
     // Cases know nothing of each other: in parallel they give the same bytes, in the same order.
-    let kit = tools::Kit::new(&args.tools, output)?;
+    let kit = tools::Kit::new(&args.tools)?;
+    let shown = Shown::new(cases.len(), output);
     let recorder = Recorder::new(&args.capture, cases.len());
     let judged = cases.par_iter().map(|case: &Case<'_>| {
-        let judgement = judge_with(*case, &kit.tools());
-        recorder.record(*case, &judgement);
-        view::case(*case, &judgement)
+        shown.case(&case.scenario.name, || {
+            let judgement = judge_with(*case, &kit.tools(&shown));
+            recorder.record(*case, &judgement);
+            view::case(*case, &judgement)
+        })
     });
     let mut judged: Vec<_> = judged.collect();
-    drop(kit);
+    drop(shown);
     let interrupted = trials::run(&trials, &mut judged, output)?;
     let report = Report::new(judged);
     print(&render(&report, ladders, output)?)?;
