@@ -62,7 +62,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// A connection is made: SYN, SYN-ACK and ACK, all at this time, in nanoseconds since 1970. A time before the one
-    /// last given counts as that, in all methods. Its number is free again when both ends have closed.
+    /// last given counts as that, in all methods. Its number is free again when both ends have closed, or it is forgotten.
     ///
     /// [`io::ErrorKind::InvalidInput`] if a conversation of that number is open, or one address is IPv4 and the other IPv6.
     pub fn open(
@@ -158,6 +158,11 @@ impl<W: Write> Writer<W> {
             self.conversations.remove(&conversation);
         }
         self.records.hand_on(&mut self.out)
+    }
+
+    /// Nothing more is known of a conversation: what there is of it stays, and its number is free again.
+    pub fn forget(&mut self, conversation: u32) {
+        self.conversations.remove(&conversation);
     }
 
     /// Hand on what the output keeps back: whole packets, all there are.

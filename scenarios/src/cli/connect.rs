@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use clap::ArgMatches;
+use protocol::endpoint::Side;
 
 use super::conversation::{Conversation, Says};
 use super::messages::MessageArgs;
@@ -46,7 +47,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
         None => None,
     };
     let endpoint = args.live.client(args.client, account, output)?;
-    let journal = args.live.journal(output)?;
+    let journal = args.live.journal(Side::Client, output)?;
     let says = if items.is_empty() { Says::Lines } else { Says::Items(items) };
     let patience = args.patience;
     Conversation { system, endpoint, journal, addresses, patience }.hold(says, output)

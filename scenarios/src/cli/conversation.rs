@@ -40,7 +40,7 @@ impl Conversation {
     /// Connect, say it, and end the session; whether all went as it should.
     pub(super) fn hold(self, says: Says, output: Output) -> Result<Done> {
         let Self { system, endpoint, journal, addresses, patience: seconds } = self;
-        let tally = journal.tally();
+        let (tally, capture) = (journal.tally(), journal.capture());
         let patience = (seconds > 0).then(|| Duration::from_secs(seconds));
         let to = addresses.first().map_or_else(String::new, ToString::to_string);
         let given = if let Says::Items(items) = &says { items.len() as u64 } else { 0 };
@@ -62,7 +62,9 @@ impl Conversation {
             anyhow::Ok((ending, outcome))
         };
         // A client says goodbye first.
-        let (ending, outcome) = left_to(|| runtime.block_on(conversation))?;
+        let held = left_to(|| runtime.block_on(conversation));
+        let written = capture.is_none_or(|capture| capture.finish());
+        let (ending, outcome) = held?;
         // A thread that waits for standard input is not waited for.
         let outcome = if outcome.is_finished() { outcome.join().ok() } else { None };
         if let Some(Err(why)) = outcome {
@@ -91,6 +93,6 @@ impl Conversation {
             let _ = writeln!(io::stderr(), "the session ended: {how}");
         }
         let done = tally.sent >= due && tally.refused.is_empty() && tally.end == Some(End::Clean);
-        Ok(if done { Done::Expected } else { Done::Unexpected })
+        Ok(if done && written { Done::Expected } else { Done::Unexpected })
     }
 }

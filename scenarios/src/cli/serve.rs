@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ArgMatches;
 use mitm_proxy::net;
-use protocol::endpoint::Command;
+use protocol::endpoint::{Command, Side};
 use protocol::systems::System;
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -42,7 +42,8 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
         );
     }
     let endpoint = args.live.server(output)?;
-    let journal = args.live.journal(output)?;
+    let journal = args.live.journal(Side::Server, output)?;
+    let capture = journal.capture();
     let addresses =
         addresses(system, args.listen.as_deref()).map_err(|why| anyhow!("--listen: {why}"))?;
     live::refuse_open(&addresses, args.danger_listen, "this server is weak on purpose")?;
@@ -57,8 +58,10 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
         let _ = writeln!(io::stderr(), "{} listens on {}", system.name, bound.join(", "));
         let commands = if system.server_speaks { says(system, items) } else { channel(1).1 };
         net::serve(endpoint, listeners, commands, Box::new(journal), stop).await;
-        Ok(Done::Expected)
-    })
+        anyhow::Ok(())
+    })?;
+    let written = capture.is_none_or(|capture| capture.finish());
+    Ok(if written { Done::Expected } else { Done::Unexpected })
 }
 
 /// What a server says.
