@@ -41,7 +41,7 @@ impl Visitor for Streams {
     }
 
     fn data(&mut self, session: u32, from: Side, _: Tick, _: u64, bytes: &[u8]) {
-        let stream = &mut self.all[session as usize - 1];
+        let stream = self.all.get_mut(session as usize - 1).unwrap();
         match from {
             Side::Client => stream.client_sent.extend_from_slice(bytes),
             Side::Server => stream.server_sent.extend_from_slice(bytes),
@@ -50,7 +50,7 @@ impl Visitor for Streams {
 
     fn closed(&mut self, session: u32, _: Side, _: Tick, how: Ending) {
         assert_eq!(how, Ending::Finished);
-        self.all[session as usize - 1].closed += 1;
+        self.all.get_mut(session as usize - 1).unwrap().closed += 1;
     }
 
     fn problem(&mut self, packet: u64, what: &str) {

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use super::{Format, RAW};
+use super::{Format, Interface};
 
 const SECTION: u32 = 0x0A0D_0D0A;
 const INTERFACE: u32 = 1;
@@ -31,8 +31,8 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// The head of a file.
-    pub(super) fn new(format: Format, comments: &[String]) -> Self {
+    /// The head of a file, all of whose packets are of this interface.
+    pub(super) fn new(format: Format, interface: &Interface, comments: &[String]) -> Self {
         let mut records = Self { format, bytes: Vec::new() };
         match format {
             Format::Pcapng => {
@@ -46,9 +46,9 @@ impl Records {
                     put_option(bytes, 0, &[]);
                 });
                 records.block(INTERFACE, |bytes| {
-                    put(bytes, &u32::from(RAW).to_le_bytes());
+                    put(bytes, &u32::from(interface.link).to_le_bytes());
                     put(bytes, &LARGEST_PACKET.to_le_bytes());
-                    put_option(bytes, OPTION_INTERFACE_NAME, PROGRAM);
+                    put_option(bytes, OPTION_INTERFACE_NAME, interface.name.as_bytes());
                     put_option(bytes, OPTION_RESOLUTION, &[9]);
                     put_option(bytes, 0, &[]);
                 });
@@ -59,7 +59,7 @@ impl Records {
                 put(&mut records.bytes, &version);
                 put(&mut records.bytes, &[0; 8]);
                 put(&mut records.bytes, &LARGEST_PACKET.to_le_bytes());
-                put(&mut records.bytes, &u32::from(RAW).to_le_bytes());
+                put(&mut records.bytes, &u32::from(interface.link).to_le_bytes());
             }
         }
         records
@@ -68,13 +68,20 @@ impl Records {
     /// A packet, given in pieces, at this time in nanoseconds since 1970.
     pub(super) fn packet(&mut self, at: u64, pieces: [&[u8]; 4], comments: &[String]) {
         let length = size(pieces.iter().map(|piece| piece.len()).sum());
+        self.part(at, length, pieces, comments);
+    }
+
+    /// The beginning of a packet that had `whole` bytes.
+    pub(super) fn part(&mut self, at: u64, whole: u32, pieces: [&[u8]; 4], comments: &[String]) {
+        let length = size(pieces.iter().map(|piece| piece.len()).sum());
+        let whole = whole.max(length);
         match self.format {
             Format::Pcapng => self.block(ENHANCED_PACKET, |bytes| {
                 put(bytes, &[0; 4]);
                 // The high half first, each in the section's byte order.
                 put(bytes, &at.rotate_right(32).to_le_bytes());
                 put(bytes, &length.to_le_bytes());
-                put(bytes, &length.to_le_bytes());
+                put(bytes, &whole.to_le_bytes());
                 for piece in pieces {
                     put(bytes, piece);
                 }
@@ -91,7 +98,7 @@ impl Records {
                 put(bytes, &seconds.to_le_bytes());
                 put(bytes, &u32::try_from(rest).unwrap_or_default().to_le_bytes());
                 put(bytes, &length.to_le_bytes());
-                put(bytes, &length.to_le_bytes());
+                put(bytes, &whole.to_le_bytes());
                 for piece in pieces {
                     put(bytes, piece);
                 }

@@ -8,7 +8,7 @@ use protocol::endpoint::Side;
 
 use super::record::Records;
 use super::segment::{ACK, FIN, Headers, LARGEST, PSH, RST, SYN, Segment, WINDOW};
-use super::{Ending, Format};
+use super::{Ending, Format, Interface, RAW};
 
 /// The payload of a full segment, in bytes, unless told otherwise: Ethernet's 1,500 less both headers.
 const SEGMENT: u16 = 1460;
@@ -47,7 +47,8 @@ struct End {
 impl<W: Write> Writer<W> {
     /// A capture with these comments on the whole (none in a classic file), and one interface named `meddle`.
     pub fn new(mut out: W, format: Format, comments: &[String]) -> io::Result<Self> {
-        let mut records = Records::new(format, comments);
+        let interface = Interface { name: "meddle".to_owned(), link: RAW };
+        let mut records = Records::new(format, &interface, comments);
         records.hand_on(&mut out)?;
         let conversations = BTreeMap::new();
         Ok(Self { out, records, conversations, segment: SEGMENT, latest: 0 })

@@ -9,7 +9,7 @@ use mitm_proxy::net::{self, Ending};
 use protocol::endpoint::{End, Endpoint};
 use protocol::systems::System;
 
-use super::interrupt::{interrupted, left_to};
+use super::interrupt::left_to;
 use super::output::Output;
 use super::{Done, live};
 use crate::live::journal::Journal;
@@ -37,7 +37,7 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    /// Connect, say it, and end the session; whether all went as it should.
+    /// Connect, say it, and end the session; whether all went as it should. After Ctrl-C it is over too.
     pub(super) fn hold(self, says: Says, output: Output) -> Result<Done> {
         let Self { system, endpoint, journal, addresses, patience: seconds } = self;
         let (tally, capture) = (journal.tally(), journal.capture());
@@ -78,7 +78,7 @@ impl Conversation {
         let count = |count: u64| format!("{count} message{}", if count == 1 { "" } else { "s" });
         output.remark(&format!("{} sent, {} acknowledged", count(tally.sent), tally.acknowledged));
         match ending {
-            Ending::Stopped => interrupted(),
+            Ending::Stopped => return Ok(Done::Interrupted),
             Ending::Silence => {
                 let _ = writeln!(io::stderr(), "the server has been silent for {seconds} s");
                 return Ok(Done::Unexpected);

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use super::messages::MessageArgs;
 use super::output::Output;
+use super::sniff::CaptureLive;
 use super::{Done, live};
 use crate::live::outbox::{self, Item};
 use crate::live::{addresses, stop};
@@ -27,6 +28,8 @@ pub(super) struct Args {
     /// Allow an address that others can reach: these servers are weak on purpose
     #[arg(long)]
     danger_listen: bool,
+    #[command(flatten)]
+    capture_live: CaptureLive,
     #[command(flatten)]
     messages: MessageArgs,
 }
@@ -47,21 +50,24 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
     let addresses =
         addresses(system, args.listen.as_deref()).map_err(|why| anyhow!("--listen: {why}"))?;
     live::refuse_open(&addresses, args.danger_listen, "this server is weak on purpose")?;
-    live::runtime()?.block_on(async {
+    let running = live::runtime()?.block_on(async {
         let stop = stop().context("cannot catch signals")?;
         let listeners = live::listen(&addresses).await?;
         let mut bound = Vec::new();
         for listener in &listeners {
-            bound.push(listener.local_addr().context("cannot listen")?.to_string());
+            bound.push(listener.local_addr().context("cannot listen")?);
         }
+        let running = args.capture_live.start(&bound)?;
+        let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
         // Whoever starts this from a program waits for this line.
         let _ = writeln!(io::stderr(), "{} listens on {}", system.name, bound.join(", "));
         let commands = if system.server_speaks { says(system, items) } else { channel(1).1 };
         net::serve(endpoint, listeners, commands, Box::new(journal), stop).await;
-        anyhow::Ok(())
+        anyhow::Ok(running)
     })?;
+    let captured = running.finish(output);
     let written = capture.is_none_or(|capture| capture.finish());
-    Ok(if written { Done::Expected } else { Done::Unexpected })
+    Ok(if written { captured } else { Done::Unexpected })
 }
 
 /// What a server says.
