@@ -12,6 +12,10 @@ check:
     cargo clippy --workspace --all-targets
     cargo test --workspace
 
+# Live capture: lints with the feature, and what tcpdump records of every system played to a fresh server.
+live-capture:
+    .ci/live-capture
+
 # Run the demo.
 replay *ARGS:
     cargo run -q -p scenarios -- replay {{ARGS}}

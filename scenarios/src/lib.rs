@@ -24,6 +24,7 @@ pub mod properties;
 pub mod property;
 pub mod scenario;
 mod sent;
+pub mod sniff;
 pub mod starter;
 pub mod target;
 pub mod trial;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
-use super::Format;
 use super::error::{CaptureError, Why};
 use super::packets::{ENHANCED_PACKET, OBSOLETE_PACKET, Packet, Packets, SIMPLE_PACKET};
 use super::record::Records;
 use super::source::{Broken, Endian, Fields};
 use super::visit::Summary;
+use super::{Format, Interface};
 
 const OPTION_COMMENT: u16 = 1;
 /// Bytes of a packet's block before the packet: interface, time, both lengths.
@@ -55,7 +55,11 @@ impl<'a> Copy<'a> {
         let mut packets = Packets::new(input)?;
         let classic = packets.link();
         let mut records = match classic {
-            Some(link) => Records::new(Format::Pcapng, link, &[]),
+            // What it was called, a pcap file does not say.
+            Some(link) => {
+                let interface = Interface { name: String::new(), link };
+                Records::new(Format::Pcapng, &interface, &[])
+            }
             None => Records::empty(Format::Pcapng),
         };
         loop {
@@ -85,7 +89,7 @@ impl<'a> Copy<'a> {
         let Some(Packet { at, bytes, whole, .. }) = packets.next()? else { return Ok(false) };
         let comments = self.next();
         self.said += u64::from(!comments.is_empty());
-        records.snapped(at.unwrap_or_default(), [bytes, &[], &[], &[]], whole, comments);
+        records.part(at.unwrap_or_default(), whole, [bytes, &[], &[], &[]], comments);
         Ok(true)
     }
 

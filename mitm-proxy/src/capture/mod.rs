@@ -1,6 +1,7 @@
 //! Captures for Wireshark: what went over a wire as TCP packets in a pcapng or pcap file, written and read.
 //!
-//! A [`Writer`] makes up the packets around the bytes of conversations; [`read()`] finds connections in any capture and
+//! A [`Writer`] makes up the packets around the bytes of conversations; a [`Preserver`] keeps packets that somebody captured, as
+//! they are; [`read()`] finds connections in any capture and
 //! puts their bytes back in order. Neither opens a file or looks at a clock.
 
 use std::path::Path;
@@ -9,6 +10,7 @@ mod annotate;
 mod error;
 mod link;
 mod packets;
+mod preserve;
 mod read;
 mod record;
 mod segment;
@@ -23,6 +25,7 @@ mod writer;
 
 pub use annotate::{Comments, annotate};
 pub use error::{CaptureError, Why};
+pub use preserve::Preserver;
 pub use read::{read, read_within};
 pub use visit::{Limits, Summary, Visitor};
 pub use writer::Writer;
@@ -45,6 +48,15 @@ impl Format {
             _ => Self::Pcapng,
         }
     }
+}
+
+/// What packets of a capture were taken from.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Interface {
+    /// What the system calls it; empty where nobody says.
+    pub name: String,
+    /// What its packets begin with: a `LINKTYPE_` number, such as 1 for Ethernet.
+    pub link: u16,
 }
 
 /// How an end of a connection closes it.

@@ -3,8 +3,8 @@
 
 use std::io::{self, Write};
 
-use super::Format;
 use super::source::Endian;
+use super::{Format, Interface};
 
 const SECTION: u32 = 0x0A0D_0D0A;
 const INTERFACE: u32 = 1;
@@ -37,8 +37,8 @@ impl Records {
         Self { format, bytes: Vec::new() }
     }
 
-    /// The head of a file, with packets of this link type.
-    pub(super) fn new(format: Format, link: u16, comments: &[String]) -> Self {
+    /// The head of a file, all of whose packets are of this interface.
+    pub(super) fn new(format: Format, interface: &Interface, comments: &[String]) -> Self {
         let mut records = Self::empty(format);
         match format {
             Format::Pcapng => {
@@ -52,9 +52,11 @@ impl Records {
                     put_option(bytes, 0, &[]);
                 });
                 records.block(INTERFACE, |bytes| {
-                    put(bytes, &u32::from(link).to_le_bytes());
+                    put(bytes, &u32::from(interface.link).to_le_bytes());
                     put(bytes, &LARGEST_PACKET.to_le_bytes());
-                    put_option(bytes, OPTION_INTERFACE_NAME, PROGRAM);
+                    if !interface.name.is_empty() {
+                        put_option(bytes, OPTION_INTERFACE_NAME, interface.name.as_bytes());
+                    }
                     put_option(bytes, OPTION_RESOLUTION, &[9]);
                     put_option(bytes, 0, &[]);
                 });
@@ -65,7 +67,7 @@ impl Records {
                 put(&mut records.bytes, &version);
                 put(&mut records.bytes, &[0; 8]);
                 put(&mut records.bytes, &LARGEST_PACKET.to_le_bytes());
-                put(&mut records.bytes, &u32::from(link).to_le_bytes());
+                put(&mut records.bytes, &u32::from(interface.link).to_le_bytes());
             }
         }
         records
@@ -73,11 +75,12 @@ impl Records {
 
     /// A packet, given in pieces, at this time in nanoseconds since 1970.
     pub(super) fn packet(&mut self, at: u64, pieces: [&[u8]; 4], comments: &[String]) {
-        self.snapped(at, pieces, 0, comments);
+        let length = size(pieces.iter().map(|piece| piece.len()).sum());
+        self.part(at, length, pieces, comments);
     }
 
-    /// A packet of which there may have been more on the wire.
-    pub(super) fn snapped(&mut self, at: u64, pieces: [&[u8]; 4], whole: u32, comments: &[String]) {
+    /// The beginning of a packet that had `whole` bytes.
+    pub(super) fn part(&mut self, at: u64, whole: u32, pieces: [&[u8]; 4], comments: &[String]) {
         let length = size(pieces.iter().map(|piece| piece.len()).sum());
         let whole = whole.max(length);
         match self.format {

@@ -8,7 +8,7 @@ use protocol::endpoint::Side;
 
 use super::record::Records;
 use super::segment::{ACK, FIN, Headers, LARGEST, PSH, RST, SYN, Segment, WINDOW};
-use super::{Ending, Format, RAW};
+use super::{Ending, Format, Interface, RAW};
 
 /// The payload of a full segment, in bytes, unless told otherwise: Ethernet's 1,500 less both headers.
 const SEGMENT: u16 = 1460;
@@ -47,7 +47,8 @@ struct End {
 impl<W: Write> Writer<W> {
     /// A capture with these comments on the whole (none in a classic file), and one interface named `meddle`.
     pub fn new(mut out: W, format: Format, comments: &[String]) -> io::Result<Self> {
-        let mut records = Records::new(format, RAW, comments);
+        let interface = Interface { name: "meddle".to_owned(), link: RAW };
+        let mut records = Records::new(format, &interface, comments);
         records.hand_on(&mut out)?;
         let conversations = BTreeMap::new();
         Ok(Self { out, records, conversations, segment: SEGMENT, latest: 0 })
@@ -62,7 +63,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// A connection is made: SYN, SYN-ACK and ACK, all at this time, in nanoseconds since 1970. A time before the one
-    /// last given counts as that, in all methods. Its number is free again when both ends have closed.
+    /// last given counts as that, in all methods. Its number is free again when both ends have closed, or it is forgotten.
     ///
     /// [`io::ErrorKind::InvalidInput`] if a conversation of that number is open, or one address is IPv4 and the other IPv6.
     pub fn open(
@@ -158,6 +159,11 @@ impl<W: Write> Writer<W> {
             self.conversations.remove(&conversation);
         }
         self.records.hand_on(&mut self.out)
+    }
+
+    /// Nothing more is known of a conversation: what there is of it stays, and its number is free again.
+    pub fn forget(&mut self, conversation: u32) {
+        self.conversations.remove(&conversation);
     }
 
     /// Hand on what the output keeps back: whole packets, all there are.

@@ -1,5 +1,6 @@
 //! One connection: a task that reads and writes as the driver wants, to the end of both directions.
 
+use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -42,29 +43,40 @@ pub(super) async fn attend(driver: Driver, conn: Conn, mut stream: TcpStream, wa
             Ok(false) => {
                 ended = true;
                 driver.hung_up(conn);
+                driver.tell(Event::HungUp { conn });
             }
             Err(error) => {
                 driver.tell(Event::Trouble { conn: Some(conn), what: Trouble::Broken(error) });
                 driver.hung_up(conn);
+                driver.tell(Event::Reset { conn });
                 return driver.remove(conn);
             }
         }
     }
-    if stream.shutdown().await.is_ok() && !ended {
-        let _ = timeout(LINGER, discard(&stream)).await;
+    if stream.shutdown().await.is_ok() {
+        driver.tell(Event::Finished { conn });
+        if !ended {
+            let _ = timeout(LINGER, discard(&driver, conn, &stream)).await;
+        }
     }
     driver.remove(conn);
 }
 
 /// Read to the end, for nothing.
-async fn discard(stream: &TcpStream) {
+async fn discard(driver: &Driver, conn: Conn, stream: &TcpStream) {
     let mut buffer = [0; 4096];
     let mut left = MOST_DISCARDED;
     while left > 0 && stream.readable().await.is_ok() {
         match stream.try_read(&mut buffer) {
-            Ok(0) => return,
-            Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return,
-            Ok(read) => left = left.saturating_sub(read),
+            Ok(0) => return driver.tell(Event::HungUp { conn }),
+            Err(error) if error.kind() != ErrorKind::WouldBlock => {
+                return driver.tell(Event::Reset { conn });
+            }
+            Ok(read) => {
+                let bytes = buffer.get(..read).unwrap_or_default();
+                driver.tell(Event::Discarded { conn, bytes });
+                left = left.saturating_sub(read);
+            }
             Err(_) => {}
         }
     }

@@ -148,7 +148,9 @@ impl Driver {
             state.connections.insert(conn, connection);
             conn
         };
-        self.tell(Event::Opened { conn, service, address });
+        let address = stream.peer_addr().unwrap_or(address);
+        let local = stream.local_addr().ok();
+        self.tell(Event::Opened { conn, service, address, local });
         self.step(Input::Opened(conn, service));
         spawn_local(attend(self.clone(), conn, stream, wake));
     }
@@ -178,6 +180,7 @@ impl Driver {
             state.done += u64::from(settles(&claim.fact));
             state.observer.on_event(now, Event::Claimed(&claim));
         }
+        state.observer.on_event(now, Event::Stepped(input));
         for (conn, bytes) in out.writes.drain(..) {
             state.send(now, conn, bytes);
         }
@@ -284,9 +287,12 @@ impl Driver {
         let State { connections, observer, .. } = &mut *guard;
         let Some(connection) = connections.get_mut(&conn) else { return Ok(()) };
         while let Some(first) = connection.queue.front() {
-            match stream.try_write(first.get(connection.sent..).unwrap_or_default()) {
+            let rest = first.get(connection.sent..).unwrap_or_default();
+            match stream.try_write(rest) {
                 Ok(count) => {
                     self.0.active.set(Instant::now());
+                    let bytes = rest.get(..count).unwrap_or_default();
+                    observer.on_event(now, Event::Wrote { conn, bytes });
                     connection.sent += count;
                     let (done, total) = (connection.sent, first.len());
                     if total >= LARGE {

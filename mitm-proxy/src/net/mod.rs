@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use protocol::endpoint::{Claim, Conn, Service, Tick};
+use protocol::endpoint::{Claim, Conn, Input, Service, Tick};
 
 mod connect;
 mod connection;
@@ -35,9 +35,43 @@ pub enum Event<'a> {
         service: Service,
         /// The other end.
         address: SocketAddr,
+        /// This end, where the system says so.
+        local: Option<SocketAddr>,
     },
     /// The endpoint states a fact.
     Claimed(&'a Claim),
+    /// The endpoint was given this: claims because of it came before, what it sends because of it comes later. The
+    /// time is the one at which it was given.
+    Stepped(Input<'a>),
+    /// Bytes that came after this end had closed; nobody reads them.
+    Discarded {
+        /// On this connection.
+        conn: Conn,
+        /// As one read returned them.
+        bytes: &'a [u8],
+    },
+    /// The system took these bytes.
+    Wrote {
+        /// On this connection.
+        conn: Conn,
+        /// As one write took them.
+        bytes: &'a [u8],
+    },
+    /// The peer sends no more; if the endpoint was told, it was told before.
+    HungUp {
+        /// On this connection.
+        conn: Conn,
+    },
+    /// The connection broke: the peer reset it, or is no longer there.
+    Reset {
+        /// Which.
+        conn: Conn,
+    },
+    /// This end sends no more.
+    Finished {
+        /// On this connection.
+        conn: Conn,
+    },
     /// Part of a large message has been sent.
     Sending {
         /// On this connection.

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use clap::ArgMatches;
+use protocol::endpoint::Side;
 
 use super::conversation::{Conversation, Says};
+use super::interrupt::interrupted;
 use super::messages::MessageArgs;
 use super::output::Output;
+use super::sniff::CaptureLive;
 use super::{Done, live};
 use crate::live::addresses;
 
@@ -30,6 +33,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
     #[command(flatten)]
+    capture_live: CaptureLive,
+    #[command(flatten)]
     messages: MessageArgs,
     /// Give up when the server is silent for so long while an answer is due; 0 waits for ever
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
@@ -46,8 +51,16 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
         None => None,
     };
     let endpoint = args.live.client(args.client, account, output)?;
-    let journal = args.live.journal(output)?;
+    let journal = args.live.journal(Side::Client, output)?;
     let says = if items.is_empty() { Says::Lines } else { Says::Items(items) };
     let patience = args.patience;
-    Conversation { system, endpoint, journal, addresses, patience }.hold(says, output)
+    let running = args.capture_live.start(&addresses)?;
+    let conversation = Conversation { system, endpoint, journal, addresses, patience };
+    let held = conversation.hold(says, output);
+    let captured = running.finish(output);
+    match held? {
+        Done::Expected => Ok(captured),
+        Done::Unexpected => Ok(Done::Unexpected),
+        Done::Interrupted => interrupted(),
+    }
 }

@@ -9,7 +9,7 @@ use mitm_proxy::net::{self, Ending};
 use protocol::endpoint::{End, Endpoint};
 use protocol::systems::System;
 
-use super::interrupt::{interrupted, left_to};
+use super::interrupt::left_to;
 use super::output::Output;
 use super::{Done, live};
 use crate::live::journal::Journal;
@@ -37,10 +37,10 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    /// Connect, say it, and end the session; whether all went as it should.
+    /// Connect, say it, and end the session; whether all went as it should. After Ctrl-C it is over too.
     pub(super) fn hold(self, says: Says, output: Output) -> Result<Done> {
         let Self { system, endpoint, journal, addresses, patience: seconds } = self;
-        let tally = journal.tally();
+        let (tally, capture) = (journal.tally(), journal.capture());
         let patience = (seconds > 0).then(|| Duration::from_secs(seconds));
         let to = addresses.first().map_or_else(String::new, ToString::to_string);
         let given = if let Says::Items(items) = &says { items.len() as u64 } else { 0 };
@@ -62,7 +62,9 @@ impl Conversation {
             anyhow::Ok((ending, outcome))
         };
         // A client says goodbye first.
-        let (ending, outcome) = left_to(|| runtime.block_on(conversation))?;
+        let held = left_to(|| runtime.block_on(conversation));
+        let written = capture.is_none_or(|capture| capture.finish());
+        let (ending, outcome) = held?;
         // A thread that waits for standard input is not waited for.
         let outcome = if outcome.is_finished() { outcome.join().ok() } else { None };
         if let Some(Err(why)) = outcome {
@@ -76,7 +78,7 @@ impl Conversation {
         let count = |count: u64| format!("{count} message{}", if count == 1 { "" } else { "s" });
         output.remark(&format!("{} sent, {} acknowledged", count(tally.sent), tally.acknowledged));
         match ending {
-            Ending::Stopped => interrupted(),
+            Ending::Stopped => return Ok(Done::Interrupted),
             Ending::Silence => {
                 let _ = writeln!(io::stderr(), "the server has been silent for {seconds} s");
                 return Ok(Done::Unexpected);
@@ -91,6 +93,6 @@ impl Conversation {
             let _ = writeln!(io::stderr(), "the session ended: {how}");
         }
         let done = tally.sent >= due && tally.refused.is_empty() && tally.end == Some(End::Clean);
-        Ok(if done { Done::Expected } else { Done::Unexpected })
+        Ok(if done && written { Done::Expected } else { Done::Unexpected })
     }
 }

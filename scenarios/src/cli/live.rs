@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -15,11 +16,13 @@ use super::output::{Format, Output};
 use super::password::{Ask, account};
 use super::pki::entropy;
 use super::select::check;
+use crate::capture::Plaintext;
 use crate::diagnostic::quote;
 use crate::files::{self, Existing};
 use crate::live::journal::{Journal, Loudness, Shown};
 use crate::live::keydir::{KeyDir, LoggingIn, WithFresh};
 use crate::live::store::Store;
+use crate::live::tap::Tap;
 
 /// Options of both.
 #[derive(clap::Args, Clone, Debug)]
@@ -42,6 +45,12 @@ pub(super) struct LiveArgs {
     /// Decides every random byte, for a run that can be repeated; the system's randomness if not given
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// Write what this end sends and gets into this capture, for Wireshark: .pcapng, or classic .pcap
+    #[arg(long, value_name = "FILE")]
+    capture: Option<PathBuf>,
+    /// Put what is sent and delivered into the capture, as comments on its packets
+    #[arg(long, requires = "capture")]
+    plaintext: bool,
 }
 
 impl LiveArgs {
@@ -98,15 +107,18 @@ impl LiveArgs {
         }
     }
 
-    /// What an endpoint is made from.
-    fn setup(&self, number: u32) -> Result<Setup> {
+    /// The profile spoken.
+    fn profile(&self) -> Result<Profile> {
         let system = self.system()?;
         let mut known = vec!["as-built", "hardened"];
         known.extend(system.planted.iter().map(|planted| planted.weakness.name()));
         check("profile", &self.profile, &known)?;
-        let Some(profile) = Profile::named(system, &self.profile) else {
-            bail!("unknown profile");
-        };
+        Profile::named(system, &self.profile).ok_or_else(|| anyhow!("unknown profile"))
+    }
+
+    /// What an endpoint is made from.
+    fn setup(&self, number: u32) -> Result<Setup> {
+        let profile = self.profile()?;
         let seed = if let Some(seed) = self.seed {
             seed
         } else {
@@ -115,9 +127,19 @@ impl LiveArgs {
         Ok(Setup::lab(profile, seed, number))
     }
 
-    /// The journal to keep.
-    pub(super) fn journal(&self, output: Output) -> Result<Journal> {
-        journal(self.log.as_deref(), &self.store, output)
+    /// The journal to keep of this side, and the capture beside it.
+    pub(super) fn journal(&self, side: Side, output: Output) -> Result<Journal> {
+        let journal = journal(self.log.as_deref(), &self.store, output)?;
+        Ok(journal.with_capture(self.tap(side)?))
+    }
+
+    fn tap(&self, side: Side) -> Result<Option<Tap>> {
+        let Some(path) = &self.capture else { return Ok(None) };
+        let layout = Arc::new((self.system()?.layout)(self.profile()?));
+        let plaintext = if self.plaintext { Plaintext::Shown } else { Plaintext::Hidden };
+        let tap = Tap::create(path, layout, side, plaintext);
+        let shown = || format!("cannot write {}", quote(&path.display().to_string()));
+        tap.map(Some).with_context(shown)
     }
 }
 

@@ -34,6 +34,7 @@ mod replay_from;
 mod run;
 mod select;
 mod serve;
+mod sniff;
 mod suite;
 mod systems;
 mod timing;
@@ -97,6 +98,8 @@ enum Commands {
     Connect(connect::Args),
     /// Stand between any client and any server: show, record, and act by rules
     Proxy(proxy::Args),
+    /// Capture what crosses an interface, for Wireshark and `import`
+    Sniff(sniff::Args),
     /// Many targets, many attacks: a table of who withstands what
     Grade(grade::Args),
 }
@@ -181,6 +184,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Users(args) => users::run(&args, output),
         Commands::Suite(args) => suite::run(&args, output),
         Commands::Serve(args) => serve::run(&args, own(&matches, "serve"), output),
+        Commands::Sniff(args) => sniff::run(&args, output),
         Commands::Grade(args) => grade::run(&args, output),
         Commands::Proxy(args) => proxy::run(&args, output),
         Commands::Connect(args) => connect::run(&args, own(&matches, "connect"), output),

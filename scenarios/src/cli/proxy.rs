@@ -20,6 +20,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::check::explain;
 use super::output::{Format, Output};
+use super::sniff::CaptureLive;
 use super::{Done, interrupt, live};
 use crate::catalogue::{LoadError, load_file, read, text};
 use crate::diagnostic::quote;
@@ -60,6 +61,8 @@ pub(super) struct Args {
     /// Write every byte into this capture, for Wireshark: .pcapng, or classic .pcap
     #[arg(long, value_name = "FILE")]
     capture: Option<PathBuf>,
+    #[command(flatten)]
+    capture_live: CaptureLive,
     /// Write everything that happens into this file, a line of JSON each
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -161,14 +164,16 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let watch = watching(args, &layout, output)?;
     let tally = watch.tally();
     let attacker = Attacker::new(layout, rules.into());
-    interrupt::left_to(|| {
+    let captured = interrupt::left_to(|| {
         live::runtime()?.block_on(async {
             let stop = stop().context("cannot catch signals")?;
             let listeners = live::listen(&listen).await?;
             let mut bound = Vec::new();
             for listener in &listeners {
-                bound.push(listener.local_addr().context("cannot listen")?.to_string());
+                bound.push(listener.local_addr().context("cannot listen")?);
             }
+            let running = args.capture_live.start(&[&bound[..], &upstream].concat())?;
+            let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
             let to: Vec<String> = upstream.iter().map(ToString::to_string).collect();
             // Whoever starts this from a program waits for this line.
             let _ = writeln!(
@@ -183,21 +188,22 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
             let keep = Keep::Last(LAST);
             let run = proxy(attacker, doors, keep, Some(Box::new(watch)), reloads, stop);
             tokio::select! {
-                outcome = run => outcome.context("cannot start"),
+                outcome = run => Ok((outcome.context("cannot start")?, running)),
                 () = look_for_changes(args.rules.as_deref(), &wire, reload, output) => {
                     bail!("nobody looks after the rules")
                 }
             }
         })
     })
-    .map(|outcome| {
+    .map(|(outcome, running)| {
         for misfire in outcome.trace.misfires.iter().take(MOST_MISFIRES) {
             let _ = writeln!(io::stderr(), "rule {} could not act: {}", misfire.rule, misfire.why);
         }
+        running.finish(output)
     })?;
     let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = writeln!(io::stderr(), "{}", tally.describe());
-    Ok(if tally.failed.is_empty() { Done::Expected } else { Done::Unexpected })
+    Ok(if tally.failed.is_empty() { captured } else { Done::Unexpected })
 }
 
 /// The most misfires shown at the end.

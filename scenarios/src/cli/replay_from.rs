@@ -50,7 +50,7 @@ pub(super) struct Args {
 const LIVE: &str = "Against a live server";
 
 /// Options of a family that are about scenarios.
-const OTHERS: [&str; 4] = ["seed", "over", "text", "file"];
+const OTHERS: [&str; 6] = ["seed", "over", "text", "file", "capture", "capture_live"];
 
 /// How long a server may be silent, in seconds, unless told otherwise.
 const PATIENCE: u64 = 5;

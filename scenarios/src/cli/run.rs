@@ -11,6 +11,7 @@ use super::capture::{CaptureArgs, Recorder};
 use super::output::{Format, Output, print};
 use super::progress::Shown;
 use super::select::Selection;
+use super::sniff::CaptureLive;
 use super::{Done, check, tools, trials};
 use crate::catalogue::{catalogue, load};
 use crate::family::Family;
@@ -35,6 +36,8 @@ pub(super) struct Args {
     file: Vec<PathBuf>,
     #[command(flatten)]
     capture: CaptureArgs,
+    #[command(flatten)]
+    capture_live: CaptureLive,
     #[command(flatten)]
     tools: tools::ToolArgs,
 }
@@ -109,6 +112,13 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
         replace_payloads(&mut scenarios, args)?;
         cases = args.selection.cases(&scenarios)?;
     }
+    if args.capture_live.is_wanted() && !cases.is_empty() && !args.selection.crosses_an_interface()
+    {
+        bail!(
+            "--capture-live: a run in memory, nothing of it crosses an interface; --over tcp does"
+        );
+    }
+    let running = args.capture_live.start(&[])?;
     // Cases know nothing of each other: in parallel they give the same bytes, in the same order.
     let kit = tools::Kit::new(&args.tools)?;
     let shown = Shown::new(cases.len(), output);
@@ -123,12 +133,13 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     let mut judged: Vec<_> = judged.collect();
     drop(shown);
     let interrupted = trials::run(&trials, &mut judged, output)?;
+    let captured = running.finish(output);
     let report = Report::new(judged);
     print(&render(&report, ladders, output)?)?;
     recorder.finish(output)?;
     Ok(match report.summary.unexpected {
         _ if interrupted => Done::Interrupted,
-        0 => Done::Expected,
+        0 => captured,
         _ => Done::Unexpected,
     })
 }

@@ -48,6 +48,11 @@ impl From<Carrier> for Over {
 }
 
 impl Selection {
+    /// Whether the frames cross an interface.
+    pub(super) fn crosses_an_interface(&self) -> bool {
+        matches!(self.over, Carrier::Tcp)
+    }
+
     /// The cases selected from `scenarios`.
     pub(super) fn cases<'a>(&self, scenarios: &'a [Scenario]) -> Result<Vec<Case<'a>>> {
         let systems = self.systems()?;

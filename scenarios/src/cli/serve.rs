@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ArgMatches;
 use mitm_proxy::net;
-use protocol::endpoint::Command;
+use protocol::endpoint::{Command, Side};
 use protocol::systems::System;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::messages::MessageArgs;
 use super::output::Output;
+use super::sniff::CaptureLive;
 use super::{Done, live};
 use crate::live::outbox::{self, Item};
 use crate::live::{addresses, stop};
@@ -28,6 +29,8 @@ pub(super) struct Args {
     #[arg(long)]
     danger_listen: bool,
     #[command(flatten)]
+    capture_live: CaptureLive,
+    #[command(flatten)]
     messages: MessageArgs,
 }
 
@@ -42,23 +45,29 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
         );
     }
     let endpoint = args.live.server(output)?;
-    let journal = args.live.journal(output)?;
+    let journal = args.live.journal(Side::Server, output)?;
+    let capture = journal.capture();
     let addresses =
         addresses(system, args.listen.as_deref()).map_err(|why| anyhow!("--listen: {why}"))?;
     live::refuse_open(&addresses, args.danger_listen, "this server is weak on purpose")?;
-    live::runtime()?.block_on(async {
+    let running = live::runtime()?.block_on(async {
         let stop = stop().context("cannot catch signals")?;
         let listeners = live::listen(&addresses).await?;
         let mut bound = Vec::new();
         for listener in &listeners {
-            bound.push(listener.local_addr().context("cannot listen")?.to_string());
+            bound.push(listener.local_addr().context("cannot listen")?);
         }
+        let running = args.capture_live.start(&bound)?;
+        let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
         // Whoever starts this from a program waits for this line.
         let _ = writeln!(io::stderr(), "{} listens on {}", system.name, bound.join(", "));
         let commands = if system.server_speaks { says(system, items) } else { channel(1).1 };
         net::serve(endpoint, listeners, commands, Box::new(journal), stop).await;
-        Ok(Done::Expected)
-    })
+        anyhow::Ok(running)
+    })?;
+    let captured = running.finish(output);
+    let written = capture.is_none_or(|capture| capture.finish());
+    Ok(if written { captured } else { Done::Unexpected })
 }
 
 /// What a server says.

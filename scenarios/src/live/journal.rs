@@ -15,6 +15,7 @@ use reports::view::Weight;
 use serde_json::{Map, Value, json};
 
 use super::store::Store;
+use super::tap::Tap;
 use crate::diagnostic::escape;
 use crate::view::describe;
 
@@ -60,6 +61,7 @@ pub struct Journal {
     bars: MultiProgress,
     bar: BTreeMap<Conn, ProgressBar>,
     tally: Rc<RefCell<Tally>>,
+    tap: Option<Tap>,
 }
 
 impl Journal {
@@ -75,7 +77,20 @@ impl Journal {
             bars: MultiProgress::new(),
             bar: BTreeMap::new(),
             tally: Rc::default(),
+            tap: None,
         }
+    }
+
+    /// With a capture of the same events.
+    #[must_use]
+    pub fn with_capture(mut self, tap: Option<Tap>) -> Self {
+        self.tap = tap;
+        self
+    }
+
+    /// The capture, if there is one.
+    pub fn capture(&self) -> Option<Tap> {
+        self.tap.clone()
     }
 
     /// What happened so far; it goes on counting.
@@ -187,9 +202,12 @@ impl Journal {
 
 impl Observer for Journal {
     fn on_event(&mut self, now: Tick, event: Event<'_>) {
+        if let Some(tap) = &self.tap {
+            tap.record(now, &event);
+        }
         let at = self.began + Duration::from_nanos(now.0);
         match event {
-            Event::Opened { conn, service: _, address } => {
+            Event::Opened { conn, address, .. } => {
                 self.log(at, Weight::Step, &format!("#{} connected with {address}", conn.0));
             }
             Event::Closed { conn } => {
@@ -212,6 +230,13 @@ impl Observer for Journal {
                 }
                 self.claimed(at, claim);
             }
+            // Of use to the capture only.
+            Event::Stepped(_)
+            | Event::Discarded { .. }
+            | Event::Wrote { .. }
+            | Event::HungUp { .. }
+            | Event::Reset { .. }
+            | Event::Finished { .. } => {}
         }
     }
 }

@@ -10,8 +10,10 @@ use crate::diagnostic::quote;
 
 pub mod journal;
 pub mod keydir;
+mod naming;
 pub mod outbox;
 pub mod store;
+pub mod tap;
 
 /// The address lab endpoints use unless told otherwise.
 const LOOPBACK: &str = "127.0.0.1";

@@ -7,7 +7,9 @@ use protocol::endpoint::Side;
 use protocol::systems::Setup;
 
 use super::Menu;
+use crate::cli::Done;
 use crate::cli::conversation::{Conversation, Says};
+use crate::cli::interrupt::interrupted;
 use crate::cli::live::{journal, with_keys};
 use crate::cli::users::suite;
 use crate::live::addresses;
@@ -38,6 +40,8 @@ fn send(menu: &mut Menu<'_>, item: Item) -> Result<()> {
     let journal = journal(None, Path::new("received"), menu.output)?;
     let patience = menu.args.patience;
     let conversation = Conversation { system, endpoint, journal, addresses, patience };
-    conversation.hold(Says::Items(vec![item]), menu.output)?;
-    Ok(())
+    match conversation.hold(Says::Items(vec![item]), menu.output)? {
+        Done::Interrupted => interrupted(),
+        Done::Expected | Done::Unexpected => Ok(()),
+    }
 }
