@@ -97,7 +97,8 @@ fn both_ends_capture_the_same_streams() {
         for profile in ["as-built", "hardened"] {
             let here = folder(&format!("captured-{}-{profile}", system.name));
             // The first seed under which no published frame holds its own delimiter.
-            let options = [system.name, "--profile", profile, "--seed", "5"];
+            let options =
+                [system.name, "--profile", profile, "--seed", "5", "--key-log", "both.keys"];
             conversation(&here, &options, small(system), ["server.pcapng", "client.pcap"]);
             let (server, client) =
                 (streams(&here.join("server.pcapng")), streams(&here.join("client.pcap")));
@@ -108,6 +109,12 @@ fn both_ends_capture_the_same_streams() {
             let (code, listed, errors) = ran(&here, &import);
             assert_eq!(code, 0, "{errors}");
             assert!(!listed.contains("RAW") && !listed.contains("missing"), "{listed}");
+            // And whoever has the secrets of both ends reads either capture.
+            for file in ["server.pcapng", "client.pcap"] {
+                let (code, told, errors) = ran(&here, &["capture", file, "--keys", "both.keys"]);
+                assert_eq!(code, 0, "{errors}");
+                assert!(told.contains(small(system)[1]), "{options:?}: {told}");
+            }
         }
     }
 }

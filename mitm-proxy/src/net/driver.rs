@@ -176,6 +176,9 @@ impl Driver {
             state.out.closes.extend(conn);
         }
         let mut out = std::mem::take(&mut state.out);
+        for (conn, secret) in out.secrets.drain(..) {
+            state.observer.on_event(now, Event::Secret { conn, secret: &secret });
+        }
         for claim in out.claims.drain(..) {
             state.done += u64::from(settles(&claim.fact));
             state.observer.on_event(now, Event::Claimed(&claim));

@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use protocol::endpoint::{Claim, Conn, Input, Service, Tick};
+use protocol::theft::SessionSecret;
 
 mod connect;
 mod connection;
@@ -40,6 +41,13 @@ pub enum Event<'a> {
     },
     /// The endpoint states a fact.
     Claimed(&'a Claim),
+    /// The endpoint took a secret into use.
+    Secret {
+        /// On this connection.
+        conn: Conn,
+        /// Which.
+        secret: &'a SessionSecret,
+    },
     /// The endpoint was given this: claims because of it came before, what it sends because of it comes later. The
     /// time is the one at which it was given.
     Stepped(Input<'a>),

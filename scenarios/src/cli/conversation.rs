@@ -40,7 +40,7 @@ impl Conversation {
     /// Connect, say it, and end the session; whether all went as it should. After Ctrl-C it is over too.
     pub(super) fn hold(self, says: Says, output: Output) -> Result<Done> {
         let Self { system, endpoint, journal, addresses, patience: seconds } = self;
-        let (tally, capture) = (journal.tally(), journal.capture());
+        let (tally, files) = (journal.tally(), journal.files());
         let patience = (seconds > 0).then(|| Duration::from_secs(seconds));
         let to = addresses.first().map_or_else(String::new, ToString::to_string);
         let given = if let Says::Items(items) = &says { items.len() as u64 } else { 0 };
@@ -63,7 +63,7 @@ impl Conversation {
         };
         // A client says goodbye first.
         let held = left_to(|| runtime.block_on(conversation));
-        let written = capture.is_none_or(|capture| capture.finish());
+        let written = files.finish();
         let (ending, outcome) = held?;
         // A thread that waits for standard input is not waited for.
         let outcome = if outcome.is_finished() { outcome.join().ok() } else { None };

@@ -21,6 +21,7 @@ use crate::diagnostic::quote;
 use crate::files::{self, Existing};
 use crate::live::journal::{Journal, Loudness, Shown};
 use crate::live::keydir::{KeyDir, LoggingIn, WithFresh};
+use crate::live::keys::Keys;
 use crate::live::store::Store;
 use crate::live::tap::Tap;
 
@@ -39,6 +40,9 @@ pub(super) struct LiveArgs {
     /// Append the log, with times, to this file
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    /// Append the secrets of the sessions to this file, for `scenarios capture --keys`
+    #[arg(long, value_name = "FILE")]
+    key_log: Option<PathBuf>,
     /// Where received files go
     #[arg(long, value_name = "DIR", default_value = "received")]
     store: PathBuf,
@@ -130,7 +134,14 @@ impl LiveArgs {
     /// The journal to keep of this side, and the capture beside it.
     pub(super) fn journal(&self, side: Side, output: Output) -> Result<Journal> {
         let journal = journal(self.log.as_deref(), &self.store, output)?;
-        Ok(journal.with_capture(self.tap(side)?))
+        Ok(journal.with_files(self.tap(side)?, self.key_log(side)?))
+    }
+
+    fn key_log(&self, side: Side) -> Result<Option<Keys>> {
+        let Some(path) = &self.key_log else { return Ok(None) };
+        let keys = Keys::append(path, self.system()?, self.profile()?, side);
+        let shown = || format!("cannot write {}", quote(&path.display().to_string()));
+        keys.map(Some).with_context(shown)
     }
 
     fn tap(&self, side: Side) -> Result<Option<Tap>> {

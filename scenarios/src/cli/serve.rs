@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
     }
     let endpoint = args.live.server(output)?;
     let journal = args.live.journal(Side::Server, output)?;
-    let capture = journal.capture();
+    let files = journal.files();
     let addresses =
         addresses(system, args.listen.as_deref()).map_err(|why| anyhow!("--listen: {why}"))?;
     live::refuse_open(&addresses, args.danger_listen, "this server is weak on purpose")?;
@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
         anyhow::Ok(running)
     })?;
     let captured = running.finish(output);
-    let written = capture.is_none_or(|capture| capture.finish());
+    let written = files.finish();
     Ok(if written { captured } else { Done::Unexpected })
 }
 

@@ -14,6 +14,7 @@ use protocol::endpoint::{Claim, Conn, End, Fact, Kind, Message, Tick};
 use reports::view::Weight;
 use serde_json::{Map, Value, json};
 
+use super::keys::Keys;
 use super::store::Store;
 use super::tap::Tap;
 use crate::diagnostic::escape;
@@ -50,6 +51,21 @@ pub struct Tally {
     pub end: Option<End>,
 }
 
+/// What is written beside the journal.
+#[derive(Debug)]
+pub struct Files {
+    tap: Option<Tap>,
+    keys: Option<Keys>,
+}
+
+impl Files {
+    /// Write the rest; whether all of it is in the files.
+    pub fn finish(&self) -> bool {
+        let captured = self.tap.as_ref().is_none_or(Tap::finish);
+        captured && self.keys.as_ref().is_none_or(Keys::is_whole)
+    }
+}
+
 /// The observer of a live endpoint.
 #[derive(Debug)]
 pub struct Journal {
@@ -62,6 +78,7 @@ pub struct Journal {
     bar: BTreeMap<Conn, ProgressBar>,
     tally: Rc<RefCell<Tally>>,
     tap: Option<Tap>,
+    keys: Option<Keys>,
 }
 
 impl Journal {
@@ -78,19 +95,20 @@ impl Journal {
             bar: BTreeMap::new(),
             tally: Rc::default(),
             tap: None,
+            keys: None,
         }
     }
 
-    /// With a capture of the same events.
+    /// With a capture of the same events, and a key log.
     #[must_use]
-    pub fn with_capture(mut self, tap: Option<Tap>) -> Self {
-        self.tap = tap;
+    pub fn with_files(mut self, tap: Option<Tap>, keys: Option<Keys>) -> Self {
+        (self.tap, self.keys) = (tap, keys);
         self
     }
 
-    /// The capture, if there is one.
-    pub fn capture(&self) -> Option<Tap> {
-        self.tap.clone()
+    /// The capture and the key log, if there are any.
+    pub fn files(&self) -> Files {
+        Files { tap: self.tap.clone(), keys: self.keys.clone() }
     }
 
     /// What happened so far; it goes on counting.
@@ -205,6 +223,9 @@ impl Observer for Journal {
         if let Some(tap) = &self.tap {
             tap.record(now, &event);
         }
+        if let Some(keys) = &self.keys {
+            keys.record(&event);
+        }
         let at = self.began + Duration::from_nanos(now.0);
         match event {
             Event::Opened { conn, address, .. } => {
@@ -230,8 +251,9 @@ impl Observer for Journal {
                 }
                 self.claimed(at, claim);
             }
-            // Of use to the capture only.
-            Event::Stepped(_)
+            // Of use to the capture and the key log only.
+            Event::Secret { .. }
+            | Event::Stepped(_)
             | Event::Discarded { .. }
             | Event::Wrote { .. }
             | Event::HungUp { .. }

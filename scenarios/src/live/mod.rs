@@ -10,6 +10,7 @@ use crate::diagnostic::quote;
 
 pub mod journal;
 pub mod keydir;
+pub mod keys;
 mod naming;
 pub mod outbox;
 pub mod store;

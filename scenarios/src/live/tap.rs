@@ -156,8 +156,12 @@ impl Tape {
                 let said = self.take_said();
                 self.data(at, conn, self.side.other(), bytes, said)
             }
-            // The end that follows is the packet it is about.
-            Event::Stepped(Input::Closed(_)) => Ok(()),
+            // The end that follows is the packet it is about; and of secrets nothing stands in a capture.
+            Event::Stepped(Input::Closed(_))
+            | Event::Secret { .. }
+            | Event::Trouble { conn: None, .. }
+            | Event::Sending { .. }
+            | Event::Receiving { .. } => Ok(()),
             Event::Stepped(_) => self.said_of_itself(at),
             Event::Discarded { conn, bytes } => {
                 let said = vec!["not read: this end had closed".to_owned()];
@@ -178,9 +182,6 @@ impl Tape {
                 // The others come with the packet or the end they are about.
                 let alone = matches!(what, Trouble::NotReading(_));
                 if alone { self.said_of_itself(at) } else { Ok(()) }
-            }
-            Event::Trouble { conn: None, .. } | Event::Sending { .. } | Event::Receiving { .. } => {
-                Ok(())
             }
         }
     }
