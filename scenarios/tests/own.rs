@@ -166,3 +166,35 @@ fn a_program_that_cannot_be_started_is_named() {
     assert_eq!(child.wait().unwrap().code(), Some(2));
     assert!(said.iter().any(|line| line.contains("no-such-program")), "{said:?}");
 }
+
+/// Both sides of the attacker, frame by frame, with what it did and what the judge says.
+#[test]
+fn runs_are_captured_as_those_of_the_lab_are() {
+    if !has_python() {
+        return;
+    }
+    let folder = folder("own-capture").display().to_string();
+    let run = ["run", "examples/echo/replay-a-message.toml", "--quiet", "--capture", &folder];
+    assert_eq!(scenarios(&run).output().unwrap().status.code(), Some(0));
+    for (target, verdict) in [("vulnerable", "VIOLATED"), ("fixed", "held")] {
+        let file = format!("{folder}/replay-a-message-echo-{target}.pcapng");
+        let bytes = fs::read(&file).unwrap();
+        let said = String::from_utf8_lossy(&bytes);
+        assert!(said.contains("rule 1: replay of 1"), "{target}");
+        assert!(said.contains(&format!("delivery-at-most-once {verdict}")), "{target}");
+        let import = ["import", &file, "--layout", "examples/echo/echo.toml", "--format", "json"];
+        let Output { status, stdout, stderr } = scenarios(&import).output().unwrap();
+        assert_eq!(status.code(), Some(0), "{}", text(stderr));
+        let listed: Value = serde_json::from_slice(&stdout).unwrap();
+        let sessions = listed["sessions"].as_array().unwrap();
+        assert_eq!(sessions.len(), 2);
+        for session in sessions {
+            let frames = session["frames"].as_array().unwrap();
+            assert!(frames.len() >= 2 && frames.iter().all(|frame| frame["type"] == "TEXT"));
+        }
+    }
+    let keys = ["run", "examples/echo", "--key-log", "never.keys"];
+    let Output { status, stderr, .. } = scenarios(&keys).output().unwrap();
+    assert_eq!(status.code(), Some(2));
+    assert!(text(stderr).contains("your own programs keep their secrets"));
+}

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use mitm_proxy::capture::{Ending, Format, Writer};
 use protocol::endpoint::Side;
 use protocol::weakness::Profile;
-use scenarios::capture::{Plaintext, write};
+use scenarios::capture::{Plaintext, Subject, write};
 use scenarios::catalogue::catalogue;
 use scenarios::judge::{Case, Over, judge};
 
@@ -92,7 +92,14 @@ fn run() -> Result<(), Box<dyn Error>> {
                     let path = folder.0.join("case.pcapng");
                     let (took, written) = timed(|| {
                         let out = BufWriter::with_capacity(1 << 18, File::create(&path)?);
-                        write(out, Format::Pcapng, case, &judgement, Plaintext::Hidden)?.flush()
+                        write(
+                            out,
+                            Format::Pcapng,
+                            &Subject::from(case),
+                            &judgement,
+                            Plaintext::Hidden,
+                        )?
+                        .flush()
                     });
                     written?;
                     writing += took;

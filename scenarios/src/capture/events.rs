@@ -8,7 +8,6 @@ use mitm_proxy::capture::{Ending, Writer};
 use mitm_proxy::trace::{Departing, Fate, LinkEvent, Origin, Trace};
 use mitm_proxy::world::HOP;
 use protocol::endpoint::{Service, Side, Tick};
-use protocol::systems::System;
 
 use super::notes::Notes;
 
@@ -86,17 +85,16 @@ impl Legs {
     /// Client and server of the connection between the attacker and this end, if it is in the capture.
     pub(super) fn ends(
         &self,
-        system: &System,
+        ports: &[u16],
         leg: Leg,
         service: Service,
     ) -> Option<[SocketAddr; 2]> {
-        self.has(leg).then(|| self.addresses(system, leg, service))
+        self.has(leg).then(|| self.addresses(ports, leg, service))
     }
 
     /// Client and server of the connection between the attacker and this end.
-    fn addresses(&self, system: &System, (link, side): Leg, service: Service) -> [SocketAddr; 2] {
-        let listening = system.ports.get(usize::from(service.0)).or(system.ports.first());
-        let port = listening.map_or(0, |listening| listening.port);
+    fn addresses(&self, ports: &[u16], (link, side): Leg, service: Service) -> [SocketAddr; 2] {
+        let port = ports.get(usize::from(service.0)).or(ports.first()).copied().unwrap_or(0);
         let own = u16::try_from(FIRST_PORT + link % (1 << 14)).unwrap_or_default();
         let client = self.clients.get(&link).copied().unwrap_or_default();
         let client = u8::try_from(client).unwrap_or(u8::MAX);
@@ -140,7 +138,7 @@ enum What<'a> {
 
 /// Tell a writer what happened. Tick 0 is `began`, in nanoseconds since 1970.
 pub(super) fn replay<W: Write>(
-    system: &System,
+    ports: &[u16],
     trace: &Trace,
     legs: &Legs,
     mut notes: Notes,
@@ -154,7 +152,7 @@ pub(super) fn replay<W: Write>(
         let (at, number) = (began.saturating_add(at.0), conversation(leg));
         match what {
             What::Opened(service) if legs.has(leg) => {
-                let [client, server] = legs.addresses(system, leg, service);
+                let [client, server] = legs.addresses(ports, leg, service);
                 writer.open(at, number, client, server)?;
                 open.insert(leg, [Side::Client, Side::Server].into());
             }

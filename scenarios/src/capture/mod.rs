@@ -14,6 +14,8 @@ use protocol::systems::EPOCH;
 
 use crate::judge::{Case, Judgement};
 use crate::key_log::{Connection, Line};
+use crate::scenario::{Own, Scenario};
+use crate::target::Target;
 
 mod events;
 mod notes;
@@ -32,15 +34,55 @@ pub enum Plaintext {
     Hidden,
 }
 
+/// What a capture is of.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    /// What was run.
+    pub scenario: &'a Scenario,
+    /// The system, or the protocol of somebody's own programs.
+    pub system: &'a str,
+    /// The profile, or the target.
+    pub profile: &'a str,
+    /// What decided every random byte, where that was ours.
+    pub seed: Option<u64>,
+    /// The server's ports.
+    pub ports: Vec<u16>,
+}
+
+impl<'a> From<Case<'a>> for Subject<'a> {
+    fn from(case: Case<'a>) -> Self {
+        Self {
+            scenario: case.scenario,
+            system: case.system.name,
+            profile: case.profile.name(),
+            seed: Some(case.seed),
+            ports: case.system.ports.iter().map(|listening| listening.port).collect(),
+        }
+    }
+}
+
+/// The first port of a server of somebody's own in a capture. It really was on whichever was free.
+const OWN_PORT: u16 = 7000;
+
+impl<'a> Subject<'a> {
+    /// Of a run against somebody's own programs.
+    pub fn own(scenario: &'a Scenario, own: &'a Own, target: &'a Target) -> Self {
+        let ports = (OWN_PORT..).take(own.layout.ports.len()).collect();
+        let (system, profile) = (own.layout.layout.system, target.name.as_str());
+        Self { scenario, system, profile, seed: None, ports }
+    }
+}
+
 /// The secrets of the sessions in the capture of a run.
 pub fn key_log(case: Case<'_>, judgement: &Judgement) -> Vec<Line> {
+    let subject = Subject::from(case);
     let trace = &judgement.trace;
     let legs = events::Legs::of(trace);
     let line = |record: &SecretRecord| {
         let SecretRecord { actor, link, secret } = record;
         let end = if *actor == 0 { Side::Server } else { Side::Client };
         let port = trace.links.iter().find(|record| record.link == *link)?.service;
-        let [client, server] = legs.ends(case.system, (*link, end), port)?;
+        let [client, server] = legs.ends(&subject.ports, (*link, end), port)?;
         let (system, profile, link) = (case.system, case.profile, *link);
         let connection = Connection { system, profile, end, link, client, server, port };
         Some(Line { connection, secret: secret.clone() })
@@ -55,14 +97,14 @@ pub fn key_log(case: Case<'_>, judgement: &Judgement) -> Vec<Line> {
 pub fn write<W: Write>(
     out: W,
     format: Format,
-    case: Case<'_>,
+    subject: &Subject<'_>,
     judgement: &Judgement,
     plaintext: Plaintext,
 ) -> io::Result<W> {
     let legs = events::Legs::of(&judgement.trace);
-    let notes = notes::Notes::of(case, judgement, &legs, plaintext);
+    let notes = notes::Notes::of(subject, judgement, &legs, plaintext);
     let mut writer = Writer::new(out, format, &notes.section)?;
     let began = EPOCH.saturating_mul(1_000_000_000);
-    events::replay(case.system, &judgement.trace, &legs, notes, began, &mut writer)?;
+    events::replay(&subject.ports, &judgement.trace, &legs, notes, began, &mut writer)?;
     writer.finish()
 }

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, Loot, Origin};
 use protocol::endpoint::Fact;
 
-use super::Plaintext;
 use super::events::Legs;
-use crate::judge::{Case, Judgement, actor_name};
+use super::{Plaintext, Subject};
+use crate::judge::{Judgement, actor_name};
 use crate::property::Outcome;
 use crate::view::describe;
 
@@ -24,7 +24,7 @@ pub(super) struct Notes {
 impl Notes {
     /// Those on a judgement.
     pub(super) fn of(
-        case: Case<'_>,
+        subject: &Subject<'_>,
         judgement: &Judgement,
         legs: &Legs,
         plaintext: Plaintext,
@@ -53,7 +53,7 @@ impl Notes {
                 }
             }
         }
-        notes.section = section(case, judgement, &nowhere);
+        notes.section = section(subject, judgement, &nowhere);
         notes
     }
 
@@ -127,17 +127,13 @@ fn verdict(property: &str, outcome: Outcome, evidence: &str) -> String {
     format!("{property} {name}: {evidence}")
 }
 
-fn section(case: Case<'_>, judgement: &Judgement, nowhere: &[String]) -> Vec<String> {
+fn section(subject: &Subject<'_>, judgement: &Judgement, nowhere: &[String]) -> Vec<String> {
     let Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs, trace } =
         judgement;
-    let mut head = format!(
-        "{} against {} {}, seed {}: {}",
-        case.scenario.name,
-        case.system.name,
-        case.profile.name(),
-        case.seed,
-        case.scenario.summary,
-    );
+    let Subject { scenario, system, profile, seed, .. } = subject;
+    let seed = seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
+    let mut head =
+        format!("{} against {system} {profile}{seed}: {}", scenario.name, scenario.summary);
     if *runs > 1 {
         let _ = write!(
             head,
@@ -165,10 +161,13 @@ fn section(case: Case<'_>, judgement: &Judgement, nowhere: &[String]) -> Vec<Str
     }
     let mut comments = vec![head];
     comments.append(&mut verdicts);
-    comments.push(
-        "the attacker is 10.0.0.100 to clients and 10.0.1.100 to the server; times are virtual"
-            .to_owned(),
-    );
+    let times = match subject.seed {
+        Some(_) => "virtual",
+        None => "real, as if the run had begun with the year 2026; ports are not the real ones",
+    };
+    comments.push(format!(
+        "the attacker is 10.0.0.100 to clients and 10.0.1.100 to the server; times are {times}"
+    ));
     for misfire in &trace.misfires {
         comments.push(format!("rule {} could not act: {}", misfire.rule, misfire.why));
     }

@@ -3,7 +3,7 @@
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::{fs, io};
 
-use crate::judge::Case;
+use super::Subject;
 
 /// What somebody wants a file of for each case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,8 +75,8 @@ impl Place {
     }
 
     /// The file of a case.
-    pub fn file(&self, case: Case<'_>) -> PathBuf {
-        let name = format!("{}-{}-{}", case.scenario.name, case.system.name, case.profile.name());
+    pub fn file(&self, subject: &Subject<'_>) -> PathBuf {
+        let name = format!("{}-{}-{}", subject.scenario.name, subject.system, subject.profile);
         match &self.naming {
             Naming::File(file) => file.clone(),
             Naming::Folder(folder) => {

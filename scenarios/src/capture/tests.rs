@@ -24,7 +24,7 @@ fn with<T>(scenario: &str, check: impl FnOnce(Case<'_>, &Judgement) -> T) -> T {
 }
 
 fn capture(case: Case<'_>, judgement: &Judgement, plaintext: Plaintext) -> Vec<u8> {
-    write(Vec::new(), Format::Pcapng, case, judgement, plaintext).unwrap()
+    write(Vec::new(), Format::Pcapng, &super::Subject::from(case), judgement, plaintext).unwrap()
 }
 
 /// What is in a capture: sessions by number, and who closed them; bytes by session and sender.
@@ -162,7 +162,14 @@ fn rules_refusals_and_verdicts_stand_as_comments() {
 #[test]
 fn a_classic_file_has_the_same_packets() {
     with("ccm-replay-session", |case, judgement| {
-        let classic = write(Vec::new(), Format::Pcap, case, judgement, Plaintext::Shown).unwrap();
+        let classic = write(
+            Vec::new(),
+            Format::Pcap,
+            &super::Subject::from(case),
+            judgement,
+            Plaintext::Shown,
+        )
+        .unwrap();
         let modern = capture(case, judgement, Plaintext::Shown);
         assert_eq!(seen(&classic).bytes, seen(&modern).bytes);
         assert!(!contains(&classic, "rule 1"));
@@ -172,8 +179,10 @@ fn a_classic_file_has_the_same_packets() {
 #[test]
 fn several_cases_get_a_file_each() {
     with("ccm-replay-session", |case, _| {
-        let file =
-            |path: &str, cases| Place::of(super::What::Capture, Path::new(path), cases).file(case);
+        let file = |path: &str, cases| {
+            Place::of(super::What::Capture, Path::new(path), cases)
+                .file(&super::Subject::from(case))
+        };
         let name = "ccm-replay-session-ccm-as-built";
         assert_eq!(file("out.pcapng", 1), PathBuf::from("out.pcapng"));
         assert_eq!(file("a/out.pcap", 2), PathBuf::from(format!("a/out-{name}.pcap")));

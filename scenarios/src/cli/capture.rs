@@ -9,11 +9,11 @@ use anyhow::{Context, Result};
 use mitm_proxy::capture::Format;
 
 use super::output::Output;
-use crate::capture::{self, Naming, Place, Plaintext, What};
+use crate::capture::{self, Naming, Place, Plaintext, Subject, What};
 use crate::diagnostic::quote;
 use crate::files::{self, Existing};
 use crate::judge::{Case, Judgement};
-use crate::key_log;
+use crate::key_log::{self, Line};
 
 /// How much is written at once, in bytes.
 const WRITTEN: usize = 1 << 18;
@@ -33,9 +33,9 @@ pub(super) struct CaptureArgs {
 }
 
 impl CaptureArgs {
-    /// Whether any file is.
-    pub(super) fn is_wanted(&self) -> bool {
-        self.capture.is_some() || self.key_log.is_some()
+    /// Whether secrets are.
+    pub(super) fn wants_secrets(&self) -> bool {
+        self.key_log.is_some()
     }
 }
 
@@ -68,21 +68,37 @@ impl Recorder {
 
     /// Write a case, if that was asked for and nothing failed before.
     pub(super) fn record(&self, case: Case<'_>, judgement: &Judgement) {
-        if let Err(error) = self.try_record(case, judgement) {
+        let secrets = || capture::key_log(case, judgement);
+        self.keep(self.try_record(&Subject::from(case), judgement, Some(&secrets)));
+    }
+
+    /// The same of a run against somebody's own programs. They have told no secrets.
+    pub(super) fn record_own(&self, subject: &Subject<'_>, judgement: &Judgement) {
+        self.keep(self.try_record(subject, judgement, None));
+    }
+
+    fn keep(&self, recorded: Result<()>) {
+        if let Err(error) = recorded {
             self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
     }
 
-    fn try_record(&self, case: Case<'_>, judgement: &Judgement) -> Result<()> {
+    fn try_record(
+        &self,
+        subject: &Subject<'_>,
+        judgement: &Judgement,
+        secrets: Option<&dyn Fn() -> Vec<Line>>,
+    ) -> Result<()> {
         if self.failed.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Ok(());
         }
-        if let Some(path) = self.captures.as_ref().map(|place| place.file(case)) {
-            write(&path, case, judgement, self.plaintext)
+        if let Some(path) = self.captures.as_ref().map(|place| place.file(subject)) {
+            write(&path, subject, judgement, self.plaintext)
                 .with_context(|| format!("cannot write {}", shown(&path)))?;
         }
-        if let Some(path) = self.key_logs.as_ref().map(|place| place.file(case)) {
-            let text = key_log::written(&capture::key_log(case, judgement));
+        let key_log = self.key_logs.as_ref().map(|place| place.file(subject));
+        if let Some((path, secrets)) = key_log.zip(secrets) {
+            let text = key_log::written(&secrets());
             files::write(&path, text.as_bytes(), Existing::Replace)?;
         }
         Ok(())
@@ -111,12 +127,12 @@ impl Recorder {
 
 fn write(
     path: &Path,
-    case: Case<'_>,
+    subject: &Subject<'_>,
     judgement: &Judgement,
     plaintext: Plaintext,
 ) -> io::Result<()> {
     let out = BufWriter::with_capacity(WRITTEN, File::create(path)?);
-    capture::write(out, Format::of(path), case, judgement, plaintext)?.flush()
+    capture::write(out, Format::of(path), subject, judgement, plaintext)?.flush()
 }
 
 fn shown(path: &Path) -> String {

@@ -98,10 +98,8 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     let (own, mut scenarios): (Vec<_>, Vec<_>) =
         scenarios.into_iter().partition(|scenario| scenario.own.is_some());
     let trials = args.selection.trials(&own);
-    if args.capture.is_wanted() && !trials.is_empty() {
-        bail!(
-            "--capture: your own programs are captured by `scenarios proxy --capture` between them"
-        );
+    if args.capture.wants_secrets() && !trials.is_empty() {
+        bail!("--key-log: your own programs keep their secrets");
     }
     let systems = args.selection.systems()?;
     scenarios.retain(|scenario| {
@@ -122,7 +120,7 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     // Cases know nothing of each other: in parallel they give the same bytes, in the same order.
     let kit = tools::Kit::new(&args.tools)?;
     let shown = Shown::new(cases.len(), output);
-    let recorder = Recorder::new(&args.capture, cases.len());
+    let recorder = Recorder::new(&args.capture, cases.len() + trials.len());
     let judged = cases.par_iter().map(|case: &Case<'_>| {
         shown.case(&case.scenario.name, || {
             let judgement = judge_with(*case, &kit.tools(&shown));
@@ -132,7 +130,7 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     });
     let mut judged: Vec<_> = judged.collect();
     drop(shown);
-    let interrupted = trials::run(&trials, &mut judged, output)?;
+    let interrupted = trials::run(&trials, &mut judged, &recorder, output)?;
     let captured = running.finish(output);
     let report = Report::new(judged);
     print(&render(&report, ladders, output)?)?;

@@ -3,8 +3,10 @@
 use anyhow::Result;
 use reports::view::Case;
 
+use super::capture::Recorder;
 use super::interrupt;
 use super::output::Output;
+use crate::capture::Subject;
 use crate::scenario::{Own, Scenario};
 use crate::target::{Interrupt, Target};
 use crate::trial::{honest, trial};
@@ -14,7 +16,12 @@ use crate::view;
 pub(super) type Chosen<'a> = (&'a Scenario, &'a Own, &'a Target);
 
 /// Run them, and add what is to be shown of each. Whether somebody wanted an end before.
-pub(super) fn run(trials: &[Chosen<'_>], judged: &mut Vec<Case>, output: Output) -> Result<bool> {
+pub(super) fn run(
+    trials: &[Chosen<'_>],
+    judged: &mut Vec<Case>,
+    recorder: &Recorder,
+    output: Output,
+) -> Result<bool> {
     let stop = Interrupt::default();
     interrupt::reported_to(&stop, || {
         for (at, (scenario, own, target)) in trials.iter().enumerate() {
@@ -24,6 +31,7 @@ pub(super) fn run(trials: &[Chosen<'_>], judged: &mut Vec<Case>, output: Output)
             }
             let honest = honest(own, target, &stop)?;
             let done = trial(scenario, own, target, &honest, &stop)?;
+            recorder.record_own(&Subject::own(scenario, own, target), &done.judgement);
             judged.push(view::trial(scenario, own, target, &done));
             if done.interrupted || stop.is_triggered() {
                 return Ok(true);

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::open::{Listener, Opened};
 use super::*;
-use crate::capture::{Plaintext, key_log, write};
+use crate::capture::{Plaintext, Subject, key_log, write};
 use crate::catalogue::catalogue;
 use crate::judge::Over;
 use crate::judge::{Case, judge};
@@ -118,8 +118,14 @@ fn what_endpoints_are_told_is_what_their_secrets_open() {
             let lines = key_log(*case, &judgement);
             let log = written(&lines);
             let lines = read(&log).unwrap();
-            let file =
-                write(Vec::new(), Format::Pcapng, *case, &judgement, Plaintext::Hidden).unwrap();
+            let file = write(
+                Vec::new(),
+                Format::Pcapng,
+                &Subject::from(*case),
+                &judgement,
+                Plaintext::Hidden,
+            )
+            .unwrap();
             let mut found: BTreeMap<String, usize> = BTreeMap::new();
             for opened in opened(&file, &lines).0 {
                 *found.entry(full(&opened.message)).or_default() += 1;

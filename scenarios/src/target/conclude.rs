@@ -292,6 +292,8 @@ fn weave(trace: &mut Trace, claims: Vec<ClaimRecord>) {
     };
     trace.frames.iter_mut().for_each(|record| place(&mut record.moment));
     trace.links.iter_mut().for_each(|record| place(&mut record.moment));
+    // What leaves, leaves after the record of that number.
+    trace.departures.iter_mut().for_each(|departure| place(&mut departure.moment));
     trace.compromises.iter_mut().for_each(|record| place(&mut record.moment));
     trace.knowledge.iter_mut().for_each(|record| place(&mut record.moment));
 }

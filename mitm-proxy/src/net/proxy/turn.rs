@@ -15,7 +15,7 @@ use super::record::{Entry, What};
 use super::relay::{Link, Relay, State};
 use super::{Keep, link};
 use crate::attacker::{Effect, Passage};
-use crate::trace::{Deed, Fate, Misfire, Origin};
+use crate::trace::{Deed, Departing, Fate, Misfire, Origin};
 
 /// What a judge may keep in memory, in bytes.
 const MOST_KEPT: usize = 512 * 1024 * 1024;
@@ -346,6 +346,10 @@ impl Turn<'_> {
                 let arrived = self.send(link, to, &bytes);
                 if arrived {
                     self.tell(link, to, What::Sent, &bytes);
+                    self.depart(link, to, || Departing::Segment {
+                        bytes,
+                        numbers: numbers.clone(),
+                    });
                 }
                 let fate = if arrived { Fate::Delivered(self.now) } else { Fate::Lost };
                 for number in numbers {
@@ -361,6 +365,7 @@ impl Turn<'_> {
                     end.close();
                     end.ignore();
                     self.tell(link, to, What::Closed, &[]);
+                    self.depart(link, to, || Departing::Close);
                     self.wake(link);
                     spawn_local(relay.stop_listening(link, to));
                 }
@@ -372,6 +377,13 @@ impl Turn<'_> {
                 let why = "there is no endpoint of the lab here".to_owned();
                 self.state.trace.misfires.push(Misfire { rule, why });
             }
+        }
+    }
+
+    /// Keep what leaves, where all is kept.
+    fn depart(&mut self, link: u32, to: Side, what: impl FnOnce() -> Departing) {
+        if matches!(self.state.keep, Keep::All) {
+            self.state.trace.depart(self.now, link, to, what());
         }
     }
 
