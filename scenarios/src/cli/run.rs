@@ -9,6 +9,7 @@ use reports::{json, text};
 
 use super::capture::{CaptureArgs, Recorder};
 use super::output::{Format, Output, print};
+use super::report::ReportArgs;
 use super::select::Selection;
 use super::{Done, check, tools, trials};
 use crate::catalogue::{catalogue, load};
@@ -16,7 +17,7 @@ use crate::family::Family;
 use crate::judge::{Case, judge_with};
 use crate::payload::Payload;
 use crate::scenario::Scenario;
-use crate::view;
+use crate::{anatomy, view};
 
 /// The widest table, in columns.
 const TABLE_WIDTH: u16 = 140;
@@ -34,6 +35,8 @@ pub(super) struct Args {
     file: Vec<PathBuf>,
     #[command(flatten)]
     capture: CaptureArgs,
+    #[command(flatten)]
+    report: ReportArgs,
     #[command(flatten)]
     tools: tools::ToolArgs,
 }
@@ -91,6 +94,7 @@ pub(super) fn paths(args: &PathArgs, output: Output) -> Result<Done> {
 }
 
 fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) -> Result<Done> {
+    let depth = args.report.depth()?;
     let (own, mut scenarios): (Vec<_>, Vec<_>) =
         scenarios.into_iter().partition(|scenario| scenario.own.is_some());
     let trials = args.selection.trials(&own);
@@ -114,19 +118,24 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     let judged = cases.par_iter().map(|case: &Case<'_>| {
         let judgement = judge_with(*case, &kit.tools());
         recorder.record(*case, &judgement);
-        view::case(*case, &judgement)
+        let mut shown = view::case(*case, &judgement);
+        anatomy::add(&mut shown, &judgement.trace, depth);
+        shown
     });
     let mut judged: Vec<_> = judged.collect();
     drop(kit);
-    let interrupted = trials::run(&trials, &mut judged, output)?;
+    let interrupted = trials::run(&trials, &mut judged, depth, output)?;
     let report = Report::new(judged);
     print(&render(&report, ladders, output)?)?;
     recorder.finish(output)?;
-    Ok(match report.summary.unexpected {
+    let done = match report.summary.unexpected {
         _ if interrupted => Done::Interrupted,
         0 => Done::Expected,
         _ => Done::Unexpected,
-    })
+    };
+    scenarios.extend(own);
+    args.report.write(report, &scenarios, output)?;
+    Ok(done)
 }
 
 fn render(report: &Report, ladders: Ladders, output: Output) -> Result<String> {

@@ -5,6 +5,7 @@ use reports::view::Case;
 
 use super::interrupt;
 use super::output::Output;
+use crate::anatomy::{self, Depth};
 use crate::scenario::{Own, Scenario};
 use crate::target::{Interrupt, Target};
 use crate::trial::{honest, trial};
@@ -14,7 +15,12 @@ use crate::view;
 pub(super) type Chosen<'a> = (&'a Scenario, &'a Own, &'a Target);
 
 /// Run them, and add what is to be shown of each. Whether somebody wanted an end before.
-pub(super) fn run(trials: &[Chosen<'_>], judged: &mut Vec<Case>, output: Output) -> Result<bool> {
+pub(super) fn run(
+    trials: &[Chosen<'_>],
+    judged: &mut Vec<Case>,
+    depth: Depth,
+    output: Output,
+) -> Result<bool> {
     let stop = Interrupt::default();
     interrupt::reported_to(&stop, || {
         for (at, (scenario, own, target)) in trials.iter().enumerate() {
@@ -24,7 +30,9 @@ pub(super) fn run(trials: &[Chosen<'_>], judged: &mut Vec<Case>, output: Output)
             }
             let honest = honest(own, target, &stop)?;
             let done = trial(scenario, own, target, &honest, &stop)?;
-            judged.push(view::trial(scenario, own, target, &done));
+            let mut shown = view::trial(scenario, own, target, &done);
+            anatomy::add(&mut shown, &done.judgement.trace, depth);
+            judged.push(shown);
             if done.interrupted || stop.is_triggered() {
                 return Ok(true);
             }
