@@ -56,9 +56,9 @@ const idOf = (case_) => [case_.scenario, case_.system, case_.profile].join('.');
   const { context, page, problems } = await open();
   const cells = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll('table.attacks td a')].map((link) => {
     const cell = link.closest('td');
-    const column = link.closest('table').tHead.rows[0].cells[cell.cellIndex].textContent;
+    const column = link.closest('table').tHead.rows[0].cells[cell.cellIndex].textContent.trim();
     return [link.getAttribute('href').slice(1), { text: link.textContent.trim(), class: cell.className, column,
-      row: link.closest('tr').cells[0].textContent, system: link.closest('table').dataset.system }];
+      row: link.closest('tr').cells[0].textContent.trim(), system: link.closest('table').dataset.system }];
   })));
   assert.equal(Object.keys(cells).length, report.cases.length, 'a cell for each case');
   for (const case_ of report.cases) {

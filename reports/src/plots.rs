@@ -88,7 +88,12 @@ pub fn ratios(rows: &[Ratio]) -> String {
         at += 20;
         for row in rows.iter().filter(|row| row.operation == operation) {
             let spread = row.ratio;
-            let slow = if spread.median > 1.0 { " slow" } else { "" };
+            let slow = match spread {
+                // Nobody is ahead where the whisker crosses the line.
+                spread if spread.min <= 1.0 && spread.max >= 1.0 => " even",
+                spread if spread.median > 1.0 => " slow",
+                _ => "",
+            };
             let bytes = row.bytes.map_or_else(String::new, |bytes| format!(", {bytes} B"));
             let name = line(&format!("{} / {}{bytes}", row.subject, row.peer), 42);
             let _ = write!(

@@ -43,11 +43,12 @@ pub fn render(report: &Report) -> serde_json::Result<String> {
     if let (Some(details), Some(run)) = (details, run.as_object_mut()) {
         run.insert("properties".to_owned(), json!({ "commit": details.commit }));
     }
-    let sarif = json!({
+    let mut sarif = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [run],
     });
+    show(&mut sarif);
     serde_json::to_string_pretty(&sarif).map(|json| json + "\n")
 }
 
@@ -81,7 +82,7 @@ fn result(report: &Report, case: &Case, rule: &str, (level, kind): (&str, &str),
         "ruleId": rule,
         "level": level,
         "kind": kind,
-        "message": { "text": visible(text) },
+        "message": { "text": text },
         "partialFingerprints": { "case/v1": format!("{rule}@{scenario}@{system}@{profile}") },
     });
     if let (Some(lesson), Some(result)) = (lessons.next(), result.as_object_mut()) {
@@ -92,6 +93,16 @@ fn result(report: &Report, case: &Case, rule: &str, (level, kind): (&str, &str),
         result.insert("locations".to_owned(), location);
     }
     result
+}
+
+/// Make hidden characters visible in every text.
+fn show(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = visible(text).into_owned(),
+        Value::Array(values) => values.iter_mut().for_each(show),
+        Value::Object(values) => values.values_mut().for_each(show),
+        _ => {}
+    }
 }
 
 /// A path as a relative reference: every byte that would mean something else is percent-encoded.

@@ -11,13 +11,13 @@ use crate::view::anatomy::Anatomy;
 use crate::view::{Case, Event, Frame, Weight};
 
 /// Width of the drawing, in its own units.
-const WIDTH: u32 = 640;
+const WIDTH: u32 = 570;
 /// The lines of the three parties.
-const CLIENT: u32 = 108;
-const ATTACKER: u32 = 320;
-const SERVER: u32 = 532;
+const CLIENT: u32 = 100;
+const ATTACKER: u32 = 312;
+const SERVER: u32 = 524;
 /// Most columns of a line below a frame, or of an event.
-const MOST_COLUMNS: usize = 84;
+const MOST_COLUMNS: usize = 78;
 /// Most columns of the type of a frame.
 const MOST_NAME: usize = 24;
 
@@ -38,7 +38,7 @@ pub fn parties() -> String {
 
 /// The ladder of a case as one `<svg>` element, for people who look at it; `label` is for those who do not.
 pub fn svg(case: &Case, label: &str) -> String {
-    let mut drawing = Drawing { body: String::new(), at: 44, links: false };
+    let mut drawing = Drawing { body: String::new(), at: 28, links: false };
     drawing.links = case.frames.iter().any(|frame| frame.link > 1);
     let entries = entries(case);
     let left_out = entries.len().saturating_sub(MOST_ROWS);
@@ -49,10 +49,10 @@ pub fn svg(case: &Case, label: &str) -> String {
         }
     }
     if left_out > 0 {
-        drawing.text("s", CLIENT + 8, &format!("… and {left_out} more rows"));
-        drawing.at += 18;
+        drawing.at += 16;
+        drawing.text("s", CLIENT + 12, &format!("… and {left_out} more rows"));
     }
-    let bottom = drawing.at - 4;
+    let bottom = drawing.at + 8;
     let mut svg = format!(
         "<svg class=ladder viewBox=\"0 0 {WIDTH} {}\" role=img aria-label=\"{}\"><path class=l d=\"",
         bottom + 6,
@@ -70,7 +70,7 @@ pub fn svg(case: &Case, label: &str) -> String {
 
 struct Drawing {
     body: String,
-    /// The next line of text, in units from the top.
+    /// The last line of text, in units from the top.
     at: u32,
     /// Whether to say on which link something is.
     links: bool,
@@ -101,10 +101,11 @@ impl Drawing {
         };
         let touched = frame.is_touched();
         let class = if touched { "f a" } else { "f" };
+        self.at += 25;
         let (ms, hundredths) = (frame.at_us / 1000, frame.at_us % 1000 / 10);
         let _ = write!(
             self.body,
-            "<text x=26 y={}>{}<tspan x=76>{ms}.{hundredths:02}</tspan></text>",
+            "<text x=22 y={}>{}<tspan x=64>{ms}.{hundredths:02}</tspan></text>",
             self.at, frame.number
         );
         let y = self.at - 4;
@@ -128,13 +129,12 @@ impl Drawing {
             let _ = write!(about, " · link {}", frame.link);
         }
         let class = if touched { "k a" } else { "k" };
-        let (from, to) = (start.min(end), start.max(end));
-        let x = if from < ATTACKER || to <= ATTACKER { CLIENT + 12 } else { ATTACKER + 12 };
-        self.at -= 8;
+        let from = start.min(end);
+        let x = if from < ATTACKER { CLIENT + 12 } else { ATTACKER + 12 };
+        self.at -= 9;
         self.text(class, x, &about);
-        self.at += 8;
+        self.at += 9;
         self.below(frame);
-        self.at += 22;
     }
 
     /// What the attacker did to a frame, and where it is changed.
@@ -167,7 +167,7 @@ impl Drawing {
         if anatomy.changes.is_empty() || bytes == 0 {
             return;
         }
-        self.at += 6;
+        self.at += 9;
         let (left, width) = (CLIENT + 12, SERVER - CLIENT - 24);
         // Both are far below what would not fit: a frame has at most some hundred million bytes.
         let place = |byte: usize| {
@@ -199,10 +199,9 @@ impl Drawing {
             Weight::Attack => ('●', "a"),
             Weight::Log | Weight::Step => ('·', "s"),
         };
-        self.at -= 5;
+        self.at += 16;
         let text = line(&format!("{sign} {} {}", event.who, event.what), MOST_COLUMNS);
         self.text(class, CLIENT + 12, &text);
-        self.at += 22;
     }
 }
 

@@ -70,6 +70,7 @@
     const typing = event.target.matches('input,select');
     if (event.key === '/' && !typing) {
       event.preventDefault();
+      from = null;
       if (open()) location.hash = '#attacks';
       search.focus(); search.select();
     } else if (event.key === 'Escape') {
