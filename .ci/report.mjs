@@ -87,8 +87,8 @@ const idOf = (case_) => [case_.scenario, case_.system, case_.profile].join('.');
       const shown = [...document.querySelectorAll('article')].filter((article) => article.offsetParent);
       const target = document.querySelector('.case:target');
       const numbers = target?.querySelectorAll('svg.ladder tspan').length;
-      const fine = shown.length === 1 && shown[0].contains(target) && shown[0].querySelector('h2').textContent.startsWith(scenario + ' ')
-        && target.querySelector('h3').textContent.startsWith(profile + ' ') && numbers === frames
+      const fine = shown.length === 1 && shown[0].contains(target) && shown[0].querySelector('h1').textContent.startsWith(scenario + ' ')
+        && target.querySelector('h2').textContent.startsWith(profile + ' ') && numbers === frames
         && !document.getElementById('overview').offsetParent;
       if (!fine) wrong.push(id);
     }
@@ -153,7 +153,7 @@ const overflow = () => {
       found.push(`${element.tagName}.${element.className} holds ${element.scrollWidth} in ${element.clientWidth}: ${element.textContent.slice(0, 60)}`);
     }
   }
-  for (const svg of document.querySelectorAll('svg')) {
+  for (const svg of document.querySelectorAll('svg:not(.defs)')) {
     if (!svg.getClientRects().length) continue;
     const view = svg.viewBox.baseVal;
     for (const text of svg.querySelectorAll('text')) {

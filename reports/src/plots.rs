@@ -40,11 +40,15 @@ pub fn distribution(found: &Distribution) -> String {
     let most = f64::from(bars.iter().copied().max().unwrap_or(1).max(1));
     let step = (WIDTH - 16.0) / 40.0;
     let mut shape = format!("M8 {AXIS}");
+    let mut before = 0;
     for (at, bar) in (0_u32..).zip(bars) {
-        let top = AXIS - 70.0 * f64::from(bar) / most;
-        let _ = write!(shape, "V{top:.1}H{:.1}", 8.0 + step * f64::from(at + 1));
+        if bar != before {
+            let top = AXIS - 70.0 * f64::from(bar) / most;
+            let _ = write!(shape, "H{:.1}V{top:.1}", 8.0 + step * f64::from(at));
+        }
+        before = bar;
     }
-    let _ = write!(shape, "V{AXIS}z");
+    let _ = write!(shape, "H292V{AXIS}z");
     let outliers = samples_ns.iter().filter(|sample| **sample > high).count();
     let label = format!("Distribution of {} {}", found.group, found.name);
     let mut svg = format!(
