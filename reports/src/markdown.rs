@@ -61,8 +61,10 @@ pub fn matrix(report: &Report) -> String {
         for (family, scenario) in attacks {
             let _ = write!(text, "| {} | {} |", cell(family), cell(scenario));
             for profile in &profiles {
-                let is_meant = |case: &&&Case| case.scenario == scenario && case.profile == *profile;
-                let shown = cases.iter().find(is_meant).map_or_else(|| "–".to_owned(), |c| verdict(c));
+                let is_meant =
+                    |case: &&&Case| case.scenario == scenario && case.profile == *profile;
+                let shown =
+                    cases.iter().find(is_meant).map_or_else(|| "–".to_owned(), |c| verdict(c));
                 let _ = write!(text, " {shown} |");
             }
             text.push('\n');
@@ -124,7 +126,8 @@ fn grid(ablation: &Ablation) -> String {
             let is_one = |name: &&&str| {
                 row.scenarios.get(**name).is_some_and(|cell| words.contains(&cell.word()))
             };
-            let names: Vec<String> = scenarios.iter().filter(is_one).map(|name| cell(name)).collect();
+            let names: Vec<String> =
+                scenarios.iter().filter(is_one).map(|name| cell(name)).collect();
             names.join(", ")
         };
         let (enough, needed) = (names(["enough", "both"]), names(["needed", "both"]));
@@ -138,7 +141,8 @@ fn grid(ablation: &Ablation) -> String {
 
 fn measured(benches: &Benches) -> String {
     let mut text = "\n## Benchmarks\n".to_owned();
-    let told = [("machine", &benches.machine), ("commit", &benches.commit), ("method", &benches.method)];
+    let told =
+        [("machine", &benches.machine), ("commit", &benches.commit), ("method", &benches.method)];
     for (what, said) in told {
         if let Some(said) = said {
             let _ = write!(text, "\n- {what}: {}", cell(said));

@@ -128,7 +128,8 @@ pub fn ratios(rows: &[Ratio]) -> String {
             let _ = write!(svg, "<text class=\"m mid\" x={x:.1} y={}>{mark}</text>", at + 18);
         }
     }
-    let _ = write!(svg, "<text class=\"m end\" x={:.1} y=14>← faster than theirs</text>", one - 8.0);
+    let _ =
+        write!(svg, "<text class=\"m end\" x={:.1} y=14>← faster than theirs</text>", one - 8.0);
     let _ = write!(svg, "<text class=m x={:.1} y=14>slower →</text>", one + 8.0);
     svg.push_str(&body);
     svg.push_str("</svg>");

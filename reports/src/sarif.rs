@@ -74,7 +74,13 @@ fn results(report: &Report, case: &Case) -> Vec<Value> {
     found
 }
 
-fn result(report: &Report, case: &Case, rule: &str, (level, kind): (&str, &str), text: &str) -> Value {
+fn result(
+    report: &Report,
+    case: &Case,
+    rule: &str,
+    (level, kind): (&str, &str),
+    text: &str,
+) -> Value {
     let Case { scenario, system, profile, .. } = case;
     let lessons = report.details.iter().flat_map(|details| &details.lessons);
     let mut lessons = lessons.filter(|it| it.scenario == *scenario && it.system == *system);

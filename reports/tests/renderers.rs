@@ -16,8 +16,7 @@ use reports::view::{Case, Deed, Effort, Event, Frame, Report, Verdict, Weight};
 use reports::{html, json, junit, markdown, sarif, sequence};
 
 /// Script tags, quotes of both kinds, a right-to-left override, an escape sequence, a null, Markdown, XML's end of data.
-const HOSTILE: &str =
-    "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'`|*_[x](y)\u{202e}\u{1b}[31m\u{0}]]>&amp;\n# h";
+const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'`|*_[x](y)\u{202e}\u{1b}[31m\u{0}]]>&amp;\n# h";
 
 fn verdict(verdict: &str, evidence: &str, frames: Vec<u32>) -> Verdict {
     Verdict { verdict: verdict.to_owned(), evidence: evidence.to_owned(), frames }
@@ -40,8 +39,20 @@ fn frame(number: u32, from: &str, to: &str) -> Frame {
         fate: "delivered".to_owned(),
         anatomy: Some(Anatomy {
             fields: vec![
-                Field { name: "tag".to_owned(), offset: 0, bytes: 4, hex: hex(&bytes[..4]), was: None },
-                Field { name: "body".to_owned(), offset: 4, bytes: 36, hex: hex(&bytes[4..]), was: None },
+                Field {
+                    name: "tag".to_owned(),
+                    offset: 0,
+                    bytes: 4,
+                    hex: hex(&bytes[..4]),
+                    was: None,
+                },
+                Field {
+                    name: "body".to_owned(),
+                    offset: 4,
+                    bytes: 36,
+                    hex: hex(&bytes[4..]),
+                    was: None,
+                },
             ],
             was_bytes: Some(40),
             ..Anatomy::default()
@@ -51,7 +62,15 @@ fn frame(number: u32, from: &str, to: &str) -> Frame {
 
 fn event(moment: u64, what: &str, weight: Weight) -> Event {
     let at_us = moment * 250;
-    Event { at_us, moment, link: 1, who: "server".to_owned(), what: what.to_owned(), weight, cause: None }
+    Event {
+        at_us,
+        moment,
+        link: 1,
+        who: "server".to_owned(),
+        what: what.to_owned(),
+        weight,
+        cause: None,
+    }
 }
 
 fn case(scenario: &str, profile: &str, outcome: &str) -> Case {
@@ -60,8 +79,7 @@ fn case(scenario: &str, profile: &str, outcome: &str) -> Case {
     let anatomy = changed.anatomy.as_mut().unwrap();
     let mut now: Vec<u8> = (0..40).collect();
     now[4] ^= 0x10;
-    (anatomy.changes, anatomy.more_changes) =
-        Anatomy::compare(&(0..40).collect::<Vec<u8>>(), &now);
+    (anatomy.changes, anatomy.more_changes) = Anatomy::compare(&(0..40).collect::<Vec<u8>>(), &now);
     anatomy.fields[1].was = Some(anatomy.fields[1].hex.clone());
     anatomy.fields[1].hex = hex(&now[4..]);
     let verdicts = [
@@ -120,8 +138,11 @@ fn report() -> Report {
         virtual_ms: 280,
         ended: "done".to_owned(),
     });
-    let cases =
-        vec![case("flip-a-bit", "as-built", "violated"), case("flip-a-bit", "hardened", "held"), wrong];
+    let cases = vec![
+        case("flip-a-bit", "as-built", "violated"),
+        case("flip-a-bit", "hardened", "held"),
+        wrong,
+    ];
     let mut report = Report::new(cases);
     let lesson = |scenario: &str, line| Lesson {
         scenario: scenario.to_owned(),
@@ -217,7 +238,8 @@ fn hostile() -> Report {
     let details = report.details.as_mut().unwrap();
     HOSTILE.clone_into(&mut details.commit);
     for lesson in &mut details.lessons {
-        let texts = [&mut lesson.scenario, &mut lesson.system, &mut lesson.file, &mut lesson.teaches];
+        let texts =
+            [&mut lesson.scenario, &mut lesson.system, &mut lesson.file, &mut lesson.teaches];
         for text in texts {
             HOSTILE.clone_into(text);
         }
@@ -300,9 +322,10 @@ fn nothing_hostile_becomes_part_of_the_other_forms() {
     for hidden in ['\u{202e}', '\u{1b}', '\u{0}'] {
         assert!(!text.contains(hidden), "{hidden:?}");
     }
-    let cells = text.lines().filter(|line| line.starts_with("| ")).map(|line| {
-        line.replace("\\\\", "").replace("\\|", "").matches('|').count()
-    });
+    let cells = text
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .map(|line| line.replace("\\\\", "").replace("\\|", "").matches('|').count());
     assert!(cells.clone().count() > 3 && cells.clone().all(|count| count >= 4));
 
     let scanned = sarif::render(&hostile).unwrap();

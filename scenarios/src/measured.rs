@@ -126,13 +126,15 @@ fn distribution(folder: &Path) -> Result<Distribution, String> {
     let mut samples_ns: Vec<f64> = each.collect();
     samples_ns.sort_by(f64::total_cmp);
     let estimate = estimates.get("slope").filter(|slope| slope.is_object());
-    let estimate = estimate.or_else(|| estimates.get("mean")).ok_or("estimates.json has no mean")?;
+    let estimate =
+        estimate.or_else(|| estimates.get("mean")).ok_or("estimates.json has no mean")?;
     let number = |path: &str| {
         let found = estimate.pointer(path).and_then(Value::as_f64).filter(|ns| *ns >= 0.0);
         found.ok_or(format!("estimates.json has no number {path}"))
     };
     let throughput = benchmark.get("throughput");
-    let bytes = ["Bytes", "BytesDecimal"].into_iter().find_map(|unit| throughput?.get(unit)?.as_u64());
+    let bytes =
+        ["Bytes", "BytesDecimal"].into_iter().find_map(|unit| throughput?.get(unit)?.as_u64());
     Ok(Distribution {
         group: group.to_owned(),
         name: name.join(" / "),
@@ -202,7 +204,8 @@ mod tests {
     use super::*;
 
     fn scratch(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("meddle-measured-{name}-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("meddle-measured-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("criterion/aes/seal/1024/new")).unwrap();
         folder
@@ -235,7 +238,11 @@ mod tests {
     fn what_is_broken_is_told() {
         let here = scratch("broken");
         let told = |benches: &Benches, what: &str| {
-            assert!(benches.problems.iter().any(|line| line.contains(what)), "{what}: {:?}", benches.problems);
+            assert!(
+                benches.problems.iter().any(|line| line.contains(what)),
+                "{what}: {:?}",
+                benches.problems
+            );
         };
         told(&read(&here.join("nowhere")), "no folder of benchmarks is there");
         told(&read(&here.join("criterion")), "benchmark.json cannot be read");

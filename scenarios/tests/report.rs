@@ -38,7 +38,8 @@ fn fits_the_schema(json: &str) {
 fn a_report_is_five_files_and_the_same_twice() {
     let here = folder("report");
     let report = |out: &str| {
-        let args = ["report", "--no-ablation", "--system", "ratchet", "--commit", "c0ffee", "--out", out];
+        let args =
+            ["report", "--no-ablation", "--system", "ratchet", "--commit", "c0ffee", "--out", out];
         let (exit, stdout, stderr) = run(&here, &args);
         assert_eq!(exit, 0, "{stderr}");
         stdout
@@ -47,7 +48,8 @@ fn a_report_is_five_files_and_the_same_twice() {
     report("two");
     for name in ["index.html", "report.json", "report.md", "report.xml", "report.sarif"] {
         assert!(said.contains(&format!("one/{name}  ")), "{said}");
-        let (one, two) = (fs::read(here.join("one").join(name)), fs::read(here.join("two").join(name)));
+        let (one, two) =
+            (fs::read(here.join("one").join(name)), fs::read(here.join("two").join(name)));
         assert!(one.unwrap() == two.unwrap(), "{name}: two reports of one seed differ");
     }
     let json = fs::read_to_string(here.join("one/report.json")).unwrap();
@@ -67,7 +69,9 @@ fn a_report_is_five_files_and_the_same_twice() {
 fn what_the_attacker_changed_is_in_the_report() {
     let here = folder("report-anatomy");
     let args = ["run", "flip-ratchet-data", "--profile", "as-built", "--quiet"];
-    let args = [&args[..], &["--report", "a.json", "--report", "a.html", "--report", "sub/a.sarif"]].concat();
+    let args =
+        [&args[..], &["--report", "a.json", "--report", "a.html", "--report", "sub/a.sarif"]]
+            .concat();
     assert_eq!(run(&here, &args).0, 0);
     let json = fs::read_to_string(here.join("a.json")).unwrap();
     fits_the_schema(&json);
@@ -90,7 +94,10 @@ fn what_the_attacker_changed_is_in_the_report() {
     let file = place["artifactLocation"]["uri"].as_str().unwrap();
     let line = usize::try_from(place["region"]["startLine"].as_u64().unwrap()).unwrap();
     let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file));
-    assert!(source.unwrap().lines().nth(line - 1).unwrap().starts_with("[[rule]]"), "{file}:{line}");
+    assert!(
+        source.unwrap().lines().nth(line - 1).unwrap().starts_with("[[rule]]"),
+        "{file}:{line}"
+    );
 }
 
 #[test]
@@ -125,7 +132,8 @@ fn what_cannot_be_written_is_told_and_the_rest_is_written() {
     assert!(stderr.contains("cannot make the folder `file`"), "{stderr}");
 
     let run_args = ["reflect", "--system", "ratchet", "--quiet", "--report"];
-    let (exit, _, stderr) = run(&here, &[&run_args[..], &["file/a.md", "--report", "b.md"]].concat());
+    let (exit, _, stderr) =
+        run(&here, &[&run_args[..], &["file/a.md", "--report", "b.md"]].concat());
     assert_eq!(exit, 2);
     assert!(stderr.contains("cannot write `file/a.md`"), "{stderr}");
     assert!(fs::read_to_string(here.join("b.md")).unwrap().starts_with("# Verdicts"));
@@ -152,7 +160,8 @@ fn broken_benchmarks_and_matrices_are_told_and_the_rest_is_written() {
 #[test]
 fn the_ablation_matrix_of_a_file_is_the_one_that_is_shown() {
     let here = folder("report-ablation");
-    let (exit, printed, _) = run(&here, &["matrix", "--system", "ratchet", "--json", "matrix.json"]);
+    let (exit, printed, _) =
+        run(&here, &["matrix", "--system", "ratchet", "--json", "matrix.json"]);
     assert_eq!(exit, 0);
     assert!(printed.starts_with("ratchet: "));
     let args = ["report", "--system", "ratchet", "--ablation", "matrix.json", "--out", "out"];

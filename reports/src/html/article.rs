@@ -263,7 +263,8 @@ fn more(case: &Case) -> Vec<(String, String)> {
         );
         more.push(("answers".to_owned(), said));
     }
-    for Divergence { link, behind, first, gap, recovered } in case.divergences.iter().take(MOST_LINES)
+    for Divergence { link, behind, first, gap, recovered } in
+        case.divergences.iter().take(MOST_LINES)
     {
         let end = if *recovered { "later ones were accepted" } else { "not recovered" };
         let text = format!("{behind} on link {link} from frame {first} on, {gap} behind; {end}");

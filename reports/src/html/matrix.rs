@@ -112,13 +112,7 @@ pub(super) fn groups<'a>(
 }
 
 /// Put a case into the row of its attack; a second one in the same place begins a row of its own.
-fn place<'a>(
-    rows: &mut Vec<Row<'a>>,
-    case: &'a Case,
-    id: &str,
-    column: usize,
-    columns: usize,
-) {
+fn place<'a>(rows: &mut Vec<Row<'a>>, case: &'a Case, id: &str, column: usize, columns: usize) {
     let free = |row: &&mut Row<'_>| {
         row.scenario == case.scenario && row.cells.get(column).is_some_and(Option::is_none)
     };

@@ -91,7 +91,12 @@ impl ReportArgs {
     }
 
     /// Write them. All that can be written are, also where one cannot.
-    pub(super) fn write(&self, mut report: Report, scenarios: &[Scenario], output: Output) -> Result<()> {
+    pub(super) fn write(
+        &self,
+        mut report: Report,
+        scenarios: &[Scenario],
+        output: Output,
+    ) -> Result<()> {
         if self.report.is_empty() {
             return Ok(());
         }
