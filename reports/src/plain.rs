@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 /// Whether a character would not be seen as itself: controls, but for the line feed, and what changes the direction or the shape of
 /// its neighbours.
-fn is_hidden(character: char) -> bool {
+pub fn is_hidden(character: char) -> bool {
     match character {
         '\n' => false,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' => true,
