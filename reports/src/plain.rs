@@ -6,13 +6,13 @@ use std::fmt::Write;
 /// Whether a character would not be seen as itself: controls, but for the line feed, and what changes the direction or the shape of
 /// its neighbours.
 pub fn is_hidden(character: char) -> bool {
-    match character {
-        '\n' => false,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' => true,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => true,
-        '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{fffe}' | '\u{ffff}' => true,
-        other => other.is_control(),
-    }
+    let formats = matches!(
+        character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    formats || character != '\n' && character.is_control()
 }
 
 /// The text with every hidden character as `\u{202e}`.

@@ -3,6 +3,8 @@
 //! A violation the scenario expects is a note; one it does not expect is an error, as is everything else that went otherwise. What nothing
 //! can be said of is open.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use crate::plain::visible;
@@ -119,7 +121,9 @@ fn uri(path: &str) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
                 uri.push(char::from(byte));
             }
-            other => uri.push_str(&format!("%{other:02X}")),
+            other => {
+                let _ = write!(uri, "%{other:02X}");
+            }
         }
     }
     uri

@@ -126,7 +126,7 @@ fn definition(name: &str) -> Definition {
 
 fn report() -> Report {
     let mut wrong = case("drop-a-text", "as-built", "inconclusive");
-    wrong.family = "drop".to_owned();
+    "drop".clone_into(&mut wrong.family);
     wrong.expected = false;
     wrong.mismatches.push("order: inconclusive, expected violated".to_owned());
     wrong.efforts.push(Effort {

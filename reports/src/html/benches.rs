@@ -1,5 +1,7 @@
 //! Benchmarks in the page: plots, and the numbers of the ratios.
 
+use std::fmt::Write;
+
 use crate::plots;
 use crate::view::benches::{Benches, Distribution, Ratio};
 
@@ -77,7 +79,7 @@ fn plot(distribution: &Distribution) -> Plot {
         // Exact far beyond any number of bytes.
         #[expect(clippy::cast_precision_loss, reason = "a speed for people")]
         let speed = bytes as f64 / typical_ns * 1e9 / 1_048_576.0;
-        caption.push_str(&format!("; {speed:.1} MiB/s"));
+        let _ = write!(caption, "; {speed:.1} MiB/s");
     }
     Plot { svg: plots::distribution(distribution), caption }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rayon::prelude::*;
@@ -155,6 +156,11 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     }
     scenarios.retain(|scenario| !scenario.systems.is_empty());
     let cases = args.selection.cases(&scenarios)?;
+    if args.verdicts.is_none() {
+        // Better known before the long part.
+        fs::create_dir_all(&args.out)
+            .with_context(|| format!("cannot make the folder {}", shown(&args.out)))?;
+    }
     output.remark(&format!("running {} cases", cases.len()));
     let judged = cases.par_iter().map(|case| {
         let judgement = judge(*case);
@@ -172,9 +178,6 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         print(&format!("{}\n", sized(path, bytes)))?;
         return Ok(done);
     }
-    // A folder that cannot be written into is better known before the long part.
-    fs::create_dir_all(&args.out)
-        .with_context(|| format!("cannot make the folder {}", shown(&args.out)))?;
     let commit = args.commit.clone().unwrap_or_else(commit);
     let mut details = lesson::details(&scenarios, commit);
     details.ablation = ablation(args, &scenarios, output)?;
@@ -188,7 +191,9 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
 }
 
 /// Write every form; the page. All that can be written are, also where one cannot.
+#[expect(clippy::disallowed_methods, reason = "how long it took is told on standard error only")]
 fn write_all(args: &Args, report: &Report, output: Output) -> Result<PathBuf> {
+    let began = Instant::now();
     let rendered: Vec<_> = FORMS
         .par_iter()
         .map(|(form, name)| {
@@ -197,13 +202,15 @@ fn write_all(args: &Args, report: &Report, output: Output) -> Result<PathBuf> {
             (path, bytes)
         })
         .collect();
+    output.remark(&format!("rendered and written in {} ms", began.elapsed().as_millis()));
     let mut files = Vec::new();
     let mut text = String::new();
     let mut failed: Vec<String> = Vec::new();
     for (path, bytes) in rendered {
         match bytes {
             Ok(bytes) => {
-                text.push_str(&format!("{}\n", sized(&path, bytes)));
+                text.push_str(&sized(&path, bytes));
+                text.push('\n');
                 let path = path.display().to_string();
                 files.push(serde_json::json!({ "file": path, "bytes": bytes }));
             }
