@@ -30,6 +30,10 @@ matrix:
     cargo run --release -p scenarios -- matrix > scenarios/tests/matrix.txt
     git diff --stat -- scenarios/tests/matrix.txt
 
+# The whole catalogue as a page, in target/report (`--open` opens it).
+report *ARGS:
+    cargo run --release -q -p scenarios -- report {{ARGS}}
+
 # All benchmarks (criterion).
 bench *ARGS:
     cargo bench -p benches {{ARGS}}

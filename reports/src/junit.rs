@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
+use crate::plain::visible;
 use crate::text::{self, Paint};
 use crate::view::{Case, Report};
 
-/// The report as `JUnit` XML. Characters that XML does not have are left out.
+/// The report as `JUnit` XML. Characters that XML does not have are left out, hidden ones
+/// visible.
 ///
 /// # Errors
 /// Never in practice: it is written into memory.
@@ -23,7 +25,7 @@ pub fn render(report: &Report) -> Result<String, quick_junit::SerializeError> {
         suite.add_test_cases(cases.into_iter().map(test));
         document.add_test_suite(suite);
     }
-    document.to_string()
+    document.to_string().map(|xml| visible(&xml).into_owned())
 }
 
 fn test(case: &Case) -> TestCase {

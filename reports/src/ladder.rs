@@ -9,7 +9,7 @@ const WIDTH: usize = 60;
 /// The attacker's column.
 const MIDDLE: usize = WIDTH / 2;
 /// The most rows shown; a flood is cut, and says so.
-const MOST_ROWS: usize = 400;
+pub(crate) const MOST_ROWS: usize = 400;
 
 /// One line of a ladder.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,14 +41,9 @@ pub enum Tone {
 pub fn rows(case: &Case) -> Vec<Row> {
     let links = case.frames.iter().any(|frame| frame.link > 1);
     let mut rows = vec![Row { text: head(links), tone: Tone::Head }];
-    let mut entries: Vec<((u64, u64), Entry<'_>)> = Vec::new();
-    let frames = case.frames.iter();
-    entries.extend(frames.map(|frame| ((frame.at_us, frame.moment), Entry::Frame(frame))));
-    let shown = case.events.iter().filter(|event| event.weight != Weight::Log);
-    entries.extend(shown.map(|event| ((event.at_us, event.moment), Entry::Event(event))));
-    entries.sort_by_key(|(at, _)| *at);
+    let entries = entries(case);
     let left_out = entries.len().saturating_sub(MOST_ROWS);
-    for (_, entry) in entries.into_iter().take(MOST_ROWS) {
+    for entry in entries.into_iter().take(MOST_ROWS) {
         rows.push(match entry {
             Entry::Frame(frame) => frame_row(frame, links),
             Entry::Event(event) => event_row(event, links),
@@ -60,9 +55,23 @@ pub fn rows(case: &Case) -> Vec<Row> {
     rows
 }
 
-enum Entry<'a> {
+/// Something a ladder shows.
+pub(crate) enum Entry<'a> {
+    /// A frame.
     Frame(&'a Frame),
+    /// Something else that happened.
     Event(&'a Event),
+}
+
+/// All a ladder shows of a case, in order.
+pub(crate) fn entries(case: &Case) -> Vec<Entry<'_>> {
+    let mut entries: Vec<((u64, u64), Entry<'_>)> = Vec::new();
+    let frames = case.frames.iter();
+    entries.extend(frames.map(|frame| ((frame.at_us, frame.moment), Entry::Frame(frame))));
+    let shown = case.events.iter().filter(|event| event.weight != Weight::Log);
+    entries.extend(shown.map(|event| ((event.at_us, event.moment), Entry::Event(event))));
+    entries.sort_by_key(|(at, _)| *at);
+    entries.into_iter().map(|(_, entry)| entry).collect()
 }
 
 /// The names of the parties; with a column for links, if wanted.

@@ -138,7 +138,7 @@ fn handshakes(case: &Case) -> String {
 }
 
 /// What a strategy has cost, and how it ended.
-fn cost(effort: &Effort) -> String {
+pub(crate) fn cost(effort: &Effort) -> String {
     let Effort { queries, tries, recovered, queries_per_byte, virtual_ms, ended, .. } = effort;
     let mut parts = Vec::new();
     let each = queries_per_byte.map_or_else(String::new, |each| format!(" ({each:.1} a byte)"));

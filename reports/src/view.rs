@@ -4,13 +4,24 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub mod ablation;
+pub mod anatomy;
+pub mod benches;
+pub mod details;
+
+use anatomy::Anatomy;
+use details::Details;
+
 /// A whole run of the program.
-#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, Debug)]
 pub struct Report {
     /// Every case, in order.
     pub cases: Vec<Case>,
     /// Counts over all cases.
     pub summary: Summary,
+    /// What is told beside the cases, where a report was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
 }
 
 /// Counts over all cases.
@@ -217,6 +228,9 @@ pub struct Frame {
     pub did: Vec<Deed>,
     /// `delivered`, `dropped`, `absorbed` or `lost`.
     pub fate: String,
+    /// Its fields, and what the attacker changed of them, where a report was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anatomy: Option<Anatomy>,
 }
 
 /// One thing the attacker did.
@@ -280,7 +294,14 @@ impl Report {
                 _ => &mut summary.inconclusive,
             }) += 1;
         }
-        Self { cases, summary }
+        Self { cases, summary, details: None }
+    }
+}
+
+impl Frame {
+    /// Whether the attacker made it or did something to it.
+    pub fn is_touched(&self) -> bool {
+        !self.did.is_empty() || self.from == "attacker"
     }
 }
 

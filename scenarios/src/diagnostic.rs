@@ -180,15 +180,9 @@ pub fn escape(text: &str) -> String {
     shown
 }
 
-/// Control characters, line and paragraph separators, zero-width and bidirectional formatting characters.
+/// Line feeds and all that reports do not show as it is.
 pub(crate) fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
+    c == '\n' || reports::plain::is_hidden(c)
 }
 
 /// Words of a file for use in a message: in backticks, cut after 60 characters.

@@ -1,6 +1,7 @@
 //! The judge: reads scenario files, runs them with an honest twin, and says from what the endpoints really
 //! did which security properties held.
 
+pub mod anatomy;
 pub mod capture;
 pub mod catalogue;
 pub mod cli;
@@ -16,8 +17,10 @@ pub mod import;
 pub mod judge;
 pub mod key_log;
 pub mod layout_file;
+pub mod lesson;
 pub mod live;
 pub mod matrix;
+pub mod measured;
 pub mod payload;
 pub mod people;
 pub mod properties;

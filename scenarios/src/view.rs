@@ -225,6 +225,7 @@ fn frame(number: u32, record: &FrameRecord, owners: &Owners<'_>) -> view::Frame 
             Fate::Lost | Fate::Pending => "lost",
         }
         .to_owned(),
+        anatomy: None,
     }
 }
 

@@ -31,6 +31,7 @@ mod pki;
 mod progress;
 mod proxy;
 mod replay_from;
+mod report;
 mod run;
 mod select;
 mod serve;
@@ -72,6 +73,8 @@ enum Commands {
     Explain(explain::Args),
     /// Run the catalogue with every weakness alone, and as built without it: what each defence is for
     Matrix(matrix::Args),
+    /// Run the catalogue and report: a page to show, and the same as JSON, Markdown, `JUnit` XML and SARIF
+    Report(report::Args),
     /// Measure whether a victim takes as long for one kind of forgery as for another: real time, no verdict
     Timing(timing::Args),
     /// Validate scenario files without running them
@@ -173,6 +176,7 @@ fn dispatch() -> anyhow::Result<Done> {
         Commands::Systems => systems::run(output),
         Commands::Explain(args) => explain::run(&args, output),
         Commands::Matrix(args) => matrix::run(&args, output),
+        Commands::Report(args) => report::run(&args, output),
         Commands::Timing(args) => timing::run(&args, output),
         Commands::Check(args) => check::run(&args, output),
         Commands::New(args) => new::run(&args, output),

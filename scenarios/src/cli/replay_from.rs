@@ -269,6 +269,7 @@ impl<'s> Drawing<'s> {
             did: Vec::new(),
             // What the server says ends at the attacker: there is no client.
             fate: if to == "client" { "absorbed" } else { "delivered" }.to_owned(),
+            anatomy: None,
         };
         let mut row = ladder::frame_row(&frame, self.several());
         row.text = format!("{}  {remark}", row.text.trim_end());

@@ -10,6 +10,7 @@ use reports::{json, text};
 use super::capture::{CaptureArgs, Recorder};
 use super::output::{Format, Output, print};
 use super::progress::Shown;
+use super::report::ReportArgs;
 use super::select::Selection;
 use super::sniff::CaptureLive;
 use super::{Done, check, tools, trials};
@@ -18,7 +19,7 @@ use crate::family::Family;
 use crate::judge::{Case, judge_with};
 use crate::payload::Payload;
 use crate::scenario::Scenario;
-use crate::view;
+use crate::{anatomy, view};
 
 /// The widest table, in columns.
 const TABLE_WIDTH: u16 = 140;
@@ -38,6 +39,8 @@ pub(super) struct Args {
     capture: CaptureArgs,
     #[command(flatten)]
     capture_live: CaptureLive,
+    #[command(flatten)]
+    report: ReportArgs,
     #[command(flatten)]
     tools: tools::ToolArgs,
 }
@@ -95,6 +98,7 @@ pub(super) fn paths(args: &PathArgs, output: Output) -> Result<Done> {
 }
 
 fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) -> Result<Done> {
+    let depth = args.report.depth()?;
     let (own, mut scenarios): (Vec<_>, Vec<_>) =
         scenarios.into_iter().partition(|scenario| scenario.own.is_some());
     let trials = args.selection.trials(&own);
@@ -125,21 +129,26 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
         shown.case(&case.scenario.name, || {
             let judgement = judge_with(*case, &kit.tools(&shown));
             recorder.record(*case, &judgement);
-            view::case(*case, &judgement)
+            let mut view = view::case(*case, &judgement);
+            anatomy::add(&mut view, &judgement.trace, depth);
+            view
         })
     });
     let mut judged: Vec<_> = judged.collect();
     drop(shown);
-    let interrupted = trials::run(&trials, &mut judged, &recorder, output)?;
+    let interrupted = trials::run(&trials, &mut judged, &recorder, depth, output)?;
     let captured = running.finish(output);
     let report = Report::new(judged);
     print(&render(&report, ladders, output)?)?;
     recorder.finish(output)?;
-    Ok(match report.summary.unexpected {
+    let done = match report.summary.unexpected {
         _ if interrupted => Done::Interrupted,
         0 => captured,
         _ => Done::Unexpected,
-    })
+    };
+    scenarios.extend(own);
+    args.report.write(report, &scenarios, output)?;
+    Ok(done)
 }
 
 fn render(report: &Report, ladders: Ladders, output: Output) -> Result<String> {

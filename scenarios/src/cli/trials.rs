@@ -6,6 +6,7 @@ use reports::view::Case;
 use super::capture::Recorder;
 use super::interrupt;
 use super::output::Output;
+use crate::anatomy::{self, Depth};
 use crate::capture::Subject;
 use crate::scenario::{Own, Scenario};
 use crate::target::{Interrupt, Target};
@@ -20,6 +21,7 @@ pub(super) fn run(
     trials: &[Chosen<'_>],
     judged: &mut Vec<Case>,
     recorder: &Recorder,
+    depth: Depth,
     output: Output,
 ) -> Result<bool> {
     let stop = Interrupt::default();
@@ -32,7 +34,9 @@ pub(super) fn run(
             let honest = honest(own, target, &stop)?;
             let done = trial(scenario, own, target, &honest, &stop)?;
             recorder.record_own(&Subject::own(scenario, own, target), &done.judgement);
-            judged.push(view::trial(scenario, own, target, &done));
+            let mut shown = view::trial(scenario, own, target, &done);
+            anatomy::add(&mut shown, &done.judgement.trace, depth);
+            judged.push(shown);
             if done.interrupted || stop.is_triggered() {
                 return Ok(true);
             }

@@ -85,6 +85,7 @@ impl Ladder {
                 copy_of: None,
                 did: Vec::new(),
                 fate: "delivered".to_owned(),
+                anatomy: None,
             });
             return;
         }
