@@ -34,6 +34,10 @@ matrix:
 report *ARGS:
     cargo run --release -q -p scenarios -- report {{ARGS}}
 
+# Write reports/published and the README's matrix anew; review the diff before committing.
+publish *ARGS:
+    .ci/publish {{ARGS}}
+
 # All benchmarks (criterion).
 bench *ARGS:
     cargo bench -p benches {{ARGS}}

@@ -25,7 +25,11 @@ use article::{Article, Cost};
 use benches::Measured;
 use matrix::{GlanceRow, Group};
 
-const STYLE: &str = include_str!("../templates/page.css");
+const STYLE: &str = concat!(
+    include_str!("../templates/colours.css"),
+    include_str!("../templates/page.css"),
+    include_str!("../templates/ladder.css")
+);
 const SCRIPT: &str = include_str!("../templates/page.js");
 
 #[derive(Template)]

@@ -1,6 +1,6 @@
 //! Markdown, as it is read in a repository: the matrix of verdicts, what went otherwise than expected, costs, ablation and benchmarks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::plain::visible;
@@ -37,6 +37,8 @@ pub fn matrix(report: &Report) -> String {
     text.push_str(
         "**VIOLATED** names the properties that broke; *held* (under this script) what stopped the attack, if a check did.\n",
     );
+    text.push_str("\n## At a glance\n\n");
+    text.push_str(&glance(report));
     let mut systems: BTreeMap<&str, Vec<&Case>> = BTreeMap::new();
     for case in &report.cases {
         systems.entry(&case.system).or_default().push(case);
@@ -71,6 +73,60 @@ pub fn matrix(report: &Report) -> String {
         }
     }
     text
+}
+
+/// How many attacks of each family violated some property of each system, in each profile: one table.
+pub fn glance(report: &Report) -> String {
+    let mut profiles: Vec<&str> = Vec::new();
+    let mut families: Vec<&str> = Vec::new();
+    let mut systems: BTreeSet<&str> = BTreeSet::new();
+    for case in &report.cases {
+        if !profiles.contains(&case.profile.as_str()) {
+            profiles.push(&case.profile);
+        }
+        if !families.contains(&case.family.as_str()) {
+            families.push(&case.family);
+        }
+        systems.insert(&case.system);
+    }
+    let shown: Vec<String> = profiles.iter().map(|profile| cell(profile)).collect();
+    let mut text = format!(
+        "Attacks that violated some property, {}, of how many:\n\n| family |",
+        shown.join(" → ")
+    );
+    for system in &systems {
+        let _ = write!(text, " {} |", cell(system));
+    }
+    let _ = writeln!(text, "\n|---|{}", "---|".repeat(systems.len()));
+    for family in families {
+        let _ = write!(text, "| {} |", cell(family));
+        for system in &systems {
+            let _ = write!(text, " {} |", tally(report, family, system, &profiles));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn tally(report: &Report, family: &str, system: &str, profiles: &[&str]) -> String {
+    let of = |profile: &str| {
+        let is_meant = |case: &&Case| {
+            case.family == family && case.system == system && case.profile == profile
+        };
+        let cases = || report.cases.iter().filter(is_meant);
+        (cases().filter(|case| case.outcome() == "violated").count(), cases().count())
+    };
+    let counts: Vec<(usize, usize)> = profiles.iter().map(|profile| of(profile)).collect();
+    let most = counts.iter().map(|(_, all)| *all).max().unwrap_or(0);
+    if most == 0 {
+        return "–".to_owned();
+    }
+    let violated = |(violated, _): &(usize, usize)| match violated {
+        0 => "0".to_owned(),
+        some => format!("**{some}**"),
+    };
+    let violated: Vec<String> = counts.iter().map(violated).collect();
+    format!("{} of {most}", violated.join(" → "))
 }
 
 fn verdict(case: &Case) -> String {

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use crate::ladder::{Entry, MOST_ROWS, entries};
-use crate::plain::line;
+use crate::plain::{line, visible};
 use crate::view::anatomy::Anatomy;
 use crate::view::{Case, Event, Frame, Weight};
 
@@ -20,6 +20,54 @@ const SERVER: u32 = 524;
 const MOST_COLUMNS: usize = 78;
 /// Most columns of the type of a frame.
 const MOST_NAME: usize = 24;
+
+/// Colours, light and dark, and what a drawing looks like.
+const STYLE: &str =
+    concat!(include_str!("../templates/colours.css"), include_str!("../templates/ladder.css"));
+
+/// The ladder of a case as an SVG file that stands alone.
+pub fn file(case: &Case) -> String {
+    let Case { scenario, system, profile, .. } = case;
+    let label = format!("{scenario} against {system} {profile}: {}", case.outcome());
+    let drawing = svg(case, &label);
+    let (head, body) = drawing.split_once('>').unwrap_or(("<svg", ""));
+    let names = parties();
+    let names = names.split_once("<defs>").map_or("", |(_, rest)| rest);
+    let names = names.strip_suffix("</defs></svg>").unwrap_or_default();
+    let style = format!("<style>{STYLE}svg{{background:var(--card)}}</style>");
+    let whole = format!(
+        "{head} xmlns=http://www.w3.org/2000/svg>{style}<title>{}</title><defs>{names}</defs>{body}\n",
+        escape(&label)
+    );
+    visible(&quoted(&whole)).into_owned()
+}
+
+/// The same with quotes around all attributes, as XML wants them. Values have no `>` in them.
+fn quoted(svg: &str) -> String {
+    let mut quoted = String::with_capacity(svg.len() + svg.len() / 8);
+    // Where we are: outside of tags, in one, in a value with quotes, in one without.
+    let (mut inside, mut value, mut bare) = (false, false, false);
+    let mut last = ' ';
+    for character in svg.chars() {
+        if bare && (character == ' ' || character == '>') {
+            quoted.push('"');
+            bare = false;
+        }
+        if inside && !value && last == '=' && character != '"' && !bare {
+            quoted.push('"');
+            bare = true;
+        }
+        match character {
+            '<' if !value => inside = true,
+            '>' if !value => inside = false,
+            '"' if inside => value = !value,
+            _ => {}
+        }
+        quoted.push(character);
+        last = character;
+    }
+    quoted
+}
 
 /// The names of the parties, once for all drawings of a page: an element that shows nothing itself.
 pub fn parties() -> String {

@@ -4,9 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use protocol::weakness::Profile;
 use rayon::prelude::*;
+use reports::markdown;
 use reports::text::{self, Paint};
 use reports::view::Report;
 use scenarios::catalogue::catalogue;
@@ -61,8 +63,18 @@ fn every_case_is_as_expected_as_it_was_before_and_the_same_twice() {
         });
         names.insert(format!("{name}.snap"));
     }
-    let json = |cases: Vec<_>| reports::json::render(&Report::new(cases)).unwrap();
-    assert_eq!(json(first), json(second), "two reports of one seed differ");
+    let (first, second) = (Report::new(first), Report::new(second));
+    let json = |report| reports::json::render(report).unwrap();
+    assert_eq!(json(&first), json(&second), "two reports of one seed differ");
+    let published =
+        |path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let stale = "is stale: `just publish` writes it anew";
+    let verdicts = published("../reports/published/verdicts.md");
+    assert!(verdicts == markdown::matrix(&first), "reports/published/verdicts.md {stale}");
+    assert!(
+        published("../README.md").contains(&markdown::glance(&first)),
+        "the README's matrix {stale}"
+    );
 
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use rayon::prelude::*;
 use reports::view::Report;
 use reports::view::ablation::Ablation;
-use reports::{html, json, junit, markdown, sarif};
+use reports::{html, json, junit, markdown, sarif, sequence};
 
 use super::Done;
 use super::matrix::ablations;
@@ -38,9 +38,11 @@ enum Form {
     Markdown,
     Junit,
     Sarif,
+    /// The ladder of one case.
+    Svg,
 }
 
-/// All of them, with the names `report` gives their files.
+/// Those of any number of cases, with the names `report` gives their files.
 const FORMS: [(Form, &str); 5] = [
     (Form::Html, "index.html"),
     (Form::Json, "report.json"),
@@ -58,8 +60,9 @@ impl Form {
             Some("md") => Self::Markdown,
             Some("xml") => Self::Junit,
             Some("sarif") => Self::Sarif,
+            Some("svg") => Self::Svg,
             _ => bail!(
-                "--report {}: the extension says which form, and must be one of html, json, md, xml, sarif",
+                "--report {}: the extension says which form, and must be one of html, json, md, xml, sarif, svg",
                 quote(&path.display().to_string())
             ),
         })
@@ -72,6 +75,10 @@ impl Form {
             Self::Markdown => markdown::render(report),
             Self::Junit => junit::render(report)?,
             Self::Sarif => sarif::render(report)?,
+            Self::Svg => match &report.cases[..] {
+                [case] => sequence::file(case),
+                cases => bail!("the ladder is one case's, and these are {}", cases.len()),
+            },
         })
     }
 }
@@ -79,7 +86,7 @@ impl Form {
 /// `--report` of a run.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct ReportArgs {
-    /// Write a report too, in the form its extension says: html, json, md, xml for JUnit, or sarif; may be given several times
+    /// Write a report too, in the form its extension says: html, json, md, xml for JUnit, sarif, or svg for the ladder of one case; may be given several times
     #[arg(long, value_name = "FILE")]
     report: Vec<PathBuf>,
 }
@@ -106,7 +113,10 @@ impl ReportArgs {
         report.details = Some(lesson::details(scenarios, commit()));
         let mut failed = None;
         for path in &self.report {
-            let written = Form::of(path).and_then(|form| write(path, &form.render(&report)?));
+            let cannot = || format!("cannot write {}", shown(path));
+            let written = Form::of(path)
+                .and_then(|form| form.render(&report).with_context(cannot))
+                .and_then(|text| write(path, &text));
             match written {
                 Ok(bytes) => output.remark(&format!("report: {}", sized(path, bytes))),
                 Err(error) => {
