@@ -46,6 +46,28 @@ pub fn sha256_truncated<const N: usize>(parts: &[&[u8]]) -> Secret<N> {
     secret
 }
 
+/// HMAC-SHA256 (RFC 2104) over what comes piece by piece.
+#[derive(Clone, Debug)]
+pub struct Authenticator(Hmac<Sha256>);
+
+impl Authenticator {
+    /// Begin with the concatenation of `parts`. A key of any length.
+    pub fn new(key: &[u8], parts: &[&[u8]]) -> Self {
+        Self(hmac_over(key, parts))
+    }
+
+    /// Go on with these bytes.
+    #[inline]
+    pub fn absorb(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The tag, 32 bytes.
+    pub fn tag(self) -> [u8; 32] {
+        self.0.finalize().into_bytes().into()
+    }
+}
+
 /// HMAC-SHA256 over the concatenation of `parts` (RFC 2104).
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     hmac_over(key, parts).finalize().into_bytes().into()
