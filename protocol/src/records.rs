@@ -13,11 +13,12 @@ pub trait RecordLayer: Debug {
     fn seal(&mut self, content: &[u8]) -> Result<Vec<u8>, Reject>;
 
     /// Take a sealed record out of what was received, check it and decrypt it; `read` is shown the content. Records are
-    /// taken in any order and as often as they come: everything is checked but that their numbers follow each other.
+    /// taken in any order and as often as they come: everything is checked but that their numbers follow each other. What
+    /// was received is given back, decrypted in place, if nobody else holds it.
     ///
     /// # Errors
     /// The first check that fails, as the system has it.
-    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<(), Reject>;
+    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<Vec<u8>, Reject>;
 }
 
 /// What was received is no whole record.

@@ -32,11 +32,11 @@ impl RecordLayer for Bare {
         self.sealer.seal(&[content], &mut self.entropy)
     }
 
-    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<(), Reject> {
+    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<Vec<u8>, Reject> {
         let (profile, mut inbox) = (self.opener.profile, Inbox::from(received));
         let record = wire::next(&self.layout, profile, &["MSG"], &mut inbox)?.ok_or(SHORT)?;
         self.opener.received = number(record.field("sequence"));
         read(&self.opener.open(record)?);
-        Ok(())
+        Ok(Vec::new())
     }
 }

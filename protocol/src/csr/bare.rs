@@ -42,10 +42,11 @@ impl RecordLayer for Bare {
         Ok(self.channel.seal_under(&iv, Content::Media, content.len(), &self.share, write))
     }
 
-    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<(), Reject> {
+    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<Vec<u8>, Reject> {
         let mut inbox = Inbox::from(received);
         let record = wire::next(&self.layout, self.channel.profile, &["MEDIA"], &mut inbox)?;
-        read(self.channel.unseal(Content::Media, &mut record.ok_or(SHORT)?)?.0);
-        Ok(())
+        let mut record = record.ok_or(SHORT)?;
+        read(self.channel.unseal(Content::Media, &mut record)?.0);
+        Ok(record.bytes)
     }
 }

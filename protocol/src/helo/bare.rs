@@ -31,10 +31,11 @@ impl RecordLayer for Bare {
         if frame.len() > MAX_RECORD { Err(SHORT) } else { Ok(frame) }
     }
 
-    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<(), Reject> {
+    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<Vec<u8>, Reject> {
         let mut inbox = Inbox::from(received);
         let record = wire::next(&self.layout, Side::Client, &["IMGX"], &mut inbox)?;
-        read(self.channel.overhear(&mut record.ok_or(SHORT)?)?);
-        Ok(())
+        let mut record = record.ok_or(SHORT)?;
+        read(self.channel.overhear(&mut record)?);
+        Ok(record.bytes)
     }
 }

@@ -39,13 +39,13 @@ impl RecordLayer for Bare {
         if frame.len() > spec.max { Err(SHORT) } else { Ok(frame) }
     }
 
-    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<(), Reject> {
+    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<Vec<u8>, Reject> {
         let (spec, frame) = match Inbox::from(received).cut(self.layout.from_side(Side::Client)) {
             Cut::Whole(spec, frame) => (spec, frame),
             Cut::Bad(reject) => return Err(reject),
             Cut::Short => return Err(SHORT),
         };
         read(&Received::cut(&spec, &frame)?.open(&self.keys.c2s, 0, Side::Client)?);
-        Ok(())
+        Ok(frame)
     }
 }

@@ -36,10 +36,11 @@ impl RecordLayer for Bare {
         Ok(self.channel.seal(carried, None, len, &mut self.entropy, write).0)
     }
 
-    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<(), Reject> {
+    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<Vec<u8>, Reject> {
         let mut inbox = Inbox::from(received);
         let record = wire::next(&self.layout, self.channel.profile, &["FILE"], &mut inbox)?;
-        read(self.channel.overhear(Content::File, &mut record.ok_or(SHORT)?)?);
-        Ok(())
+        let mut record = record.ok_or(SHORT)?;
+        read(self.channel.overhear(Content::File, &mut record)?);
+        Ok(record.into_bytes())
     }
 }

@@ -167,6 +167,11 @@ impl Parts {
         range.and_then(|range| self.bytes.get(..range.start)).unwrap_or_default()
     }
 
+    /// The whole frame.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// A field to be changed in place.
     pub(super) fn field_mut(&mut self, name: &str) -> &mut [u8] {
         let range = self.range(name);
