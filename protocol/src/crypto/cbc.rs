@@ -113,6 +113,10 @@ impl BlockSizeUser for Chain<'_> {
 }
 
 impl BlockCipherEncClosure for Chain<'_> {
+    #[expect(
+        clippy::inline_always,
+        reason = "compiled with the processor's features, like its caller"
+    )]
     #[inline(always)]
     fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
         // A local, or it would go through memory from each block to the next; bytes, since integers of 16 bytes leave the vector
