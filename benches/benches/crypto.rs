@@ -23,7 +23,7 @@ fn beside_others(criterion: &mut Criterion) {
             let Some(mut runner) = (implementation.runner)(work) else { continue };
             let size = work.bytes().map_or("any".to_owned(), |bytes| bytes.to_string());
             group.bench_function(BenchmarkId::new(implementation.name, size), |bencher| {
-                bencher.iter_custom(|times| runner(times));
+                bencher.iter_custom(&mut runner);
             });
         }
         group.finish();

@@ -21,6 +21,7 @@ use crate::work::{Cipher, P256, Rsa, Work};
 /// What goes wrong here is a mistake in this file.
 const FITS: &str = "keys and sizes fit";
 
+#[expect(clippy::unnecessary_wraps, reason = "others cannot do everything")]
 pub(super) fn runner(work: Work) -> Option<Runner> {
     Some(match work {
         Work::Encrypt(cipher, bytes) => {
