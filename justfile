@@ -38,9 +38,21 @@ report *ARGS:
 publish *ARGS:
     .ci/publish {{ARGS}}
 
-# All benchmarks (criterion).
+# All benchmarks (criterion). `--features aws-lc-rs,openssl` puts more beside ours than `ring`.
 bench *ARGS:
     cargo bench -p benches {{ARGS}}
+
+# The same with samples so small that only large differences show.
+bench-quick *ARGS:
+    cargo bench -p benches {{ARGS}} -- --warm-up-time 0.01 --measurement-time 0.05 --sample-size 10 --noplot
+
+# Our time as a ratio to that of others, in one run (`--quick`: 15 seconds); needs libssl-dev. Also target/ratios.json.
+ratios *ARGS:
+    cargo run --release -p benches --features aws-lc-rs,openssl --bin ratios -- {{ARGS}}
+
+# Count the instructions of hot paths again, for CI to compare with; review the diff before committing.
+instructions:
+    .ci/instructions --write
 
 # Conversations a second and the cost of a fork, in a table.
 throughput:

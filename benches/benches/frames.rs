@@ -1,13 +1,18 @@
-//! Cutting a stream into frames, and the record layer of each system, sealed and opened by its endpoints.
+//! Cutting a stream into frames, files from one end to the other, and what the live proxy costs.
 
 mod common;
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
+use benches::between::{Between, Rules, stand};
+use benches::traffic::{Server, throughput};
 use benches::{Attack, PROFILES, established, file, finish, helo_file, ratchet};
 use bytes::{Bytes, BytesMut};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
+};
 use mitm_proxy::world::{Plan, World};
 use protocol::endpoint::{Service, Side};
 use protocol::layout::Deframer;
@@ -20,13 +25,14 @@ fn sent_by_client(plan: &Plan) -> Vec<Bytes> {
     frames.map(|(_, record)| record.frame.bytes.clone()).collect()
 }
 
+/// `deframe-<system>/protocol/<how the bytes come>`.
 fn deframe(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("deframe");
     let plans = [
         ("ratchet", ratchet("hardened", Attack::Honest)),
         ("helo", helo_file("hardened", file(16 << 10), false)),
     ];
     for (name, plan) in plans {
+        let mut group = criterion.benchmark_group(format!("deframe-{name}"));
         let layout = Arc::new((plan.system.layout)(plan.profile));
         let whole = sent_by_client(&plan);
         let stream: BytesMut = whole.iter().flatten().copied().collect();
@@ -35,7 +41,7 @@ fn deframe(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(stream.len() as u64));
         let ways = [("frames", whole), ("stream", vec![stream]), ("pieces-of-100", pieces)];
         for (way, segments) in ways {
-            group.bench_function(format!("{name}/{way}"), |bencher| {
+            group.bench_function(BenchmarkId::new("protocol", way), |bencher| {
                 bencher.iter(|| {
                     let mut deframer = Deframer::new(layout.clone(), Service(0), Side::Client);
                     let mut frames = Vec::new();
@@ -46,34 +52,59 @@ fn deframe(criterion: &mut Criterion) {
                 });
             });
         }
+        group.finish();
+    }
+}
+
+/// From the state after the handshake to the end, one file: `file-<system>-<profile>/world/<size>`.
+fn files(criterion: &mut Criterion) {
+    for profile in PROFILES {
+        let mut group = criterion.benchmark_group(format!("file-helo-{profile}"));
+        for size in [64, 1 << 10, 16 << 10, 1 << 20] {
+            let world = established(&helo_file(profile, file(size), false));
+            group.throughput(Throughput::Bytes(size as u64));
+            group.bench_function(BenchmarkId::new("world", size), |bencher| {
+                bencher.iter_batched(|| world.fork(), finish, BatchSize::LargeInput);
+            });
+        }
+        group.finish();
+    }
+}
+
+/// So many bytes over loopback in frames of a size: `proxy/<what is between>/<size of a frame>`.
+fn proxy(criterion: &mut Criterion) {
+    const TOTAL: usize = 4 << 20;
+    let mut group = criterion.benchmark_group("proxy");
+    group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Bytes(TOTAL as u64));
+    let Ok(server) = Server::start() else { return };
+    let disk = std::env::temp_dir();
+    let ways = [
+        ("nothing", Between::Direct),
+        ("plain-copy", Between::Copy(8 << 10)),
+        ("attacker", Between::Attacker(Rules::Watch)),
+    ];
+    for (name, way) in ways {
+        let Ok(standing) = stand(way, server.address, &disk) else { continue };
+        for size in [1 << 10, 16 << 10] {
+            group.bench_function(BenchmarkId::new(name, size), |bencher| {
+                bencher.iter_custom(|times| {
+                    let once = |_| throughput(standing.address, size, TOTAL).unwrap_or(f64::NAN);
+                    (0..times).map(once).map(|rate| seconds_for(TOTAL, rate)).sum()
+                });
+            });
+        }
     }
     group.finish();
 }
 
-/// From the state after the handshake to the end: every record is sealed by one end and opened by the other, and
-/// acknowledged. For `helo` that is one file, for `ratchet` three rounds.
-fn records(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("records");
-    for profile in PROFILES {
-        for size in [64, 1 << 10, 16 << 10, 1 << 20] {
-            let world = established(&helo_file(profile, file(size), false));
-            group.throughput(Throughput::Bytes(size as u64));
-            group.bench_function(format!("helo/{profile}/file-of-{size}"), |bencher| {
-                bencher.iter_batched(|| world.fork(), finish, BatchSize::LargeInput);
-            });
-        }
-        let world = established(&ratchet(profile, Attack::Honest));
-        group.throughput(Throughput::Elements(3));
-        group.bench_function(format!("ratchet/{profile}/three-rounds"), |bencher| {
-            bencher.iter_batched(|| world.fork(), finish, BatchSize::SmallInput);
-        });
-    }
-    group.finish();
+#[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
+fn seconds_for(bytes: usize, rate: f64) -> Duration {
+    Duration::try_from_secs_f64(bytes as f64 / rate).unwrap_or(Duration::MAX)
 }
 
 criterion_group! {
     name = benches;
     config = common::settings();
-    targets = deframe, records
+    targets = deframe, files, proxy
 }
 criterion_main!(benches);

@@ -23,7 +23,11 @@ pub mod between;
 pub mod direct;
 pub mod live;
 pub mod oracle;
+pub mod ours;
+pub mod peers;
+pub mod runner;
 pub mod traffic;
+pub mod work;
 
 /// The profiles that are compared.
 pub const PROFILES: [&str; 2] = ["as-built", "hardened"];
@@ -92,7 +96,16 @@ pub fn ratchet(profile: &str, attack: Attack) -> Plan {
 
 /// One device of `helo`: handshake, one text, goodbye.
 pub fn helo(profile: &str) -> Plan {
-    plan("helo", profile, vec![Step::Send(Message::text("pay bob 100"))], Vec::new())
+    one_text("helo", profile)
+}
+
+/// One client of that system, whose application says one thing: handshake, one message, goodbye.
+pub fn one_text(system: &str, profile: &str) -> Plan {
+    let message = match system {
+        "ratchet" => Message::numbers("10.0"),
+        _ => Message::text("pay bob 100"),
+    };
+    plan(system, profile, vec![Step::Send(message)], Vec::new())
 }
 
 /// One device of `helo` that sends one file; replayed, it arrives twice.
@@ -184,15 +197,16 @@ mod tests {
 
     #[test]
     fn an_established_world_still_has_to_deliver() {
-        for profile in PROFILES {
-            let mut world = established(&helo(profile));
+        let systems = protocol::systems::SYSTEMS.iter().map(|system| system.name);
+        for (system, profile) in systems.flat_map(|name| PROFILES.map(|profile| (name, profile))) {
+            let mut world = established(&one_text(system, profile));
             let delivered = |world: &World| {
                 let claims = &world.trace().claims;
                 claims.iter().any(|record| matches!(record.claim.fact, Fact::Delivered(_)))
             };
-            assert!(!delivered(&world));
+            assert!(!delivered(&world), "{system}, {profile}");
             world.run();
-            assert!(delivered(&world));
+            assert!(delivered(&world), "{system}, {profile}");
         }
     }
 

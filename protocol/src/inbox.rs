@@ -12,6 +12,12 @@ pub struct Inbox {
     bytes: Vec<u8>,
 }
 
+impl From<Vec<u8>> for Inbox {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+}
+
 /// What stands at the front of an [`Inbox`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Cut {

@@ -20,6 +20,7 @@ pub mod layout;
 mod pair;
 pub mod pki;
 pub mod ratchet;
+pub mod records;
 mod session;
 pub mod suite;
 pub mod systems;

@@ -3,6 +3,7 @@
 use crate::endpoint::{Endpoint, Kind};
 use crate::keyfiles::{KeyFiles, KeySet, Register};
 use crate::layout::Layout;
+use crate::records::RecordLayer;
 use crate::theft::{Eavesdrop, InTheMiddle, Secrets, Transport};
 use crate::weakness::{Profile, Weakness};
 use crate::{ccm, csr, helo, ratchet, suite};
@@ -28,6 +29,8 @@ pub struct System {
     pub planted: &'static [Planted],
     /// The frames it speaks under a profile.
     pub layout: fn(Profile) -> Layout,
+    /// Its record layer by itself, to be measured.
+    pub records: fn(Profile) -> Box<dyn RecordLayer>,
     /// Makes a client with the keys of the lab.
     pub client: fn(Setup) -> Box<dyn Endpoint>,
     /// Makes the server with the keys of the lab.

@@ -1,13 +1,13 @@
-//! What the benchmarks share.
+//! What the benchmarks share: their settings, and the names of groups. Folders of results read operation, implementation, size.
 
 use std::time::Duration;
 
 use criterion::Criterion;
 
-/// Small samples: all of them together stay under three minutes.
+/// Small samples: there are some hundred benchmarks.
 pub(crate) fn settings() -> Criterion {
     Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(1))
+        .sample_size(15)
+        .warm_up_time(Duration::from_millis(150))
+        .measurement_time(Duration::from_millis(600))
 }

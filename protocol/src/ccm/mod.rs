@@ -66,6 +66,7 @@
 //!
 //! Each weakness takes back one of these; the places are in [`SYSTEM`].
 
+mod bare;
 mod client;
 mod content;
 mod conversation;
@@ -190,6 +191,7 @@ pub const SYSTEM: System = System {
         },
     ],
     layout: wire::layout,
+    records: bare::records,
     client: |setup| Box::new(Client::new(setup)),
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,

@@ -46,6 +46,46 @@ pub fn sha256_truncated<const N: usize>(parts: &[&[u8]]) -> Secret<N> {
     secret
 }
 
+/// HMAC-SHA256 (RFC 2104) over what comes piece by piece.
+#[derive(Clone, Debug)]
+pub struct Authenticator {
+    mac: Hmac<Sha256>,
+    /// The bytes that wait for the rest of their block.
+    waiting: usize,
+}
+
+/// The bytes that SHA-256 compresses at once.
+const HASH_BLOCK: usize = 64;
+
+impl Authenticator {
+    /// Begin with the concatenation of `parts`. A key of any length.
+    pub fn new(key: &[u8], parts: &[&[u8]]) -> Self {
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        Self { mac: hmac_over(key, parts), waiting: len % HASH_BLOCK }
+    }
+
+    /// Go on with these bytes.
+    pub fn absorb(&mut self, bytes: &[u8]) {
+        self.mac.update(bytes);
+        self.waiting = (self.waiting + bytes.len()) % HASH_BLOCK;
+    }
+
+    /// Go on with the first of these bytes, so that none waits for the rest of its block; how many those were.
+    #[inline]
+    pub(crate) fn absorb_blocks(&mut self, bytes: &[u8]) -> usize {
+        let whole = (self.waiting + bytes.len()) / HASH_BLOCK * HASH_BLOCK;
+        let Some(now) = whole.checked_sub(self.waiting) else { return 0 };
+        self.mac.update(bytes.get(..now).unwrap_or_default());
+        self.waiting = 0;
+        now
+    }
+
+    /// The tag, 32 bytes.
+    pub fn tag(self) -> [u8; 32] {
+        self.mac.finalize().into_bytes().into()
+    }
+}
+
 /// HMAC-SHA256 over the concatenation of `parts` (RFC 2104).
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     hmac_over(key, parts).finalize().into_bytes().into()

@@ -63,6 +63,7 @@
 //! the hellos only; with `no-proof-of-possession` alone the server signs and the device does not; with
 //! both nobody signs, which is the published wire format. The places are in [`SYSTEM`].
 
+mod bare;
 mod client;
 mod eavesdrop;
 mod file;
@@ -201,6 +202,7 @@ pub const SYSTEM: System = System {
         },
     ],
     layout: wire::layout,
+    records: bare::records,
     client: |setup| Box::new(Client::new(setup)),
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,

@@ -1,7 +1,7 @@
 //! The record layer of both directions: AES-256-CBC and HMAC-SHA256, in place in one buffer, with
 //! whatever the profile leaves out left out.
 
-use crate::crypto::{cbc, hmac_sha256, hmac_sha256_verifies};
+use crate::crypto::{Authenticator, cbc, hmac_sha256, hmac_sha256_verifies};
 use crate::csr::keys::Schedule;
 use crate::csr::wire::{DIGITS, END, MAC, body};
 use crate::endpoint::{Check, Reject, Side};
@@ -83,7 +83,7 @@ impl Channel {
     }
 
     /// Make the next record under this initialization vector, with this share behind its content.
-    fn seal_under(
+    pub(super) fn seal_under(
         &self,
         iv: &[u8; cbc::BLOCK],
         content: Content,
@@ -119,10 +119,10 @@ impl Channel {
             frame.extend_from_slice(&mac);
             cbc::encrypt(enc, iv, &mut frame, from);
         } else {
-            cbc::encrypt(enc, iv, &mut frame, from);
-            let (header, ciphertext) = frame.split_at(from);
-            let mac = hmac_sha256(mac, &self.covered(content, header, ciphertext));
-            frame.extend_from_slice(&mac);
+            let header = frame.get(..from).unwrap_or_default();
+            let mut mac = Authenticator::new(mac, &self.covered(content, header, &[]));
+            cbc::encrypt_then_mac(enc, iv, &mut mac, &mut frame, from);
+            frame.extend_from_slice(&mac.tag());
         }
         frame
     }
@@ -175,7 +175,7 @@ impl Channel {
     }
 
     /// Check a record and decrypt it in place: its content, and the share behind that.
-    fn unseal<'a>(
+    pub(super) fn unseal<'a>(
         &self,
         content: Content,
         record: &'a mut Received,

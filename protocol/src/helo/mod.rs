@@ -53,6 +53,7 @@
 //! Each weakness takes back one of these. The places are in [`SYSTEM`].
 
 mod ack;
+mod bare;
 mod client;
 mod eavesdrop;
 mod file;
@@ -160,6 +161,7 @@ pub const SYSTEM: System = System {
         },
     ],
     layout: wire::layout,
+    records: bare::records,
     client: |setup| Box::new(Client::new(setup)),
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,

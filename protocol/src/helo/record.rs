@@ -1,6 +1,6 @@
 //! The record layer, device to server: AES-128-CBC, then HMAC-SHA256, in place in one buffer.
 
-use crate::crypto::{cbc, hmac_sha256, hmac_sha256_verifies};
+use crate::crypto::{Authenticator, cbc, hmac_sha256, hmac_sha256_verifies};
 use crate::endpoint::{Check, Reject};
 use crate::entropy::Entropy;
 use crate::helo::keys::Keys;
@@ -68,12 +68,15 @@ impl Channel {
         }
         let from = frame.len();
         write(&mut frame);
-        cbc::encrypt(&self.keys.client_enc.0, iv, &mut frame, from);
-        let length = u32::try_from(frame.len() - HEAD + MAC).unwrap_or(u32::MAX).to_be_bytes();
+        let end = from + cbc::padded(frame.len() - from);
+        let length = u32::try_from(end - HEAD + MAC).unwrap_or(u32::MAX).to_be_bytes();
         if let Some(declared) = frame.get_mut(header.len()..HEAD) {
             declared.copy_from_slice(&length);
         }
-        let mac = hmac_sha256(&self.keys.client_mac.0, &self.covered(&frame));
+        let before = self.covered(frame.get(..from).unwrap_or_default());
+        let mut mac = Authenticator::new(&self.keys.client_mac.0, &before);
+        cbc::encrypt_then_mac(&self.keys.client_enc.0, iv, &mut mac, &mut frame, from);
+        let mac = mac.tag();
         frame.extend_from_slice(&mac);
         (frame, Receipt { sequence, mac })
     }

@@ -37,6 +37,7 @@ use crate::endpoint::Kind;
 use crate::systems::{Listening, Planted, System};
 use crate::weakness::Weakness;
 
+mod bare;
 mod client;
 mod eavesdrop;
 mod keyfiles;
@@ -119,6 +120,7 @@ pub const SYSTEM: System = System {
         },
     ],
     layout: wire::layout,
+    records: bare::records,
     client: |setup| client(setup, &Keyring::lab(setup.profile)),
     server: |setup| server(setup, Keyring::lab(setup.profile)),
     keys: keyfiles::KEYS,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::crypto::{cbc, hmac_sha256, hmac_sha256_verifies};
+use crate::crypto::{Authenticator, cbc, hmac_sha256_verifies};
 use crate::endpoint::{Check, Reject, Side};
 use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Role, Turn, Turns, number};
 use crate::ratchet::keys::Chain;
@@ -124,6 +124,7 @@ impl Sealing<'_> {
     /// Encrypt, then MAC. The result is the whole frame, made field by field in one buffer.
     pub(super) fn seal(&self, chain: &Chain) -> Vec<u8> {
         let mut frame = Vec::with_capacity(OVERHEAD + cbc::padded(self.plaintext.len()));
+        let mut tag = None;
         for field in &self.spec.fields {
             match (field.name, field.role) {
                 (_, Role::Tag(tag)) => frame.extend_from_slice(tag),
@@ -135,14 +136,14 @@ impl Sealing<'_> {
                 ("iv", _) => frame.extend_from_slice(&self.iv),
                 ("ct", _) => {
                     let from = frame.len();
-                    frame.extend_from_slice(self.plaintext);
-                    cbc::encrypt(&chain.enc.0, &self.iv, &mut frame, from);
-                }
-                ("mac", _) => {
                     let signed = frame.get(LENGTH_SIZE..).unwrap_or_default();
-                    let mac = hmac_sha256(&chain.mac.0, &[signed]);
-                    frame.extend_from_slice(&mac);
+                    let mut mac = Authenticator::new(&chain.mac.0, &[signed]);
+                    frame.extend_from_slice(self.plaintext);
+                    cbc::encrypt_then_mac(&chain.enc.0, &self.iv, &mut mac, &mut frame, from);
+                    tag = Some(mac.tag());
                 }
+                // The MAC covers everything between the length and itself, and the ciphertext stands right before it.
+                ("mac", _) => frame.extend_from_slice(&tag.unwrap_or_default()),
                 _ => debug_assert!(false, "sealed frames have no field {}", field.name),
             }
         }

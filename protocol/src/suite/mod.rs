@@ -69,6 +69,7 @@
 //!
 //! Each weakness takes back one of these. The places are in [`SYSTEM`].
 
+mod bare;
 mod client;
 mod content;
 mod eavesdrop;
@@ -197,6 +198,7 @@ pub const SYSTEM: System = System {
         },
     ],
     layout: wire::layout,
+    records: bare::records,
     client: |setup| Box::new(Client::new(setup)),
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,

@@ -2,7 +2,7 @@
 //! whatever the profile leaves out left out. The server only ever authenticates.
 
 use crate::crypto::checksum::hex;
-use crate::crypto::{cbc, hmac_sha256, hmac_sha256_verifies, sha256};
+use crate::crypto::{Authenticator, cbc, hmac_sha256, hmac_sha256_verifies, sha256};
 use crate::endpoint::{Check, Reject, Side};
 use crate::entropy::Entropy;
 use crate::layout::number;
@@ -136,17 +136,44 @@ impl Channel {
         let buffer = frame.begin();
         let from = buffer.len();
         write(buffer);
+        let len = buffer.len() - from;
         // A hash without a key is over the plaintext, which is gone once it is encrypted.
         let hash = self.unkeyed(&[buffer.get(from..).unwrap_or_default()]);
-        cbc::encrypt(&self.keys.client_enc.0, iv, buffer, from);
-        let end = buffer.len();
-        let covered = frame.before_tag(tag_len(profile));
-        let tag = hash.unwrap_or_else(|| {
-            let ct = covered.get(from..end).unwrap_or_default();
-            self.keyed(content, covered, &[iv, ct])
-        });
+        let tag = if let Some(hash) = hash {
+            cbc::encrypt(&self.keys.client_enc.0, iv, buffer, from);
+            frame.before_tag(tag_len(profile));
+            hash
+        } else {
+            frame.declare(cbc::padded(len) - len + tag_len(profile));
+            self.encrypt(content, iv, &mut frame, from).to_vec()
+        };
         let receipt = Receipt { sequence, tag: sha256(&[&tag]) };
         (frame.finish_with(&tag), receipt)
+    }
+
+    /// Encrypt what stands in the frame behind `from`; the tag over all of it, in the order of [`Channel::parts`].
+    fn encrypt(
+        &self,
+        content: Content,
+        iv: &[u8; cbc::BLOCK],
+        frame: &mut Writer,
+        from: usize,
+    ) -> [u8; 32] {
+        let enc = &self.keys.client_enc.0;
+        let buffer = frame.buffer();
+        let header = buffer.get(..from).unwrap_or_default();
+        let [label, header, vector] = self.parts(content, header, &[iv, &[]]);
+        // Where the header is covered, the vector comes last.
+        let header_covered = !vector.is_empty();
+        let mut mac = Authenticator::new(self.keys.mac(content.from()), &[label, header]);
+        cbc::encrypt_then_mac(enc, iv, &mut mac, buffer, from);
+        let end = buffer.len();
+        let delimiter = frame.before_tag(tag_len(self.profile)).get(end..).unwrap_or_default();
+        if header_covered {
+            mac.absorb(delimiter);
+            mac.absorb(iv);
+        }
+        mac.tag()
     }
 
     /// Check a record and decrypt it in place. What it was refused by leaves no trace here.
@@ -292,12 +319,6 @@ impl Channel {
         parts.extend(more);
         let unkeyed = self.unkeyed(&parts);
         unkeyed.unwrap_or_else(|| hmac_sha256(self.keys.mac(content.from()), &parts).to_vec())
-    }
-
-    /// The tag of a record.
-    fn keyed(&self, content: Content, header: &[u8], body: &[&[u8]; 2]) -> Vec<u8> {
-        let parts = self.parts(content, header, body);
-        hmac_sha256(self.keys.mac(content.from()), &parts).to_vec()
     }
 
     /// What the tag of a record covers: type, length and number are in the header.

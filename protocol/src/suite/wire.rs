@@ -167,6 +167,11 @@ impl Parts {
         range.and_then(|range| self.bytes.get(..range.start)).unwrap_or_default()
     }
 
+    /// The whole frame.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// A field to be changed in place.
     pub(super) fn field_mut(&mut self, name: &str) -> &mut [u8] {
         let range = self.range(name);
@@ -281,6 +286,11 @@ impl Writer {
         &mut self.frame
     }
 
+    /// Everything so far.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.frame
+    }
+
     /// Everything so far, with the length as it will be when one more field of `following` bytes has been
     /// put: what a tag covers. The tag's own delimiter is part of it.
     pub(super) fn before_tag(&mut self, following: usize) -> &[u8] {
@@ -301,7 +311,8 @@ impl Writer {
         self.frame
     }
 
-    fn declare(&mut self, following: usize) {
+    /// Write the length as it will be when so many bytes have been put.
+    pub(super) fn declare(&mut self, following: usize) {
         let length = (self.frame.len() + following).saturating_sub(4);
         if !self.delimited
             && let Some(field) = self.frame.get_mut(..4)
