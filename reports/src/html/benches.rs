@@ -5,6 +5,9 @@ use std::fmt::Write;
 use crate::plots;
 use crate::view::benches::{Benches, Distribution, Ratio};
 
+/// The most distributions that are drawn.
+const MOST_PLOTS: usize = 240;
+
 /// Everything measured.
 pub(super) struct Measured<'a> {
     pub(super) machine: &'a str,
@@ -14,6 +17,7 @@ pub(super) struct Measured<'a> {
     pub(super) ratio_plot: String,
     pub(super) ratios: Vec<RatioRow<'a>>,
     pub(super) plots: Vec<Plot>,
+    pub(super) left_out: usize,
     pub(super) is_empty: bool,
 }
 
@@ -40,6 +44,13 @@ impl<'a> Measured<'a> {
         let unknown = "not said by what was read";
         let criterion = (!distributions.is_empty())
             .then(|| format!("criterion, {} benchmarks", distributions.len()));
+        // How others are distributed is nobody's question here: the ratios say how they compare.
+        let is_peer = |found: &Distribution| {
+            let of = found.name.split(" / ").next().unwrap_or_default();
+            ratios.iter().any(|row| row.peer == of)
+        };
+        let shown = distributions.iter().filter(|found| !is_peer(found)).take(MOST_PLOTS);
+        let shown: Vec<&Distribution> = shown.collect();
         let methods: Vec<&str> = method.iter().chain(&criterion).map(String::as_str).collect();
         Self {
             machine: machine.as_deref().unwrap_or(unknown),
@@ -48,7 +59,8 @@ impl<'a> Measured<'a> {
             problems,
             ratio_plot: plots::ratios(ratios),
             ratios: ratios.iter().map(row).collect(),
-            plots: distributions.iter().map(plot).collect(),
+            left_out: distributions.len().saturating_sub(shown.len()),
+            plots: shown.into_iter().map(plot).collect(),
             is_empty: distributions.is_empty() && ratios.is_empty(),
         }
     }
