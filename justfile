@@ -40,11 +40,11 @@ publish *ARGS:
 
 # All benchmarks (criterion). `--features aws-lc-rs,openssl` puts more beside ours than `ring`.
 bench *ARGS:
-    cargo bench -p benches {{ARGS}}
+    cargo bench -p benches --no-default-features {{ARGS}}
 
 # The same with samples so small that only large differences show.
 bench-quick *ARGS:
-    cargo bench -p benches {{ARGS}} -- --warm-up-time 0.01 --measurement-time 0.05 --sample-size 10 --noplot
+    cargo bench -p benches --no-default-features {{ARGS}} -- --warm-up-time 0.01 --measurement-time 0.05 --sample-size 10 --noplot
 
 # Our time as a ratio to that of others, in one run (`--quick`: 15 seconds); needs libssl-dev. Also target/ratios.json.
 ratios *ARGS:
