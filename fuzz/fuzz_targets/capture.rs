@@ -1,10 +1,10 @@
-//! Any bytes as a capture: packets or an error that says where, never a panic.
+//! Any bytes as a capture: packets or an error that says where, never a panic; and copied with comments, the same.
 #![no_main]
 
 use std::net::SocketAddr;
 
 use libfuzzer_sys::fuzz_target;
-use mitm_proxy::capture::{Ending, Visitor, read};
+use mitm_proxy::capture::{Comments, Ending, Visitor, annotate, read};
 use protocol::endpoint::{Side, Tick};
 
 struct Nobody;
@@ -17,7 +17,12 @@ impl Visitor for Nobody {
 }
 
 fuzz_target!(|file: &[u8]| {
-    if let Err(error) = read(file, &mut Nobody) {
+    let read = read(file, &mut Nobody);
+    if let Err(error) = &read {
         assert_eq!(error.packet, error.so_far.packets + 1);
     }
+    let comments = Comments::from([(1, vec!["a comment".to_owned()])]);
+    let copied = annotate(file, Vec::new(), &comments);
+    // Blocks that cannot be packets are copied as they are.
+    assert!(copied.is_ok() || read.is_err());
 });
