@@ -6,6 +6,7 @@
 
 use std::fmt::{self, Display, Write as _};
 use std::ops::Range;
+use std::path::Path;
 
 use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -190,6 +191,11 @@ pub fn quote(text: &str) -> String {
     let head: String = text.chars().take(60).collect();
     let cut = if head.len() < text.len() { "…" } else { "" };
     format!("`{}{cut}`", escape(&head))
+}
+
+/// A path for use in a message, as [`quote`].
+pub fn quote_path(path: &Path) -> String {
+    quote(&path.display().to_string())
 }
 
 /// Several words in backticks, with commas.

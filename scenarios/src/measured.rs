@@ -1,17 +1,17 @@
 //! Benchmarks read for a report: what criterion leaves in its folder, and `ratios.json`. Whatever cannot be read is told, and the rest is
 //! taken.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use reports::view::benches::{Benches, Distribution, Ratio, Spread};
 use serde_json::Value;
 
-use crate::diagnostic::quote;
+use crate::diagnostic::{quote, quote_path};
+use crate::files::{ReadError, read_text_within};
 
 /// The largest file read, in bytes.
-const LARGEST: u64 = 16 << 20;
+const LARGEST: usize = 16 << 20;
 /// The most benchmarks read.
 const MOST: usize = 1000;
 /// The most folders looked into.
@@ -28,7 +28,7 @@ pub fn read(folder: &Path) -> Benches {
         for found in samples(folder, &mut benches.problems) {
             match distribution(&found) {
                 Ok(distribution) => benches.distributions.push(distribution),
-                Err(why) => benches.problems.push(format!("{}: {why}", shown(&found))),
+                Err(why) => benches.problems.push(format!("{}: {why}", quote_path(&found))),
             }
         }
         benches.distributions.sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
@@ -38,18 +38,14 @@ pub fn read(folder: &Path) -> Benches {
     let found = [Some(inside), beside].into_iter().flatten().find(|path| path.is_file());
     if let Some(path) = &found {
         if let Err(why) = ratios(path, &mut benches) {
-            benches.problems.push(format!("{}: {why}", shown(path)));
+            benches.problems.push(format!("{}: {why}", quote_path(path)));
         }
     } else if !folder.is_dir() {
-        benches.problems.push(format!("{}: no folder of benchmarks is there", shown(folder)));
+        benches.problems.push(format!("{}: no folder of benchmarks is there", quote_path(folder)));
     } else if benches.distributions.is_empty() && benches.problems.is_empty() {
-        benches.problems.push(format!("{}: no benchmark is in it", shown(folder)));
+        benches.problems.push(format!("{}: no benchmark is in it", quote_path(folder)));
     }
     benches
-}
-
-fn shown(path: &Path) -> String {
-    quote(&path.display().to_string())
 }
 
 /// The folders `new` below `folder`, each the result of one benchmark, by path.
@@ -66,7 +62,7 @@ fn samples(folder: &Path, problems: &mut Vec<String>) -> Vec<PathBuf> {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) => {
-                problems.push(format!("{}: cannot be read: {}", shown(&folder), error.kind()));
+                problems.push(format!("{}: cannot be read: {}", quote_path(&folder), error.kind()));
                 continue;
             }
         };
@@ -90,18 +86,13 @@ fn samples(folder: &Path, problems: &mut Vec<String>) -> Vec<PathBuf> {
 
 fn json(path: &Path) -> Result<Value, String> {
     let name = path.file_name().map_or_else(String::new, |name| name.display().to_string());
-    let failed = |error: std::io::Error| format!("{name} cannot be read: {}", error.kind());
-    let about = fs::metadata(path).map_err(failed)?;
-    if !about.is_file() {
-        return Err(format!("{name} is not a regular file"));
-    }
-    let mut content = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(LARGEST + 1).read_to_end(&mut content).map_err(failed)?;
-    if content.len() as u64 > LARGEST {
-        return Err(format!("{name} is larger than {LARGEST} bytes"));
-    }
-    serde_json::from_slice(&content).map_err(|error| format!("{name} is no JSON: {error}"))
+    let content = read_text_within(path, LARGEST).map_err(|error| match error {
+        ReadError::Failed(_, error) => format!("{name} cannot be read: {}", error.kind()),
+        ReadError::NotAFile(_) => format!("{name} is not a regular file"),
+        ReadError::TooLarge(_, most) => format!("{name} is larger than {most} bytes"),
+        ReadError::NotText(_) => format!("{name} is not UTF-8 text"),
+    })?;
+    serde_json::from_str(&content).map_err(|error| format!("{name} is no JSON: {error}"))
 }
 
 fn distribution(folder: &Path) -> Result<Distribution, String> {
@@ -163,7 +154,7 @@ fn ratios(path: &Path, benches: &mut Benches) -> Result<(), String> {
     for (number, row) in (1..).zip(rows.iter().take(MOST)) {
         match ratio(row) {
             Ok(ratio) => benches.ratios.push(ratio),
-            Err(why) => benches.problems.push(format!("{}: row {number}: {why}", shown(path))),
+            Err(why) => benches.problems.push(format!("{}: row {number}: {why}", quote_path(path))),
         }
     }
     Ok(())

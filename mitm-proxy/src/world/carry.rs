@@ -122,9 +122,9 @@ impl World {
         if self.planted(number).is_some_and(|planted| !planted.insider) {
             self.learn_from(&mut out, cause);
         }
-        let own = !self.trace.parts.contains(&number);
-        for (Conn(link), secret) in out.secrets.drain(..).filter(|_| own) {
-            self.trace.secrets.push(SecretRecord { actor: number, link, secret });
+        if !out.secrets.is_empty() && !self.trace.parts.contains(&number) {
+            let record = |(Conn(link), secret)| SecretRecord { actor: number, link, secret };
+            self.trace.secrets.extend(out.secrets.drain(..).map(record));
         }
         for claim in out.claims.drain(..) {
             let moment = self.trace.next_moment();

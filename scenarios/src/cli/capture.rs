@@ -10,7 +10,7 @@ use mitm_proxy::capture::Format;
 
 use super::output::Output;
 use crate::capture::{self, Naming, Place, Plaintext, Subject, What};
-use crate::diagnostic::quote;
+use crate::diagnostic::quote_path;
 use crate::files::{self, Existing};
 use crate::judge::{Case, Judgement};
 use crate::key_log::{self, Line};
@@ -57,7 +57,7 @@ impl Recorder {
             let path = path?;
             let place = Place::of(what, path, cases);
             let made = place.prepare();
-            let made = made.with_context(|| format!("cannot make the folder {}", shown(path)));
+            let made = made.with_context(|| format!("cannot make the folder {}", quote_path(path)));
             made.map_err(|error| failed.get_or_insert(error)).ok()?;
             Some(place)
         };
@@ -94,7 +94,7 @@ impl Recorder {
         }
         if let Some(path) = self.captures.as_ref().map(|place| place.file(subject)) {
             write(&path, subject, judgement, self.plaintext)
-                .with_context(|| format!("cannot write {}", shown(&path)))?;
+                .with_context(|| format!("cannot write {}", quote_path(&path)))?;
         }
         let key_log = self.key_logs.as_ref().map(|place| place.file(subject));
         if let Some((path, secrets)) = key_log.zip(secrets) {
@@ -133,8 +133,4 @@ fn write(
 ) -> io::Result<()> {
     let out = BufWriter::with_capacity(WRITTEN, File::create(path)?);
     capture::write(out, Format::of(path), subject, judgement, plaintext)?.flush()
-}
-
-fn shown(path: &Path) -> String {
-    quote(&path.display().to_string())
 }

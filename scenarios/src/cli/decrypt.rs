@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Done;
 use super::output::{Format, Output, counted, print};
-use crate::diagnostic::{escape, quote};
+use crate::diagnostic::{escape, quote_path};
 use crate::files;
 use crate::key_log;
 use crate::key_log::open::{Listener, Opened};
@@ -39,7 +39,7 @@ pub(super) struct Args {
 /// Show what a capture carried, and write it with that.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let text = files::read_text_within(&args.keys, key_log::MOST)?;
-    let keys = shown(&args.keys);
+    let keys = quote_path(&args.keys);
     let lines = key_log::read(&text).map_err(|mistake| anyhow!("{keys}, {mistake}"))?;
     let mut listener = Listener::new(&lines);
     let read = capture::read(open(&args.file)?, &mut listener);
@@ -61,10 +61,10 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         write(args, out, &opened, output)?;
     }
     if let Err(error) = read {
-        bail!("{}: {error}", shown(&args.file));
+        bail!("{}: {error}", quote_path(&args.file));
     }
     if listener.connections == 0 {
-        bail!("{keys} has no secret of a connection in {}", shown(&args.file));
+        bail!("{keys} has no secret of a connection in {}", quote_path(&args.file));
     }
     Ok(Done::Expected)
 }
@@ -75,7 +75,7 @@ fn write(args: &Args, out: &Path, opened: &[Opened], output: Output) -> Result<(
         let text = format!("{kind} of the {from} decrypts to {}", escape(&message.to_string()));
         comments.entry(*packet).or_default().push(text);
     }
-    let failed = || format!("cannot write {}", shown(out));
+    let failed = || format!("cannot write {}", quote_path(out));
     if out.exists() {
         if !args.force {
             bail!("{}: there is one already; --force replaces it", failed());
@@ -131,10 +131,6 @@ fn json(opened: &[Opened]) -> serde_json::Value {
 }
 
 fn open(path: &Path) -> Result<BufReader<File>> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", shown(path)))?;
+    let file = File::open(path).with_context(|| format!("cannot read {}", quote_path(path)))?;
     Ok(BufReader::with_capacity(AT_ONCE, file))
-}
-
-fn shown(path: &Path) -> String {
-    quote(&path.display().to_string())
 }

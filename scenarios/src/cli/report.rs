@@ -18,7 +18,8 @@ use super::progress::Shown;
 use super::select::Selection;
 use crate::anatomy::{self, Depth};
 use crate::catalogue::catalogue;
-use crate::diagnostic::{escape, quote};
+use crate::diagnostic::{escape, quote, quote_path};
+use crate::files;
 use crate::judge::judge;
 use crate::scenario::Scenario;
 use crate::{lesson, measured, view};
@@ -28,7 +29,7 @@ const OUT: &str = "target/report";
 /// Where criterion leaves its results.
 const CRITERION: &str = "target/criterion";
 /// The largest file of `--ablation`, in bytes.
-const LARGEST: u64 = 16 << 20;
+const LARGEST: usize = 16 << 20;
 
 /// The forms of a report.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,7 +114,7 @@ impl ReportArgs {
         report.details = Some(lesson::details(scenarios, commit()));
         let mut failed = None;
         for path in &self.report {
-            let cannot = || format!("cannot write {}", shown(path));
+            let cannot = || format!("cannot write {}", quote_path(path));
             let written = Form::of(path)
                 .and_then(|form| form.render(&report).with_context(cannot))
                 .and_then(|text| write(path, &text));
@@ -171,7 +172,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     if args.verdicts.is_none() {
         // Better known before the long part.
         fs::create_dir_all(&args.out)
-            .with_context(|| format!("cannot make the folder {}", shown(&args.out)))?;
+            .with_context(|| format!("cannot make the folder {}", quote_path(&args.out)))?;
     }
     let progress = Shown::new(cases.len(), output);
     let judged = cases.par_iter().map(|case| {
@@ -263,16 +264,10 @@ fn ablation(args: &Args, scenarios: &[Scenario], output: Output) -> Result<Vec<A
 }
 
 fn read_ablation(path: &Path) -> Result<Vec<Ablation>> {
-    let shown = shown(path);
-    let cannot = || format!("{shown}: cannot be read");
-    let about = fs::metadata(path).with_context(cannot)?;
-    if !about.is_file() || about.len() > LARGEST {
-        bail!("{shown}: not a regular file of at most {LARGEST} bytes");
-    }
-    let text = fs::read_to_string(path).with_context(cannot)?;
+    let text = files::read_text_within(path, LARGEST)?;
     serde_json::from_str(&text).map_err(|error| {
-        let error = escape(&error.to_string());
-        anyhow!("{shown}: not what `scenarios matrix --format json` prints: {error}")
+        let (path, error) = (quote_path(path), escape(&error.to_string()));
+        anyhow!("{path}: not what `scenarios matrix --format json` prints: {error}")
     })
 }
 
@@ -296,16 +291,12 @@ fn benches(args: &Args, output: Output) -> Option<reports::view::benches::Benche
 
 /// Write a file, and the folders on the way; its size in bytes.
 fn write(path: &Path, text: &str) -> Result<usize> {
-    let cannot = || format!("cannot write {}", shown(path));
+    let cannot = || format!("cannot write {}", quote_path(path));
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).with_context(cannot)?;
     }
     fs::write(path, text).with_context(cannot)?;
     Ok(text.len())
-}
-
-fn shown(path: &Path) -> String {
-    quote(&path.display().to_string())
 }
 
 fn sized(path: &Path, bytes: usize) -> String {

@@ -67,17 +67,21 @@ impl Listener {
     /// With these secrets.
     pub fn new(lines: &[Line]) -> Self {
         let mut waiting: BTreeMap<_, VecDeque<Ends>> = BTreeMap::new();
+        // Where each connection is among those between its addresses: both ends of one may tell of it, each in its own order.
+        let mut places = BTreeMap::new();
+        let mut counts: BTreeMap<_, usize> = BTreeMap::new();
         for Line { connection, secret } in lines {
             let between = waiting.entry((connection.client, connection.server)).or_default();
-            // Both ends of a connection may tell of it, each in its own order.
-            let told = |ends: &Ends| ends.iter().any(|(known, _)| known == connection);
-            let free = |ends: &Ends| ends.iter().all(|(known, _)| known.end != connection.end);
-            let found = between.iter().position(told).or_else(|| between.iter().position(free));
-            let at = found.unwrap_or_else(|| {
-                between.push_back(Ends::new());
-                between.len() - 1
+            let place = *places.entry(connection.key()).or_insert_with(|| {
+                let count = counts.entry((connection.client, connection.server, connection.end));
+                let count = count.or_default();
+                *count += 1;
+                *count - 1
             });
-            let Some(ends) = between.get_mut(at) else { continue };
+            if between.len() <= place {
+                between.resize_with(place + 1, Ends::new);
+            }
+            let Some(ends) = between.get_mut(place) else { continue };
             match ends.iter_mut().find(|(known, _)| known == connection) {
                 Some((_, secrets)) => secrets.push(secret.clone()),
                 None => ends.push((*connection, vec![secret.clone()])),

@@ -61,3 +61,21 @@ fn a_session_has_as_many_secrets_as_it_needs() {
         }
     }
 }
+
+/// A key log may say of a connection whatever it likes: also that it is another system's.
+#[test]
+fn frames_of_another_system_open_to_nothing() {
+    let known = || SYSTEMS.map(|(name, _)| system(name).unwrap());
+    let both = |system: &System| [Profile::as_built(system), Profile::HARDENED];
+    for system in known() {
+        for profile in both(system) {
+            let pair = record(system, profile);
+            for other in known().into_iter().filter(|other| other.name != system.name) {
+                for profile in both(other) {
+                    let secrets = record(other, profile).secrets.concat();
+                    assert_eq!(open(other, profile, &secrets, &pair), [], "{}", other.name);
+                }
+            }
+        }
+    }
+}
