@@ -1,10 +1,11 @@
-//! The work as the systems do it: keys as bytes, a key schedule with every call.
+//! The work as the systems do it: the keys of a session are made ready once, others with every call.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
+use protocol::crypto::cbc::{self, Key128, Key256};
 use protocol::crypto::ecdh::Ephemeral;
 use protocol::crypto::rsa::PrivateKey;
-use protocol::crypto::{cbc, ccm, hkdf_sha256, hmac_sha256, sha256};
+use protocol::crypto::{Secret, ccm, hkdf_sha256, hmac_sha256, sha256};
 use protocol::entropy::Entropy;
 
 use crate::runner::{Runner, consume, repeat};
@@ -18,7 +19,8 @@ pub const IV: [u8; 16] = [2; 16];
 pub const NONCE: [u8; 11] = [3; 11];
 /// What is signed, and what is encrypted with RSA.
 pub const DIGEST: [u8; 32] = [4; 32];
-const SHORT_KEY: [u8; 16] = [1; 16];
+static SHORT: LazyLock<Key128> = LazyLock::new(|| Secret([1; 16]).into());
+static LONG: LazyLock<Key256> = LazyLock::new(|| Secret(KEY).into());
 
 /// The key of all work with RSA, 2048 bits.
 pub fn rsa_key() -> PrivateKey {
@@ -70,11 +72,11 @@ fn encrypt(cipher: Cipher, bytes: usize) -> Runner {
     let make = move || roomy(&plaintext);
     match cipher {
         Cipher::Aes128Cbc => consume(bytes, make, |mut buffer| {
-            cbc::encrypt(&SHORT_KEY, &IV, &mut buffer, 0);
+            cbc::encrypt(SHORT.ready(), &IV, &mut buffer, 0);
             buffer
         }),
         Cipher::Aes256Cbc => consume(bytes, make, |mut buffer| {
-            cbc::encrypt(&KEY, &IV, &mut buffer, 0);
+            cbc::encrypt(LONG.ready(), &IV, &mut buffer, 0);
             buffer
         }),
         Cipher::Aes256Ccm => consume(bytes, make, |mut buffer| {
@@ -89,8 +91,8 @@ pub fn encrypted(cipher: Cipher, bytes: usize) -> (Vec<u8>, [u8; ccm::TAG]) {
     let mut buffer = roomy(&crate::file(bytes));
     let mut tag = [0; ccm::TAG];
     match cipher {
-        Cipher::Aes128Cbc => cbc::encrypt(&SHORT_KEY, &IV, &mut buffer, 0),
-        Cipher::Aes256Cbc => cbc::encrypt(&KEY, &IV, &mut buffer, 0),
+        Cipher::Aes128Cbc => cbc::encrypt(SHORT.ready(), &IV, &mut buffer, 0),
+        Cipher::Aes256Cbc => cbc::encrypt(LONG.ready(), &IV, &mut buffer, 0),
         Cipher::Aes256Ccm => {
             tag = ccm::seal(&KEY, &NONCE, &[], &mut buffer).expect("the sizes fit");
         }
@@ -103,11 +105,11 @@ fn decrypt(cipher: Cipher, bytes: usize) -> Runner {
     let make = move || sealed.clone();
     match cipher {
         Cipher::Aes128Cbc => consume(bytes, make, |mut buffer| {
-            let opened = cbc::decrypt(&SHORT_KEY, &IV, &mut buffer).map(<[u8]>::len);
+            let opened = cbc::decrypt(SHORT.ready(), &IV, &mut buffer).map(<[u8]>::len);
             (opened.expect("it was encrypted"), buffer)
         }),
         Cipher::Aes256Cbc => consume(bytes, make, |mut buffer| {
-            let opened = cbc::decrypt(&KEY, &IV, &mut buffer).map(<[u8]>::len);
+            let opened = cbc::decrypt(LONG.ready(), &IV, &mut buffer).map(<[u8]>::len);
             (opened.expect("it was encrypted"), buffer)
         }),
         Cipher::Aes256Ccm => consume(bytes, make, move |mut buffer| {

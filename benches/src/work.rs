@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use protocol::crypto::cbc::padded;
 use protocol::systems::{SYSTEMS, System};
 use protocol::weakness::Profile;
 
@@ -91,6 +92,18 @@ impl Record {
             "csr" => Cipher::Aes256Cbc,
             _ => Cipher::Aes128Cbc,
         }
+    }
+
+    /// Whether every record has keys of its own, so that nobody has them ready.
+    pub fn rekeys(self) -> bool {
+        self.system.name == "ratchet"
+    }
+
+    /// What stands around the ciphertext of a record of `bytes` bytes, but for its tag of 32: authenticated as well.
+    pub fn header(self, bytes: usize) -> Vec<u8> {
+        let sealed = (self.system.records)(self.profile()).seal(&crate::file(bytes));
+        let ciphertext = padded(bytes) + 32;
+        vec![0; sealed.map_or(0, |record| record.len().saturating_sub(ciphertext))]
     }
 
     /// The profile itself.

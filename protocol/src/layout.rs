@@ -204,7 +204,24 @@ impl FrameSpec {
     /// Where the field of that name lies in a frame of this type. `None` if there is no such field, or the
     /// frame does not have it, because it is too short or lacks a delimiter or a member.
     pub fn range(&self, name: &str, frame: &[u8]) -> Option<Range<usize>> {
-        self.ranges(frame).find(|(field, _)| field.name == name).map(|(_, range)| range)
+        let mut at: usize = 0;
+        for field in &self.fields {
+            let size = match field.size {
+                Size::Fixed(size) => size,
+                Size::Rest => frame.len().saturating_sub(at).saturating_sub(self.tail),
+                // Where this one and those behind it lie, only the frame tells.
+                Size::Until(_) | Size::Object | Size::Member(_) => {
+                    let mut ranges = self.ranges(frame);
+                    return ranges.find(|(field, _)| field.name == name).map(|(_, range)| range);
+                }
+            };
+            let end = at.saturating_add(size);
+            if field.name == name {
+                return (end <= frame.len()).then_some(at..end);
+            }
+            at = end;
+        }
+        None
     }
 
     /// The value of a number field in the bytes of a frame; of any other field, its bytes as a big-endian number.

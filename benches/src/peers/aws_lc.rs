@@ -5,6 +5,7 @@ use aws_lc_rs::cipher::{
     AES_128, AES_256, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey,
     PaddedBlockEncryptingKey, UnboundCipherKey,
 };
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{
@@ -71,27 +72,37 @@ pub(super) fn runner(work: Work) -> Option<Runner> {
             })
         }
         Work::Seal(record, bytes) => {
-            let (key, plaintext) = (encrypting(record.cipher())?, crate::file(bytes));
-            let mac = hmac::Key::new(hmac::HMAC_SHA256, &KEY);
+            let (cipher, header) = (record.cipher(), record.header(bytes));
+            let (mut key, plaintext) = (encrypting(cipher)?, crate::file(bytes));
+            let mut mac = authenticating();
             consume(
                 bytes,
                 move || ours::roomy(&plaintext),
                 move |mut buffer| {
+                    if record.rekeys() {
+                        key = encrypting(cipher).expect("it was one before");
+                        mac = authenticating();
+                    }
                     encrypt(&key, &mut buffer);
-                    (hmac::sign(&mac, &buffer), buffer)
+                    (tag(&mac, &header, &buffer), buffer)
                 },
             )
         }
         Work::Open(record, bytes) => {
-            let key = decrypting(record.cipher())?;
-            let sealed = ours::encrypted(record.cipher(), bytes).0;
-            let mac = hmac::Key::new(hmac::HMAC_SHA256, &KEY);
-            let tag = hmac::sign(&mac, &sealed);
+            let (cipher, header) = (record.cipher(), record.header(bytes));
+            let (mut key, mut mac) = (decrypting(cipher)?, authenticating());
+            let sealed = ours::encrypted(cipher, bytes).0;
+            let sent = tag(&mac, &header, &sealed);
             consume(
                 bytes,
                 move || sealed.clone(),
                 move |mut buffer| {
-                    hmac::verify(&mac, &buffer, tag.as_ref()).expect("it was authenticated");
+                    if record.rekeys() {
+                        key = decrypting(cipher).expect("it was one before");
+                        mac = authenticating();
+                    }
+                    let tag = tag(&mac, &header, &buffer);
+                    verify_slices_are_equal(tag.as_ref(), sent.as_ref()).expect("it was sent");
                     (decrypt(&key, &mut buffer), buffer)
                 },
             )
@@ -106,6 +117,17 @@ fn unbound(cipher: Cipher) -> Option<UnboundCipherKey> {
         Cipher::Aes256Ccm => return None,
     };
     UnboundCipherKey::new(algorithm, key).ok()
+}
+
+fn authenticating() -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, &KEY)
+}
+
+fn tag(key: &hmac::Key, header: &[u8], ciphertext: &[u8]) -> hmac::Tag {
+    let mut mac = hmac::Context::with_key(key);
+    mac.update(header);
+    mac.update(ciphertext);
+    mac.sign()
 }
 
 fn encrypting(cipher: Cipher) -> Option<PaddedBlockEncryptingKey> {

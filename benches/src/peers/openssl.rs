@@ -35,7 +35,7 @@ pub(super) fn runner(work: Work) -> Option<Runner> {
         }
         Work::Hmac(bytes) => {
             let (key, message) = (PKey::hmac(&KEY).expect(FITS), crate::file(bytes));
-            repeat(move || hmac(&key, &message).expect(FITS))
+            repeat(move || hmac(&key, &[&message]).expect(FITS))
         }
         Work::Hash(bytes) => {
             let message = crate::file(bytes);
@@ -47,21 +47,21 @@ pub(super) fn runner(work: Work) -> Option<Runner> {
         Work::Seal(record, bytes) => {
             let cipher = record.cipher();
             let (mut symmetric, plaintext) = (Symmetric::new(cipher, bytes), crate::file(bytes));
-            let key = PKey::hmac(&KEY).expect(FITS);
+            let (key, header) = (PKey::hmac(&KEY).expect(FITS), record.header(bytes));
             repeat(move || {
                 let sealed = symmetric.encrypt(&plaintext).expect(FITS);
                 let tagged = cipher == Cipher::Aes256Ccm;
-                (!tagged).then(|| hmac(&key, sealed).expect(FITS))
+                (!tagged).then(|| hmac(&key, &[&header, sealed]).expect(FITS))
             })
         }
         Work::Open(record, bytes) => {
             let cipher = record.cipher();
             let mut symmetric = Symmetric::new(cipher, bytes);
             let (sealed, tag) = ours::encrypted(cipher, bytes);
-            let key = PKey::hmac(&KEY).expect(FITS);
+            let (key, header) = (PKey::hmac(&KEY).expect(FITS), record.header(bytes));
             repeat(move || {
                 let tagged = cipher == Cipher::Aes256Ccm;
-                let mac = (!tagged).then(|| hmac(&key, &sealed).expect(FITS));
+                let mac = (!tagged).then(|| hmac(&key, &[&header, &sealed]).expect(FITS));
                 (mac, symmetric.decrypt(&sealed, &tag).expect(FITS))
             })
         }
@@ -131,9 +131,10 @@ impl Symmetric {
     }
 }
 
-fn hmac(key: &PKey<Private>, message: &[u8]) -> Result<[u8; 32], ErrorStack> {
-    let mut tag = [0; 32];
-    Signer::new(MessageDigest::sha256(), key)?.sign_oneshot(&mut tag, message)?;
+fn hmac(key: &PKey<Private>, parts: &[&[u8]]) -> Result<[u8; 32], ErrorStack> {
+    let (mut tag, mut signer) = ([0; 32], Signer::new(MessageDigest::sha256(), key)?);
+    parts.iter().try_for_each(|part| signer.update(part))?;
+    signer.sign(&mut tag)?;
     Ok(tag)
 }
 

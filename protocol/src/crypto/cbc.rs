@@ -1,16 +1,17 @@
-//! AES-CBC with PKCS#7 padding (NIST SP 800-38A, RFC 5652 section 6.3), in place. The size of the key
-//! chooses between AES-128 and AES-256. Encryption chains the blocks itself, over the block cipher of the `aes` crate: each
+//! AES-CBC with PKCS#7 padding (NIST SP 800-38A, RFC 5652 section 6.3), in place, with
+//! AES-128 or AES-256. Encryption chains the blocks itself, over the block cipher of the `aes` crate: each
 //! block waits for the one before, so what else a record needs, its MAC, is computed while the cipher waits.
 
 use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::consts::U16;
 use aes::cipher::{
-    Block, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockModeDecrypt,
-    BlockSizeUser, KeyInit, KeyIvInit,
+    Block, BlockCipherDecrypt, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt,
+    BlockModeDecrypt, BlockSizeUser, InnerIvInit,
 };
 use aes::{Aes128, Aes256};
 
 use crate::crypto::Authenticator;
+use crate::crypto::key::Key;
 
 /// The block size, which is also the size of the initialization vector, in bytes.
 pub const BLOCK: usize = 16;
@@ -28,57 +29,32 @@ pub const fn padded(len: usize) -> usize {
     len / BLOCK * BLOCK + BLOCK
 }
 
-/// A key of 16 or 32 bytes.
-pub trait Key: Sized {
-    /// The block cipher under this key.
-    fn cipher(&self) -> impl BlockCipherEncrypt<BlockSize = U16>;
+/// AES under a key: what chains blocks.
+pub trait Cipher: BlockCipherEncrypt<BlockSize = U16> + BlockCipherDecrypt {}
 
-    /// Decrypt all of `ciphertext`, which is not empty.
-    ///
-    /// # Errors
-    /// [`PaddingError`].
-    fn open<'a>(&self, iv: &[u8; 16], ciphertext: &'a mut [u8]) -> Result<&'a [u8], PaddingError>;
-}
+impl Cipher for Aes128 {}
+impl Cipher for Aes256 {}
 
-macro_rules! keys {
-    ($($size:literal $cipher:ty;)+) => {$(
-        impl Key for [u8; $size] {
-            fn cipher(&self) -> impl BlockCipherEncrypt<BlockSize = U16> {
-                <$cipher>::new(self.into())
-            }
-
-            fn open<'a>(
-                &self,
-                iv: &[u8; 16],
-                ciphertext: &'a mut [u8],
-            ) -> Result<&'a [u8], PaddingError> {
-                let cipher = cbc::Decryptor::<$cipher>::new(self.into(), iv.into());
-                cipher.decrypt_padded::<Pkcs7>(ciphertext).map_err(|_| PaddingError)
-            }
-        }
-    )+};
-}
-
-keys! {
-    16 Aes128;
-    32 Aes256;
-}
+/// A key of AES-128.
+pub type Key128 = Key<16, Aes128>;
+/// A key of AES-256.
+pub type Key256 = Key<32, Aes256>;
 
 /// Encrypt `buffer[from..]` in place; the buffer grows by the padding, 1 to 16 bytes.
-pub fn encrypt(key: &impl Key, iv: &[u8; 16], buffer: &mut Vec<u8>, from: usize) {
+pub fn encrypt(cipher: &impl Cipher, iv: &[u8; 16], buffer: &mut Vec<u8>, from: usize) {
     let blocks = pad(buffer, from);
-    key.cipher().encrypt_with_backend(Chain { vector: &mut { *iv }, blocks });
+    cipher.encrypt_with_backend(Chain { vector: &mut { *iv }, blocks });
 }
 
 /// The same as [`encrypt`], and `mac` is told the ciphertext. It takes hardly longer than encryption alone.
 pub fn encrypt_then_mac(
-    key: &impl Key,
+    cipher: &impl Cipher,
     iv: &[u8; 16],
     mac: &mut Authenticator,
     buffer: &mut Vec<u8>,
     from: usize,
 ) {
-    let (cipher, mut vector, mut told) = (key.cipher(), *iv, 0);
+    let (mut vector, mut told) = (*iv, 0);
     let blocks = pad(buffer, from);
     for begin in (0..blocks.len()).step_by(GROUP) {
         let end = blocks.len().min(begin + GROUP);
@@ -138,23 +114,29 @@ impl BlockCipherEncClosure for Chain<'_> {
 /// # Errors
 /// [`PaddingError`]; the buffer then holds what was decrypted.
 pub fn decrypt<'a>(
-    key: &impl Key,
+    cipher: &impl Cipher,
     iv: &[u8; 16],
     ciphertext: &'a mut [u8],
 ) -> Result<&'a [u8], PaddingError> {
-    if ciphertext.is_empty() { Err(PaddingError) } else { key.open(iv, ciphertext) }
+    if ciphertext.is_empty() {
+        return Err(PaddingError);
+    }
+    let mode = cbc::Decryptor::inner_iv_init(cipher, iv.into());
+    mode.decrypt_padded::<Pkcs7>(ciphertext).map_err(|_| PaddingError)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Secret;
+    use crate::crypto::key::Algorithm;
 
     #[test]
     fn sp_800_38a_f_2_1_first_block() {
         let key = 0x2b7e_1516_28ae_d2a6_abf7_1588_09cf_4f3c_u128.to_be_bytes();
         let iv = 0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f_u128.to_be_bytes();
         let mut buffer = 0x6bc1_bee2_2e40_9f96_e93d_7e11_7393_172a_u128.to_be_bytes().to_vec();
-        encrypt(&key, &iv, &mut buffer, 0);
+        encrypt(&Aes128::under(&key), &iv, &mut buffer, 0);
         let expected = 0x7649_abac_8119_b246_cee9_8e9b_12e9_197d_u128.to_be_bytes();
         assert_eq!(buffer[..16], expected);
         assert_eq!(buffer.len(), 32);
@@ -167,27 +149,29 @@ mod tests {
         key[16..].copy_from_slice(&0x1f35_2c07_3b61_08d7_2d98_10a3_0914_dff4_u128.to_be_bytes());
         let iv = 0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f_u128.to_be_bytes();
         let mut buffer = 0x6bc1_bee2_2e40_9f96_e93d_7e11_7393_172a_u128.to_be_bytes().to_vec();
-        encrypt(&key, &iv, &mut buffer, 0);
+        let key = Key256::from(Secret(key));
+        encrypt(key.ready(), &iv, &mut buffer, 0);
         let expected = 0xf58c_4c04_d6e5_f1ba_779e_abfb_5f7b_fbd6_u128.to_be_bytes();
         assert_eq!(buffer[..16], expected);
-        assert_eq!(decrypt(&key, &iv, &mut buffer).unwrap().len(), 16);
+        assert_eq!(decrypt(key.ready(), &iv, &mut buffer).unwrap().len(), 16);
     }
 
     #[test]
     fn round_trips_at_every_length_and_keeps_what_stands_before() {
+        let cipher = Aes128::under(&[1; 16]);
         for len in 0..50 {
             let mut buffer = b"head".to_vec();
             buffer.extend(vec![0xab; len]);
-            encrypt(&[1; 16], &[2; 16], &mut buffer, 4);
+            encrypt(&cipher, &[2; 16], &mut buffer, 4);
             assert_eq!(buffer[..4], *b"head");
             assert_eq!(buffer.len(), 4 + padded(len));
-            assert_eq!(decrypt(&[1; 16], &[2; 16], &mut buffer[4..]), Ok(&vec![0xab; len][..]));
+            assert_eq!(decrypt(&cipher, &[2; 16], &mut buffer[4..]), Ok(&vec![0xab; len][..]));
         }
     }
 
     /// The mode as the `cbc` crate has it, and HMAC afterwards.
     fn plainly(key: [u8; 16], iv: [u8; 16], head: &[u8], plaintext: &[u8]) -> (Vec<u8>, [u8; 32]) {
-        use aes::cipher::BlockModeEncrypt;
+        use aes::cipher::{BlockModeEncrypt, KeyIvInit};
         let cipher = cbc::Encryptor::<Aes128>::new(&key.into(), &iv.into());
         let sealed = cipher.encrypt_padded_vec::<Pkcs7>(plaintext);
         let tag = crate::crypto::hmac_sha256(&key, &[head, &sealed]);
@@ -203,12 +187,13 @@ mod tests {
             plaintext in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400),
         ) {
             let (sealed, tag) = plainly(key, iv, &head, &plaintext);
+            let cipher = Aes128::under(&key);
             let mut alone = plaintext.clone();
-            encrypt(&key, &iv, &mut alone, 0);
+            encrypt(&cipher, &iv, &mut alone, 0);
             assert_eq!(alone, sealed);
             let mut both = [head.clone(), plaintext].concat();
             let mut mac = Authenticator::new(&key, &[&head]);
-            encrypt_then_mac(&key, &iv, &mut mac, &mut both, head.len());
+            encrypt_then_mac(&cipher, &iv, &mut mac, &mut both, head.len());
             assert_eq!(both, [head, sealed].concat());
             assert_eq!(mac.tag(), tag);
         }
@@ -216,8 +201,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_padded() {
-        assert_eq!(decrypt(&[1; 16], &[2; 16], &mut []), Err(PaddingError));
-        assert_eq!(decrypt(&[1; 16], &[2; 16], &mut [0; 15]), Err(PaddingError));
-        assert_eq!(decrypt(&[1; 16], &[2; 16], &mut [0; 16]), Err(PaddingError));
+        let cipher = Aes128::under(&[1; 16]);
+        assert_eq!(decrypt(&cipher, &[2; 16], &mut []), Err(PaddingError));
+        assert_eq!(decrypt(&cipher, &[2; 16], &mut [0; 15]), Err(PaddingError));
+        assert_eq!(decrypt(&cipher, &[2; 16], &mut [0; 16]), Err(PaddingError));
     }
 }

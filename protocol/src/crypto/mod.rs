@@ -10,6 +10,7 @@ pub mod cbc;
 pub mod ccm;
 pub mod checksum;
 pub mod ecdh;
+pub mod key;
 pub mod rsa;
 
 /// A secret of `N` bytes: wiped when dropped, never shown.
@@ -60,8 +61,17 @@ const HASH_BLOCK: usize = 64;
 impl Authenticator {
     /// Begin with the concatenation of `parts`. A key of any length.
     pub fn new(key: &[u8], parts: &[&[u8]]) -> Self {
-        let len: usize = parts.iter().map(|part| part.len()).sum();
-        Self { mac: hmac_over(key, parts), waiting: len % HASH_BLOCK }
+        Self::after(hmac(key), parts)
+    }
+
+    /// The same under a key that is ready.
+    fn after(mut mac: Hmac<Sha256>, parts: &[&[u8]]) -> Self {
+        let mut len = 0;
+        for part in parts {
+            mac.update(part);
+            len += part.len();
+        }
+        Self { mac, waiting: len % HASH_BLOCK }
     }
 
     /// Go on with these bytes.
@@ -84,26 +94,27 @@ impl Authenticator {
     pub fn tag(self) -> [u8; 32] {
         self.mac.finalize().into_bytes().into()
     }
+
+    /// Whether this is the tag, compared in constant time.
+    pub fn verifies(self, tag: &[u8]) -> bool {
+        self.mac.verify_slice(tag).is_ok()
+    }
 }
 
 /// HMAC-SHA256 over the concatenation of `parts` (RFC 2104).
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    hmac_over(key, parts).finalize().into_bytes().into()
+    Authenticator::new(key, parts).tag()
 }
 
 /// Whether `tag` is HMAC-SHA256 over `parts`, compared in constant time.
 pub fn hmac_sha256_verifies(key: &[u8], parts: &[&[u8]], tag: &[u8]) -> bool {
-    hmac_over(key, parts).verify_slice(tag).is_ok()
+    Authenticator::new(key, parts).verifies(tag)
 }
 
-fn hmac_over(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
+fn hmac(key: &[u8]) -> Hmac<Sha256> {
     // RFC 2104 gives HMAC a key of any length; the error arm of the trait cannot happen.
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key)
-        .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
-    for part in parts {
-        mac.update(part);
-    }
-    mac
+    <Hmac<Sha256> as KeyInit>::new_from_slice(key)
+        .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
 }
 
 /// HKDF-SHA256 without salt, extract and expand (RFC 5869), of `N` bytes, `N` at most 8160.

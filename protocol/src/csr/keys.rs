@@ -1,7 +1,9 @@
 //! The shared secret and both nonces in, the five keys of an epoch out (HKDF, RFC 5869), and the
 //! rule by which one epoch follows another.
 
+use crate::crypto::cbc::Key256;
 use crate::crypto::ecdh::{self, Ephemeral, SHARE};
+use crate::crypto::key::MacKey;
 use crate::crypto::{Secret, hkdf_sha256, sha256};
 use crate::endpoint::{Check, Fingerprint, Reject, Side};
 use crate::entropy::Entropy;
@@ -17,13 +19,13 @@ pub(super) const EPOCH: &str = "epoch";
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Keys {
     /// Encrypts device to server.
-    pub device_enc: Secret<32>,
+    pub device_enc: Key256,
     /// Encrypts server to device.
-    pub server_enc: Secret<32>,
+    pub server_enc: Key256,
     /// Authenticates device to server.
-    pub device_mac: Secret<32>,
+    pub device_mac: MacKey<32>,
     /// Authenticates server to device.
-    pub server_mac: Secret<32>,
+    pub server_mac: MacKey<32>,
     /// The initialization vector of both directions, where it is static.
     pub iv: Secret<16>,
 }
@@ -46,25 +48,25 @@ impl Keys {
         }
         let info = Info { device, server, epoch };
         Self {
-            device_enc: expand(secret, &info, b"key_device_to_server"),
-            server_enc: expand(secret, &info, b"key_server_to_device"),
-            device_mac: expand(secret, &info, b"mac_device"),
-            server_mac: expand(secret, &info, b"mac_server"),
+            device_enc: expand(secret, &info, b"key_device_to_server").into(),
+            server_enc: expand(secret, &info, b"key_server_to_device").into(),
+            device_mac: expand(secret, &info, b"mac_device").into(),
+            server_mac: expand(secret, &info, b"mac_server").into(),
             iv: expand(secret, &info, b"iv"),
         }
     }
 
-    pub(super) fn enc(&self, from: Side) -> &[u8; 32] {
+    pub(super) fn enc(&self, from: Side) -> &Key256 {
         match from {
-            Side::Client => &self.device_enc.0,
-            Side::Server => &self.server_enc.0,
+            Side::Client => &self.device_enc,
+            Side::Server => &self.server_enc,
         }
     }
 
-    pub(super) fn mac(&self, from: Side) -> &[u8; 32] {
+    pub(super) fn mac(&self, from: Side) -> &MacKey<32> {
         match from {
-            Side::Client => &self.device_mac.0,
-            Side::Server => &self.server_mac.0,
+            Side::Client => &self.device_mac,
+            Side::Server => &self.server_mac,
         }
     }
 }
@@ -141,10 +143,10 @@ impl Schedule {
             b"csr session",
             &nonces.device,
             &nonces.server,
-            &keys.device_enc.0,
-            &keys.server_enc.0,
-            &keys.device_mac.0,
-            &keys.server_mac.0,
+            &keys.device_enc.secret.0,
+            &keys.server_enc.secret.0,
+            &keys.device_mac.secret.0,
+            &keys.server_mac.secret.0,
             &keys.iv.0,
         ]);
         Self { keys, epoch: 0, count: 0, session, nonces, secret, ratchet }
@@ -256,10 +258,22 @@ pub(super) mod tests {
         let mut schedule = known(false);
         let keys = &schedule.keys;
         for (key, expected) in [
-            (&keys.device_enc, "e312915e43482ee280fc30c0eb6f25e4ee76b518a00581c894c12ef4f85a8e71"),
-            (&keys.server_enc, "26375834bd64aa27d8ac384606844cd06be2e46cad58088be50e1ca7bb69a931"),
-            (&keys.device_mac, "ec52e8dae5c95dfd831fc29fddf891a42ece2ca4ab9720cc3a9b1c8a3071e686"),
-            (&keys.server_mac, "0ac28657a259edf916f0c136723ce43a003eea138ae56d5dfddc036376f67b30"),
+            (
+                &keys.device_enc.secret,
+                "e312915e43482ee280fc30c0eb6f25e4ee76b518a00581c894c12ef4f85a8e71",
+            ),
+            (
+                &keys.server_enc.secret,
+                "26375834bd64aa27d8ac384606844cd06be2e46cad58088be50e1ca7bb69a931",
+            ),
+            (
+                &keys.device_mac.secret,
+                "ec52e8dae5c95dfd831fc29fddf891a42ece2ca4ab9720cc3a9b1c8a3071e686",
+            ),
+            (
+                &keys.server_mac.secret,
+                "0ac28657a259edf916f0c136723ce43a003eea138ae56d5dfddc036376f67b30",
+            ),
         ] {
             assert_eq!(hex(&key.0), expected);
         }
@@ -269,8 +283,14 @@ pub(super) mod tests {
         schedule.count();
         let keys = &schedule.keys;
         for (key, expected) in [
-            (&keys.device_enc, "3a02b582441d289a181e227889ef41ca4280e3c3e1e0e8385f247116d0a27b00"),
-            (&keys.device_mac, "69c65210b53d2ba68e896a598b01ae76b1a4097fd7890f63f14e007935b6e821"),
+            (
+                &keys.device_enc.secret,
+                "3a02b582441d289a181e227889ef41ca4280e3c3e1e0e8385f247116d0a27b00",
+            ),
+            (
+                &keys.device_mac.secret,
+                "69c65210b53d2ba68e896a598b01ae76b1a4097fd7890f63f14e007935b6e821",
+            ),
         ] {
             assert_eq!(hex(&key.0), expected);
         }

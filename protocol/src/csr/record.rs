@@ -1,7 +1,7 @@
 //! The record layer of both directions: AES-256-CBC and HMAC-SHA256, in place in one buffer, with
 //! whatever the profile leaves out left out.
 
-use crate::crypto::{Authenticator, cbc, hmac_sha256, hmac_sha256_verifies};
+use crate::crypto::cbc;
 use crate::csr::keys::Schedule;
 use crate::csr::wire::{DIGITS, END, MAC, body};
 use crate::endpoint::{Check, Reject, Side};
@@ -115,13 +115,13 @@ impl Channel {
         let (enc, mac) = (keys.enc(content.from()), keys.mac(content.from()));
         if inside {
             let (header, plaintext) = frame.split_at(from);
-            let mac = hmac_sha256(mac, &self.covered(content, header, plaintext));
+            let mac = mac.tag(&self.covered(content, header, plaintext));
             frame.extend_from_slice(&mac);
-            cbc::encrypt(enc, iv, &mut frame, from);
+            cbc::encrypt(enc.ready(), iv, &mut frame, from);
         } else {
             let header = frame.get(..from).unwrap_or_default();
-            let mut mac = Authenticator::new(mac, &self.covered(content, header, &[]));
-            cbc::encrypt_then_mac(enc, iv, &mut mac, &mut frame, from);
+            let mut mac = mac.begin(&self.covered(content, header, &[]));
+            cbc::encrypt_then_mac(enc.ready(), iv, &mut mac, &mut frame, from);
             frame.extend_from_slice(&mac.tag());
         }
         frame
@@ -189,7 +189,7 @@ impl Channel {
             let mac: [u8; MAC] = record.array("mac")?;
             let header = record.before("ct");
             let parts = self.covered(content, header, record.field("ct"));
-            if !hmac_sha256_verifies(key, &parts, &mac) {
+            if !key.verifies(&parts, &mac) {
                 return Err(bad_mac);
             }
         }
@@ -207,10 +207,10 @@ impl Channel {
             .ok_or(Reject::new(Check::Layout, "ct"))?;
         let ct = rest.get_mut(..place.len()).unwrap_or_default();
         let plaintext =
-            cbc::decrypt(enc, &iv, ct).map_err(|_| Reject::new(Check::Padding, "ct"))?;
+            cbc::decrypt(enc.ready(), &iv, ct).map_err(|_| Reject::new(Check::Padding, "ct"))?;
         let plaintext = if inside {
             let (plaintext, mac) = plaintext.split_last_chunk::<MAC>().ok_or(bad_mac)?;
-            if !hmac_sha256_verifies(key, &self.covered(content, header, plaintext), mac) {
+            if !key.verifies(&self.covered(content, header, plaintext), mac) {
                 return Err(bad_mac);
             }
             if !sequence_fits {
@@ -230,7 +230,7 @@ impl Channel {
     /// The goodbye: how many records there were, under a MAC.
     pub(super) fn seal_end(&self) -> Vec<u8> {
         let body = [END, &self.sent.to_be_bytes()].concat();
-        let mac = hmac_sha256(self.schedule.keys.mac(Side::Client), &[END_LABEL, &body]);
+        let mac = self.schedule.keys.mac(Side::Client).tag(&[END_LABEL, &body]);
         super::wire::framed(self.profile, [&body[..], &mac].concat())
     }
 
@@ -239,7 +239,7 @@ impl Channel {
         let (body, mac) =
             body(end).split_last_chunk::<MAC>().ok_or(Reject::new(Check::Layout, "mac"))?;
         let key = self.schedule.keys.mac(Side::Client);
-        if !hmac_sha256_verifies(key, &[END_LABEL, body], mac) {
+        if !key.verifies(&[END_LABEL, body], mac) {
             return Err(Reject::new(Check::Mac, "mac"));
         }
         // Replays make the server's count run ahead where records are not numbered.

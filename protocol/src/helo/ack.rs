@@ -1,7 +1,6 @@
 //! Acknowledgements: a word under the receiver's public key, and what makes one believable.
 
 use crate::crypto::rsa::{PrivateKey, PublicKey};
-use crate::crypto::{hmac_sha256, hmac_sha256_verifies};
 use crate::endpoint::{Check, Reject};
 use crate::entropy::Entropy;
 use crate::helo::keys::{Keys, Transcript};
@@ -50,11 +49,9 @@ impl Answers<'_> {
     fn mac(self, keys: &Keys, word: &[u8]) -> [u8; 32] {
         match self {
             Self::Handshake(transcript) => {
-                hmac_sha256(&keys.server_mac.0, &[b"helo finished", &transcript.0, word])
+                keys.server_mac.tag(&[b"helo finished", &transcript.0, word])
             }
-            Self::Record(receipt) => {
-                hmac_sha256(&keys.server_mac.0, &[b"helo ack", &receipt.covered(), word])
-            }
+            Self::Record(receipt) => keys.server_mac.tag(&[b"helo ack", &receipt.covered(), word]),
         }
     }
 
@@ -62,11 +59,11 @@ impl Answers<'_> {
         match self {
             Self::Handshake(transcript) => {
                 let parts = [&b"helo finished"[..], &transcript.0, word];
-                hmac_sha256_verifies(&keys.server_mac.0, &parts, mac)
+                keys.server_mac.verifies(&parts, mac)
             }
             Self::Record(receipt) => {
                 let parts = [&b"helo ack"[..], &receipt.covered(), word];
-                hmac_sha256_verifies(&keys.server_mac.0, &parts, mac)
+                keys.server_mac.verifies(&parts, mac)
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use x25519_dalek::{PublicKey as Share, StaticSecret};
 
+use crate::crypto::cbc::Key128;
+use crate::crypto::key::MacKey;
 use crate::crypto::{Secret, hkdf_sha256, sha256};
 use crate::endpoint::{Fingerprint, Side};
 use crate::entropy::Entropy;
@@ -16,13 +18,13 @@ pub(super) const MASTER: &str = "master";
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Keys {
     /// Encrypts device to server.
-    pub client_enc: Secret<16>,
+    pub client_enc: Key128,
     /// Encrypts server to device; the published program derives it and never uses it.
-    pub server_enc: Secret<16>,
+    pub server_enc: Key128,
     /// Authenticates device to server.
-    pub client_mac: Secret<16>,
+    pub client_mac: MacKey<16>,
     /// Authenticates server to device.
-    pub server_mac: Secret<16>,
+    pub server_mac: MacKey<16>,
     /// The initialization vector of every record, where it is static.
     pub iv: Secret<16>,
     /// A hash over the keys and nonces: names the session.
@@ -46,7 +48,14 @@ impl Keys {
             &server_mac.0,
             &iv.0,
         ]);
-        Self { client_enc, server_enc, client_mac, server_mac, iv, session }
+        Self {
+            client_enc: client_enc.into(),
+            server_enc: server_enc.into(),
+            client_mac: client_mac.into(),
+            server_mac: server_mac.into(),
+            iv,
+            session,
+        }
     }
 
     /// What the two ends agree on.
@@ -113,10 +122,10 @@ mod tests {
     fn the_published_schedule() {
         let keys = Keys::derive(&counting(0), &counting(0), &counting(16));
         let expected: [(&Secret<16>, u128); 5] = [
-            (&keys.client_enc, 0x1e84_ac54_8f82_4d84_a13f_f988_9d3c_5464),
-            (&keys.server_enc, 0x2ae5_64bc_03d4_7371_5470_982a_b378_3283),
-            (&keys.client_mac, 0x45a3_3036_4a83_d9a7_7971_74f5_6fed_566a),
-            (&keys.server_mac, 0x5564_e5d9_04e3_b798_f10c_e631_31c6_1665),
+            (&keys.client_enc.secret, 0x1e84_ac54_8f82_4d84_a13f_f988_9d3c_5464),
+            (&keys.server_enc.secret, 0x2ae5_64bc_03d4_7371_5470_982a_b378_3283),
+            (&keys.client_mac.secret, 0x45a3_3036_4a83_d9a7_7971_74f5_6fed_566a),
+            (&keys.server_mac.secret, 0x5564_e5d9_04e3_b798_f10c_e631_31c6_1665),
             (&keys.iv, 0xc023_3228_3389_b16d_3b7f_6f74_c287_0778),
         ];
         for (key, value) in expected {

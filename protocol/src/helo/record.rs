@@ -1,6 +1,6 @@
 //! The record layer, device to server: AES-128-CBC, then HMAC-SHA256, in place in one buffer.
 
-use crate::crypto::{Authenticator, cbc, hmac_sha256, hmac_sha256_verifies};
+use crate::crypto::cbc;
 use crate::endpoint::{Check, Reject};
 use crate::entropy::Entropy;
 use crate::helo::keys::Keys;
@@ -74,8 +74,8 @@ impl Channel {
             declared.copy_from_slice(&length);
         }
         let before = self.covered(frame.get(..from).unwrap_or_default());
-        let mut mac = Authenticator::new(&self.keys.client_mac.0, &before);
-        cbc::encrypt_then_mac(&self.keys.client_enc.0, iv, &mut mac, &mut frame, from);
+        let mut mac = self.keys.client_mac.begin(&before);
+        cbc::encrypt_then_mac(self.keys.client_enc.ready(), iv, &mut mac, &mut frame, from);
         let mac = mac.tag();
         frame.extend_from_slice(&mac);
         (frame, Receipt { sequence, mac })
@@ -87,8 +87,7 @@ impl Channel {
         record: &'a mut Received,
     ) -> Result<(Receipt, &'a [u8]), Reject> {
         let mac = record.array("mac")?;
-        if !hmac_sha256_verifies(&self.keys.client_mac.0, &self.covered(record.before("mac")), &mac)
-        {
+        if !self.keys.client_mac.verifies(&self.covered(record.before("mac")), &mac) {
             return Err(Reject::new(Check::Mac, "mac"));
         }
         let sequence = self.sequence;
@@ -99,7 +98,7 @@ impl Channel {
         let iv = self.iv(record)?;
         let place = record.spec.range("ct", &record.bytes);
         let ct = place.and_then(|place| record.bytes.get_mut(place)).unwrap_or_default();
-        let plaintext = cbc::decrypt(&self.keys.client_enc.0, &iv, ct)
+        let plaintext = cbc::decrypt(self.keys.client_enc.ready(), &iv, ct)
             .map_err(|_| Reject::new(Check::Padding, "ct"))?;
         Ok((Receipt { sequence, mac }, plaintext))
     }
@@ -130,7 +129,7 @@ impl Channel {
         let mut frame = ENDD.to_vec();
         if !self.profile.has(Weakness::EndNotAuthenticated) {
             frame.extend_from_slice(&self.sequence.to_be_bytes());
-            let mac = hmac_sha256(&self.keys.client_mac.0, &[DIRECTION, &frame]);
+            let mac = self.keys.client_mac.tag(&[DIRECTION, &frame]);
             frame.extend_from_slice(&mac);
         }
         frame
@@ -142,7 +141,7 @@ impl Channel {
             return Ok(());
         }
         let parts = [DIRECTION, end.before("mac")];
-        if !hmac_sha256_verifies(&self.keys.client_mac.0, &parts, end.field("mac")) {
+        if !self.keys.client_mac.verifies(&parts, end.field("mac")) {
             return Err(Reject::new(Check::Mac, "mac"));
         }
         // Replays make the server's count run ahead where records are not numbered.

@@ -87,3 +87,23 @@ fn assembling_names_what_is_wrong() {
     let none = AssembleError::NoSuchField("iv".into());
     assert_eq!(spec().assemble(&[("iv", b"")]), Err(none));
 }
+
+proptest::proptest! {
+    /// A field is looked up without looking at the frame where sizes are settled; a walk finds it in the same place.
+    #[test]
+    fn a_field_lies_where_a_walk_finds_it(
+        sizes in proptest::collection::vec(proptest::option::weighted(0.8, 0..6usize), 0..6),
+        len in 0..40usize,
+    ) {
+        const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+        let size = |size: Option<usize>| size.map_or(Size::Rest, Size::Fixed);
+        let field = |(name, it): (_, &Option<usize>)| Field::sized(name, Role::Bytes, size(*it));
+        let fields = NAMES.into_iter().zip(&sizes).map(field).collect();
+        let spec = FrameSpec::of("ANY", None, fields, 100);
+        let frame = vec![0; len];
+        for name in NAMES {
+            let walked = spec.ranges(&frame).find(|(field, _)| field.name == name);
+            assert_eq!(spec.range(name, &frame), walked.map(|(_, range)| range));
+        }
+    }
+}

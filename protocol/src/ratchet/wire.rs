@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use aes::Aes128;
+
+use crate::crypto::key::Algorithm;
 use crate::crypto::{Authenticator, cbc, hmac_sha256_verifies};
 use crate::endpoint::{Check, Reject, Side};
 use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Role, Turn, Turns, number};
@@ -139,7 +142,8 @@ impl Sealing<'_> {
                     let signed = frame.get(LENGTH_SIZE..).unwrap_or_default();
                     let mut mac = Authenticator::new(&chain.mac.0, &[signed]);
                     frame.extend_from_slice(self.plaintext);
-                    cbc::encrypt_then_mac(&chain.enc.0, &self.iv, &mut mac, &mut frame, from);
+                    let cipher = Aes128::under(&chain.enc.0);
+                    cbc::encrypt_then_mac(&cipher, &self.iv, &mut mac, &mut frame, from);
                     tag = Some(mac.tag());
                 }
                 // The MAC covers everything between the length and itself, and the ciphertext stands right before it.
@@ -224,7 +228,7 @@ impl<'a> Received<'a> {
             return Err(Reject::new(Check::Direction, "direction"));
         }
         let mut plaintext = self.ct.to_vec();
-        let len = cbc::decrypt(&chain.enc.0, &self.iv, &mut plaintext)
+        let len = cbc::decrypt(&Aes128::under(&chain.enc.0), &self.iv, &mut plaintext)
             .map_err(|_| Reject::new(Check::Padding, "ct"))?
             .len();
         plaintext.truncate(len);

@@ -1,6 +1,8 @@
 //! The secret of one connection in, the keys of its records out (HKDF, RFC 5869), bound to everything that was
 //! said in the handshake.
 
+use crate::crypto::cbc::Key128;
+use crate::crypto::key::MacKey;
 use crate::crypto::{Secret, hkdf_sha256, sha256};
 use crate::endpoint::{Fingerprint, Side};
 
@@ -13,11 +15,11 @@ pub(super) const MESSAGES: &str = "messages";
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Keys {
     /// Encrypts client to server.
-    pub client_enc: Secret<16>,
+    pub client_enc: Key128,
     /// Authenticates client to server.
-    pub client_mac: Secret<32>,
+    pub client_mac: MacKey<32>,
     /// Authenticates server to client: what a server says holds no secret.
-    pub server_mac: Secret<32>,
+    pub server_mac: MacKey<32>,
     /// Names the connection; not secret.
     pub session: [u8; 32],
 }
@@ -31,13 +33,18 @@ impl Keys {
         let server_mac: Secret<32> = hkdf_sha256(secret, &[b"suite server authentication", said]);
         let keys = [&client_enc.0[..], &client_mac.0, &server_mac.0];
         let session = sha256(&[b"suite session", keys[0], keys[1], keys[2]]);
-        Self { client_enc, client_mac, server_mac, session }
+        Self {
+            client_enc: client_enc.into(),
+            client_mac: client_mac.into(),
+            server_mac: server_mac.into(),
+            session,
+        }
     }
 
-    pub(super) fn mac(&self, from: Side) -> &[u8; 32] {
+    pub(super) fn mac(&self, from: Side) -> &MacKey<32> {
         match from {
-            Side::Client => &self.client_mac.0,
-            Side::Server => &self.server_mac.0,
+            Side::Client => &self.client_mac,
+            Side::Server => &self.server_mac,
         }
     }
 

@@ -5,7 +5,10 @@
 //! that does not split, or whose key or name does not decrypt, ends the connection; so does a message that
 //! does not decrypt, but only the first: after one good message the server goes on over bad ones.
 
+use aes::Aes128;
+
 use crate::crypto::checksum::hex;
+use crate::crypto::key::Algorithm;
 use crate::crypto::rsa::{PrivateKey, PublicKey, RsaError};
 use crate::crypto::{Secret, cbc, sha256};
 use crate::endpoint::{Check, Message, Reject};
@@ -36,7 +39,7 @@ pub(super) fn seal(
 
 fn assemble(sealed_key: &[u8], sealed_user: &[u8], key: &Secret<16>, plaintext: &[u8]) -> Vec<u8> {
     let mut ct = plaintext.to_vec();
-    cbc::encrypt(&key.0, STATIC_IV, &mut ct, 0);
+    cbc::encrypt(&Aes128::under(&key.0), STATIC_IV, &mut ct, 0);
     let hash = hex(&sha256(&[plaintext]));
     [sealed_key, sealed_user, &ct, hash.as_bytes()].join(DELIMITER)
 }
@@ -91,7 +94,7 @@ pub(super) fn open_message(key: &Secret<16>, frame: &mut Parts) -> Result<Opened
 }
 
 fn decrypt<'a>(key: &Secret<16>, frame: &'a mut Parts) -> Result<&'a [u8], Reject> {
-    cbc::decrypt(&key.0, STATIC_IV, frame.field_mut("ct"))
+    cbc::decrypt(&Aes128::under(&key.0), STATIC_IV, frame.field_mut("ct"))
         .map_err(|_| Reject::new(Check::Padding, "ct"))
 }
 

@@ -2,7 +2,7 @@
 //! whatever the profile leaves out left out. The server only ever authenticates.
 
 use crate::crypto::checksum::hex;
-use crate::crypto::{Authenticator, cbc, hmac_sha256, hmac_sha256_verifies, sha256};
+use crate::crypto::{cbc, sha256};
 use crate::endpoint::{Check, Reject, Side};
 use crate::entropy::Entropy;
 use crate::layout::number;
@@ -140,7 +140,7 @@ impl Channel {
         // A hash without a key is over the plaintext, which is gone once it is encrypted.
         let hash = self.unkeyed(&[buffer.get(from..).unwrap_or_default()]);
         let tag = if let Some(hash) = hash {
-            cbc::encrypt(&self.keys.client_enc.0, iv, buffer, from);
+            cbc::encrypt(self.keys.client_enc.ready(), iv, buffer, from);
             frame.before_tag(tag_len(profile));
             hash
         } else {
@@ -159,13 +159,13 @@ impl Channel {
         frame: &mut Writer,
         from: usize,
     ) -> [u8; 32] {
-        let enc = &self.keys.client_enc.0;
+        let enc = self.keys.client_enc.ready();
         let buffer = frame.buffer();
         let header = buffer.get(..from).unwrap_or_default();
         let [label, header, vector] = self.parts(content, header, &[iv, &[]]);
         // Where the header is covered, the vector comes last.
         let header_covered = !vector.is_empty();
-        let mut mac = Authenticator::new(self.keys.mac(content.from()), &[label, header]);
+        let mut mac = self.keys.mac(content.from()).begin(&[label, header]);
         cbc::encrypt_then_mac(enc, iv, &mut mac, buffer, from);
         let end = buffer.len();
         let delimiter = frame.before_tag(tag_len(self.profile)).get(end..).unwrap_or_default();
@@ -188,7 +188,7 @@ impl Channel {
         let iv = self.iv(record)?;
         let mut intact = unkeyed || {
             let parts = self.parts(content, record.before(INTEGRITY), &[&iv, record.field("ct")]);
-            hmac_sha256_verifies(self.keys.mac(content.from()), &parts, &given)
+            self.keys.mac(content.from()).verifies(&parts, &given)
         };
         let goes_on = content.is_record() && profile.has(Weakness::GoesOnAfterFailure);
         if !intact && !goes_on {
@@ -200,7 +200,7 @@ impl Channel {
             return Err(Reject::new(Check::Sequence, "sequence"));
         }
         let ct = record.field_mut("ct");
-        let plaintext = cbc::decrypt(&self.keys.client_enc.0, &iv, ct)
+        let plaintext = cbc::decrypt(self.keys.client_enc.ready(), &iv, ct)
             .map_err(|_| Reject::new(Check::Padding, "ct"))?;
         if let Some(hash) = self.unkeyed(&[plaintext]) {
             intact = hash == given;
@@ -308,7 +308,7 @@ impl Channel {
         } else {
             let mut parts = vec![content.label(), header];
             parts.extend(more);
-            hmac_sha256_verifies(self.keys.mac(content.from()), &parts, given)
+            self.keys.mac(content.from()).verifies(&parts, given)
         };
         if fits { Ok(()) } else { Err(Reject::new(Check::Mac, INTEGRITY)) }
     }
@@ -318,7 +318,7 @@ impl Channel {
         let mut parts = vec![content.label(), header];
         parts.extend(more);
         let unkeyed = self.unkeyed(&parts);
-        unkeyed.unwrap_or_else(|| hmac_sha256(self.keys.mac(content.from()), &parts).to_vec())
+        unkeyed.unwrap_or_else(|| self.keys.mac(content.from()).tag(&parts).to_vec())
     }
 
     /// What the tag of a record covers: type, length and number are in the header.

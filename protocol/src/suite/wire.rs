@@ -142,9 +142,14 @@ impl Parts {
     /// A frame somebody recorded, its fields where an honest sender's are: a delimiter that stands in one of them by
     /// chance misleads nobody who knows their sizes.
     pub(super) fn of(frame: &Frame) -> Self {
-        let bytes = frame.bytes.to_vec();
-        let ranges = frame.spec.ranges(&bytes).map(|(field, range)| (field.name, range));
-        Self { name: frame.spec.name, ranges: ranges.collect(), bytes }
+        Self::cut(&frame.spec, frame.bytes.to_vec())
+    }
+
+    /// A whole frame of this type.
+    fn cut(spec: &FrameSpec, bytes: Vec<u8>) -> Self {
+        let mut ranges = Vec::with_capacity(spec.fields.len());
+        ranges.extend(spec.ranges(&bytes).map(|(field, range)| (field.name, range)));
+        Self { name: spec.name, ranges, bytes }
     }
 
     fn range(&self, name: &str) -> Option<Range<usize>> {
@@ -201,10 +206,7 @@ pub(super) fn next(
     match inbox.cut(&mut specs) {
         Cut::Short => Ok(None),
         Cut::Bad(reject) => Err(reject),
-        Cut::Whole(spec, bytes) => {
-            let ranges = spec.ranges(&bytes).map(|(field, range)| (field.name, range));
-            Ok(Some(Parts { name: spec.name, ranges: ranges.collect(), bytes }))
-        }
+        Cut::Whole(spec, bytes) => Ok(Some(Parts::cut(&spec, bytes))),
     }
 }
 

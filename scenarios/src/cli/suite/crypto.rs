@@ -2,9 +2,9 @@
 //! question is asked before an answer is looked at: a mistake in one never turns the next into a choice.
 
 use anyhow::{Result, anyhow, bail};
-use protocol::crypto::cbc;
+use protocol::crypto::cbc::{self, Key128, Key256};
 use protocol::crypto::checksum::{Algorithm, checksum, from_hex, hex, verify_hash};
-use protocol::crypto::sha256;
+use protocol::crypto::{Secret, sha256};
 
 use super::Menu;
 use super::console::say;
@@ -12,8 +12,8 @@ use crate::diagnostic::{escape, quote};
 
 /// An AES key as the menu takes it.
 enum Key {
-    Short([u8; 16]),
-    Long([u8; 32]),
+    Short(Key128),
+    Long(Key256),
 }
 
 pub(super) fn encrypt(menu: &mut Menu<'_>) -> Result<()> {
@@ -22,7 +22,7 @@ pub(super) fn encrypt(menu: &mut Menu<'_>) -> Result<()> {
     let key = if key.trim().is_empty() {
         let key: [u8; 16] = menu.entropy.bytes();
         say(&format!("key: {}\n", hex(&key)))?;
-        Key::Short(key)
+        Key::Short(Secret(key).into())
     } else {
         read_key(&key)?
     };
@@ -30,8 +30,8 @@ pub(super) fn encrypt(menu: &mut Menu<'_>) -> Result<()> {
     let iv: [u8; cbc::BLOCK] = menu.entropy.bytes();
     let mut sealed = [&iv[..], text.as_bytes()].concat();
     match key {
-        Key::Short(key) => cbc::encrypt(&key, &iv, &mut sealed, iv.len()),
-        Key::Long(key) => cbc::encrypt(&key, &iv, &mut sealed, iv.len()),
+        Key::Short(key) => cbc::encrypt(key.ready(), &iv, &mut sealed, iv.len()),
+        Key::Long(key) => cbc::encrypt(key.ready(), &iv, &mut sealed, iv.len()),
     }
     say(&format!("encrypted: {}\n", hex(&sealed)))
 }
@@ -44,8 +44,8 @@ pub(super) fn decrypt(menu: &mut Menu<'_>) -> Result<()> {
         .ok_or_else(|| anyhow!("shorter than an initialization vector"))?;
     let mut ciphertext = ciphertext.to_vec();
     let opened = match key {
-        Key::Short(key) => cbc::decrypt(&key, iv, &mut ciphertext),
-        Key::Long(key) => cbc::decrypt(&key, iv, &mut ciphertext),
+        Key::Short(key) => cbc::decrypt(key.ready(), iv, &mut ciphertext),
+        Key::Long(key) => cbc::decrypt(key.ready(), iv, &mut ciphertext),
     };
     let opened = opened.map_err(|_| anyhow!("another key, or not what was encrypted"))?;
     let text = std::str::from_utf8(opened).map_err(|_| anyhow!("another key, or no text"))?;
@@ -99,10 +99,10 @@ fn algorithm(menu: &Menu<'_>) -> Result<Algorithm> {
 fn read_key(text: &str) -> Result<Key> {
     let bytes = digits(text)?;
     if let Ok(key) = <[u8; 16]>::try_from(&*bytes) {
-        return Ok(Key::Short(key));
+        return Ok(Key::Short(Secret(key).into()));
     }
     match <[u8; 32]>::try_from(&*bytes) {
-        Ok(key) => Ok(Key::Long(key)),
+        Ok(key) => Ok(Key::Long(Secret(key).into())),
         Err(_) => bail!("a key of {} bytes: it has 16 or 32", bytes.len()),
     }
 }
