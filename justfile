@@ -40,15 +40,15 @@ publish *ARGS:
 
 # All benchmarks (criterion). `--features aws-lc-rs,openssl` puts more beside ours than `ring`.
 bench *ARGS:
-    cargo bench -p benches --no-default-features {{ARGS}}
+    cargo bench -p benches {{ARGS}}
 
 # The same with samples so small that only large differences show.
 bench-quick *ARGS:
-    cargo bench -p benches --no-default-features {{ARGS}} -- --warm-up-time 0.01 --measurement-time 0.05 --sample-size 10 --noplot
+    cargo bench -p benches {{ARGS}} -- --warm-up-time 0.01 --measurement-time 0.05 --sample-size 10 --noplot
 
 # Our time as a ratio to that of others, in one run (`--quick`: 15 seconds); needs libssl-dev. Also target/ratios.json.
 ratios *ARGS:
-    cargo run --release -p benches --features aws-lc-rs,openssl --bin ratios -- {{ARGS}}
+    cargo run --release -p benches --features programs,aws-lc-rs,openssl --bin ratios -- {{ARGS}}
 
 # Count the instructions of hot paths again, for CI to compare with; review the diff before committing.
 instructions:
@@ -56,28 +56,28 @@ instructions:
 
 # Conversations a second and the cost of a fork, in a table.
 throughput:
-    cargo run --release -p benches --bin throughput
+    cargo run --release -p benches --features programs --bin throughput
 
 # A file over loopback against the same in memory, sessions a second, and what idle connections cost.
 loopback:
-    cargo build --release -p benches -p scenarios
+    cargo build --release -p benches -p scenarios --features benches/programs
     ./target/release/loopback
     ./target/release/loopback idle
 
 # The live proxy against none, a plain copy and haproxy (`--quick`: a minute).
 proxy *ARGS:
-    cargo build --release -p benches -p scenarios
+    cargo build --release -p benches -p scenarios --features benches/programs
     ./target/release/proxy {{ARGS}}
     ./target/release/proxy idle
 
 # What writing captures costs, and how fast a capture of 1 GiB is imported.
 captures *ARGS:
-    cargo build --release -p benches -p scenarios
+    cargo build --release -p benches -p scenarios --features benches/programs
     ./target/release/captures {{ARGS}}
 
 # What the padding oracle costs: questions a byte and a second, in memory and over TCP (`--quick`: a few seconds).
 oracle *ARGS:
-    cargo run --release -p benches --bin oracle -- {{ARGS}}
+    cargo run --release -p benches --features programs --bin oracle -- {{ARGS}}
 
 # Fuzz one target for a minute (needs cargo-fuzz and a nightly toolchain).
 fuzz TARGET:

@@ -41,12 +41,16 @@ impl<const N: usize> Algorithm<N> for Hmac<Sha256> {
 /// What it is, and whether it is the same as another, the bytes alone tell.
 #[derive(Clone)]
 pub struct Key<const N: usize, A> {
-    /// Its bytes.
-    pub secret: Secret<N>,
+    secret: Secret<N>,
     ready: OnceLock<Arc<A>>,
 }
 
 impl<const N: usize, A: Algorithm<N>> Key<N, A> {
+    /// The key itself.
+    pub fn bytes(&self) -> &[u8; N] {
+        &self.secret.0
+    }
+
     /// The algorithm under this key.
     pub fn ready(&self) -> &A {
         self.ready.get_or_init(|| Arc::new(A::under(&self.secret.0)))

@@ -143,10 +143,10 @@ impl Schedule {
             b"csr session",
             &nonces.device,
             &nonces.server,
-            &keys.device_enc.secret.0,
-            &keys.server_enc.secret.0,
-            &keys.device_mac.secret.0,
-            &keys.server_mac.secret.0,
+            keys.device_enc.bytes(),
+            keys.server_enc.bytes(),
+            keys.device_mac.bytes(),
+            keys.server_mac.bytes(),
             &keys.iv.0,
         ]);
         Self { keys, epoch: 0, count: 0, session, nonces, secret, ratchet }
@@ -259,23 +259,23 @@ pub(super) mod tests {
         let keys = &schedule.keys;
         for (key, expected) in [
             (
-                &keys.device_enc.secret,
+                keys.device_enc.bytes(),
                 "e312915e43482ee280fc30c0eb6f25e4ee76b518a00581c894c12ef4f85a8e71",
             ),
             (
-                &keys.server_enc.secret,
+                keys.server_enc.bytes(),
                 "26375834bd64aa27d8ac384606844cd06be2e46cad58088be50e1ca7bb69a931",
             ),
             (
-                &keys.device_mac.secret,
+                keys.device_mac.bytes(),
                 "ec52e8dae5c95dfd831fc29fddf891a42ece2ca4ab9720cc3a9b1c8a3071e686",
             ),
             (
-                &keys.server_mac.secret,
+                keys.server_mac.bytes(),
                 "0ac28657a259edf916f0c136723ce43a003eea138ae56d5dfddc036376f67b30",
             ),
         ] {
-            assert_eq!(hex(&key.0), expected);
+            assert_eq!(hex(key), expected);
         }
         assert_eq!(hex(&keys.iv.0), "101b3f76c879f75b78315918dc218a65");
         schedule.count();
@@ -284,15 +284,15 @@ pub(super) mod tests {
         let keys = &schedule.keys;
         for (key, expected) in [
             (
-                &keys.device_enc.secret,
+                keys.device_enc.bytes(),
                 "3a02b582441d289a181e227889ef41ca4280e3c3e1e0e8385f247116d0a27b00",
             ),
             (
-                &keys.device_mac.secret,
+                keys.device_mac.bytes(),
                 "69c65210b53d2ba68e896a598b01ae76b1a4097fd7890f63f14e007935b6e821",
             ),
         ] {
-            assert_eq!(hex(&key.0), expected);
+            assert_eq!(hex(key), expected);
         }
         assert_eq!(hex(&keys.iv.0), "b5361668141b324dbc426d917b0d2965");
         assert_eq!((schedule.epoch, schedule.count), (1, 2));

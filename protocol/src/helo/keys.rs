@@ -121,15 +121,15 @@ mod tests {
     #[test]
     fn the_published_schedule() {
         let keys = Keys::derive(&counting(0), &counting(0), &counting(16));
-        let expected: [(&Secret<16>, u128); 5] = [
-            (&keys.client_enc.secret, 0x1e84_ac54_8f82_4d84_a13f_f988_9d3c_5464),
-            (&keys.server_enc.secret, 0x2ae5_64bc_03d4_7371_5470_982a_b378_3283),
-            (&keys.client_mac.secret, 0x45a3_3036_4a83_d9a7_7971_74f5_6fed_566a),
-            (&keys.server_mac.secret, 0x5564_e5d9_04e3_b798_f10c_e631_31c6_1665),
-            (&keys.iv, 0xc023_3228_3389_b16d_3b7f_6f74_c287_0778),
+        let expected: [(&[u8; 16], u128); 5] = [
+            (keys.client_enc.bytes(), 0x1e84_ac54_8f82_4d84_a13f_f988_9d3c_5464),
+            (keys.server_enc.bytes(), 0x2ae5_64bc_03d4_7371_5470_982a_b378_3283),
+            (keys.client_mac.bytes(), 0x45a3_3036_4a83_d9a7_7971_74f5_6fed_566a),
+            (keys.server_mac.bytes(), 0x5564_e5d9_04e3_b798_f10c_e631_31c6_1665),
+            (&keys.iv.0, 0xc023_3228_3389_b16d_3b7f_6f74_c287_0778),
         ];
         for (key, value) in expected {
-            assert_eq!(key.0, value.to_be_bytes());
+            assert_eq!(*key, value.to_be_bytes());
         }
     }
 
