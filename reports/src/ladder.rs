@@ -132,13 +132,8 @@ pub fn frame_row(frame: &Frame, links: bool) -> Row {
     let mut text = left(Some(frame.number), frame.at_us, frame.link, links);
     text.push_str(&lane);
     let _ = write!(text, " {:>5} B", frame.bytes);
-    let by_rule: Vec<String> = frame.did.iter().map(|deed| deed.what.clone()).collect();
-    if let Some(deed) = frame.did.first() {
-        let did = by_rule.join(", ");
-        let _ = match deed.rule {
-            0 => write!(text, "  strategy: {did}"),
-            rule => write!(text, "  rule {rule}: {did}"),
-        };
+    if !frame.did.is_empty() {
+        let _ = write!(text, "  {}", frame.deeds_by_rule());
     }
     if frame.fate == "lost" {
         text.push_str("  (receiver gone)");

@@ -190,15 +190,7 @@ impl Drawing {
         if frame.did.is_empty() && frame.fate != "lost" {
             return;
         }
-        let mut deeds = String::new();
-        if let Some(first) = frame.did.first() {
-            let _ = match first.rule {
-                0 => write!(deeds, "strategy: "),
-                rule => write!(deeds, "rule {rule}: "),
-            };
-            let all: Vec<&str> = frame.did.iter().map(|deed| deed.what.as_str()).collect();
-            deeds.push_str(&all.join(", "));
-        }
+        let mut deeds = frame.deeds_by_rule();
         if frame.fate == "lost" {
             deeds.push_str(if deeds.is_empty() { "receiver gone" } else { " (receiver gone)" });
         }

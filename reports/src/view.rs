@@ -303,6 +303,20 @@ impl Frame {
     pub fn is_touched(&self) -> bool {
         !self.did.is_empty() || self.from == "attacker"
     }
+
+    /// What the attacker did to it, with commas; empty if nothing.
+    pub fn deeds(&self) -> String {
+        self.did.iter().map(|deed| deed.what.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The same behind what made the attacker do it: `rule 2: …` or `strategy: …`.
+    pub fn deeds_by_rule(&self) -> String {
+        match self.did.first().map(|deed| deed.rule) {
+            None => String::new(),
+            Some(0) => format!("strategy: {}", self.deeds()),
+            Some(rule) => format!("rule {rule}: {}", self.deeds()),
+        }
+    }
 }
 
 impl Case {

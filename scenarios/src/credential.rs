@@ -8,7 +8,7 @@ use protocol::crypto::rsa::{PrivateKey, PublicKey};
 use protocol::pki;
 use protocol::pki::x509::{Certificate, Request};
 
-use crate::diagnostic::quote;
+use crate::diagnostic::{quote, quote_path};
 use crate::files::{ReadError, read_text};
 
 /// One thing out of a file.
@@ -64,7 +64,7 @@ impl fmt::Display for CredentialError {
             Self::Broken(path, what) => (path, format!("no usable {what}")),
             Self::Other(path, is, wanted) => (path, format!("holds no {wanted}, but: {is}")),
         };
-        write!(f, "{}: {why}", quote(&path.display().to_string()))
+        write!(f, "{}: {why}", quote_path(path))
     }
 }
 

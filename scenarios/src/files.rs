@@ -6,7 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::quote;
+use crate::diagnostic::quote_path;
 
 /// No file of keys, certificates or users is larger, in bytes.
 pub const LARGEST: usize = 1 << 20;
@@ -35,7 +35,7 @@ impl fmt::Display for WriteError {
             Self::Exists(path) => (path, "there is one already; --force replaces it".to_owned()),
             Self::Failed(path, error) => (path, error.to_string()),
         };
-        write!(f, "cannot write {}: {why}", quote(&path.display().to_string()))
+        write!(f, "cannot write {}: {why}", quote_path(path))
     }
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for ReadError {
             Self::TooLarge(path, most) => (path, format!("larger than {most} bytes")),
             Self::NotText(path) => (path, "not UTF-8 text".to_owned()),
         };
-        write!(f, "cannot read {}: {why}", quote(&path.display().to_string()))
+        write!(f, "cannot read {}: {why}", quote_path(path))
     }
 }
 

@@ -7,7 +7,7 @@ use mitm_proxy::script::Step;
 use protocol::endpoint::{Kind, Message};
 
 use crate::catalogue::Beside;
-use crate::diagnostic::quote;
+use crate::diagnostic::{quote, quote_path};
 use crate::scenario::{Payloads, Scenario};
 
 /// What the user wants to be sent. The n-th text replaces the n-th text or numbers of a script, the n-th file
@@ -26,7 +26,7 @@ impl Payload {
     /// # Errors
     /// Why it cannot be sent, in a line that names it.
     pub fn read(path: &Path) -> Result<(String, Bytes), String> {
-        let shown = quote(&path.display().to_string());
+        let shown = quote_path(path);
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| format!("{shown}: the path has no file name in UTF-8"))?;
         let beside = Beside { folder: "".into() };

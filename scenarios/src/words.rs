@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use crate::diagnostic::quote;
+use crate::diagnostic::quote_path;
 
 /// The largest word list, in bytes.
 pub const MAX_WORDS: u64 = 256 << 20;
@@ -26,7 +26,7 @@ pub fn builtin() -> &'static [String] {
 /// # Errors
 /// Why they cannot be used, in a line that names the file.
 pub fn read(path: &Path) -> Result<Vec<String>, String> {
-    let shown = quote(&path.display().to_string());
+    let shown = quote_path(path);
     let failed = |error: std::io::Error| format!("{shown} cannot be read: {}", error.kind());
     let about = fs::metadata(path).map_err(failed)?;
     if !about.is_file() {

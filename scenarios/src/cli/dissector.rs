@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use super::Done;
 use super::check::explain;
 use super::output::{Output, print};
-use crate::diagnostic::quote;
+use crate::diagnostic::{quote, quote_path};
 use crate::dissector::{declared, render, systems};
 use crate::layout_file::LayoutFile;
 
@@ -29,7 +29,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         let file = LayoutFile::load(path).map_err(|error| explain(&[error], output))?;
         let protocol = declared(&file);
         if protocols.iter().any(|known| known.name == protocol.name) {
-            let (path, name) = (quote(&path.display().to_string()), quote(&protocol.name));
+            let (path, name) = (quote_path(path), quote(&protocol.name));
             bail!("{path}: there is a protocol {name} already: give it another name");
         }
         protocols.push(protocol);

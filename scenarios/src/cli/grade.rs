@@ -13,7 +13,7 @@ use super::check::explain;
 use super::output::{Format, Output, print};
 use super::{Done, interrupt};
 use crate::catalogue::{LoadError, load_attacks, read, text as utf8};
-use crate::diagnostic::quote;
+use crate::diagnostic::quote_path;
 use crate::layout_file::LayoutFile;
 use crate::scenario::{Own, Scenario, targets};
 use crate::target::{Interrupt, Target};
@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     }
     let report = Report::new(graded.into_iter().flatten().collect());
     if let Some(path) = &args.junit {
-        let shown = || format!("cannot write {}", quote(&path.display().to_string()));
+        let shown = || format!("cannot write {}", quote_path(path));
         fs::write(path, junit::render(&report)?).with_context(shown)?;
     }
     match output.format {

@@ -9,7 +9,7 @@ use protocol::layout::Layout;
 use super::Done;
 use super::output::{Format, Output, counted, print};
 use super::proxy::Wire;
-use crate::diagnostic::quote;
+use crate::diagnostic::quote_path;
 use crate::files::{self, Existing};
 use crate::import::write::{Target, Written, written};
 use crate::import::{Keep, Recording, listing, session};
@@ -61,7 +61,7 @@ impl Cut {
         let known = !self.layout.frames.is_empty();
         let fits = |session: &crate::import::Session| session.frames.is_empty() || session.fits();
         if known && !self.recording.sessions.iter().any(fits) {
-            let shown = quote(&path.display().to_string());
+            let shown = quote_path(path);
             return Some(format!("nothing in {shown} is a frame of {}", self.layout.system));
         }
         self.recording.broken.clone()
@@ -97,7 +97,7 @@ fn scenario(args: &Args, cut: &Cut, out: &Path, output: Output) -> Result<()> {
     if !toml || !is_name(&name) {
         bail!(
             "--out {}: expected a name such as `played-again.toml`: small letters, digits and single hyphens",
-            quote(&out.display().to_string())
+            quote_path(out)
         );
     }
     let existing = if args.force { Existing::Replace } else { Existing::Keep };
@@ -117,7 +117,7 @@ fn scenario(args: &Args, cut: &Cut, out: &Path, output: Output) -> Result<()> {
     let Written { scenario, files } = written(&name, &args.file, &session, &target);
     for (path, bytes) in &files {
         let path = folder.join(path);
-        let shown = || format!("cannot write {}", quote(&path.display().to_string()));
+        let shown = || format!("cannot write {}", quote_path(&path));
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).with_context(shown)?;
         }

@@ -18,7 +18,7 @@ use super::check::explain;
 use super::new;
 use super::output::{Format, Output, print};
 use super::systems::{LINE, arrow, wrapped};
-use crate::diagnostic::quote;
+use crate::diagnostic::quote_path;
 use crate::layout_file::against::{Cutter, Listing};
 use crate::layout_file::{LayoutFile, starter};
 
@@ -90,7 +90,7 @@ fn cut(file: LayoutFile, capture: &Path, output: Output) -> Result<Done> {
 
 /// Tell the cutter of every session in a recording. What there was before a mistake is listed.
 fn feed(path: &Path, cutter: &mut Cutter<'_>) -> Result<()> {
-    let shown = quote(&path.display().to_string());
+    let shown = quote_path(path);
     let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
     let summary = match capture::read(BufReader::with_capacity(READ, file), cutter) {
         Ok(summary) => summary,

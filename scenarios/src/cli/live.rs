@@ -17,7 +17,7 @@ use super::password::{Ask, account};
 use super::pki::entropy;
 use super::select::check;
 use crate::capture::Plaintext;
-use crate::diagnostic::quote;
+use crate::diagnostic::quote_path;
 use crate::files::{self, Existing};
 use crate::live::journal::{Journal, Loudness, Shown};
 use crate::live::keydir::{KeyDir, LoggingIn, WithFresh};
@@ -140,7 +140,7 @@ impl LiveArgs {
     fn key_log(&self, side: Side) -> Result<Option<Keys>> {
         let Some(path) = &self.key_log else { return Ok(None) };
         let keys = Keys::append(path, self.system()?, self.profile()?, side);
-        let shown = || format!("cannot write {}", quote(&path.display().to_string()));
+        let shown = || format!("cannot write {}", quote_path(path));
         keys.map(Some).with_context(shown)
     }
 
@@ -149,7 +149,7 @@ impl LiveArgs {
         let layout = Arc::new((self.system()?.layout)(self.profile()?));
         let plaintext = if self.plaintext { Plaintext::Shown } else { Plaintext::Hidden };
         let tap = Tap::create(path, layout, side, plaintext);
-        let shown = || format!("cannot write {}", quote(&path.display().to_string()));
+        let shown = || format!("cannot write {}", quote_path(path));
         tap.map(Some).with_context(shown)
     }
 }
@@ -187,7 +187,7 @@ pub(super) fn with_keys(
         Side::Server => system.keys.server,
     };
     let keys = KeyDir(folder.to_owned());
-    let shown = || format!("--keys {}", quote(&folder.display().to_string()));
+    let shown = || format!("--keys {}", quote_path(folder));
     if let Some(account) = account {
         return from(setup, &LoggingIn { keys, account }).with_context(shown);
     }

@@ -13,7 +13,7 @@ use super::output::{Format, Output, print};
 use super::progress::Shown;
 use super::select::Selection;
 use crate::catalogue::catalogue;
-use crate::diagnostic::quote;
+use crate::diagnostic::quote_path;
 use crate::lesson;
 use crate::matrix::{matrix, runs};
 use crate::property::Outcome;
@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     };
     print(&text)?;
     if let Some(path) = &args.json {
-        let shown = || format!("cannot write {}", quote(&path.display().to_string()));
+        let shown = || format!("cannot write {}", quote_path(path));
         fs::write(path, json()?).with_context(shown)?;
     }
     let sound = all.iter().all(|matrix| matrix.faults.is_empty());

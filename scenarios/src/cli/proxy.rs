@@ -23,7 +23,7 @@ use super::output::{Format, Output};
 use super::sniff::CaptureLive;
 use super::{Done, interrupt, live};
 use crate::catalogue::{LoadError, load_file, read, text};
-use crate::diagnostic::quote;
+use crate::diagnostic::{quote, quote_path};
 use crate::layout_file::LayoutFile;
 use crate::live::{addresses_of, stop};
 use crate::scenario::{Frames, RuleFile};
@@ -314,7 +314,7 @@ fn watching(args: &Args, layout: &Layout, output: Output) -> Result<Watch> {
 }
 
 fn cannot(path: &Path) -> String {
-    format!("cannot write {}", quote(&path.display().to_string()))
+    format!("cannot write {}", quote_path(path))
 }
 
 /// Nanoseconds since 1970.

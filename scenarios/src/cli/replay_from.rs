@@ -13,7 +13,7 @@ use super::import::Cut;
 use super::output::{Format, Output, print};
 use super::proxy::Wire;
 use super::select::Selection;
-use crate::diagnostic::quote;
+use crate::diagnostic::{quote, quote_path};
 use crate::import::claimed::{Claimed, ClaimsFile};
 use crate::import::play::{Happening, Likeness, Pace, Play, What, When};
 use crate::import::verdict::{Verdict, unanswered};
@@ -92,7 +92,7 @@ pub(super) fn run(args: &Args, selection: &Selection, output: Output) -> Result<
     }
     let claims = args.claims.as_deref().map(|path| {
         let opened = ClaimsFile::open(path);
-        opened.with_context(|| format!("cannot read {}", quote(&path.display().to_string())))
+        opened.with_context(|| format!("cannot read {}", quote_path(path)))
     });
     let claims = claims.transpose()?;
     let pace = match args.pace {

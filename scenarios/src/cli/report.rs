@@ -18,7 +18,7 @@ use super::progress::Shown;
 use super::select::Selection;
 use crate::anatomy::{self, Depth};
 use crate::catalogue::catalogue;
-use crate::diagnostic::{escape, quote, quote_path};
+use crate::diagnostic::{escape, quote_path};
 use crate::files;
 use crate::judge::judge;
 use crate::scenario::Scenario;
@@ -64,7 +64,7 @@ impl Form {
             Some("svg") => Self::Svg,
             _ => bail!(
                 "--report {}: the extension says which form, and must be one of html, json, md, xml, sarif, svg",
-                quote(&path.display().to_string())
+                quote_path(path)
             ),
         })
     }

@@ -15,7 +15,7 @@ use mitm_proxy::capture::{self, CaptureError, Ending};
 use protocol::endpoint::{Service, Side, Tick};
 use protocol::layout::{Layout, RAW};
 
-use crate::diagnostic::quote;
+use crate::diagnostic::quote_path;
 
 pub mod claimed;
 pub mod listing;
@@ -166,7 +166,7 @@ pub enum ImportError {
 
 impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |path: &Path| quote(&path.display().to_string());
+        let shown = |path: &Path| quote_path(path);
         match self {
             Self::Unreadable(path, error) => write!(f, "cannot read {}: {error}", shown(path)),
             Self::Useless(path, error) => write!(f, "{}: {error}", shown(path)),
@@ -226,7 +226,7 @@ impl Recording {
                 return Err(ImportError::Useless(path.to_owned(), error));
             }
             Err(error) => {
-                let shown = quote(&path.display().to_string());
+                let shown = quote_path(path);
                 recording.broken = Some(format!("{shown} ends early: {error}"));
             }
         }

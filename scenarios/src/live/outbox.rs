@@ -9,7 +9,7 @@ use protocol::endpoint::{Command, Kind, Message, Name};
 use protocol::systems::System;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::diagnostic::quote;
+use crate::diagnostic::{quote, quote_path};
 use crate::payload::Payload;
 use crate::scenario::MAX_PAYLOAD;
 
@@ -47,7 +47,7 @@ impl Item {
                 wrong.map_or(Ok(()), |part| Err(format!("{} is no number", quote(part.trim()))))
             }
             Self::File(path, kind) => {
-                let shown = quote(&path.display().to_string());
+                let shown = quote_path(path);
                 let name = path.file_name().and_then(|name| name.to_str());
                 let name = name.ok_or_else(|| format!("{shown} has no file name in UTF-8"))?;
                 carried(kind.unwrap_or_else(|| Kind::of_file(name)))?;
@@ -138,7 +138,7 @@ fn start(
 /// # Errors
 /// Why not, in a line that names the file.
 pub fn first_line(path: &Path) -> Result<String, String> {
-    let shown = quote(&path.display().to_string());
+    let shown = quote_path(path);
     let mut line = String::new();
     fs::File::open(path)
         .and_then(|file| io::BufReader::new(file.take(4097)).read_line(&mut line))

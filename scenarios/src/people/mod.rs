@@ -17,7 +17,7 @@ use protocol::suite::{AUTH, PASSWORDS, names, scheme};
 use protocol::weakness::Profile;
 
 use crate::credential::CredentialError;
-use crate::diagnostic::quote;
+use crate::diagnostic::{quote, quote_path};
 use crate::files::{Existing, ReadError, WriteError, append, read_text, write};
 
 mod belongings;
@@ -74,7 +74,7 @@ pub enum PeopleError {
 
 impl fmt::Display for PeopleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = |path: &Path| quote(&path.display().to_string());
+        let file = |path: &Path| quote_path(path);
         match self {
             Self::Folder(path) => {
                 write!(f, "{}: no such folder; `scenarios pki init suite` makes one", file(path))

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use mitm_proxy::capture::{self, Visitor};
 use protocol::endpoint::{Side, Tick};
 
-use crate::diagnostic::quote;
+use crate::diagnostic::{quote, quote_path};
 
 #[cfg(not(feature = "live-capture"))]
 mod absent;
@@ -100,7 +100,7 @@ impl fmt::Display for SniffError {
                 write!(f, "{} is no filter: {why}", quote(expression))
             }
             Self::File { path, error } => {
-                write!(f, "cannot write {}: {error}", quote(&path.display().to_string()))
+                write!(f, "cannot write {}: {error}", quote_path(path))
             }
             Self::Pcap { interface, why } => {
                 write!(f, "cannot capture on {}: {why}", quote(interface))

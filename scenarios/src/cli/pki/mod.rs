@@ -117,7 +117,7 @@ fn large_enough(key: &PrivateKey, path: &Path) -> Result<()> {
     if bits >= 2048 {
         return Ok(());
     }
-    let path = crate::diagnostic::quote(&path.display().to_string());
+    let path = crate::diagnostic::quote_path(path);
     Err(anyhow!("{path}: a key of {bits} bits; at least 2048 are needed to sign"))
 }
 

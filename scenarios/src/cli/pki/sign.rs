@@ -9,7 +9,7 @@ use super::{How, large_enough, period, unmakeable};
 use crate::cli::Done;
 use crate::cli::output::Output;
 use crate::credential::{certificate, private_key, request};
-use crate::diagnostic::quote;
+use crate::diagnostic::quote_path;
 
 /// Options of `sign`.
 #[derive(clap::Args, Clone, Debug)]
@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let (key, authority) = (private_key(&args.ca_key)?, certificate(&args.ca_cert)?);
     let request = request(&args.csr)?;
     large_enough(&key, &args.ca_key)?;
-    let file = |path: &PathBuf| quote(&path.display().to_string());
+    let file = |path: &PathBuf| quote_path(path);
     // Said here, because a certificate that cannot be made has several reasons of the same name.
     match request.verify() {
         Err(X509Error::Key) => bail!("{}: asks for a key that is no RSA key", file(&args.csr)),

@@ -13,7 +13,7 @@ use crate::cli::Done;
 use crate::cli::live::now;
 use crate::cli::output::{Format, Output, print};
 use crate::credential::{Credential, certificate, public_key, read};
-use crate::diagnostic::{escape, quote};
+use crate::diagnostic::{escape, quote, quote_path};
 
 /// Options of `verify`.
 #[derive(clap::Args, Clone, Debug)]
@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
             let failed = check_json(&own, &authority, args.name.as_deref()).err();
             (own.common_name, failed)
         }
-        _ => bail!("{}: holds no certificate", quote(&args.cert.display().to_string())),
+        _ => bail!("{}: holds no certificate", quote_path(&args.cert)),
     };
     let done = if failed.is_none() { Done::Expected } else { Done::Unexpected };
     if output.format == Format::Json {

@@ -11,7 +11,7 @@ use crate::cli::live::now;
 use crate::cli::pki::show;
 use crate::cli::users::tell;
 use crate::credential::{Credential, private_key};
-use crate::diagnostic::quote;
+use crate::diagnostic::{quote, quote_path};
 use crate::files::{Existing, write};
 use crate::people::Making;
 
@@ -25,7 +25,7 @@ pub(super) fn export(menu: &mut Menu<'_>) -> Result<()> {
         other => bail!("{} is neither", quote(other)),
     };
     if path.symlink_metadata().is_ok() {
-        bail!("{}: there is one already", quote(&path.display().to_string()));
+        bail!("{}: there is one already", quote_path(&path));
     }
     write(&path, pem.as_bytes(), Existing::Keep)?;
     menu.output.remark(&format!("wrote {}", path.display()));
