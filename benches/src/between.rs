@@ -23,6 +23,7 @@ use protocol::layout::{Field, FrameSpec, Layout, Role};
 use scenarios::watch::capture_file;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::live::runtime;
 use crate::rule;
@@ -214,7 +215,7 @@ async fn attack(
         let _ = stop.await;
     };
     let keep = Keep::Last(4096);
-    let done = proxy(attacker, doors, keep, Some(recorder), reloads, stop).await;
+    let done = proxy(attacker, doors, keep, Some(recorder), reloads, Instant::now(), stop).await;
     assert!(done.expect("a recorder can be started").trace.misfires.is_empty(), "rules act");
 }
 

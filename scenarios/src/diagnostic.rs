@@ -204,6 +204,11 @@ pub fn list<T: AsRef<str>>(words: &[T]) -> String {
     quoted.join(", ")
 }
 
+/// How often: "once", or "3 times".
+pub fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
 /// The word somebody may have meant who wrote `word`.
 pub fn near<'w>(word: &str, allowed: &[&'w str]) -> Option<&'w str> {
     let plain = |word: &str| word.to_lowercase().replace('_', "-");

@@ -73,6 +73,19 @@ fn every_system_passes_frame_by_frame_on_all_its_ports() {
 }
 
 #[test]
+fn a_server_that_is_not_there_is_told_as_it_happens_and_at_the_end() {
+    let here = folder("proxy-unreachable");
+    let free = listener().local_addr().unwrap().to_string();
+    let args = ["proxy", "--listen", "0", "--upstream", &free, "--system", "helo"];
+    let proxy = Listening::start(&here, &args);
+    let args = ["connect", "helo", "--to", &proxy.address, "--text", "hi"];
+    assert_ne!(scenarios(&here, &args).output().unwrap().status.code(), Some(0));
+    let (ladder, said, _) = proxy.end();
+    assert!(ladder.contains(&format!("cannot connect to {free}")), "{ladder}");
+    assert!(said.contains("the server could not be reached once"), "{said}");
+}
+
+#[test]
 fn rules_act_and_are_read_again_when_the_file_changes() {
     let here = folder("proxy-rules");
     let rule = |type_: &str| {

@@ -17,13 +17,14 @@ use protocol::layout::Layout;
 use protocol::systems::System;
 use protocol::weakness::Profile;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
 
 use super::check::explain;
 use super::output::{Format, Output};
 use super::sniff::CaptureLive;
 use super::{Done, interrupt, live};
 use crate::catalogue::{LoadError, load_file, read, text};
-use crate::diagnostic::{quote, quote_path};
+use crate::diagnostic::{quote, quote_path, times};
 use crate::layout_file::LayoutFile;
 use crate::live::{addresses_of, stop};
 use crate::scenario::{Frames, RuleFile};
@@ -186,7 +187,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
             let doors = doors.map(|(listener, upstream)| Door { listener, upstream }).collect();
             let (reload, reloads) = unbounded_channel();
             let keep = Keep::Last(LAST);
-            let run = proxy(attacker, doors, keep, Some(Box::new(watch)), reloads, stop);
+            let run =
+                proxy(attacker, doors, keep, Some(Box::new(watch)), reloads, Instant::now(), stop);
             tokio::select! {
                 outcome = run => Ok((outcome.context("cannot start")?, running)),
                 () = look_for_changes(args.rules.as_deref(), &wire, reload, output) => {
@@ -198,6 +200,10 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     .map(|(outcome, running)| {
         for misfire in outcome.trace.misfires.iter().take(MOST_MISFIRES) {
             let _ = writeln!(io::stderr(), "rule {} could not act: {}", misfire.rule, misfire.why);
+        }
+        if outcome.refused > 0 {
+            let how_often = times(outcome.refused);
+            let _ = writeln!(io::stderr(), "the server could not be reached {how_often}");
         }
         running.finish(output)
     })?;

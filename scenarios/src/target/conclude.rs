@@ -9,6 +9,7 @@ use protocol::endpoint::{Claim, Conn, Fact, Message, Name, Side, Tick};
 use super::process::Ended;
 use super::transcript::{Content, Seen, Transcript, known};
 use super::{Finding, NOT_IMPLEMENTED, Observed, Output, Run, Sign, Target};
+use crate::diagnostic::times;
 
 /// Why a run is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,8 +92,7 @@ fn findings(target: &Target, trace: &Trace, refused: u64, evidence: &Evidence<'_
     if let Some(how) = evidence.gone.clone() {
         findings.push(Finding::ListenerGone { how });
     } else if refused > 0 && !has_server_died {
-        let times = if refused == 1 { "once".to_owned() } else { format!("{refused} times") };
-        let how = format!("the attacker's connection was refused {times}");
+        let how = format!("the attacker's connection was refused {}", times(refused));
         findings.push(Finding::ListenerGone { how });
     }
     if !has_server_died {

@@ -4,7 +4,6 @@
 //! One thread does all of it, the links included. So what has been printed before a frame went through is read no later
 //! than anything that frame caused, and a message is never seen delivered before it was sent.
 
-use std::cell::Cell;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
@@ -123,15 +122,14 @@ async fn whole(
     let pulse = Pulse::default();
     let (tell, told) = oneshot::channel::<()>();
     let (_reloads, rules) = mpsc::unbounded_channel();
-    let began = Cell::new(None);
     let recorder = Box::new(pulse.clone());
-    let links = proxy(attacker, doors, Keep::All, Some(recorder), rules, async {
-        // The first thing the links do is to look whether they are to stop: that is when their clock begins.
-        began.set(Some(Instant::now()));
+    // Links and programs have one clock, or what is printed because of a frame could be dated before it.
+    let began = Instant::now();
+    stage.transcript.begin(began);
+    let links = proxy(attacker, doors, Keep::All, Some(recorder), rules, began, async {
         let _ = told.await;
     });
     let watch = async {
-        stage.transcript.begin(began.get().unwrap_or_else(Instant::now));
         let ending = stage.watch(stop, &pulse).await;
         let _ = tell.send(());
         ending

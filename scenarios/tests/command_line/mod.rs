@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 /// The program, in a folder.
 pub fn scenarios(folder: &Path, args: &[&str]) -> Command {
@@ -81,6 +82,7 @@ pub fn exit(folder: &Path, args: &[&str]) -> i32 {
 /// Something that listens, killed when the test is over, however it ends.
 pub struct Listening {
     child: Child,
+    said: Option<JoinHandle<String>>,
     /// Where: an address for each port, with commas.
     pub address: String,
 }
@@ -96,19 +98,30 @@ impl Listening {
             line.clear();
             assert!(errors.read_line(&mut line).unwrap() > 0, "it has ended");
         }
-        std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
+        let said = std::thread::spawn(move || {
+            let mut said = String::new();
+            errors.read_to_string(&mut said).unwrap();
+            said
+        });
         let address = line.trim().split_once(" listens on ").unwrap().1;
         let address = address.split(", before ").next().unwrap();
-        Self { child, address: address.replace(", ", ",") }
+        Self { child, said: Some(said), address: address.replace(", ", ",") }
     }
 
     /// Ctrl-C; what it printed, and its exit code.
-    pub fn stop(mut self) -> (String, Option<i32>) {
+    pub fn stop(self) -> (String, Option<i32>) {
+        let (printed, _, code) = self.end();
+        (printed, code)
+    }
+
+    /// Ctrl-C; what it printed, what it said since to whoever started it, and its exit code.
+    pub fn end(mut self) -> (String, String, Option<i32>) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
         let mut printed = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
-        (printed, self.child.wait().unwrap().code())
+        let said = self.said.take().unwrap().join().unwrap();
+        (printed, said, self.child.wait().unwrap().code())
     }
 }
 

@@ -16,7 +16,7 @@ use protocol::endpoint::{Service, Side};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::attacker::Attacker;
 use crate::rule::Rule;
@@ -69,7 +69,7 @@ pub struct Outcome {
 }
 
 /// Stand between the clients of `doors`, one for each of the system's ports in order, and the servers behind them, until
-/// `stop`. New rules may come any time.
+/// `stop`. New rules may come any time. Time counts from `began` on.
 ///
 /// # Errors
 /// The recorder cannot be started.
@@ -79,13 +79,14 @@ pub async fn proxy(
     keep: Keep,
     recorder: Option<Box<dyn Recorder>>,
     mut rules: UnboundedReceiver<Arc<[Rule]>>,
+    began: Instant,
     stop: impl Future<Output = ()>,
 ) -> io::Result<Outcome> {
     if keep != Keep::All {
         attacker.remember_no_more_than_needed();
     }
     let upstreams = doors.iter().map(|door| door.upstream).collect();
-    let relay = Relay::new(attacker, keep, upstreams, recorder)?;
+    let relay = Relay::new(attacker, keep, upstreams, recorder, began)?;
     let local = LocalSet::new();
     let run = async {
         for (service, door) in (0..).map(Service).zip(doors) {

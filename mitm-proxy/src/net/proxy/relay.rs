@@ -96,6 +96,7 @@ impl Relay {
         keep: Keep,
         upstreams: Vec<SocketAddr>,
         recorder: Option<Box<dyn Recorder>>,
+        began: Instant,
     ) -> io::Result<Self> {
         let mut trace = Trace::default();
         trace.fired.resize(attacker.rules().len(), 0);
@@ -111,7 +112,7 @@ impl Relay {
             log: recorder.map(Log::new).transpose()?,
             refused: 0,
         };
-        let (began, state) = (Instant::now(), RefCell::new(state));
+        let state = RefCell::new(state);
         Ok(Self(Rc::new(Shared { began, state, news: Notify::new() })))
     }
 

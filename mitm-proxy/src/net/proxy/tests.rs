@@ -83,10 +83,10 @@ struct Running {
 
 fn start(rules: Vec<Rule>, keep: Keep) -> Running {
     let server = StdListener::bind("127.0.0.1:0").unwrap();
-    start_before(server, rules, keep)
+    start_before(server, rules, keep, Instant::now())
 }
 
-fn start_before(server: StdListener, rules: Vec<Rule>, keep: Keep) -> Running {
+fn start_before(server: StdListener, rules: Vec<Rule>, keep: Keep, began: Instant) -> Running {
     let upstream = server.local_addr().unwrap();
     let heard = Heard::default();
     let (tell, told) = channel();
@@ -101,7 +101,7 @@ fn start_before(server: StdListener, rules: Vec<Rule>, keep: Keep) -> Running {
             let attacker = Attacker::new(layout(), rules.into());
             let doors = vec![Door { listener, upstream }];
             let stop = async { stopped.await.unwrap_or(()) };
-            proxy(attacker, doors, keep, Some(recorder), new_rules, stop).await.unwrap()
+            proxy(attacker, doors, keep, Some(recorder), new_rules, began, stop).await.unwrap()
         })
     });
     Running { address: told.recv().unwrap(), server, heard, reloads, stop, thread }
@@ -184,6 +184,24 @@ fn without_rules_everything_passes_both_ways_and_half_a_close_too() {
     assert_eq!(heard.iter().filter(is_frame).count(), 2, "{heard:?}");
     assert!(heard.contains(&"1 server: Begun(0)".to_owned()), "{heard:?}");
     assert!(heard.contains(&"1 client: Ended".to_owned()), "{heard:?}");
+}
+
+#[test]
+fn time_counts_from_when_the_caller_says_however_late_the_links_begin() {
+    let began = Instant::now();
+    let late = Duration::from_millis(50);
+    std::thread::sleep(late);
+    let server = StdListener::bind("127.0.0.1:0").unwrap();
+    let running = start_before(server, Vec::new(), Keep::All, began);
+    let (mut client, mut server) = running.connect();
+    client.write_all(&frame(1, b"one")).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    rest(&mut server);
+    let passed = u64::try_from(began.elapsed().as_nanos()).unwrap();
+    drop((client, server));
+    let (outcome, _) = running.end();
+    let at = outcome.trace.frames[0].at.0;
+    assert!((u64::try_from(late.as_nanos()).unwrap()..=passed).contains(&at), "{at} of {passed}");
 }
 
 #[test]
