@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use protocol::systems::System;
+use rayon::prelude::*;
 use reports::ablation;
 use reports::view::ablation::Ablation;
 
@@ -59,5 +60,5 @@ pub(super) fn ablations(
     let shown = Shown::new(total, output);
     let each = |scenario: &Scenario, run: &dyn Fn() -> Outcome| shown.case(&scenario.name, run);
     let one = |system: &&'static System| lesson::ablation(&matrix(system, scenarios, &each));
-    systems.iter().map(one).collect()
+    systems.par_iter().map(one).collect()
 }
