@@ -1,5 +1,6 @@
 //! Bytes received and not yet processed, for one direction of one connection.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::endpoint::{Check, Reject};
@@ -88,9 +89,19 @@ impl Received {
         range.and_then(|range| self.bytes.get(range)).unwrap_or_default()
     }
 
+    /// Where several fields lie, named in the order they are declared in; nowhere what the profile does not have.
+    pub(crate) fn places<const N: usize>(&self, names: [&str; N]) -> [Range<usize>; N] {
+        self.spec.places(names, &self.bytes).map(Option::unwrap_or_default)
+    }
+
+    /// What lies there.
+    pub(crate) fn at(&self, place: &Range<usize>) -> &[u8] {
+        self.bytes.get(place.clone()).unwrap_or_default()
+    }
+
     /// A field of exactly `N` bytes.
     pub(crate) fn array<const N: usize>(&self, name: &'static str) -> Result<[u8; N], Reject> {
-        self.field(name).try_into().map_err(|_| Reject::new(Check::Layout, name))
+        array(self.field(name), name)
     }
 
     /// Everything that stands before a field.
@@ -98,6 +109,11 @@ impl Received {
         let range = self.spec.range(name, &self.bytes);
         range.and_then(|range| self.bytes.get(..range.start)).unwrap_or_default()
     }
+}
+
+/// The bytes of the field `name`, which has to have exactly `N`.
+pub(crate) fn array<const N: usize>(field: &[u8], name: &'static str) -> Result<[u8; N], Reject> {
+    field.try_into().map_err(|_| Reject::new(Check::Layout, name))
 }
 
 #[cfg(test)]

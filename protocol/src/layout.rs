@@ -204,24 +204,45 @@ impl FrameSpec {
     /// Where the field of that name lies in a frame of this type. `None` if there is no such field, or the
     /// frame does not have it, because it is too short or lacks a delimiter or a member.
     pub fn range(&self, name: &str, frame: &[u8]) -> Option<Range<usize>> {
-        let mut at: usize = 0;
+        let [place] = self.places([name], frame);
+        place
+    }
+
+    /// The same of several fields at once, named in the order they are declared in.
+    pub fn places<const N: usize>(
+        &self,
+        names: [&str; N],
+        frame: &[u8],
+    ) -> [Option<Range<usize>>; N] {
+        let mut places = [const { None }; N];
+        let (mut found, mut at): (usize, usize) = (0, 0);
         for field in &self.fields {
             let size = match field.size {
                 Size::Fixed(size) => size,
                 Size::Rest => frame.len().saturating_sub(at).saturating_sub(self.tail),
                 // Where this one and those behind it lie, only the frame tells.
                 Size::Until(_) | Size::Object | Size::Member(_) => {
-                    let mut ranges = self.ranges(frame);
-                    return ranges.find(|(field, _)| field.name == name).map(|(_, range)| range);
+                    let walked = |name| {
+                        let mut ranges = self.ranges(frame);
+                        ranges.find(|(field, _)| field.name == name).map(|(_, range)| range)
+                    };
+                    return names.map(walked);
                 }
             };
             let end = at.saturating_add(size);
-            if field.name == name {
-                return (end <= frame.len()).then_some(at..end);
+            let mut left = names.iter().enumerate().skip(found);
+            if let Some((index, _)) = left.find(|(_, name)| **name == field.name) {
+                if let Some(place) = places.get_mut(index) {
+                    *place = (end <= frame.len()).then_some(at..end);
+                }
+                found = index + 1;
+                if found == N {
+                    break;
+                }
             }
             at = end;
         }
-        None
+        places
     }
 
     /// The value of a number field in the bytes of a frame; of any other field, its bytes as a big-endian number.

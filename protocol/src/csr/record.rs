@@ -6,7 +6,7 @@ use crate::csr::keys::Schedule;
 use crate::csr::wire::{DIGITS, END, MAC, body};
 use crate::endpoint::{Check, Reject, Side};
 use crate::entropy::Entropy;
-use crate::inbox::Received;
+use crate::inbox::{Received, array};
 use crate::layout::number;
 use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
@@ -157,7 +157,7 @@ impl Channel {
         mut record: Received,
         edit: Edit<'_>,
     ) -> Option<Vec<u8>> {
-        let iv = self.iv(&record).ok()?;
+        let iv = self.iv(record.field("iv")).ok()?;
         let (plaintext, share) = self.unseal(content, &mut record).ok()?;
         let mut plaintext = plaintext.to_vec();
         edit(&mut plaintext);
@@ -166,11 +166,11 @@ impl Channel {
         Some(sender.seal_under(&iv, content, plaintext.len(), share, write))
     }
 
-    fn iv(&self, record: &Received) -> Result<[u8; cbc::BLOCK], Reject> {
+    fn iv(&self, field: &[u8]) -> Result<[u8; cbc::BLOCK], Reject> {
         if self.profile.has(Weakness::StaticIv) {
             Ok(self.schedule.keys.iv.0)
         } else {
-            record.array("iv")
+            array(field, "iv")
         }
     }
 
@@ -185,27 +185,26 @@ impl Channel {
         let inside = profile.has(Weakness::MacThenEncrypt);
         let keys = &self.schedule.keys;
         let (enc, key) = (keys.enc(content.from()), keys.mac(content.from()));
+        let [number_at, iv_at, ct_at, mac_at] = record.places(["sequence", "iv", "ct", "mac"]);
         if !inside {
-            let mac: [u8; MAC] = record.array("mac")?;
-            let header = record.before("ct");
-            let parts = self.covered(content, header, record.field("ct"));
+            let mac: [u8; MAC] = array(record.at(&mac_at), "mac")?;
+            let header = record.at(&(0..ct_at.start));
+            let parts = self.covered(content, header, record.at(&ct_at));
             if !key.verifies(&parts, &mac) {
                 return Err(bad_mac);
             }
         }
-        let iv = self.iv(record)?;
-        let sequence = number(record.field("sequence"));
+        let iv = self.iv(record.at(&iv_at))?;
+        let sequence = number(record.at(&number_at));
         let sequence_fits = profile.has(Weakness::NoSequence) || sequence == self.received;
         if !inside && !sequence_fits {
             return Err(Reject::new(Check::Sequence, "sequence"));
         }
-        let place = record.spec.range("ct", &record.bytes);
-        let place = place.ok_or(Reject::new(Check::Layout, "ct"))?;
         let (header, rest) = record
             .bytes
-            .split_at_mut_checked(place.start)
+            .split_at_mut_checked(ct_at.start)
             .ok_or(Reject::new(Check::Layout, "ct"))?;
-        let ct = rest.get_mut(..place.len()).unwrap_or_default();
+        let ct = rest.get_mut(..ct_at.len()).unwrap_or_default();
         let plaintext =
             cbc::decrypt(enc.ready(), &iv, ct).map_err(|_| Reject::new(Check::Padding, "ct"))?;
         let plaintext = if inside {

@@ -5,7 +5,7 @@ use crate::endpoint::{Check, Reject};
 use crate::entropy::Entropy;
 use crate::helo::keys::Keys;
 use crate::helo::wire::{ENDD, HEAD, MAC};
-use crate::inbox::Received;
+use crate::inbox::{Received, array};
 use crate::layout::number;
 use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
@@ -86,18 +86,19 @@ impl Channel {
         &mut self,
         record: &'a mut Received,
     ) -> Result<(Receipt, &'a [u8]), Reject> {
-        let mac = record.array("mac")?;
-        if !self.keys.client_mac.verifies(&self.covered(record.before("mac")), &mac) {
+        let [number_at, iv_at, ct_at, mac_at] = record.places(["sequence", "iv", "ct", "mac"]);
+        let mac = array(record.at(&mac_at), "mac")?;
+        if !self.keys.client_mac.verifies(&self.covered(record.at(&(0..mac_at.start))), &mac) {
             return Err(Reject::new(Check::Mac, "mac"));
         }
         let sequence = self.sequence;
-        if !self.profile.has(Weakness::NoSequence) && number(record.field("sequence")) != sequence {
+        let is_next = number(record.at(&number_at)) == sequence;
+        if !self.profile.has(Weakness::NoSequence) && !is_next {
             return Err(Reject::new(Check::Sequence, "sequence"));
         }
         self.sequence += 1;
-        let iv = self.iv(record)?;
-        let place = record.spec.range("ct", &record.bytes);
-        let ct = place.and_then(|place| record.bytes.get_mut(place)).unwrap_or_default();
+        let iv = self.iv(record.at(&iv_at))?;
+        let ct = record.bytes.get_mut(ct_at).unwrap_or_default();
         let plaintext = cbc::decrypt(self.keys.client_enc.ready(), &iv, ct)
             .map_err(|_| Reject::new(Check::Padding, "ct"))?;
         Ok((Receipt { sequence, mac }, plaintext))
@@ -111,7 +112,7 @@ impl Channel {
 
     /// What whoever has the keys makes of a record that is not opened yet: the same with other plaintext.
     pub(super) fn rewrite(&self, mut record: Received, edit: Edit<'_>) -> Option<Vec<u8>> {
-        let (iv, header) = (self.iv(&record).ok()?, record.field("header").to_vec());
+        let (iv, header) = (self.iv(record.field("iv")).ok()?, record.field("header").to_vec());
         let (_, plaintext) = self.clone().open(&mut record).ok()?;
         let mut plaintext = plaintext.to_vec();
         edit(&mut plaintext);
@@ -120,8 +121,8 @@ impl Channel {
         Some(frame)
     }
 
-    fn iv(&self, record: &Received) -> Result<[u8; cbc::BLOCK], Reject> {
-        if self.profile.has(Weakness::StaticIv) { Ok(self.keys.iv.0) } else { record.array("iv") }
+    fn iv(&self, field: &[u8]) -> Result<[u8; cbc::BLOCK], Reject> {
+        if self.profile.has(Weakness::StaticIv) { Ok(self.keys.iv.0) } else { array(field, "iv") }
     }
 
     /// The goodbye.

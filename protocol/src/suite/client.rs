@@ -495,7 +495,7 @@ impl ExpectWelcome {
 impl ExpectReceipt {
     fn receive(self, frame: &Parts, context: &mut Context<'_, '_>) -> Result<State, Reject> {
         let Self { channel, message, receipt } = self;
-        channel.open_receipt(frame, receipt)?;
+        channel.open_receipt(frame, &receipt)?;
         context.port.claim(Fact::Acknowledged(message));
         Ok(State::Idle(channel))
     }

@@ -90,7 +90,7 @@ fn follow(
     let mut channel: Option<Channel> = None;
     listen(recording, |overheard| {
         let mut frame = Parts::of(overheard.frame);
-        match (overheard.from, frame.name) {
+        match (overheard.from, frame.name()) {
             (Side::Client, "MSG") if one_way(profile) => return published(overheard.frame),
             (Side::Client, "HELLO") => {
                 transcript = Transcript::default();

@@ -94,7 +94,8 @@ pub(super) fn open_message(key: &Secret<16>, frame: &mut Parts) -> Result<Opened
 }
 
 fn decrypt<'a>(key: &Secret<16>, frame: &'a mut Parts) -> Result<&'a [u8], Reject> {
-    cbc::decrypt(&Aes128::under(&key.0), STATIC_IV, frame.field_mut("ct"))
+    let [ct] = frame.places(["ct"]);
+    cbc::decrypt(&Aes128::under(&key.0), STATIC_IV, frame.at_mut(ct))
         .map_err(|_| Reject::new(Check::Padding, "ct"))
 }
 

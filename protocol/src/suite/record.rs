@@ -5,6 +5,7 @@ use crate::crypto::checksum::hex;
 use crate::crypto::{cbc, sha256};
 use crate::endpoint::{Check, Reject, Side};
 use crate::entropy::Entropy;
+use crate::inbox::array;
 use crate::layout::number;
 use crate::suite::keys::Keys;
 use crate::suite::wire::{INTEGRITY, Parts, Writer, tag_len};
@@ -66,10 +67,17 @@ impl Content {
 }
 
 /// What names one record in its receipt: its number, and a hash of its tag, which stands for its content.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Receipt {
     sequence: u64,
-    tag: [u8; 32],
+    tag: Vec<u8>,
+}
+
+impl Receipt {
+    /// What stands for the record under the tag of the receipt.
+    fn hash(&self) -> [u8; 32] {
+        sha256(&[&self.tag])
+    }
 }
 
 /// A record that was opened.
@@ -147,8 +155,7 @@ impl Channel {
             frame.declare(cbc::padded(len) - len + tag_len(profile));
             self.encrypt(content, iv, &mut frame, from).to_vec()
         };
-        let receipt = Receipt { sequence, tag: sha256(&[&tag]) };
-        (frame.finish_with(&tag), receipt)
+        (frame.finish_with(&tag), Receipt { sequence, tag })
     }
 
     /// Encrypt what stands in the frame behind `from`; the tag over all of it, in the order of [`Channel::parts`].
@@ -183,23 +190,25 @@ impl Channel {
         record: &'a mut Parts,
     ) -> Result<Opened<'a>, Reject> {
         let profile = self.profile;
-        let given = record.field(INTEGRITY).to_vec();
+        let [number_at, iv_at, ct_at, tag_at] = record.places(["sequence", "iv", "ct", INTEGRITY]);
+        let given = record.at(&tag_at).to_vec();
         let unkeyed = profile.has(Weakness::UnkeyedHash);
-        let iv = self.iv(record)?;
+        let iv = self.iv(record.at(&iv_at))?;
         let mut intact = unkeyed || {
-            let parts = self.parts(content, record.before(INTEGRITY), &[&iv, record.field("ct")]);
+            let header = record.at(&(0..tag_at.start));
+            let parts = self.parts(content, header, &[&iv, record.at(&ct_at)]);
             self.keys.mac(content.from()).verifies(&parts, &given)
         };
         let goes_on = content.is_record() && profile.has(Weakness::GoesOnAfterFailure);
         if !intact && !goes_on {
             return Err(Reject::new(Check::Mac, INTEGRITY));
         }
-        let sequence = number(record.field("sequence"));
+        let sequence = number(record.at(&number_at));
         let numbered = content.is_record() && !profile.has(Weakness::NoSequence);
         if numbered && sequence != self.sequence {
             return Err(Reject::new(Check::Sequence, "sequence"));
         }
-        let ct = record.field_mut("ct");
+        let ct = record.at_mut(ct_at);
         let plaintext = cbc::decrypt(self.keys.client_enc.ready(), &iv, ct)
             .map_err(|_| Reject::new(Check::Padding, "ct"))?;
         if let Some(hash) = self.unkeyed(&[plaintext]) {
@@ -208,7 +217,7 @@ impl Channel {
         if !intact && !goes_on {
             return Err(Reject::new(Check::Mac, INTEGRITY));
         }
-        let receipt = Receipt { sequence: self.sequence, tag: sha256(&[&given]) };
+        let receipt = Receipt { sequence: self.sequence, tag: given };
         if content.is_record() {
             self.sequence += 1;
         }
@@ -232,7 +241,7 @@ impl Channel {
         mut record: Parts,
         edit: Edit<'_>,
     ) -> Option<Vec<u8>> {
-        let (iv, key) = (self.iv(&record).ok()?, record.field("key").to_vec());
+        let (iv, key) = (self.iv(record.field("iv")).ok()?, record.field("key").to_vec());
         let mut plaintext = self.clone().open(content, &mut record).ok()?.plaintext.to_vec();
         edit(&mut plaintext);
         let key = Some(&key[..]).filter(|key| !key.is_empty());
@@ -241,8 +250,8 @@ impl Channel {
         Some(frame)
     }
 
-    fn iv(&self, record: &Parts) -> Result<[u8; cbc::BLOCK], Reject> {
-        if self.profile.has(Weakness::StaticIv) { Ok(*STATIC_IV) } else { record.array("iv") }
+    fn iv(&self, field: &[u8]) -> Result<[u8; cbc::BLOCK], Reject> {
+        if self.profile.has(Weakness::StaticIv) { Ok(*STATIC_IV) } else { array(field, "iv") }
     }
 
     /// The outcome of a login.
@@ -259,17 +268,17 @@ impl Channel {
     }
 
     /// The server has given this record to its application.
-    pub(super) fn seal_receipt(&self, receipt: Receipt) -> Vec<u8> {
+    pub(super) fn seal_receipt(&self, receipt: &Receipt) -> Vec<u8> {
         let mut frame = Writer::new(self.profile, Content::Receipt.letter(), 128);
         if !self.profile.has(Weakness::NoSequence) {
             frame.put(&receipt.sequence.to_be_bytes());
         }
-        self.finish(Content::Receipt, frame, &[&receipt.tag])
+        self.finish(Content::Receipt, frame, &[&receipt.hash()])
     }
 
     /// Check that a receipt is the one for this record.
-    pub(super) fn open_receipt(&self, frame: &Parts, expected: Receipt) -> Result<(), Reject> {
-        self.verify(Content::Receipt, frame, &[&expected.tag])?;
+    pub(super) fn open_receipt(&self, frame: &Parts, expected: &Receipt) -> Result<(), Reject> {
+        self.verify(Content::Receipt, frame, &[&expected.hash()])?;
         let numbered = !self.profile.has(Weakness::NoSequence);
         if numbered && number(frame.field("sequence")) != expected.sequence {
             return Err(Reject::new(Check::Acknowledgement, "sequence"));

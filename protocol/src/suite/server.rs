@@ -187,7 +187,7 @@ impl Endpoint for Server {
         let state = &self.sessions.get(&conn)?.state;
         let parts = wire::next(layout, profile, state.due(), &mut Inbox::of(frame)).ok()??;
         let server = self.setting.keyring.server.as_ref();
-        match (state, parts.name) {
+        match (state, parts.name()) {
             (State::OneWay(_), _) => {
                 let sender = one_way::open_sender(server?, &parts).ok()?;
                 one_way::rewrite(&sender.key, parts, edit)
@@ -399,7 +399,7 @@ fn receive_record(
     frame: &mut Parts,
     context: &mut Context<'_, '_>,
 ) -> Result<Option<State>, Reject> {
-    let carried = match frame.name {
+    let carried = match frame.name() {
         "MSG" => Content::Text,
         "FILE" => Content::File,
         _ => {
@@ -422,7 +422,7 @@ fn receive_record(
             if !intact {
                 note(intact, context);
             }
-            context.port.send(channel.seal_receipt(receipt));
+            context.port.send(channel.seal_receipt(&receipt));
         }
         Err(reject) if context.setting.profile.has(Weakness::GoesOnAfterFailure) => {
             context.port.claim(Fact::Rejected(reject));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::crypto::ecdh::SHARE;
 use crate::endpoint::{Check, Reject, Side};
-use crate::inbox::{Cut, Inbox};
+use crate::inbox::{Cut, Inbox, Received, array};
 use crate::layout::{Field, Frame, FrameSpec, Layout, Role, Size, Turn, Turns};
 use crate::weakness::{Profile, Weakness};
 
@@ -133,54 +133,64 @@ fn spec(
 /// A received frame and where its fields lie.
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) name: &'static str,
-    bytes: Vec<u8>,
-    ranges: Vec<(&'static str, Range<usize>)>,
+    frame: Received,
+    /// Where it was split, if it was: there its fields are, wherever an honest sender's would be.
+    split: Option<Vec<(&'static str, Range<usize>)>>,
 }
 
 impl Parts {
     /// A frame somebody recorded, its fields where an honest sender's are: a delimiter that stands in one of them by
     /// chance misleads nobody who knows their sizes.
     pub(super) fn of(frame: &Frame) -> Self {
-        Self::cut(&frame.spec, frame.bytes.to_vec())
+        Self { frame: Received::of(frame), split: None }
     }
 
-    /// A whole frame of this type.
-    fn cut(spec: &FrameSpec, bytes: Vec<u8>) -> Self {
-        let mut ranges = Vec::with_capacity(spec.fields.len());
-        ranges.extend(spec.ranges(&bytes).map(|(field, range)| (field.name, range)));
-        Self { name: spec.name, ranges, bytes }
+    /// The name of its type.
+    pub(super) fn name(&self) -> &'static str {
+        self.frame.spec.name
     }
 
-    fn range(&self, name: &str) -> Option<Range<usize>> {
-        self.ranges.iter().find(|(field, _)| *field == name).map(|(_, range)| range.clone())
+    /// Where several fields lie, named in their order; nowhere what the profile does not have.
+    pub(super) fn places<const N: usize>(&self, names: [&str; N]) -> [Range<usize>; N] {
+        let Some(split) = &self.split else { return self.frame.places(names) };
+        let place = |name| {
+            let mut fields = split.iter();
+            let found = fields.find(|(field, _)| *field == name);
+            found.map(|(_, range)| range.clone()).unwrap_or_default()
+        };
+        names.map(place)
+    }
+
+    /// What lies there.
+    pub(super) fn at(&self, place: &Range<usize>) -> &[u8] {
+        self.frame.at(place)
+    }
+
+    /// What lies there, to be changed in place.
+    pub(super) fn at_mut(&mut self, place: Range<usize>) -> &mut [u8] {
+        self.frame.bytes.get_mut(place).unwrap_or_default()
     }
 
     /// The bytes of a field; nothing where the profile has no such field.
     pub(super) fn field(&self, name: &str) -> &[u8] {
-        self.range(name).and_then(|range| self.bytes.get(range)).unwrap_or_default()
+        let [place] = self.places([name]);
+        self.at(&place)
     }
 
     /// A field of exactly `N` bytes.
     pub(super) fn array<const N: usize>(&self, name: &'static str) -> Result<[u8; N], Reject> {
-        self.field(name).try_into().map_err(|_| Reject::new(Check::Layout, name))
+        array(self.field(name), name)
     }
 
     /// Everything that stands before a field.
     pub(super) fn before(&self, name: &str) -> &[u8] {
-        let range = self.range(name);
-        range.and_then(|range| self.bytes.get(..range.start)).unwrap_or_default()
+        let [place] = self.places([name]);
+        self.at(&(0..place.start))
     }
 
     /// The whole frame.
     pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-
-    /// A field to be changed in place.
-    pub(super) fn field_mut(&mut self, name: &str) -> &mut [u8] {
-        let range = self.range(name);
-        range.and_then(|range| self.bytes.get_mut(range)).unwrap_or_default()
+        self.frame.bytes
     }
 }
 
@@ -206,7 +216,7 @@ pub(super) fn next(
     match inbox.cut(&mut specs) {
         Cut::Short => Ok(None),
         Cut::Bad(reject) => Err(reject),
-        Cut::Whole(spec, bytes) => Ok(Some(Parts::cut(&spec, bytes))),
+        Cut::Whole(spec, bytes) => Ok(Some(Parts { frame: Received { spec, bytes }, split: None })),
     }
 }
 
@@ -227,7 +237,7 @@ fn split<'a>(
     };
     let spec = specs.find(is_it).ok_or(Reject::new(Check::Opcode, "type"))?;
     let fields = spec.fields.iter().filter(|field| field.name != "delimiter");
-    let ranges: Vec<_> = fields.clone().map(|field| field.name).zip(found.clone()).collect();
+    let split: Vec<_> = fields.clone().map(|field| field.name).zip(found.clone()).collect();
     // Python's `split` counts the pieces and nothing else; what stands in them is for later.
     let fits = fields.clone().count() == found.len()
         && (!lettered
@@ -235,8 +245,8 @@ fn split<'a>(
                 Size::Fixed(size) => range.len() == size,
                 _ => true,
             }));
-    let name = spec.name;
-    if fits { Ok(Parts { name, bytes, ranges }) } else { Err(bad) }
+    let frame = Received { spec: spec.clone(), bytes };
+    if fits { Ok(Parts { frame, split: Some(split) }) } else { Err(bad) }
 }
 
 /// Where the pieces between delimiters lie, the leftmost delimiter first.
