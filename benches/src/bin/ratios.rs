@@ -1,5 +1,6 @@
 //! Prints how long we take for each piece of work, as a multiple of what others take, and writes the same to
-//! `target/ratios.json`. `--quick` looks at fewer rounds; further arguments choose pieces of work by a part of their name.
+//! `target/ratios.json`. `--quick` looks at fewer rounds; further arguments choose pieces of work by a part of their name, and
+//! then nothing is written.
 //!
 //! We and the peers are measured in turn, again and again, so that a busy moment of the machine hits all of them. A round is the best
 //! of three turns of each, and gives one ratio; minimum, median and maximum over the rounds say how far to trust it.
@@ -45,6 +46,8 @@ fn main() -> io::Result<()> {
     for argument in std::env::args().skip(1) {
         if argument == "--quick" {
             effort = Effort { rounds: 5, slice: Duration::from_millis(1) };
+        } else if argument.starts_with('-') {
+            return Err(io::Error::other(format!("no such option: {argument}; there is --quick")));
         } else {
             wanted.push(argument.to_lowercase());
         }
@@ -60,8 +63,12 @@ fn main() -> io::Result<()> {
         let operation = work.operation().to_lowercase();
         wanted.is_empty() || wanted.iter().any(|part| operation.contains(part))
     };
+    let all: Vec<Work> = Work::all().into_iter().filter(chosen).collect();
+    if all.is_empty() {
+        return Err(io::Error::other(format!("no operation is named like {}", wanted.join(", "))));
+    }
     let mut rows = Vec::new();
-    for work in Work::all().into_iter().filter(chosen) {
+    for work in all {
         if io::stderr().is_terminal() {
             write!(io::stderr(), "\r\x1b[K{} {}", work.operation(), size(work))?;
         }
@@ -71,6 +78,9 @@ fn main() -> io::Result<()> {
         write!(io::stderr(), "\r\x1b[K")?;
     }
     writeln!(io::stdout().lock(), "{}", table(&rows))?;
+    if !wanted.is_empty() {
+        return Ok(());
+    }
     let path = target().join("ratios.json");
     fs::create_dir_all(target())?;
     fs::write(&path, format!("{:#}\n", report(&rows)))?;
