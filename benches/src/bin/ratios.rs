@@ -5,6 +5,7 @@
 //! We and the peers are measured in turn, again and again, so that a busy moment of the machine hits all of them. A round is the best
 //! of three turns of each, and gives one ratio; minimum, median and maximum over the rounds say how far to trust it.
 
+use std::error::Error;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -40,14 +41,14 @@ struct Row {
     theirs: Vec<f64>,
 }
 
-fn main() -> io::Result<()> {
+fn main() -> Result<(), Box<dyn Error>> {
     let mut effort = Effort { rounds: 9, slice: Duration::from_millis(3) };
     let mut wanted = Vec::new();
     for argument in std::env::args().skip(1) {
         if argument == "--quick" {
             effort = Effort { rounds: 5, slice: Duration::from_millis(1) };
         } else if argument.starts_with('-') {
-            return Err(io::Error::other(format!("no such option: {argument}; there is --quick")));
+            return Err("usage: ratios [--quick] [WORD…]".into());
         } else {
             wanted.push(argument.to_lowercase());
         }
@@ -65,7 +66,7 @@ fn main() -> io::Result<()> {
     };
     let all: Vec<Work> = Work::all().into_iter().filter(chosen).collect();
     if all.is_empty() {
-        return Err(io::Error::other(format!("no operation is named like {}", wanted.join(", "))));
+        return Err(format!("no operation has a name with {}", wanted.join(" or ")).into());
     }
     let mut rows = Vec::new();
     for work in all {
@@ -84,7 +85,8 @@ fn main() -> io::Result<()> {
     let path = target().join("ratios.json");
     fs::create_dir_all(target())?;
     fs::write(&path, format!("{:#}\n", report(&rows)))?;
-    writeln!(io::stderr(), "written to {}", path.display())
+    writeln!(io::stderr(), "written to {}", path.display())?;
+    Ok(())
 }
 
 fn measure(work: Work, effort: Effort) -> Vec<Row> {
