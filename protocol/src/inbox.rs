@@ -89,7 +89,7 @@ impl Received {
         range.and_then(|range| self.bytes.get(range)).unwrap_or_default()
     }
 
-    /// Where several fields lie, named in the order they are declared in; nowhere what the profile does not have.
+    /// Where several fields lie; nowhere what the profile does not have.
     pub(crate) fn places<const N: usize>(&self, names: [&str; N]) -> [Range<usize>; N] {
         self.spec.places(names, &self.bytes).map(Option::unwrap_or_default)
     }

@@ -208,14 +208,14 @@ impl FrameSpec {
         place
     }
 
-    /// The same of several fields at once, named in the order they are declared in.
+    /// The same of several fields at once.
     pub fn places<const N: usize>(
         &self,
         names: [&str; N],
         frame: &[u8],
     ) -> [Option<Range<usize>>; N] {
         let mut places = [const { None }; N];
-        let (mut found, mut at): (usize, usize) = (0, 0);
+        let (mut left, mut at): (usize, usize) = (N, 0);
         for field in &self.fields {
             let size = match field.size {
                 Size::Fixed(size) => size,
@@ -230,13 +230,17 @@ impl FrameSpec {
                 }
             };
             let end = at.saturating_add(size);
-            let mut left = names.iter().enumerate().skip(found);
-            if let Some((index, _)) = left.find(|(_, name)| **name == field.name) {
-                if let Some(place) = places.get_mut(index) {
-                    *place = (end <= frame.len()).then_some(at..end);
-                }
-                found = index + 1;
-                if found == N {
+            if end > frame.len() {
+                break;
+            }
+            // Where a name is declared twice, the first field of it counts.
+            let mut wanted = names.iter().zip(&mut places);
+            let is_it =
+                |(name, place): &(&&str, &mut Option<_>)| **name == field.name && place.is_none();
+            if let Some((_, place)) = wanted.find(is_it) {
+                *place = Some(at..end);
+                left -= 1;
+                if left == 0 {
                     break;
                 }
             }

@@ -75,13 +75,16 @@ fn every_system_passes_frame_by_frame_on_all_its_ports() {
 #[test]
 fn a_server_that_is_not_there_is_told_as_it_happens_and_at_the_end() {
     let here = folder("proxy-unreachable");
-    let free = listener().local_addr().unwrap().to_string();
-    let args = ["proxy", "--listen", "0", "--upstream", &free, "--system", "helo"];
+    // Bound, so that nobody else gets the port, and not listening.
+    let bound = tokio::net::TcpSocket::new_v4().unwrap();
+    bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = bound.local_addr().unwrap().to_string();
+    let args = ["proxy", "--listen", "0", "--upstream", &nobody, "--system", "helo"];
     let proxy = Listening::start(&here, &args);
     let args = ["connect", "helo", "--to", &proxy.address, "--text", "hi"];
     assert_ne!(scenarios(&here, &args).output().unwrap().status.code(), Some(0));
     let (ladder, said, _) = proxy.end();
-    assert!(ladder.contains(&format!("cannot connect to {free}")), "{ladder}");
+    assert!(ladder.contains(&format!("cannot connect to {nobody}")), "{ladder}");
     assert!(said.contains("the server could not be reached once"), "{said}");
 }
 

@@ -66,7 +66,7 @@ impl Content {
     }
 }
 
-/// What names one record in its receipt: its number, and a hash of its tag, which stands for its content.
+/// What names one record in its receipt: its number, and its tag, which stands for its content.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Receipt {
     sequence: u64,
@@ -74,7 +74,7 @@ pub(super) struct Receipt {
 }
 
 impl Receipt {
-    /// What stands for the record under the tag of the receipt.
+    /// What stands for the tag, of whatever length, in a receipt.
     fn hash(&self) -> [u8; 32] {
         sha256(&[&self.tag])
     }

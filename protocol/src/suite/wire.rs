@@ -150,7 +150,7 @@ impl Parts {
         self.frame.spec.name
     }
 
-    /// Where several fields lie, named in their order; nowhere what the profile does not have.
+    /// Where several fields lie; nowhere what the profile does not have.
     pub(super) fn places<const N: usize>(&self, names: [&str; N]) -> [Range<usize>; N] {
         let Some(split) = &self.split else { return self.frame.places(names) };
         let place = |name| {

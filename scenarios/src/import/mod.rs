@@ -166,12 +166,11 @@ pub enum ImportError {
 
 impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |path: &Path| quote_path(path);
         match self {
-            Self::Unreadable(path, error) => write!(f, "cannot read {}: {error}", shown(path)),
-            Self::Useless(path, error) => write!(f, "{}: {error}", shown(path)),
+            Self::Unreadable(path, error) => write!(f, "cannot read {}: {error}", quote_path(path)),
+            Self::Useless(path, error) => write!(f, "{}: {error}", quote_path(path)),
             Self::NoSession(path, packets) => {
-                write!(f, "{} has no TCP connection in its {packets} packets", shown(path))
+                write!(f, "{} has no TCP connection in its {packets} packets", quote_path(path))
             }
             Self::NoSuchSession(number, there) => {
                 write!(f, "--session {number}: the capture has sessions 1 to {there}")

@@ -74,20 +74,23 @@ pub enum PeopleError {
 
 impl fmt::Display for PeopleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = |path: &Path| quote_path(path);
         match self {
             Self::Folder(path) => {
-                write!(f, "{}: no such folder; `scenarios pki init suite` makes one", file(path))
+                write!(
+                    f,
+                    "{}: no such folder; `scenarios pki init suite` makes one",
+                    quote_path(path)
+                )
             }
             // What was asked is wrong, not the file.
             Self::Users(path, error) if error.line().is_some() => {
-                write!(f, "{}: {error}", file(path))
+                write!(f, "{}: {error}", quote_path(path))
             }
             Self::Users(_, error) => error.fmt(f),
             Self::Read(error) => error.fmt(f),
             Self::Write(error) => error.fmt(f),
-            Self::Remove(path, error) => write!(f, "cannot remove {}: {error}", file(path)),
-            Self::Lock(path, error) => write!(f, "cannot lock {}: {error}", file(path)),
+            Self::Remove(path, error) => write!(f, "cannot remove {}: {error}", quote_path(path)),
+            Self::Lock(path, error) => write!(f, "cannot lock {}: {error}", quote_path(path)),
             Self::Credential(error) => error.fmt(f),
             Self::Nobody(name) => write!(f, "nobody is registered as {}", quote(name)),
             Self::Unsuited(name) => write!(
@@ -96,7 +99,11 @@ impl fmt::Display for PeopleError {
                 quote(name)
             ),
             Self::Orphan(path) => {
-                write!(f, "{}: its private key is missing; remove it to make both", file(path))
+                write!(
+                    f,
+                    "{}: its private key is missing; remove it to make both",
+                    quote_path(path)
+                )
             }
             Self::Small(bits) => write!(f, "a key of {bits} bits; at least 2048 are needed"),
             Self::Unmakeable(what) => write!(f, "cannot make {what}"),

@@ -41,28 +41,29 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let (key, authority) = (private_key(&args.ca_key)?, certificate(&args.ca_cert)?);
     let request = request(&args.csr)?;
     large_enough(&key, &args.ca_key)?;
-    let file = |path: &PathBuf| quote_path(path);
     // Said here, because a certificate that cannot be made has several reasons of the same name.
     match request.verify() {
-        Err(X509Error::Key) => bail!("{}: asks for a key that is no RSA key", file(&args.csr)),
-        Err(_) => bail!("{}: not signed with the key it asks for", file(&args.csr)),
+        Err(X509Error::Key) => {
+            bail!("{}: asks for a key that is no RSA key", quote_path(&args.csr))
+        }
+        Err(_) => bail!("{}: not signed with the key it asks for", quote_path(&args.csr)),
         Ok(_) => {}
     }
     let period = period(args.days);
     let own = authority.details().period;
     if !(own.from..=own.until).contains(&period.from) {
-        bail!("{}: the authority's certificate is not valid now", file(&args.ca_cert));
+        bail!("{}: the authority's certificate is not valid now", quote_path(&args.ca_cert));
     }
     let kind = if args.authority { Kind::Authority } else { Kind::Party };
     let mut entropy = args.how.entropy("pki serial")?;
     let signed = authority.sign(&key, &request, (period, kind), &mut entropy);
     let signed = match signed {
         Err(X509Error::Key) => {
-            let (cert, key) = (file(&args.ca_cert), file(&args.ca_key));
+            let (cert, key) = (quote_path(&args.ca_cert), quote_path(&args.ca_key));
             bail!("{cert}: not the certificate of the key in {key}");
         }
         Err(X509Error::Authority) => {
-            bail!("{}: not the certificate of an authority", file(&args.ca_cert));
+            bail!("{}: not the certificate of an authority", quote_path(&args.ca_cert));
         }
         signed => signed.and_then(|signed| signed.to_pem()),
     };
