@@ -16,7 +16,7 @@ use std::time::Duration;
 use mitm_proxy::actions::{Arg, Args};
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::capture::Format;
-use mitm_proxy::net::proxy::{Batch, Door, Keep, Recorder, Tap, proxy};
+use mitm_proxy::net::proxy::{Batch, Door, Keep, Options, Recorder, Tap, proxy};
 use mitm_proxy::rule::{Rule, When};
 use protocol::endpoint::Side;
 use protocol::layout::{Field, FrameSpec, Layout, Role};
@@ -214,8 +214,14 @@ async fn attack(
     let stop = async {
         let _ = stop.await;
     };
-    let keep = Keep::Last(4096);
-    let done = proxy(attacker, doors, keep, Some(recorder), reloads, Instant::now(), stop).await;
+    let options = Options {
+        keep: Keep::Last(4096),
+        recorder: Some(recorder),
+        witness: None,
+        rules: reloads,
+        began: Instant::now(),
+    };
+    let done = proxy(attacker, doors, options, stop).await;
     assert!(done.expect("a recorder can be started").trace.misfires.is_empty(), "rules act");
 }
 

@@ -13,7 +13,7 @@ use crate::judge::{Court, Judgement, Rest, first_rejection, mismatches};
 use crate::properties::Ruling;
 use crate::property::Property;
 use crate::scenario::{Own, Scenario};
-use crate::target::{self, Finding, Interrupt, Output, Run, Target, TargetError};
+use crate::target::{self, Finding, Interrupt, Output, Prompt, Run, Target, TargetError, Unmatched};
 
 /// What came of it.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct Trial {
 /// # Errors
 /// They cannot be run at all.
 pub fn honest(own: &Own, target: &Target, stop: &Interrupt) -> Result<Run, TargetError> {
-    run(own, target, &[], stop)
+    run(own, target, &[], Prompt::default(), stop)
 }
 
 /// Run `scenario` against one of its targets, which `honest` was of.
@@ -57,26 +57,32 @@ pub fn trial(
     let problem = unattacked(&court, honest);
     // What does not work without an attack says nothing under one; and nobody attacks where there is no rule.
     let over = problem.is_some() || honest.interrupted || scenario.rules.is_empty();
-    let attacked = if over { None } else { Some(run(own, target, &scenario.rules, stop)?) };
+    let attacked = if over { None } else { Some(run(own, target, &scenario.rules, honest.prompt, stop)?) };
     Ok(conclude(&court, target, honest, attacked, problem))
 }
 
-fn run(own: &Own, target: &Target, rules: &[Rule], stop: &Interrupt) -> Result<Run, TargetError> {
+fn run(
+    own: &Own,
+    target: &Target,
+    rules: &[Rule],
+    prompt: Prompt,
+    stop: &Interrupt,
+) -> Result<Run, TargetError> {
     let layout = Arc::new(own.layout.layout.clone());
     let attacker = Attacker::new(layout.clone(), rules.into());
-    let mut run = target::run(target, layout, own.layout.ports.len(), attacker, stop)?;
-    sent_first(&mut run.trace);
-    Ok(run)
+    target::run(target, layout, own.layout.ports.len(), attacker, prompt, stop)
 }
 
-/// Nobody can tell from outside whether a claim that something was sent came before the frame it is in, or before the claim of
-/// the other end that it arrived: what was sent counts as sent from the beginning.
-fn sent_first(trace: &mut Trace) {
+/// What is judged. A program may say that it sends something when it is on its way already: what was sent counts as sent from the
+/// beginning.
+fn sent_first(trace: &Trace) -> Trace {
+    let mut trace = trace.clone();
     let sent = |record: &ClaimRecord| matches!(record.claim.fact, Fact::Sent(_));
     trace.claims.sort_by_key(|record| !sent(record));
     for record in trace.claims.iter_mut().filter(|record| sent(record)) {
         record.moment = 0;
     }
+    trace
 }
 
 /// Why the programs are not fit to be attacked, if so.
@@ -93,7 +99,7 @@ fn unattacked(court: &Court<'_>, run: &Run) -> Option<String> {
 }
 
 fn rest(run: &Run) -> Rest {
-    Rest { trace: run.trace.clone(), open_ends: run.open_ends.clone() }
+    Rest { trace: sent_first(&run.trace), open_ends: run.open_ends.clone() }
 }
 
 fn conclude(
@@ -105,7 +111,7 @@ fn conclude(
 ) -> Trial {
     let scenario = court.scenario;
     let run = attacked.as_ref().unwrap_or(honest);
-    let (rest, known, mut findings) = (rest(run), &honest.trace, run.findings.clone());
+    let (rest, known, mut findings) = (rest(run), &sent_first(&honest.trace), run.findings.clone());
     if honest.findings.iter().any(|finding| matches!(finding, Finding::ListenerGone { .. })) {
         findings.retain(|finding| !matches!(finding, Finding::ListenerGone { .. }));
     }
@@ -117,7 +123,10 @@ fn conclude(
         Some(why) => {
             Property::ALL.iter().map(|property| (*property, Ruling::inconclusive(why))).collect()
         }
-        None => judged(court.rule(&rest, known), known, &rest.trace, &findings),
+        None => {
+            let rulings = court.rule(&rest, known);
+            judged(rulings, known, &rest.trace, &findings, run.unmatched)
+        }
     };
     let stopped = first_rejection(&rest.trace).unwrap_or_else(|| NOTHING.to_owned());
     let blocked_by = [(stopped, 1)].into();
@@ -133,7 +142,7 @@ fn conclude(
     });
     let mismatches = mismatches(scenario, &expectation, &expected, &blocked_by);
     let declared = declared.is_some();
-    let trace = rest.trace;
+    let trace = run.trace.clone();
     let judgement =
         Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs: 1, trace };
     let judged_from = target.judged_from.to_string();
@@ -166,11 +175,18 @@ fn judged(
     twin: &Trace,
     trace: &Trace,
     findings: &[Finding],
+    unmatched: Unmatched,
 ) -> Vec<(Property, Ruling)> {
     for (property, ruling) in &mut rulings {
         // Without a word on what was sent, every delivery would look forged.
-        if let Some(why) = silent_on(*property, twin, trace) {
-            *ruling = Ruling::inconclusive(format!("{NOT_JUDGED}{why}"));
+        let why = silent_on(*property, twin, trace).map(str::to_owned);
+        if let Some(why) = why.or_else(|| hidden_from(*property, unmatched)) {
+            *ruling = match too_many_taken(trace, unmatched) {
+                Some(evidence) if *property == Property::DeliveryAtMostOnce => {
+                    Ruling::violated(evidence, Vec::new())
+                }
+                _ => Ruling::inconclusive(format!("{NOT_JUDGED}{why}")),
+            };
         }
     }
     for finding in findings {
@@ -185,6 +201,34 @@ fn judged(
         }
     }
     rulings
+}
+
+/// What a property would have to know of messages whose content nobody can see.
+fn hidden_from(property: Property, unmatched: Unmatched) -> Option<String> {
+    let (count, what) = match property {
+        Property::MessageAuthenticity
+        | Property::DeliveryAtMostOnce
+        | Property::Order
+        | Property::Completeness => (unmatched.delivered, "taken"),
+        Property::DeliveryAgreement => (unmatched.acknowledged, "believed to have arrived"),
+        _ => (0, ""),
+    };
+    let messages = if count == 1 { "message was" } else { "messages were" };
+    (count > 0).then(|| {
+        format!("{count} {messages} {what} that nobody sent on that connection, content unknown")
+    })
+}
+
+/// Whoever takes more than was sent has taken something more often than it was sent, whatever it is.
+fn too_many_taken(trace: &Trace, unmatched: Unmatched) -> Option<String> {
+    let count = |wanted: fn(&Fact) -> bool| {
+        trace.claims.iter().filter(|record| wanted(&record.claim.fact)).count()
+    };
+    let sent = count(|fact| matches!(fact, Fact::Sent(_)));
+    let taken = count(|fact| matches!(fact, Fact::Delivered(_))) + unmatched.delivered;
+    (taken > sent).then(|| {
+        format!("{taken} messages were taken, {sent} had been sent; nobody can see which came again")
+    })
 }
 
 /// What the programs do not speak of, that a property would have to know.

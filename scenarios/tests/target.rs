@@ -14,7 +14,7 @@ use protocol::endpoint::{Fact, Side};
 use protocol::systems::system;
 use protocol::weakness::Profile;
 use scenarios::target::{
-    Channel, DEFAULT_QUIET, DEFAULT_START, Interrupt, JudgedFrom, Program, Ready, Run, Target, run,
+    Channel, DEFAULT_QUIET, DEFAULT_START, Interrupt, JudgedFrom, Program, Prompt, Ready, Run, Target, run,
 };
 
 fn helo(rules: Vec<Rule>) -> Run {
@@ -48,7 +48,8 @@ fn helo(rules: Vec<Rule>) -> Run {
     let helo = system("helo").unwrap();
     let layout = Arc::new((helo.layout)(Profile::named(helo, "as-built").unwrap()));
     let attacker = Attacker::new(layout.clone(), rules.into());
-    run(&target, layout, helo.ports.len(), attacker, &Interrupt::default()).unwrap()
+    run(&target, layout, helo.ports.len(), attacker, Prompt::default(), &Interrupt::default())
+        .unwrap()
 }
 
 /// The words of what one side claimed, in order.

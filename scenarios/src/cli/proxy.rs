@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use mitm_proxy::actions::Needs;
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::capture::Format as CaptureFormat;
-use mitm_proxy::net::proxy::{Door, Keep, Tap, proxy};
+use mitm_proxy::net::proxy::{Door, Keep, Options, Tap, proxy};
 use mitm_proxy::rule::Rule;
 use protocol::layout::Layout;
 use protocol::systems::System;
@@ -186,9 +186,14 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
             let doors = listeners.into_iter().zip(upstream);
             let doors = doors.map(|(listener, upstream)| Door { listener, upstream }).collect();
             let (reload, reloads) = unbounded_channel();
-            let keep = Keep::Last(LAST);
-            let run =
-                proxy(attacker, doors, keep, Some(Box::new(watch)), reloads, Instant::now(), stop);
+            let options = Options {
+                keep: Keep::Last(LAST),
+                recorder: Some(Box::new(watch)),
+                witness: None,
+                rules: reloads,
+                began: Instant::now(),
+            };
+            let run = proxy(attacker, doors, options, stop);
             tokio::select! {
                 outcome = run => Ok((outcome.context("cannot start")?, running)),
                 () = look_for_changes(args.rules.as_deref(), &wire, reload, output) => {

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use mitm_proxy::net::proxy::Outcome;
-use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, LinkEvent, Origin, Trace};
+use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, Origin, Trace};
 use protocol::endpoint::{Claim, Conn, Fact, Message, Name, Side, Tick};
 
+use super::connections::Connections;
+use super::order::{self, Said, in_order};
 use super::process::Ended;
-use super::transcript::{Content, Seen, Transcript, known};
-use super::{Finding, NOT_IMPLEMENTED, Observed, Output, Run, Sign, Target};
+use super::transcript::{Content, NEVER, Seen, Transcript, known};
+use super::{Finding, NOT_IMPLEMENTED, Observed, Output, Prompt, Run, Sign, Target, Unmatched};
 use crate::diagnostic::times;
 
 /// Why a run is over.
@@ -27,8 +29,8 @@ pub(super) enum Ending {
 }
 
 /// What is there to conclude from, but for the frames.
-pub(super) struct Evidence<'a> {
-    pub(super) transcript: Transcript<'a>,
+pub(super) struct Evidence {
+    pub(super) transcript: Transcript,
     pub(super) output: Output,
     /// Of the server and the client.
     pub(super) last_words: [String; 2],
@@ -40,7 +42,12 @@ pub(super) struct Evidence<'a> {
 }
 
 /// What a run was.
-pub(super) fn conclude(target: &Target, outcome: Outcome, evidence: Evidence<'_>) -> Run {
+pub(super) fn conclude(
+    target: &Target,
+    outcome: Outcome,
+    evidence: Evidence,
+    prompt: Prompt,
+) -> Run {
     let Outcome { mut trace, open_ends, refused } = outcome;
     let findings = findings(target, &trace, refused, &evidence);
     let Evidence { mut transcript, output, first_ends, ending, .. } = evidence;
@@ -56,15 +63,18 @@ pub(super) fn conclude(target: &Target, outcome: Outcome, evidence: Evidence<'_>
     let died =
         |who| findings.iter().any(|one| matches!(one, Finding::Died { who: of, .. } if *of == who));
     seen.extend(observed(target, &trace, &transcript, &first_ends, died));
-    seen.sort_by_key(|seen| seen.at);
-    let claims = with_contents(seen).into_iter().map(|(seen, fact)| record(&trace, seen, fact));
-    let claims = claims.collect();
-    weave(&mut trace, claims);
+    // Each program's own order, with what was seen of its frames among it.
+    seen.sort_by_key(|seen| seen.by);
+    let (said, unmatched) = facts(&trace, seen);
+    let (server, client) = said.into_iter().partition(|said: &Said| said.who == Side::Server);
+    let order = in_order(&trace, server, client, prompt);
+    let prompt = order::prompt(&trace, &order);
+    weave(&mut trace, order);
     let (remarks, interrupted) = (transcript.remarks, ending == Ending::Interrupted);
-    Run { trace, open_ends, findings, output, remarks, interrupted }
+    Run { trace, open_ends, findings, output, remarks, interrupted, unmatched, prompt }
 }
 
-fn findings(target: &Target, trace: &Trace, refused: u64, evidence: &Evidence<'_>) -> Vec<Finding> {
+fn findings(target: &Target, trace: &Trace, refused: u64, evidence: &Evidence) -> Vec<Finding> {
     let transcript = &evidence.transcript;
     let mut findings = Vec::new();
     let mut has_server_died = false;
@@ -103,7 +113,7 @@ fn findings(target: &Target, trace: &Trace, refused: u64, evidence: &Evidence<'_
 
 /// Whether that end is one no healthy program has. One that has claimed a refusal or an end of its session may say so by its
 /// status as well, and one whose status is observed is expected to.
-fn is_death(target: &Target, transcript: &Transcript<'_>, who: Side, ended: Ended) -> bool {
+fn is_death(target: &Target, transcript: &Transcript, who: Side, ended: Ended) -> bool {
     let status = match ended {
         Ended::Signal(_) => return true,
         Ended::Unknown | Ended::Status(0 | NOT_IMPLEMENTED) => return false,
@@ -163,15 +173,15 @@ fn last_frame(trace: &Trace, to: Option<Side>, before: Tick) -> Option<(u32, &Fr
 fn observed(
     target: &Target,
     trace: &Trace,
-    transcript: &Transcript<'_>,
+    transcript: &Transcript,
     first_ends: &BTreeMap<u32, (Side, Tick)>,
     died: impl Fn(Side) -> bool,
 ) -> Vec<Seen> {
     let mut all = Vec::new();
     for observation in &target.observe {
         let (who, claim) = (observation.who, observation.claim);
-        let mut see = |at, conn, content| {
-            all.push(Seen { at, read: at, who, conn, local: None, peer: None, content });
+        let mut see = |at, by, conn, content| {
+            all.push(Seen { at, by, who, conn, local: None, peer: None, content });
         };
         match &observation.sign {
             Sign::Output(_) => {}
@@ -189,21 +199,21 @@ fn observed(
                         }
                         claim => known(claim),
                     };
-                    see(record.at, Some(record.link), content);
+                    see(record.at, record.moment, Some(record.link), content);
                 }
             }
             // A program that died has refused nothing.
             Sign::Close if died(who) => {}
             Sign::Close => {
                 for (link, (_, at)) in first_ends.iter().filter(|(_, (by, _))| *by == who) {
-                    see(*at, Some(*link), known(claim));
+                    see(*at, place(trace, *at), Some(*link), known(claim));
                 }
             }
             Sign::Exit(status) => {
                 if let Some((ended, at)) = transcript.account(who).ended
                     && ended == Ended::Status(*status)
                 {
-                    see(at, None, known(claim));
+                    see(at, place(trace, at), None, known(claim));
                 }
             }
         }
@@ -211,89 +221,103 @@ fn observed(
     all
 }
 
-/// The facts of what was seen, in order: what nobody can see is taken from the message it is about, if that is known.
-fn with_contents(seen: Vec<Seen>) -> Vec<(Seen, Fact)> {
-    let mut last: BTreeMap<bool, Message> = BTreeMap::new();
-    let is_server = |who| who == Side::Server;
-    let facts = seen.into_iter().map(|seen| {
-        let fact = match &seen.content {
-            Content::Known(fact) => fact.clone(),
+/// The place of the first record after that time.
+fn place(trace: &Trace, at: Tick) -> u64 {
+    let frames = trace.frames.iter().map(|record| (record.at, record.moment));
+    let links = trace.links.iter().map(|record| (record.at, record.moment));
+    let later = frames.chain(links).filter(|(other, _)| *other > at);
+    later.map(|(_, moment)| moment).min().unwrap_or(NEVER)
+}
+
+/// The facts of what was seen, each program's in its own order, and what could not be told of them. What nobody can see is
+/// taken from the messages of that connection, one after the other.
+fn facts(trace: &Trace, seen: Vec<Seen>) -> (Vec<Said>, Unmatched) {
+    let connections = Connections::of(trace);
+    let mut placed = Vec::with_capacity(seen.len());
+    let mut sent: BTreeMap<(Side, u32), Vec<Message>> = BTreeMap::new();
+    for seen in seen {
+        let conn = seen.conn.unwrap_or_else(|| connections.of_claim(&seen));
+        if let Content::Known(Fact::Sent(message)) = &seen.content {
+            sent.entry((seen.who, conn)).or_default().push(message.clone());
+        }
+        placed.push((seen, conn));
+    }
+    let mut unmatched = Unmatched::default();
+    let mut told: BTreeMap<(Side, u32, bool), usize> = BTreeMap::new();
+    let said = placed.into_iter().map(|(seen, conn)| {
+        let Seen { at, by, who, local, peer, content, .. } = seen;
+        let fact = match content {
+            Content::Known(fact) => fact,
             Content::Unknown(claim) => {
-                let from = if *claim == Observed::Delivered { seen.who.other() } else { seen.who };
-                match (claim, last.get(&is_server(from))) {
+                let delivered = claim == Observed::Delivered;
+                let from = if delivered { who.other() } else { who };
+                let nth = told.entry((who, conn, delivered)).or_default();
+                let message = sent.get(&(from, conn)).and_then(|sent| sent.get(*nth));
+                *nth += 1;
+                match (claim, message) {
                     (Observed::Delivered, Some(message)) => Fact::Delivered(message.clone()),
                     (Observed::Acknowledged, Some(message)) => Fact::Acknowledged(message.clone()),
-                    (Observed::Delivered, None) => Fact::Logged("took a message, content unknown"),
+                    (Observed::Delivered, None) => {
+                        unmatched.delivered += 1;
+                        Fact::Logged("took a message, content unknown")
+                    }
                     (Observed::Acknowledged, None) => {
+                        unmatched.acknowledged += 1;
                         Fact::Logged("knows that a message arrived, content unknown")
                     }
                     _ => Fact::Logged("sent a message, content unknown"),
                 }
             }
         };
-        if let Fact::Sent(message) = &fact {
-            last.insert(is_server(seen.who), message.clone());
-        }
-        (seen, fact)
+        Said { at, by, who, conn, local, peer, fact }
     });
-    facts.collect()
+    (said.collect(), unmatched)
 }
 
-fn record(trace: &Trace, seen: Seen, fact: Fact) -> ClaimRecord {
-    let Seen { at, read, who, conn, local, peer, .. } = seen;
-    let conn = Conn(conn.unwrap_or_else(|| connection(trace, who, read)));
-    let local = local.unwrap_or_else(|| Name::from(who.name()));
-    let peer = peer.unwrap_or_else(|| Name::from(who.other().name()));
-    let actor = usize::from(who == Side::Client);
-    let claim = Claim { conn, local, peer, fact };
-    ClaimRecord { at, moment: 0, actor, cause: None, claim }
-}
-
-/// The connection a program probably speaks of that does not say: the last one it had by then.
-fn connection(trace: &Trace, who: Side, at: Tick) -> u32 {
-    let is_its = |event: LinkEvent| match who {
-        Side::Server => matches!(event, LinkEvent::Opened | LinkEvent::OpenedByAttacker),
-        Side::Client => matches!(event, LinkEvent::Opened | LinkEvent::Intercepted),
-    };
-    let mut its = trace.links.iter().filter(|record| is_its(record.event));
-    let first = its.clone().map(|record| record.link).next();
-    its.rfind(|record| record.at <= at).map(|record| record.link).or(first).unwrap_or(1)
-}
-
-/// Put claims, in order of time, among what else happened.
-fn weave(trace: &mut Trace, claims: Vec<ClaimRecord>) {
-    let mut places: Vec<(u64, Tick)> = Vec::new();
-    places.extend(trace.frames.iter().map(|record| (record.moment, record.at)));
-    places.extend(trace.links.iter().map(|record| (record.moment, record.at)));
-    places.extend(trace.compromises.iter().map(|record| (record.moment, record.at)));
-    places.extend(trace.knowledge.iter().map(|record| (record.moment, record.at)));
+/// Put claims, in order, among what else happened.
+fn weave(trace: &mut Trace, order: Vec<Said>) {
+    let mut places: Vec<u64> = Vec::new();
+    places.extend(trace.frames.iter().map(|record| record.moment));
+    places.extend(trace.links.iter().map(|record| record.moment));
+    places.extend(trace.compromises.iter().map(|record| record.moment));
+    places.extend(trace.knowledge.iter().map(|record| record.moment));
     places.sort_unstable();
     let (mut moved, mut new) = (BTreeMap::new(), 0);
     let mut places = places.into_iter().peekable();
-    for mut claim in claims {
-        while let Some((old, _)) = places.next_if(|(_, at)| *at <= claim.at) {
+    let (mut reached, mut last) = (0, Tick(0));
+    for said in order {
+        reached = said.by.max(reached);
+        last = said.at.max(last);
+        while let Some(old) = places.next_if(|place| *place <= reached) {
             new += 1;
             moved.insert(old, new);
         }
         new += 1;
-        claim.moment = new;
         // Whoever adds a record later gets a place behind all of these.
         trace.next_moment();
-        trace.claim(claim);
+        trace.claim(record(said, last, new));
     }
-    for (old, _) in places {
+    for old in places {
         new += 1;
         moved.insert(old, new);
     }
     let place = |moment: &mut u64| {
-        if let Some(new) = moved.get(moment) {
+        // What leaves, leaves after the last record before it.
+        if let Some((_, new)) = moved.range(..=*moment).next_back() {
             *moment = *new;
         }
     };
     trace.frames.iter_mut().for_each(|record| place(&mut record.moment));
     trace.links.iter_mut().for_each(|record| place(&mut record.moment));
-    // What leaves, leaves after the record of that number.
     trace.departures.iter_mut().for_each(|departure| place(&mut departure.moment));
     trace.compromises.iter_mut().for_each(|record| place(&mut record.moment));
     trace.knowledge.iter_mut().for_each(|record| place(&mut record.moment));
+}
+
+fn record(said: Said, at: Tick, moment: u64) -> ClaimRecord {
+    let Said { who, conn, local, peer, fact, .. } = said;
+    let local = local.unwrap_or_else(|| Name::from(who.name()));
+    let peer = peer.unwrap_or_else(|| Name::from(who.other().name()));
+    let claim = Claim { conn: Conn(conn), local, peer, fact };
+    ClaimRecord { at, moment, actor: usize::from(who == Side::Client), cause: None, claim }
 }

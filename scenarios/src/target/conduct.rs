@@ -1,17 +1,17 @@
 //! One run of a target: the server is started, then the attacker and the client; what they print is read as it comes;
 //! and when it is over, everything is stopped.
 //!
-//! One thread does all of it, the links included. So what has been printed before a frame went through is read no later
-//! than anything that frame caused, and a message is never seen delivered before it was sent.
+//! One thread does all of it, the links included. Before anything that came from a program goes on, everything that any of them
+//! has printed is read: so what a program said before it sent a frame is known before whatever that frame causes.
 
-use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mitm_proxy::attacker::Attacker;
-use mitm_proxy::net::proxy::{Door, Keep, Outcome, proxy};
+use mitm_proxy::net::proxy::{Door, Keep, Options, Outcome, proxy};
 use protocol::endpoint::{Side, Tick};
 use protocol::layout::Layout;
 use tokio::sync::{mpsc, oneshot};
@@ -20,11 +20,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::conclude::{Ending, Evidence, conclude};
 use super::launch::{Folder, Launch, doors, failed};
 use super::ports::{self, Look};
-use super::process::{Ended, Process};
-use super::transcript::{Pulse, Transcript};
+use super::process::Ended;
+use super::programs::Programs;
+use super::transcript::Pulse;
 use super::{
-    Channel, Finding, Interrupt, JudgedFrom, NOT_IMPLEMENTED, Output, Ready, Run, Sign, Target,
-    TargetError,
+    Channel, Finding, Interrupt, JudgedFrom, NOT_IMPLEMENTED, Prompt, Ready, Run, Sign, Target, TargetError,
 };
 use crate::diagnostic::quote;
 
@@ -43,7 +43,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long a client may be silent once its server has ended.
 const ALONE: Duration = Duration::from_secs(2);
 
-/// Run it once with this attacker in the middle; `ports` is how many the server has.
+/// Run it once with this attacker in the middle; `ports` is how many the server has, and `prompt` what an honest run has shown of
+/// the programs: nothing, in that run itself.
 ///
 /// It takes no signals: whoever calls it sees to it that Ctrl-C triggers `stop`, or the programs outlive this one.
 ///
@@ -54,6 +55,7 @@ pub fn run(
     layout: Arc<Layout>,
     ports: usize,
     attacker: Attacker,
+    prompt: Prompt,
     stop: &Interrupt,
 ) -> Result<Run, TargetError> {
     for observation in &target.observe {
@@ -66,13 +68,14 @@ pub fn run(
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(failed("the run cannot begin"))?;
-    runtime.block_on(whole(target, ports, attacker, stop))
+    runtime.block_on(whole(target, ports, attacker, prompt, stop))
 }
 
 async fn whole(
     target: &Target,
     ports: usize,
     attacker: Attacker,
+    prompt: Prompt,
     stop: &Interrupt,
 ) -> Result<Run, TargetError> {
     let folder = match target.judged_from {
@@ -91,10 +94,9 @@ async fn whole(
 
     let mut stage = Stage {
         target,
-        server: server.start()?,
-        client: None,
+        prompt,
+        programs: Programs::new(Rc::new(target.clone()), server.start()?),
         look: Look::best(),
-        transcript: Transcript::new(target),
         ports: behind
             .into_iter()
             .map(|port| Port { number: port, listened: false, misses: 0 })
@@ -112,7 +114,7 @@ async fn whole(
         return Ok(stage.without_frames(findings, interrupted));
     }
     match client.start() {
-        Ok(client) => stage.client = Some(client),
+        Ok(client) => stage.programs.join(client),
         Err(error) => {
             stage.stop().await;
             return Err(error);
@@ -122,11 +124,17 @@ async fn whole(
     let pulse = Pulse::default();
     let (tell, told) = oneshot::channel::<()>();
     let (_reloads, rules) = mpsc::unbounded_channel();
-    let recorder = Box::new(pulse.clone());
     // Links and programs have one clock, or what is printed because of a frame could be dated before it.
     let began = Instant::now();
-    stage.transcript.begin(began);
-    let links = proxy(attacker, doors, Keep::All, Some(recorder), rules, began, async {
+    stage.programs.begin(began);
+    let options = Options {
+        keep: Keep::All,
+        recorder: Some(Box::new(pulse.clone())),
+        witness: Some(stage.programs.witness()),
+        rules,
+        began,
+    };
+    let links = proxy(attacker, doors, options, async {
         let _ = told.await;
     });
     let watch = async {
@@ -158,10 +166,10 @@ enum Started {
 /// The programs of a run, and all that is known of it so far.
 struct Stage<'a> {
     target: &'a Target,
-    server: Process,
-    client: Option<Process>,
+    /// What an honest run has shown of the programs.
+    prompt: Prompt,
+    programs: Programs,
     look: Look,
-    transcript: Transcript<'a>,
     ports: Vec<Port>,
     /// The server lived and listened no more.
     gone: Option<String>,
@@ -171,7 +179,7 @@ impl Stage<'_> {
     async fn until_ready(&mut self, stop: &Interrupt) -> Started {
         let program = &self.target.server;
         if let Ready::Line(line) = &program.ready {
-            self.transcript.wait_for(line.as_bytes());
+            self.programs.wait_for(line);
         }
         let until = Instant::now() + program.start;
         let mut ticks = ticks(TICK);
@@ -181,22 +189,22 @@ impl Stage<'_> {
                 _ = ticks.tick() => {}
                 () = stop.triggered() => return Started::Interrupted,
             }
-            self.look();
+            self.programs.look();
             let is_ready = match &program.ready {
                 Ready::Listens => self.all_listen(),
-                Ready::Line(_) => self.transcript.has_met(),
+                Ready::Line(_) => self.programs.has_met(),
             };
-            match self.server.ended {
+            match self.programs.ended(Side::Server) {
                 Some(Ended::Status(NOT_IMPLEMENTED)) => {
                     return Started::Not(Finding::NotImplemented { who: Side::Server });
                 }
                 Some(ended) => {
-                    let words = self.server.last_words();
+                    let words = self.programs.last_words(Side::Server);
                     return not(format!("{ended} before it was ready{words}"));
                 }
                 None if is_ready => {
                     if program.ready == Ready::Listens {
-                        self.transcript.remark(self.look.in_words());
+                        self.programs.remark(self.look.in_words());
                     }
                     return Started::Ready;
                 }
@@ -210,7 +218,8 @@ impl Stage<'_> {
                             format!("it did not listen on port {port} of {}", ports::HOST)
                         }
                     };
-                    return not(format!("{what} within {within}{}", self.server.last_words()));
+                    let words = self.programs.last_words(Side::Server);
+                    return not(format!("{what} within {within}{words}"));
                 }
                 None => {}
             }
@@ -226,7 +235,8 @@ impl Stage<'_> {
 
     /// Note if the server has stopped listening. Nothing is tried out: its port is not ours to take.
     fn still_listens(&mut self) {
-        if self.look != Look::Table || self.gone.is_some() || self.server.ended.is_some() {
+        if self.look != Look::Table || self.gone.is_some() || self.programs.ended(Side::Server).is_some()
+        {
             return;
         }
         for port in &mut self.ports {
@@ -243,35 +253,6 @@ impl Stage<'_> {
         }
     }
 
-    /// Read everything that was printed, and see who has ended.
-    fn look(&mut self) {
-        self.transcript.turn();
-        let programs = [Some(&mut self.server), self.client.as_mut()];
-        for process in programs.into_iter().flatten() {
-            let who = process.who;
-            let transcript = &mut self.transcript;
-            process.look(&mut |channel, number, cut| transcript.line(who, channel, number, cut));
-            if let Some(ended) = process.ended {
-                self.transcript.ended(who, ended);
-            }
-        }
-        self.transcript.turned();
-    }
-
-    /// Wait until somebody may have printed something.
-    async fn readable(&self) {
-        let client = async {
-            match &self.client {
-                Some(client) => client.readable().await,
-                None => pending().await,
-            }
-        };
-        tokio::select! {
-            () = self.server.readable() => {}
-            () = client => {}
-        }
-    }
-
     /// Until it is over.
     async fn watch(&mut self, stop: &Interrupt, pulse: &Pulse) -> Ending {
         let until = Instant::now() + self.target.limit;
@@ -279,30 +260,29 @@ impl Stage<'_> {
         let (mut ticks, mut listens) = (ticks(TICK), ticks(LISTENS));
         loop {
             tokio::select! {
-                () = self.readable() => {}
+                () = self.programs.readable() => {}
                 _ = ticks.tick() => {}
                 _ = listens.tick() => self.still_listens(),
                 () = stop.triggered() => {
-                    self.look();
+                    self.programs.look();
                     return Ending::Interrupted;
                 }
             }
             // A program that prints without end must not keep the links waiting.
             tokio::task::yield_now().await;
-            self.look();
-            tokio::task::yield_now().await;
-            self.transcript.settle();
+            self.programs.look();
             let now = Instant::now();
-            let moved = self.transcript.moved().max(pulse.moved());
+            let moved = self.programs.moved().max(pulse.moved());
             let silent = moved.map_or(Duration::MAX, |moved| now - moved);
-            let client = self.client.as_ref().and_then(|client| client.ended);
-            if self.transcript.is_not_implemented() {
+            let client = self.programs.ended(Side::Client);
+            let server = self.programs.ended(Side::Server);
+            if self.programs.is_not_implemented() {
                 return Ending::Rest;
             }
             if client.is_some() && silent >= quiet {
                 return Ending::Rest;
             }
-            if client.is_none() && self.server.ended.is_some() && silent >= ALONE {
+            if client.is_none() && server.is_some() && silent >= ALONE {
                 return Ending::Alone;
             }
             if now >= until {
@@ -313,31 +293,14 @@ impl Stage<'_> {
 
     /// Ask all programs to end, and end those that do not.
     async fn stop(&mut self) {
-        self.transcript.stop();
         let until = Instant::now() + GRACE;
         let mut ticks = ticks(TICK);
-        self.server.ask_to_end();
-        if let Some(client) = &self.client {
-            client.ask_to_end();
-        }
-        while Instant::now() < until {
-            self.look();
-            let client = self.client.as_ref().is_none_or(Process::seems_gone);
-            if client && self.server.seems_gone() {
-                break;
-            }
+        self.programs.ask_to_end();
+        while Instant::now() < until && !self.programs.seem_gone() {
             ticks.tick().await;
+            self.programs.look();
         }
-        self.server.end();
-        if let Some(client) = &mut self.client {
-            client.end();
-        }
-        self.look();
-    }
-
-    fn output(&self) -> Output {
-        let client = self.client.as_ref().map(Process::streams).unwrap_or_default();
-        Output { server: self.server.streams(), client }
+        self.programs.end();
     }
 
     fn without_frames(self, findings: Vec<Finding>, interrupted: bool) -> Run {
@@ -354,17 +317,16 @@ impl Stage<'_> {
     }
 
     fn with_frames(self, outcome: Outcome, ending: Ending, pulse: &Pulse) -> Run {
-        let words =
-            |process: Option<&Process>| process.map(Process::last_words).unwrap_or_default();
+        let words = |who| self.programs.last_words(who);
         let evidence = Evidence {
-            output: self.output(),
-            last_words: [words(Some(&self.server)), words(self.client.as_ref())],
-            transcript: self.transcript,
+            output: self.programs.output(),
+            last_words: [words(Side::Server), words(Side::Client)],
+            transcript: self.programs.into_transcript(),
             gone: self.gone,
             first_ends: pulse.first_ends(),
             ending,
         };
-        conclude(self.target, outcome, evidence)
+        conclude(self.target, outcome, evidence, self.prompt)
     }
 }
 

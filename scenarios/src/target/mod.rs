@@ -18,13 +18,19 @@ mod claims;
 mod conclude;
 #[cfg(unix)]
 mod conduct;
+#[cfg(unix)]
+mod connections;
 mod finding;
 #[cfg(unix)]
 mod launch;
 #[cfg(unix)]
+mod order;
+#[cfg(unix)]
 mod ports;
 #[cfg(unix)]
 mod process;
+#[cfg(unix)]
+mod programs;
 mod read;
 #[cfg(unix)]
 mod stream;
@@ -37,6 +43,7 @@ mod transcript;
 #[cfg(unix)]
 pub use conduct::run;
 pub use finding::Finding;
+
 pub(crate) use read::read;
 
 /// How long a run may take, unless the scenario says otherwise.
@@ -212,6 +219,23 @@ pub struct Run {
     pub remarks: Vec<String>,
     /// Somebody wanted an end before there was one: all this is up to then.
     pub interrupted: bool,
+    /// What was seen to happen to messages that nobody was seen to send.
+    pub unmatched: Unmatched,
+    /// Which programs said everything before they sent what follows from it, as far as this run shows: the server, the client.
+    pub prompt: Prompt,
+}
+
+/// Which programs say a thing before they send what follows from it: the server, the client.
+pub type Prompt = [bool; 2];
+
+/// How often something was seen to happen to a message that nobody can tell: there were more of these than messages sent on
+/// the connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Unmatched {
+    /// A message was taken.
+    pub delivered: usize,
+    /// A message was believed to have arrived.
+    pub acknowledged: usize,
 }
 
 /// The end of what the programs printed, a KiB of each stream.
@@ -336,6 +360,7 @@ pub fn run(
     _: Arc<protocol::layout::Layout>,
     _: usize,
     _: mitm_proxy::attacker::Attacker,
+    _: Prompt,
     _: &Interrupt,
 ) -> Result<Run, TargetError> {
     Err(TargetError::NotHere)

@@ -1,16 +1,16 @@
 //! A program of a target: started in a process group of its own, so that what it starts is stopped with it.
 
 use std::fmt::{self, Display};
-use std::future::pending;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 
 use protocol::endpoint::Side;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::stream::{ClaimsFile, Cut, Stream};
+use super::stream::{ClaimsFile, Cut, Source, Stream};
 use super::{Channel, Streams};
 use crate::diagnostic::quote;
 
@@ -114,16 +114,9 @@ impl Process {
         Ok(process)
     }
 
-    /// Wait until it may have printed something. [`Process::look`] has to follow.
-    pub(super) async fn readable(&self) {
-        let readable = async |stream: &Option<Stream>| match stream {
-            Some(stream) => stream.readable().await,
-            None => pending().await,
-        };
-        tokio::select! {
-            () = readable(&self.stdout) => {}
-            () = readable(&self.stderr) => {}
-        }
+    /// What its output is read from, to wait for. [`Process::look`] has to follow.
+    pub(super) fn sources(&self) -> impl Iterator<Item = Rc<Source>> {
+        [&self.stdout, &self.stderr].into_iter().flatten().filter_map(Stream::source)
     }
 
     /// See whether it has ended, and read everything it printed before.

@@ -1,10 +1,10 @@
 //! What a program prints, read as it comes and kept within bounds: the end of it, and lines that are not too long.
 
 use std::fs::File;
-use std::future::pending;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::rc::Rc;
 
 use tokio::net::unix::pipe::Receiver;
 
@@ -100,7 +100,7 @@ impl Tail {
 /// Standard output or standard error of a program.
 #[derive(Debug)]
 pub(super) struct Stream {
-    source: Option<Source>,
+    source: Option<Rc<Source>>,
     lines: Lines,
     tail: Tail,
     buffer: Vec<u8>,
@@ -108,7 +108,7 @@ pub(super) struct Stream {
 
 /// A pipe, twice.
 #[derive(Debug)]
-struct Source {
+pub(super) struct Source {
     /// To be read whatever the runtime has heard of it: what is there now counts.
     file: File,
     /// To be woken.
@@ -116,6 +116,11 @@ struct Source {
 }
 
 impl Source {
+    /// Wait until there may be something to read. It has to be read then.
+    pub(super) async fn readable(&self) {
+        let _ = self.receiver.readable().await;
+    }
+
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match (&self.file).read(buffer) {
             // This tells the runtime that there is nothing more.
@@ -133,19 +138,14 @@ impl Stream {
         let source = source.into();
         let file = File::from(source.try_clone()?);
         let receiver = Receiver::from_owned_fd(source)?;
-        let source = Some(Source { file, receiver });
+        let source = Some(Rc::new(Source { file, receiver }));
         let (lines, tail) = (Lines::default(), Tail::default());
         Ok(Self { source, lines, tail, buffer: vec![0; READ] })
     }
 
-    /// Wait until there may be something to read. It has to be read then.
-    pub(super) async fn readable(&self) {
-        match &self.source {
-            Some(source) => {
-                let _ = source.receiver.readable().await;
-            }
-            None => pending().await,
-        }
+    /// What it is read from, to wait for; nothing once it is over.
+    pub(super) fn source(&self) -> Option<Rc<Source>> {
+        self.source.clone()
     }
 
     /// Read what there is.

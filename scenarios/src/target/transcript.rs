@@ -1,6 +1,8 @@
-//! What programs say while they run: their claims, or what is taken for such, with the time they were read.
+//! What programs say while they run: their claims, or what is taken for such, in the order each of them said it, and before
+//! which frames.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -21,13 +23,16 @@ use super::{
 /// The most remarks of one run.
 const MAX_REMARKS: usize = 20;
 
+/// The place of what was said when nothing came from a program any more.
+pub(super) const NEVER: u64 = u64::MAX;
+
 /// Something a program said or did.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
-    /// Where it belongs in the order of things.
+    /// When it was read.
     pub(super) at: Tick,
-    /// By when the connection it was said on was there.
-    pub(super) read: Tick,
+    /// It was said before this place among all records of the trace.
+    pub(super) by: u64,
     pub(super) who: Side,
     pub(super) conn: Option<u32>,
     pub(super) local: Option<Name>,
@@ -42,44 +47,6 @@ pub(super) enum Content {
     Known(Fact),
     /// Something of this sort about a message that nobody can see.
     Unknown(Observed),
-}
-
-impl Content {
-    /// Whether others may rest on it: whoever delivers a message needs one that was sent.
-    fn comes_first(&self) -> bool {
-        matches!(
-            self,
-            Self::Known(Fact::Sent(_) | Fact::Running(_)) | Self::Unknown(Observed::Sent)
-        )
-    }
-}
-
-/// What comes next of what two programs said: a cause before its effect.
-fn next(one: &mut VecDeque<Seen>, other: &mut VecDeque<Seen>) -> Option<Seen> {
-    let (Some(first), Some(second)) = (one.front(), other.front()) else {
-        return one.pop_front().or_else(|| other.pop_front());
-    };
-    let waits =
-        first.rests_on(other) || (second.content.comes_first() && !first.content.comes_first());
-    if waits && !second.rests_on(one) { other.pop_front() } else { one.pop_front() }
-}
-
-impl Seen {
-    /// Whether it follows from something the peer is yet to say.
-    fn rests_on(&self, peer: &VecDeque<Self>) -> bool {
-        let says = |fact: &Fact| {
-            peer.iter().any(|seen| matches!(&seen.content, Content::Known(said) if said == fact))
-        };
-        match &self.content {
-            Content::Known(Fact::Delivered(message)) => says(&Fact::Sent(message.clone())),
-            Content::Known(Fact::Acknowledged(message)) => says(&Fact::Delivered(message.clone())),
-            Content::Known(Fact::Established(session)) => says(&Fact::Running(*session)),
-            Content::Unknown(Observed::Delivered) => {
-                peer.iter().any(|seen| seen.content.comes_first())
-            }
-            _ => false,
-        }
-    }
 }
 
 /// What is known of one program.
@@ -98,18 +65,17 @@ pub(super) struct Account {
 
 /// Everything that was said so far.
 #[derive(Debug)]
-pub(super) struct Transcript<'a> {
-    target: &'a Target,
+pub(super) struct Transcript {
+    target: Rc<Target>,
     pub(super) seen: Vec<Seen>,
+    /// How many of `seen` have their place.
+    placed: usize,
     server: Account,
     client: Account,
     pub(super) remarks: Vec<String>,
     began: Option<Instant>,
-    /// When this look at the programs began, and the one before.
+    /// When this look at the programs began.
     now: Tick,
-    before: Tick,
-    /// Where this look's part of `seen` begins.
-    turn: usize,
     moved: Option<Instant>,
     /// What a line must contain, and whether one did.
     wanted: Vec<u8>,
@@ -117,18 +83,17 @@ pub(super) struct Transcript<'a> {
     stopping: bool,
 }
 
-impl<'a> Transcript<'a> {
-    pub(super) fn new(target: &'a Target) -> Self {
+impl Transcript {
+    pub(super) fn new(target: Rc<Target>) -> Self {
         Self {
             target,
             seen: Vec::new(),
+            placed: 0,
             server: Account::default(),
             client: Account::default(),
             remarks: Vec::new(),
             began: None,
             now: Tick(0),
-            before: Tick(0),
-            turn: 0,
             moved: None,
             wanted: Vec::new(),
             met: false,
@@ -189,41 +154,15 @@ impl<'a> Transcript<'a> {
 
     /// All programs are about to be looked at.
     pub(super) fn turn(&mut self) {
-        (self.before, self.now) = (self.now, since(self.began, Instant::now()));
-        self.turn = self.seen.len();
+        self.now = since(self.began, Instant::now());
     }
 
-    /// All programs have been looked at. No frame went through meanwhile, so what was said in one look has the order each
-    /// program gave it, and between programs only that of cause and effect.
-    pub(super) fn turned(&mut self) {
-        let said = self.seen.split_off(self.turn);
-        let (server, client): (Vec<Seen>, Vec<Seen>) =
-            said.into_iter().partition(|seen| seen.who == Side::Server);
-        let (mut server, mut client) = (self.dated(server), self.dated(client));
-        while let Some(next) = next(&mut server, &mut client) {
-            self.seen.push(next);
+    /// Something came from a program and has not gone on yet. All that was said until now was said before that place.
+    pub(super) fn place(&mut self, moment: u64) {
+        for seen in self.seen.iter_mut().skip(self.placed) {
+            seen.by = moment;
         }
-    }
-
-    /// Since the last look, the links have done what they had to: connections that programs spoke of are there.
-    pub(super) fn settle(&mut self) {
-        let now = since(self.began, Instant::now());
-        for seen in self.seen.iter_mut().skip(self.turn) {
-            // Whoever says that a session has ended may begin another one at once.
-            if !matches!(seen.content, Content::Known(Fact::Ended(_))) {
-                seen.read = now;
-            }
-        }
-        self.turn = self.seen.len();
-    }
-
-    /// What others may rest on was said after the last look, and maybe right after: so was what came before it.
-    fn dated(&self, mut said: Vec<Seen>) -> VecDeque<Seen> {
-        let last = said.iter().rposition(|seen| seen.content.comes_first());
-        for seen in said.iter_mut().take(last.map_or(0, |last| last + 1)) {
-            seen.at = self.before;
-        }
-        said.into()
+        self.placed = self.seen.len();
     }
 
     /// A program has ended; the first time counts.
@@ -295,15 +234,8 @@ impl<'a> Transcript<'a> {
         if let Some(remark) = remark {
             self.remark(&format!("{who}: {remark}"));
         }
-        self.add(Seen {
-            at: self.now,
-            read: self.now,
-            who,
-            conn,
-            local,
-            peer,
-            content: Content::Known(fact),
-        });
+        let content = Content::Known(fact);
+        self.add(Seen { at: self.now, by: NEVER, who, conn, local, peer, content });
     }
 
     fn add(&mut self, seen: Seen) {
@@ -312,7 +244,7 @@ impl<'a> Transcript<'a> {
     }
 
     fn output(&mut self, who: Side, cut: Cut<'_>) {
-        let target = self.target;
+        let target = self.target.clone();
         let of_who = target.observe.iter().filter(|one| one.who == who);
         for observation in of_who {
             let Sign::Output(pattern) = &observation.sign else { continue };
@@ -341,7 +273,7 @@ impl<'a> Transcript<'a> {
                 self.account_mut(who).unreadable = Some(why);
             } else {
                 let (conn, local, peer) = (None, None, None);
-                self.add(Seen { at: self.now, read: self.now, who, conn, local, peer, content });
+                self.add(Seen { at: self.now, by: NEVER, who, conn, local, peer, content });
             }
         }
     }
@@ -414,68 +346,4 @@ impl Recorder for Pulse {
     }
 
     fn finish(&mut self) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use protocol::endpoint::{End, Fingerprint};
-
-    use super::*;
-
-    fn said(who: Side, facts: &[Fact]) -> VecDeque<Seen> {
-        let seen = |fact: &Fact| Seen {
-            at: Tick(0),
-            read: Tick(0),
-            who,
-            conn: None,
-            local: None,
-            peer: None,
-            content: Content::Known(fact.clone()),
-        };
-        facts.iter().map(seen).collect()
-    }
-
-    #[test]
-    fn a_cause_is_before_its_effect_whoever_is_read_first() {
-        let (a, b) = (Message::text("a"), Message::text("b"));
-        let session = Fingerprint([1; 8]);
-        let server = [
-            Fact::Running(session),
-            Fact::Delivered(a.clone()),
-            Fact::Sent(b.clone()),
-            Fact::Ended(End::Clean),
-        ];
-        let client = [
-            Fact::Established(session),
-            Fact::Sent(a.clone()),
-            Fact::Delivered(b.clone()),
-            Fact::Acknowledged(a.clone()),
-        ];
-        for server_first in [true, false] {
-            let mut one = said(Side::Server, &server);
-            let mut other = said(Side::Client, &client);
-            if !server_first {
-                std::mem::swap(&mut one, &mut other);
-            }
-            let mut order = Vec::new();
-            while let Some(seen) = next(&mut one, &mut other) {
-                let Content::Known(fact) = seen.content else { panic!() };
-                order.push(fact);
-            }
-            let place = |fact: &Fact| order.iter().position(|one| one == fact).unwrap();
-            assert!(server.is_sorted_by_key(place) && client.is_sorted_by_key(place), "{order:?}");
-            for (cause, effect) in [
-                (&server[0], &client[0]),
-                (&client[1], &server[1]),
-                (&server[2], &client[2]),
-                (&server[1], &client[3]),
-            ] {
-                assert!(place(cause) < place(effect), "{order:?}");
-            }
-        }
-        // What nobody can have said in this order still comes out.
-        let mut one = said(Side::Server, &[Fact::Delivered(a.clone()), Fact::Sent(b.clone())]);
-        let mut other = said(Side::Client, &[Fact::Delivered(b), Fact::Sent(a)]);
-        assert_eq!(std::iter::from_fn(|| next(&mut one, &mut other)).count(), 4);
-    }
 }

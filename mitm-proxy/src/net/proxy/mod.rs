@@ -57,6 +57,30 @@ pub enum Keep {
     Last(usize),
 }
 
+/// What a proxy keeps, whom it tells, and what it takes besides its rules.
+pub struct Options {
+    /// How much of what passes is kept in memory.
+    pub keep: Keep,
+    /// Is told what happens.
+    pub recorder: Option<Box<dyn Recorder>>,
+    /// Is called before anything that came from an end has an effect.
+    pub witness: Option<Witness>,
+    /// New rules may come any time.
+    pub rules: UnboundedReceiver<Arc<[Rule]>>,
+    /// Time counts from here on.
+    pub began: Instant,
+}
+
+/// Called on the thread of the links after bytes, a close or a connection came from an end and before any of it goes on: whatever
+/// that end did before, it has done by now. The argument is the place of this call among all records of the trace.
+pub type Witness = Box<dyn FnMut(u64)>;
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("keep", &self.keep).finish_non_exhaustive()
+    }
+}
+
 /// What is left when it is over.
 #[derive(Debug)]
 pub struct Outcome {
@@ -69,24 +93,22 @@ pub struct Outcome {
 }
 
 /// Stand between the clients of `doors`, one for each of the system's ports in order, and the servers behind them, until
-/// `stop`. New rules may come any time. Time counts from `began` on.
+/// `stop`.
 ///
 /// # Errors
 /// The recorder cannot be started.
 pub async fn proxy(
     mut attacker: Attacker,
     doors: Vec<Door>,
-    keep: Keep,
-    recorder: Option<Box<dyn Recorder>>,
-    mut rules: UnboundedReceiver<Arc<[Rule]>>,
-    began: Instant,
+    options: Options,
     stop: impl Future<Output = ()>,
 ) -> io::Result<Outcome> {
-    if keep != Keep::All {
+    if options.keep != Keep::All {
         attacker.remember_no_more_than_needed();
     }
     let upstreams = doors.iter().map(|door| door.upstream).collect();
-    let relay = Relay::new(attacker, keep, upstreams, recorder, began)?;
+    let Options { keep, recorder, witness, mut rules, began } = options;
+    let relay = Relay::new(attacker, keep, upstreams, recorder, witness, began)?;
     let local = LocalSet::new();
     let run = async {
         for (service, door) in (0..).map(Service).zip(doors) {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use super::ends::End;
 use super::record::{Log, Recorder, What};
 use super::turn::Turn;
-use super::{Keep, Outcome};
+use super::{Keep, Outcome, Witness};
 use crate::attacker::{Attacker, Effect};
 use crate::rule::Rule;
 use crate::trace::Trace;
@@ -56,7 +56,17 @@ pub(super) struct State {
     pub(super) upstreams: Vec<SocketAddr>,
     pub(super) buffer: Vec<u8>,
     pub(super) log: Option<Log>,
+    witness: Option<Witness>,
     pub(super) refused: u64,
+}
+
+impl State {
+    /// Something came from an end, and nothing of it has had an effect yet.
+    fn bear_witness(&mut self) {
+        if let Some(witness) = &mut self.witness {
+            witness(self.trace.next_moment());
+        }
+    }
 }
 
 #[derive(Default)]
@@ -96,6 +106,7 @@ impl Relay {
         keep: Keep,
         upstreams: Vec<SocketAddr>,
         recorder: Option<Box<dyn Recorder>>,
+        witness: Option<Witness>,
         began: Instant,
     ) -> io::Result<Self> {
         let mut trace = Trace::default();
@@ -110,6 +121,7 @@ impl Relay {
             upstreams,
             buffer: vec![0; READ],
             log: recorder.map(Log::new).transpose()?,
+            witness,
             refused: 0,
         };
         let state = RefCell::new(state);
@@ -123,6 +135,7 @@ impl Relay {
     /// Do something to the state, and then what the attacker wants.
     fn with<T>(&self, change: impl FnOnce(&mut Turn<'_>) -> T) -> T {
         let mut state = self.0.state.borrow_mut();
+        state.bear_witness();
         let mut turn = Turn { relay: self, now: self.now(), state: &mut state };
         let result = change(&mut turn);
         turn.carry_out();
@@ -241,7 +254,12 @@ impl Relay {
         }
         let buffer = if behind { &mut partial } else { &mut shared };
         let polled = read(buffer.get_mut(start..).unwrap_or_default());
-        let now = if polled.is_pending() { Tick(0) } else { self.now() };
+        let now = if polled.is_pending() {
+            Tick(0)
+        } else {
+            state.bear_witness();
+            self.now()
+        };
         let mut turn = Turn { relay: self, now, state: &mut state };
         match polled {
             Poll::Ready(Ok(count @ 1..)) => {

@@ -101,7 +101,14 @@ fn start_before(server: StdListener, rules: Vec<Rule>, keep: Keep, began: Instan
             let attacker = Attacker::new(layout(), rules.into());
             let doors = vec![Door { listener, upstream }];
             let stop = async { stopped.await.unwrap_or(()) };
-            proxy(attacker, doors, keep, Some(recorder), new_rules, began, stop).await.unwrap()
+            let options = Options {
+                keep,
+                recorder: Some(recorder),
+                witness: None,
+                rules: new_rules,
+                began,
+            };
+            proxy(attacker, doors, options, stop).await.unwrap()
         })
     });
     Running { address: told.recv().unwrap(), server, heard, reloads, stop, thread }

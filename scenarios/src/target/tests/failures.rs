@@ -245,7 +245,7 @@ fn an_interrupt_leaves_what_happened_so_far() {
         trigger.trigger();
     });
     let attacker = Attacker::new(lines(), Vec::new().into());
-    let run = run(&target, lines(), 1, attacker, &stop).unwrap();
+    let run = run(&target, lines(), 1, attacker, Prompt::default(), &stop).unwrap();
     other.join().unwrap();
     assert!(run.interrupted && stop.is_triggered());
     assert_eq!(findings(&run), [""; 0]);
@@ -253,6 +253,6 @@ fn an_interrupt_leaves_what_happened_so_far() {
 
     // Before it began.
     let attacker = Attacker::new(lines(), Vec::new().into());
-    let run = super::super::run(&target, lines(), 1, attacker, &stop).unwrap();
+    let run = super::super::run(&target, lines(), 1, attacker, Prompt::default(), &stop).unwrap();
     assert!(run.interrupted && run.trace.frames.is_empty() && run.findings.is_empty());
 }

@@ -41,8 +41,9 @@ fn output_replies_and_closing_are_taken_for_claims() {
     );
     let replayed = vec![rule(first_of_client(), "replay", &[("times", Arg::Number(1))])];
     let run = attacked(&target, lines(), replayed).unwrap();
+    // The first that was taken is the first that was sent; the second is nobody's.
     let delivered = claims(&run).iter().filter(|claim| claim.ends_with("delivered one")).count();
-    assert_eq!(delivered, 2, "{:?}", claims(&run));
+    assert_eq!((delivered, run.unmatched.delivered), (1, 1), "{:?}", claims(&run));
 
     let picky = "line = stream.readline()\nif line == b'Mone\\n': stream.write(b'A\\n'); stream.flush(); stream.read()";
     let target = observed(server(picky), client(&body), observe);

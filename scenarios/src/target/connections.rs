@@ -1,0 +1,74 @@
+//! Which connection a program speaks of that does not say.
+
+use mitm_proxy::trace::{LinkEvent, Origin, Trace};
+use protocol::endpoint::{Fact, Side};
+
+use super::Observed;
+use super::transcript::{Content, Seen};
+
+/// What came from and went to each program, by place among all records: what tells connections apart.
+pub(super) struct Connections {
+    /// By side: the server's, the client's. All ascending by place.
+    of: [Links; 2],
+}
+
+#[derive(Default)]
+struct Links {
+    /// A frame came from it, on this link.
+    from: Vec<(u64, u32)>,
+    /// It was given something, on this link.
+    to: Vec<(u64, u32)>,
+    /// It got this link.
+    opened: Vec<(u64, u32)>,
+}
+
+impl Connections {
+    pub(super) fn of(trace: &Trace) -> Self {
+        let of = |side: Side| {
+            let is_its = |event: LinkEvent| match side {
+                Side::Server => matches!(event, LinkEvent::Opened | LinkEvent::OpenedByAttacker),
+                Side::Client => matches!(event, LinkEvent::Opened | LinkEvent::Intercepted),
+            };
+            let from = trace.frames.iter().filter(|frame| frame.origin == Origin::Endpoint);
+            let from = from.filter(|frame| frame.to != side).map(|one| (one.moment, one.link));
+            let to = trace.departures.iter().filter(|departure| departure.to == side);
+            let opened = trace.links.iter().filter(|record| is_its(record.event));
+            Links {
+                from: from.collect(),
+                to: to.map(|one| (one.moment, one.link)).collect(),
+                opened: opened.map(|one| (one.moment, one.link)).collect(),
+            }
+        };
+        Self { of: [of(Side::Server), of(Side::Client)] }
+    }
+
+    /// What is said to be sent goes with the next frame of that program, and what it took came with the last one it was given.
+    /// Anything else is about the newest connection it had by then.
+    pub(super) fn of_claim(&self, seen: &Seen) -> u32 {
+        let [server, client] = &self.of;
+        let links = if seen.who == Side::Server { server } else { client };
+        let by = seen.by;
+        let next = |places: &[(u64, u32)]| {
+            places.get(places.partition_point(|(place, _)| *place < by)).map(|(_, link)| *link)
+        };
+        let last = |places: &[(u64, u32)]| {
+            let count = places.partition_point(|(place, _)| *place < by);
+            count.checked_sub(1).and_then(|at| places.get(at)).map(|(_, link)| *link)
+        };
+        let found = match &seen.content {
+            Content::Known(Fact::Sent(_) | Fact::Running(_)) | Content::Unknown(Observed::Sent) => {
+                next(&links.from)
+            }
+            Content::Known(
+                Fact::Delivered(_)
+                | Fact::Acknowledged(_)
+                | Fact::Rejected(_)
+                | Fact::Established(_),
+            )
+            | Content::Unknown(_) => last(&links.to),
+            Content::Known(_) => None,
+        };
+        let newest = || last(&links.opened).or_else(|| next(&links.opened));
+        found.or_else(newest).unwrap_or(1)
+    }
+}

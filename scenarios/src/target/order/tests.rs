@@ -1,0 +1,125 @@
+//! Orders of tiny conversations.
+
+use protocol::endpoint::End;
+use protocol::layout::{Frame, FrameSpec};
+
+use mitm_proxy::trace::{Departing, Departure, Fate, FrameRecord};
+
+use super::*;
+
+fn said(who: Side, facts: &[(u64, Fact)]) -> Vec<Said> {
+    let one = |(by, fact): &(u64, Fact)| Said {
+        at: Tick(0),
+        by: *by,
+        who,
+        conn: 1,
+        local: None,
+        peer: None,
+        fact: fact.clone(),
+    };
+    facts.iter().map(one).collect()
+}
+
+/// A frame from this side at that place, which goes on at once.
+fn frame(trace: &mut Trace, moment: u64, from: Side) {
+    let spec = std::sync::Arc::new(FrameSpec::raw());
+    trace.add(FrameRecord {
+        number: 0,
+        at: Tick(moment),
+        moment,
+        link: 1,
+        to: from.other(),
+        frame: Frame { spec, bytes: "x".into() },
+        original: None,
+        origin: Origin::Endpoint,
+        deeds: Vec::new(),
+        moved: false,
+        fate: Fate::Pending,
+    });
+    let what = Departing::Segment { bytes: "x".into(), numbers: vec![1] };
+    trace.departures.push(Departure { at: Tick(moment), moment, link: 1, to: from.other(), what });
+}
+
+fn facts(order: &[Said]) -> Vec<Fact> {
+    order.iter().map(|said| said.fact.clone()).collect()
+}
+
+#[test]
+fn a_cause_is_before_its_effect_whoever_is_read_first() {
+    let (a, b) = (Message::text("a"), Message::text("b"));
+    let session = Fingerprint([1; 8]);
+    let server = [
+        Fact::Running(session),
+        Fact::Delivered(a.clone()),
+        Fact::Sent(b.clone()),
+        Fact::Ended(End::Clean),
+    ];
+    let client = [
+        Fact::Established(session),
+        Fact::Sent(a.clone()),
+        Fact::Delivered(b.clone()),
+        Fact::Acknowledged(a.clone()),
+    ];
+    let at_once = |facts: &[Fact]| facts.iter().map(|f| (9, f.clone())).collect::<Vec<_>>();
+    let (one, other) =
+        (said(Side::Server, &at_once(&server)), said(Side::Client, &at_once(&client)));
+    let order = facts(&in_order(&Trace::default(), one, other, [true; 2]));
+    let place = |fact: &Fact| order.iter().position(|one| one == fact).unwrap();
+    assert!(server.is_sorted_by_key(place) && client.is_sorted_by_key(place), "{order:?}");
+    for (cause, effect) in [
+        (&server[0], &client[0]),
+        (&client[1], &server[1]),
+        (&server[2], &client[2]),
+        (&server[1], &client[3]),
+    ] {
+        assert!(place(cause) < place(effect), "{order:?}");
+    }
+    // What nobody can have said in this order still comes out.
+    let one = said(Side::Server, &[(9, Fact::Delivered(a.clone())), (9, Fact::Sent(b.clone()))]);
+    let other = said(Side::Client, &[(9, Fact::Delivered(b)), (9, Fact::Sent(a))]);
+    assert_eq!(in_order(&Trace::default(), one, other, [false; 2]).len(), 4);
+}
+
+/// The client believes that its message arrived, sends another one, and is answered before the server says that the first one has.
+fn believed_too_early() -> (Trace, Vec<Said>, Vec<Said>) {
+    let mut trace = Trace::default();
+    for (moment, from) in [(2, Side::Client), (4, Side::Server), (6, Side::Client), (8, Side::Server)]
+    {
+        frame(&mut trace, moment, from);
+    }
+    let a = Message::text("a");
+    let client =
+        said(Side::Client, &[(1, Fact::Sent(a.clone())), (5, Fact::Acknowledged(a.clone()))]);
+    let server = said(Side::Server, &[(9, Fact::Delivered(a))]);
+    (trace, server, client)
+}
+
+#[test]
+fn who_speaks_in_time_and_says_it_too_late_has_taken_it_too_late() {
+    let (trace, server, client) = believed_too_early();
+    let order = facts(&in_order(&trace, server, client, [true; 2]));
+    assert!(matches!(order[..], [Fact::Sent(_), Fact::Acknowledged(_), Fact::Delivered(_)]));
+}
+
+#[test]
+fn who_prints_late_is_not_blamed_for_it() {
+    let (trace, server, client) = believed_too_early();
+    let order = in_order(&trace, server, client, [false; 2]);
+    assert!(matches!(
+        facts(&order)[..],
+        [Fact::Sent(_), Fact::Delivered(_), Fact::Acknowledged(_)]
+    ));
+    assert_eq!(prompt(&trace, &order), [false, true]);
+}
+
+#[test]
+fn who_says_it_before_its_answer_goes_on_is_prompt() {
+    let (trace, _, client) = believed_too_early();
+    let server = said(Side::Server, &[(3, Fact::Delivered(Message::text("a")))]);
+    let order = in_order(&trace, server, client, [false; 2]);
+    assert_eq!(prompt(&trace, &order), [true, true]);
+    let (_, _, client) = believed_too_early();
+    let server = said(Side::Server, &[(5, Fact::Delivered(Message::text("a")))]);
+    let order = in_order(&trace, server, client, [false; 2]);
+    assert_eq!(prompt(&trace, &order), [false, true]);
+}
