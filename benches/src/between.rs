@@ -16,7 +16,9 @@ use std::time::Duration;
 use mitm_proxy::actions::{Arg, Args};
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::capture::Format;
-use mitm_proxy::net::proxy::{Batch, Door, Keep, Options, Recorder, Tap, proxy};
+use mitm_proxy::net::proxy::{
+    Activity, Batch, Door, Keep, Options, Recorder, Spacing, Tap, proxy,
+};
 use mitm_proxy::rule::{Rule, When};
 use protocol::endpoint::Side;
 use protocol::layout::{Field, FrameSpec, Layout, Role};
@@ -218,6 +220,8 @@ async fn attack(
         keep: Keep::Last(4096),
         recorder: Some(recorder),
         witness: None,
+        spacing: Spacing::AtOnce,
+        activity: Activity::default(),
         rules: reloads,
         began: Instant::now(),
     };

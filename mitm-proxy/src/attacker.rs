@@ -19,8 +19,10 @@ use crate::trace::{Deed, Fate, Finding, FrameRecord, LinkEvent, LinkRecord, Orig
 mod act;
 mod pass;
 mod send;
+mod transcript;
 
 pub use pass::Passage;
+use transcript::Transcript;
 
 /// What a back end has to do for the attacker.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -98,6 +100,8 @@ pub struct Attacker {
     impostors: BTreeMap<u32, (Side, u32)>,
     /// Every frame is recorded, also those that nothing happens to.
     remembers: bool,
+    /// A transcript waits for the answers it had, so long for each. Otherwise it keeps the times of the recording.
+    patience: Option<Duration>,
 }
 
 /// Copies of memories, by actor: 0 the server, n client n.
@@ -134,6 +138,8 @@ impl Clone for Between {
 enum Planned {
     Send { outgoing: Box<Outgoing>, rule: Option<u32>, on: u32 },
     Close { link: u32, to: Side },
+    /// The next frame of a transcript goes out although the answers have not come, if it has not gone out yet.
+    GoOn { link: u32 },
 }
 
 #[derive(Clone, Hash, Debug)]
@@ -148,6 +154,8 @@ struct Link {
     joining: [Option<Joining>; 2],
     /// Which ends are gone: the client's, the server's.
     closed: [bool; 2],
+    /// The rest of a transcript, on a link of the attacker's own.
+    transcript: Option<Transcript>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -203,7 +211,18 @@ impl Attacker {
             middles: BTreeMap::new(),
             impostors: BTreeMap::new(),
             remembers: true,
+            patience: None,
         }
+    }
+
+    /// From now on, a transcript that is replayed waits for the answers it had in the recording, so long for each.
+    pub fn pace_by_answers(&mut self, patience: Duration) {
+        self.patience = Some(patience);
+    }
+
+    /// Whether something is to be done later, or waits for an answer.
+    pub fn has_plans(&self) -> bool {
+        !self.planned.is_empty()
     }
 
     /// From now on only forward: the honest twin.
@@ -372,6 +391,7 @@ impl Attacker {
             self.on_frame(now, link, from, rest, trace, effects);
         }
         self.flush(now, link, from, trace, effects);
+        self.forget_transcript(link);
         if let Some(state) = self.links.get_mut(&link) {
             *state.closed_mut(from.other()) = true;
         }
@@ -400,6 +420,7 @@ impl Attacker {
             swap: None,
             joining: [None, None],
             closed: [false, false],
+            transcript: None,
         }
     }
 
@@ -510,6 +531,9 @@ impl Attacker {
             record.fate = Fate::Absorbed;
         }
         self.send_swapped(now, number, link, trace, effects);
+        if from == Side::Server {
+            self.heard_answer(now, link, trace, effects);
+        }
         if from == Side::Client
             && let Some(LinkKind::Intercepted { heard, .. }) =
                 self.links.get_mut(&link).map(|state| &mut state.kind)
@@ -583,6 +607,7 @@ fn outgoing(number: u32, frame: Frame, to: Side, link: u32) -> Outgoing {
         after: Duration::ZERO,
         cuts: Vec::new(),
         join: 0,
+        answers: 0,
         deeds: Vec::new(),
     }
 }

@@ -46,6 +46,14 @@ pub struct Trace {
     pub answers: BTreeMap<(&'static str, Outcome, String), u64>,
     /// The most bytes any endpoint held unprocessed of one connection.
     pub peak_buffered: usize,
+    /// Frames that were written to an end of which nobody knows that it has read them; only where a back end can tell.
+    pub unread: Vec<u32>,
+    /// Frames that went out before the end had read the frame before.
+    pub hurried: Vec<u32>,
+    /// Frames of a recorded transcript that went out although the answers before it had not come.
+    pub unanswered: Vec<u32>,
+    /// The run was over before the attacker had done all that it meant to.
+    pub unfinished: bool,
     /// The run was stopped because it did not come to rest.
     pub exhausted: bool,
     /// How many records there are of all kinds: the place of the next one among them.

@@ -287,6 +287,8 @@ pub struct Outgoing {
     pub cuts: Vec<usize>,
     /// Wait for this many further frames and send all in one segment.
     pub join: u32,
+    /// On a new connection: how many answers had come in the recording before it was sent.
+    pub answers: u32,
     /// What was done to it, in words.
     pub deeds: Vec<String>,
 }
@@ -390,6 +392,7 @@ impl Outgoing {
             after: Duration::ZERO,
             cuts: Vec::new(),
             join: 0,
+            answers: 0,
             deeds: vec![deed],
         }
     }

@@ -102,9 +102,11 @@ struct ReplayToServer {
 
 impl Action for ReplayToServer {
     fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
-        let mut first = None;
-        for (number, record) in hand.trace.honest() {
-            if record.link == self.link && record.to == Side::Server {
+        let (mut first, mut answers) = (None, 0);
+        for (number, record) in hand.trace.honest().filter(|(_, one)| one.link == self.link) {
+            if record.to == Side::Client {
+                answers += 1;
+            } else {
                 // At the pace of the recording: some servers depend on it.
                 let first = *first.get_or_insert(record.at);
                 let deed = format!("replay of {number}");
@@ -118,6 +120,7 @@ impl Action for ReplayToServer {
                 );
                 outgoing.after =
                     self.delay + Duration::from_nanos(record.at.0.saturating_sub(first.0));
+                outgoing.answers = answers;
                 hand.out.push(outgoing);
             }
         }

@@ -11,7 +11,7 @@ use crate::actions::{Outgoing, Target};
 use crate::trace::{Deed, Fate, FrameRecord, LinkEvent, Misfire, Origin, Trace};
 
 /// The pause before a connection of the attacker's own is closed: time for the last answer.
-const LINGER: Duration = Duration::from_millis(2);
+pub(super) const LINGER: Duration = Duration::from_millis(2);
 
 /// The most frames the attacker makes in one run: a rule that feeds itself must end.
 const MOST_MADE: u32 = 20_000;
@@ -28,6 +28,7 @@ impl Attacker {
     ) {
         // By the link that each new connection stands in for.
         let mut own: BTreeMap<u32, (u32, Duration)> = BTreeMap::new();
+        let mut paced: BTreeMap<u32, Vec<Outgoing>> = BTreeMap::new();
         for outgoing in out {
             let on = match outgoing.on {
                 Target::Link(on) => on,
@@ -36,12 +37,20 @@ impl Attacker {
                         (self.connect(now, like, rule, trace, effects), Duration::ZERO)
                     });
                     *last = outgoing.after.max(*last);
+                    if self.patience.is_some() {
+                        paced.entry(*on).or_default().push(outgoing);
+                        continue;
+                    }
                     *on
                 }
             };
             self.send(now, outgoing, Some(rule), on, trace, effects);
         }
         for (on, last) in own.into_values() {
+            if let Some(frames) = paced.remove(&on) {
+                self.play_transcript(on, frames, rule, trace, effects);
+                continue;
+            }
             let close = Planned::Close { link: on, to: Side::Server };
             self.plan(close, last + LINGER, effects);
         }
@@ -64,12 +73,18 @@ impl Attacker {
         link
     }
 
-    /// Do something later.
-    fn plan(&mut self, planned: Planned, after: Duration, effects: &mut Vec<Effect>) {
+    /// Do something later; its token.
+    pub(super) fn plan(
+        &mut self,
+        planned: Planned,
+        after: Duration,
+        effects: &mut Vec<Effect>,
+    ) -> u64 {
         self.last_token += 1;
         let token = self.last_token;
         self.planned.insert(token, planned);
         effects.push(Effect::Wake { token, after });
+        token
     }
 
     /// A time asked for with [`Effect::Wake`] has come.
@@ -85,6 +100,7 @@ impl Attacker {
                 self.send(now, *outgoing, rule, on, trace, effects);
             }
             Some(Planned::Close { link, to }) => effects.push(Effect::Close { link, to }),
+            Some(Planned::GoOn { link }) => self.waited(now, link, trace, effects),
             None => {}
         }
     }
@@ -105,7 +121,8 @@ impl Attacker {
                 record.fate = Fate::Held;
             }
             let outgoing = Box::new(Outgoing { after: Duration::ZERO, ..outgoing });
-            return self.plan(Planned::Send { outgoing, rule, on }, after, effects);
+            self.plan(Planned::Send { outgoing, rule, on }, after, effects);
+            return;
         }
         let Outgoing { frame, to, number, copy_of, cuts, join, deeds, .. } = outgoing;
         let deeds = deeds.into_iter().map(|what| Deed { rule: rule.unwrap_or(0), what });

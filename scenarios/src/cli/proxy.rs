@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use mitm_proxy::actions::Needs;
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::capture::Format as CaptureFormat;
-use mitm_proxy::net::proxy::{Door, Keep, Options, Tap, proxy};
+use mitm_proxy::net::proxy::{Activity, Door, Keep, Options, Spacing, Tap, proxy};
 use mitm_proxy::rule::Rule;
 use protocol::layout::Layout;
 use protocol::systems::System;
@@ -190,6 +190,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
                 keep: Keep::Last(LAST),
                 recorder: Some(Box::new(watch)),
                 witness: None,
+                spacing: Spacing::AtOnce,
+                activity: Activity::default(),
                 rules: reloads,
                 began: Instant::now(),
             };

@@ -48,7 +48,7 @@ pub(super) fn conclude(
     evidence: Evidence,
     prompt: Prompt,
 ) -> Run {
-    let Outcome { mut trace, open_ends, refused } = outcome;
+    let Outcome { mut trace, mut open_ends, refused } = outcome;
     let findings = findings(target, &trace, refused, &evidence);
     let Evidence { mut transcript, output, first_ends, ending, .. } = evidence;
     for who in [Side::Server, Side::Client] {
@@ -69,6 +69,12 @@ pub(super) fn conclude(
     let (server, client) = said.into_iter().partition(|said: &Said| said.who == Side::Server);
     let order = in_order(&trace, server, client, prompt);
     let prompt = order::prompt(&trace, &order);
+    // Who says that a session is over does not wait for anything on it.
+    open_ends.retain(|(link, side)| {
+        !order.iter().any(|said| {
+            said.conn == *link && said.who == *side && matches!(said.fact, Fact::Ended(_))
+        })
+    });
     weave(&mut trace, order);
     let (remarks, interrupted) = (transcript.remarks, ending == Ending::Interrupted);
     Run { trace, open_ends, findings, output, remarks, interrupted, unmatched, prompt }
@@ -106,7 +112,8 @@ fn findings(target: &Target, trace: &Trace, refused: u64, evidence: &Evidence) -
         findings.push(Finding::ListenerGone { how });
     }
     if !has_server_died {
-        findings.extend(hung(target, trace, evidence.ending));
+        let has_client_ended = transcript.account(Side::Client).ended.is_some();
+        findings.extend(hung(target, trace, evidence.ending).filter(|_| !has_client_ended));
     }
     findings
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mitm_proxy::attacker::Attacker;
-use mitm_proxy::net::proxy::{Door, Keep, Options, Outcome, proxy};
+use mitm_proxy::net::proxy::{Activity, Door, Keep, Options, Outcome, Spacing, proxy};
 use protocol::endpoint::{Side, Tick};
 use protocol::layout::Layout;
 use tokio::sync::{mpsc, oneshot};
@@ -96,6 +96,7 @@ async fn whole(
         target,
         prompt,
         programs: Programs::new(Rc::new(target.clone()), server.start()?),
+        activity: Activity::default(),
         look: Look::best(),
         ports: behind
             .into_iter()
@@ -131,6 +132,8 @@ async fn whole(
         keep: Keep::All,
         recorder: Some(Box::new(pulse.clone())),
         witness: Some(stage.programs.witness()),
+        spacing: Spacing::ByReads(target.limit.div_f64(4.0)),
+        activity: stage.activity.clone(),
         rules,
         began,
     };
@@ -169,6 +172,7 @@ struct Stage<'a> {
     /// What an honest run has shown of the programs.
     prompt: Prompt,
     programs: Programs,
+    activity: Activity,
     look: Look,
     ports: Vec<Port>,
     /// The server lived and listened no more.
@@ -279,7 +283,7 @@ impl Stage<'_> {
             if self.programs.is_not_implemented() {
                 return Ending::Rest;
             }
-            if client.is_some() && silent >= quiet {
+            if client.is_some() && silent >= quiet && self.is_at_rest() {
                 return Ending::Rest;
             }
             if client.is_none() && server.is_some() && silent >= ALONE {
@@ -289,6 +293,15 @@ impl Stage<'_> {
                 return if silent >= quiet { Ending::Limit } else { Ending::Busy };
             }
         }
+    }
+
+    /// Whether nothing more can be expected: the attacker has done everything, and the server has ended every connection it had, or
+    /// says so.
+    fn is_at_rest(&self) -> bool {
+        let activity = &self.activity;
+        let over = activity.open() == 0 || self.programs.ended(Side::Server).is_some();
+        let said = || self.programs.ends_claimed(Side::Server) >= activity.opened();
+        !activity.is_planned() && (over || said())
     }
 
     /// Ask all programs to end, and end those that do not.

@@ -130,6 +130,11 @@ impl Programs {
         self.0.borrow().transcript.moved()
     }
 
+    /// How many sessions a program says are over.
+    pub(super) fn ends_claimed(&self, who: Side) -> usize {
+        self.0.borrow().transcript.ends_claimed(who)
+    }
+
     /// Whether a program says that what is wanted is not implemented.
     pub(super) fn is_not_implemented(&self) -> bool {
         self.0.borrow().transcript.is_not_implemented()

@@ -152,6 +152,14 @@ impl Transcript {
         self.server.is_not_implemented || self.client.is_not_implemented
     }
 
+    /// How many sessions a program says are over.
+    pub(super) fn ends_claimed(&self, who: Side) -> usize {
+        let ended = |seen: &&Seen| {
+            seen.who == who && matches!(seen.content, Content::Known(Fact::Ended(_)))
+        };
+        self.seen.iter().filter(ended).count()
+    }
+
     /// All programs are about to be looked at.
     pub(super) fn turn(&mut self) {
         self.now = since(self.began, Instant::now());

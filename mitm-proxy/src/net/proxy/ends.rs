@@ -1,11 +1,16 @@
 //! One end of a link: the connection to a client or to the server, and what waits to be sent on it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::net::tcp::OwnedWriteHalf;
+use tokio::time::{Duration, Instant};
+
+use super::unread::unread;
 
 /// What waits to be sent before the other end is no longer read: this one must read first.
 const HIGH_WATER: usize = 256 * 1024;
@@ -29,6 +34,67 @@ pub(super) struct End {
     writing: Writing,
     /// It is told that the connection broke.
     reset: bool,
+    /// How segments are spaced, if they are.
+    spacing: Option<Spacing>,
+}
+
+/// Segments wait until the end has read what was written before.
+#[derive(Debug)]
+struct Spacing {
+    /// The longest one waits.
+    patience: Duration,
+    /// Segments that wait, with the frames they have bytes of.
+    waiting: VecDeque<(Bytes, Vec<u32>)>,
+    /// How many bytes those have.
+    bytes: usize,
+    /// Frames that were written and may not have been read, and since when.
+    written: Vec<u32>,
+    since: Option<Instant>,
+    /// Frames that were written although the end had not read the one before.
+    hurried: Vec<u32>,
+    /// Somebody will look again soon.
+    looking: bool,
+}
+
+impl Spacing {
+    /// Whether the next segment may be written.
+    fn is_due(&mut self, writer: &OwnedWriteHalf) -> bool {
+        let Some(since) = self.since else { return true };
+        if unread_by(writer).is_none_or(|bytes| bytes == 0) {
+            self.written.clear();
+            self.since = None;
+            return true;
+        }
+        since.elapsed() >= self.patience
+    }
+
+    fn next(&mut self) -> Option<Bytes> {
+        let (bytes, numbers) = self.waiting.pop_front()?;
+        self.bytes -= bytes.len();
+        if self.since.is_some() {
+            self.hurried.extend(&numbers);
+        }
+        self.written.extend(numbers);
+        self.since = Some(Instant::now());
+        Some(bytes)
+    }
+}
+
+/// How many bytes who is at the other side of a connection has not read yet, if it is still there and that can be known.
+fn unread_by(writer: &OwnedWriteHalf) -> Option<u64> {
+    let addresses = writer.local_addr().and_then(|own| Ok((writer.peer_addr()?, own)));
+    addresses.ok().and_then(|(of, from)| unread(of, from))
+}
+
+/// Frames of which an end has had less than was thought.
+#[derive(Debug, Default)]
+pub(super) struct Missed {
+    /// They were never written.
+    pub(super) unwritten: Vec<u32>,
+    /// They were written, and it is not known that they were read.
+    pub(super) unread: Vec<u32>,
+    /// They were written although the one before had not been read.
+    pub(super) hurried: Vec<u32>,
 }
 
 /// How what an end sends is taken.
@@ -64,7 +130,46 @@ impl End {
             reading: Reading::Open,
             writing: Writing::Open,
             reset: false,
+            spacing: None,
         }
+    }
+
+    /// From now on, write a segment only once the ones before have been read, or so much time has passed.
+    pub(super) fn space(&mut self, patience: Duration) {
+        self.spacing = Some(Spacing {
+            patience,
+            waiting: VecDeque::new(),
+            bytes: 0,
+            written: Vec::new(),
+            since: None,
+            hurried: Vec::new(),
+            looking: false,
+        });
+    }
+
+    /// Whether segments wait for the end to read, and nobody looks after them. From now on somebody does.
+    pub(super) fn wants_look(&mut self) -> bool {
+        let Some(spacing) = &mut self.spacing else { return false };
+        !spacing.waiting.is_empty() && !std::mem::replace(&mut spacing.looking, true)
+    }
+
+    /// It is looked at.
+    pub(super) fn looked(&mut self) {
+        if let Some(spacing) = &mut self.spacing {
+            spacing.looking = false;
+        }
+    }
+
+    /// Frames of which this end has had less than was thought. It is over.
+    pub(super) fn missed(&mut self) -> Missed {
+        let Some(spacing) = &mut self.spacing else { return Missed::default() };
+        let unwritten = spacing.waiting.drain(..).flat_map(|(_, numbers)| numbers).collect();
+        let mut unread = std::mem::take(&mut spacing.written);
+        // Who closes with something unread resets the connection.
+        if unread_by(&self.writer).map_or(!self.reset, |bytes| bytes == 0) {
+            unread.clear();
+        }
+        Missed { unwritten, unread, hurried: std::mem::take(&mut spacing.hurried) }
     }
 
     /// Whether what is sent now can still arrive.
@@ -74,7 +179,7 @@ impl End {
 
     /// Whether the other end may be read.
     pub(super) fn has_room(&self) -> bool {
-        self.queue.len() - self.sent < HIGH_WATER
+        self.waiting() < HIGH_WATER
     }
 
     /// Nothing happens at this end any more.
@@ -82,11 +187,24 @@ impl End {
         self.has_ended() && self.writing == Writing::Shut
     }
 
-    /// Send, at once if possible. Whether the task of its link has to go on with it.
+    /// How many bytes wait.
+    fn waiting(&self) -> usize {
+        self.queue.len() - self.sent + self.spacing.as_ref().map_or(0, |spacing| spacing.bytes)
+    }
+
+    /// Send bytes of these frames, at once if possible. Whether the task of its link has to go on with it.
     ///
     /// # Errors
     /// The connection broke, or too much waits.
-    pub(super) fn send(&mut self, mut bytes: &[u8]) -> io::Result<bool> {
+    pub(super) fn send(&mut self, mut bytes: &[u8], numbers: &[u32]) -> io::Result<bool> {
+        if self.spacing.is_some() {
+            self.check_room(bytes.len())?;
+        }
+        if let Some(spacing) = &mut self.spacing {
+            spacing.bytes += bytes.len();
+            spacing.waiting.push_back((Bytes::copy_from_slice(bytes), numbers.to_vec()));
+            return Ok(true);
+        }
         if self.queue.is_empty() {
             match self.writer.try_write(bytes) {
                 Ok(count) if count == bytes.len() => return Ok(false),
@@ -95,12 +213,17 @@ impl End {
                 Err(error) => return Err(error),
             }
         }
-        if self.queue.len() - self.sent + bytes.len() > MOST_QUEUED {
+        self.check_room(bytes.len())?;
+        self.queue.extend_from_slice(bytes);
+        Ok(true)
+    }
+
+    fn check_room(&self, more: usize) -> io::Result<()> {
+        if self.waiting() + more > MOST_QUEUED {
             let why = format!("it does not read; {MOST_QUEUED} bytes wait for it");
             return Err(io::Error::new(io::ErrorKind::TimedOut, why));
         }
-        self.queue.extend_from_slice(bytes);
-        Ok(true)
+        Ok(())
     }
 
     /// Send no more, once what waits is sent. The task of its link has to go on with it.
@@ -134,12 +257,21 @@ impl End {
 
     /// Write what waits, and then shut down if that is wanted.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.sent < self.queue.len() {
-            let rest = self.queue.get(self.sent..).unwrap_or_default();
-            self.sent += ready!(Pin::new(&mut self.writer).poll_write(cx, rest))?;
-        }
-        if self.sent > 0 {
-            (self.queue, self.sent) = (Vec::new(), 0);
+        loop {
+            while self.sent < self.queue.len() {
+                let rest = self.queue.get(self.sent..).unwrap_or_default();
+                self.sent += ready!(Pin::new(&mut self.writer).poll_write(cx, rest))?;
+            }
+            if self.sent > 0 {
+                (self.queue, self.sent) = (Vec::new(), 0);
+            }
+            let Some(spacing) = self.spacing.as_mut().filter(|one| !one.waiting.is_empty()) else {
+                break;
+            };
+            if !spacing.is_due(&self.writer) {
+                return Poll::Pending;
+            }
+            self.queue.extend(spacing.next().unwrap_or_default());
         }
         if self.writing == Writing::Closing {
             self.writing = Writing::Shut;

@@ -5,10 +5,12 @@
 //! What happens is told to a [`Recorder`] on a thread of its own, in batches that are used again and again; when it cannot
 //! keep up, the links wait for it.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,10 +32,11 @@ mod tap;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod unread;
 
 pub use record::{Batch, Entry, Recorder, What};
 
-use relay::Relay;
+use relay::{Relay, Watched};
 pub use tap::Tap;
 
 /// The pause after a connection that could not be accepted: most often the process is out of descriptors.
@@ -65,10 +68,53 @@ pub struct Options {
     pub recorder: Option<Box<dyn Recorder>>,
     /// Is called before anything that came from an end has an effect.
     pub witness: Option<Witness>,
+    /// How what goes to an end is spaced.
+    pub spacing: Spacing,
+    /// What can be asked of it while it runs.
+    pub activity: Activity,
     /// New rules may come any time.
     pub rules: UnboundedReceiver<Arc<[Rule]>>,
     /// Time counts from here on.
     pub began: Instant,
+}
+
+/// How what goes to an end is spaced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spacing {
+    /// At once.
+    AtOnce,
+    /// A segment is written once the program has read what was written before, so that nobody finds two frames in one read; or after
+    /// so much time. A recorded transcript waits for the answers it had, and no longer than that for each. Where the kernel tells
+    /// nothing of what was read, at once.
+    ByReads(Duration),
+}
+
+/// What is going on between the ends. Clones share everything.
+#[derive(Clone, Debug, Default)]
+pub struct Activity(Rc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    open: Cell<usize>,
+    opened: Cell<usize>,
+    planned: Cell<bool>,
+}
+
+impl Activity {
+    /// How many links are open at an end.
+    pub fn open(&self) -> usize {
+        self.0.open.get()
+    }
+
+    /// How many there ever were.
+    pub fn opened(&self) -> usize {
+        self.0.opened.get()
+    }
+
+    /// Whether the attacker has something yet to do.
+    pub fn is_planned(&self) -> bool {
+        self.0.planned.get()
+    }
 }
 
 /// Called on the thread of the links after bytes, a close or a connection came from an end and before any of it goes on: whatever
@@ -107,8 +153,12 @@ pub async fn proxy(
         attacker.remember_no_more_than_needed();
     }
     let upstreams = doors.iter().map(|door| door.upstream).collect();
-    let Options { keep, recorder, witness, mut rules, began } = options;
-    let relay = Relay::new(attacker, keep, upstreams, recorder, witness, began)?;
+    let Options { keep, recorder, witness, spacing, activity, mut rules, began } = options;
+    if let Spacing::ByReads(patience) = spacing {
+        attacker.pace_by_answers(patience);
+    }
+    let watched = Watched { recorder, witness, activity };
+    let relay = Relay::new(attacker, keep, upstreams, spacing, watched, began)?;
     let local = LocalSet::new();
     let run = async {
         for (service, door) in (0..).map(Service).zip(doors) {

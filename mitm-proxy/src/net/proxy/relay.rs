@@ -12,15 +12,16 @@ use std::time::Duration;
 use protocol::endpoint::{Service, Side, Tick};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
+use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
-use super::ends::End;
+use super::ends::{End, Missed};
 use super::record::{Log, Recorder, What};
 use super::turn::Turn;
-use super::{Keep, Outcome, Witness};
+use super::{Activity, Keep, Outcome, Spacing, Witness};
 use crate::attacker::{Attacker, Effect};
 use crate::rule::Rule;
-use crate::trace::Trace;
+use crate::trace::{Fate, Trace};
 
 /// The most one read returns.
 const READ: usize = 128 * 1024;
@@ -30,6 +31,9 @@ const KEPT: usize = 4096;
 const DELAY: Duration = Duration::from_millis(10);
 /// How long an end that the attacker has closed is still read, so that what was sent to it is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How soon it is looked again whether an end has read what was written to it.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// Who is at the client's end of a link: nobody can tell one program from another.
 const CLIENT: usize = 1;
@@ -57,10 +61,38 @@ pub(super) struct State {
     pub(super) buffer: Vec<u8>,
     pub(super) log: Option<Log>,
     witness: Option<Witness>,
+    pub(super) activity: Activity,
+    pub(super) spacing: Spacing,
     pub(super) refused: u64,
 }
 
+/// Who is told what of the links, and when.
+pub(super) struct Watched {
+    pub(super) recorder: Option<Box<dyn Recorder>>,
+    pub(super) witness: Option<Witness>,
+    pub(super) activity: Activity,
+}
+
 impl State {
+    /// Let it be seen from outside what is going on.
+    fn show(&self) {
+        let counts = &self.activity.0;
+        counts.open.set(self.links.len());
+        counts.planned.set(self.attacker.has_plans());
+    }
+
+    /// What an end has had less of than was thought.
+    fn note(&mut self, missed: Missed) {
+        let Missed { unwritten, unread, hurried } = missed;
+        for number in unwritten {
+            if let Some(record) = self.trace.frame_mut(number) {
+                record.fate = Fate::Lost;
+            }
+        }
+        self.trace.unread.extend(unread);
+        self.trace.hurried.extend(hurried);
+    }
+
     /// Something came from an end, and nothing of it has had an effect yet.
     fn bear_witness(&mut self) {
         if let Some(witness) = &mut self.witness {
@@ -105,10 +137,11 @@ impl Relay {
         attacker: Attacker,
         keep: Keep,
         upstreams: Vec<SocketAddr>,
-        recorder: Option<Box<dyn Recorder>>,
-        witness: Option<Witness>,
+        spacing: Spacing,
+        watched: Watched,
         began: Instant,
     ) -> io::Result<Self> {
+        let Watched { recorder, witness, activity } = watched;
         let mut trace = Trace::default();
         trace.fired.resize(attacker.rules().len(), 0);
         let state = State {
@@ -122,6 +155,8 @@ impl Relay {
             buffer: vec![0; READ],
             log: recorder.map(Log::new).transpose()?,
             witness,
+            activity,
+            spacing,
             refused: 0,
         };
         let state = RefCell::new(state);
@@ -139,6 +174,7 @@ impl Relay {
         let mut turn = Turn { relay: self, now: self.now(), state: &mut state };
         let result = change(&mut turn);
         turn.carry_out();
+        state.show();
         result
     }
 
@@ -152,7 +188,9 @@ impl Relay {
         self.with(|turn| {
             let number = turn.state.attacker.next_link();
             let addresses = (from, writer.local_addr().unwrap_or(from));
-            let client = Some(End::new(writer));
+            let client = Some(turn.new_end(writer));
+            let counts = &turn.state.activity.0;
+            counts.opened.set(counts.opened.get() + 1);
             turn.state.links.insert(number, Link { client, ..Link::default() });
             if turn.state.keep == Keep::All {
                 turn.state.trace.owners.insert(number, CLIENT);
@@ -195,6 +233,17 @@ impl Relay {
         });
     }
 
+    /// Something waits for an end to read.
+    async fn look_again(self, link: u32, side: Side) {
+        sleep(LOOK).await;
+        if let Some(link) = self.0.state.borrow_mut().links.get_mut(&link) {
+            if let Some(end) = link.end(side) {
+                end.looked();
+            }
+            link.wake();
+        }
+    }
+
     pub(super) fn trouble(&self, link: u32, side: Side, text: &str) {
         self.with(|turn| turn.tell_text(link, side, What::Trouble, text.to_owned()));
     }
@@ -227,9 +276,13 @@ impl Relay {
     pub(super) fn poll_write(&self, link: u32, side: Side, cx: &mut Context<'_>) {
         let mut state = self.0.state.borrow_mut();
         let Some(end) = state.links.get_mut(&link).and_then(|link| link.end(side)) else { return };
-        if let Poll::Ready(Err(_)) = end.poll_write(cx) {
-            drop(state);
+        let polled = end.poll_write(cx);
+        let wants_look = end.wants_look();
+        drop(state);
+        if let Poll::Ready(Err(_)) = polled {
             self.with(|turn| turn.broke(link, side));
+        } else if wants_look {
+            spawn_local(self.clone().look_again(link, side));
         }
     }
 
@@ -295,6 +348,7 @@ impl Relay {
         turn.carry_out();
         shared.truncate(2 * READ);
         state.buffer = shared;
+        state.show();
         polled.map(|_| ())
     }
 
@@ -303,7 +357,11 @@ impl Relay {
         self.with(|turn| {
             let Some(link) = turn.state.links.remove(&number) else { return };
             let (now, first) = (turn.now, link.first.unwrap_or(Side::Client));
-            link.client.into_iter().chain(link.server).for_each(End::leave);
+            for mut end in link.client.into_iter().chain(link.server) {
+                let missed = end.missed();
+                turn.state.note(missed);
+                end.leave();
+            }
             let State { attacker, trace, effects, .. } = &mut *turn.state;
             attacker.on_close(now, number, first, trace, effects);
             if turn.state.keep != Keep::All {
@@ -359,14 +417,20 @@ impl Relay {
         if let Some(log) = &mut state.log {
             log.finish();
         }
-        let mut open_ends = Vec::new();
+        let (mut open_ends, mut missed) = (Vec::new(), Vec::new());
         for (number, link) in &mut state.links {
             for side in [Side::Client, Side::Server] {
-                if link.end(side).is_some_and(|end| !end.has_ended()) {
-                    open_ends.push((*number, side));
+                if let Some(end) = link.end(side) {
+                    missed.push(end.missed());
+                    if !end.has_ended() {
+                        open_ends.push((*number, side));
+                    }
                 }
             }
         }
+        missed.into_iter().for_each(|missed| state.note(missed));
+        let unfinished = state.attacker.has_plans();
+        state.trace.unfinished = unfinished;
         let mut trace = std::mem::take(&mut state.trace);
         trace.settle();
         Outcome { trace, open_ends, refused: state.refused }

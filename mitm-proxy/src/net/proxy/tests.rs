@@ -105,6 +105,8 @@ fn start_before(server: StdListener, rules: Vec<Rule>, keep: Keep, began: Instan
                 keep,
                 recorder: Some(recorder),
                 witness: None,
+                spacing: Spacing::AtOnce,
+                activity: Activity::default(),
                 rules: new_rules,
                 began,
             };

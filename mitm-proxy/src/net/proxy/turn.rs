@@ -13,7 +13,7 @@ use tokio::task::spawn_local;
 use super::ends::End;
 use super::record::{Entry, What};
 use super::relay::{Link, Relay, State};
-use super::{Keep, link};
+use super::{Keep, Spacing, link};
 use crate::attacker::{Effect, Passage};
 use crate::trace::{Deed, Departing, Fate, Misfire, Origin};
 
@@ -86,12 +86,21 @@ impl Turn<'_> {
         }
     }
 
+    pub(super) fn new_end(&self, writer: OwnedWriteHalf) -> End {
+        let mut end = End::new(writer);
+        if let Spacing::ByReads(patience) = self.state.spacing {
+            end.space(patience);
+        }
+        end
+    }
+
     pub(super) fn connected(&mut self, link: u32, writer: OwnedWriteHalf) {
         if let (Ok(own), Ok(server)) = (writer.local_addr(), writer.peer_addr()) {
             self.tell_meeting(link, Side::Server, What::Connected, (own, server));
         }
+        let end = self.new_end(writer);
         if let Some(link) = self.state.links.get_mut(&link) {
-            link.server = Some(End::new(writer));
+            link.server = Some(end);
             self.state.effects.extend(link.connecting.take().unwrap_or_default());
         }
     }
@@ -135,7 +144,7 @@ impl Turn<'_> {
                     at += len;
                 }
                 Passage::Stop { spec, len, rule } => {
-                    self.send(link, from.other(), bytes.get(sent..at).unwrap_or_default());
+                    self.send(link, from.other(), bytes.get(sent..at).unwrap_or_default(), &[]);
                     let frame = bytes.get(at..at + len).unwrap_or_default();
                     self.stop(link, from, spec, frame, rule);
                     at += len;
@@ -143,7 +152,7 @@ impl Turn<'_> {
                 }
             }
         }
-        self.send(link, from.other(), bytes.get(sent..at).unwrap_or_default());
+        self.send(link, from.other(), bytes.get(sent..at).unwrap_or_default(), &[]);
         if let Some(end) = self.end(link, from) {
             end.passing = passing;
         }
@@ -251,12 +260,12 @@ impl Turn<'_> {
     }
 
     /// Send to an end, if it still takes anything. Whether it did.
-    pub(super) fn send(&mut self, link: u32, to: Side, bytes: &[u8]) -> bool {
+    pub(super) fn send(&mut self, link: u32, to: Side, bytes: &[u8], numbers: &[u32]) -> bool {
         if bytes.is_empty() {
             return true;
         }
         let Some(end) = self.end(link, to).filter(|end| end.takes()) else { return false };
-        match end.send(bytes) {
+        match end.send(bytes, numbers) {
             Ok(false) => {}
             Ok(true) => self.wake(link),
             Err(error) => {
@@ -337,13 +346,15 @@ impl Turn<'_> {
             Effect::Connect { link, service } => {
                 let own = Link { connecting: Some(Vec::new()), ..Link::default() };
                 self.state.links.insert(link, own);
+                let counts = &self.state.activity.0;
+                counts.opened.set(counts.opened.get() + 1);
                 spawn_local(link::dial(relay, link, service));
             }
             Effect::Send { link, to, bytes, numbers } => {
                 for number in &numbers {
                     self.tell_origin(*number);
                 }
-                let arrived = self.send(link, to, &bytes);
+                let arrived = self.send(link, to, &bytes, &numbers);
                 if arrived {
                     self.tell(link, to, What::Sent, &bytes);
                     self.depart(link, to, || Departing::Segment {
