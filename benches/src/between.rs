@@ -16,9 +16,7 @@ use std::time::Duration;
 use mitm_proxy::actions::{Arg, Args};
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::capture::Format;
-use mitm_proxy::net::proxy::{
-    Activity, Batch, Door, Keep, Options, Recorder, Spacing, Tap, proxy,
-};
+use mitm_proxy::net::proxy::{Activity, Batch, Door, Keep, Options, Recorder, Spacing, Tap, proxy};
 use mitm_proxy::rule::{Rule, When};
 use protocol::endpoint::Side;
 use protocol::layout::{Field, FrameSpec, Layout, Role};

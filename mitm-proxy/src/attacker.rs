@@ -136,10 +136,19 @@ impl Clone for Between {
 /// Something the attacker does later.
 #[derive(Clone, Hash, Debug)]
 enum Planned {
-    Send { outgoing: Box<Outgoing>, rule: Option<u32>, on: u32 },
-    Close { link: u32, to: Side },
+    Send {
+        outgoing: Box<Outgoing>,
+        rule: Option<u32>,
+        on: u32,
+    },
+    Close {
+        link: u32,
+        to: Side,
+    },
     /// The next frame of a transcript goes out although the answers have not come, if it has not gone out yet.
-    GoOn { link: u32 },
+    GoOn {
+        link: u32,
+    },
 }
 
 #[derive(Clone, Hash, Debug)]

@@ -6,14 +6,20 @@ use std::sync::Arc;
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::rule::Rule;
 use mitm_proxy::trace::{ClaimRecord, Trace};
-use protocol::endpoint::Fact;
+use protocol::endpoint::{Fact, Side};
 
 use crate::expect::NOTHING;
 use crate::judge::{Court, Judgement, Rest, first_rejection, mismatches};
 use crate::properties::Ruling;
 use crate::property::Property;
 use crate::scenario::{Own, Scenario};
-use crate::target::{self, Finding, Interrupt, Output, Prompt, Run, Target, TargetError, Unmatched};
+use crate::target::{
+    self, Finding, Interrupt, Output, Prompt, Run, Target, TargetError, Unmatched,
+};
+
+mod contradiction;
+mod doubt;
+mod silence;
 
 /// What came of it.
 #[derive(Debug)]
@@ -54,10 +60,11 @@ pub fn trial(
     let frames = &own.layout.layout.frames;
     let largest_frame = frames.iter().map(|spec| spec.max).max().unwrap_or(0);
     let court = Court { scenario, largest_frame };
-    let problem = unattacked(&court, honest);
+    let problem = unattacked(&court, target, honest);
     // What does not work without an attack says nothing under one; and nobody attacks where there is no rule.
     let over = problem.is_some() || honest.interrupted || scenario.rules.is_empty();
-    let attacked = if over { None } else { Some(run(own, target, &scenario.rules, honest.prompt, stop)?) };
+    let attacked =
+        if over { None } else { Some(run(own, target, &scenario.rules, honest.prompt, stop)?) };
     Ok(conclude(&court, target, honest, attacked, problem))
 }
 
@@ -86,7 +93,7 @@ fn sent_first(trace: &Trace) -> Trace {
 }
 
 /// Why the programs are not fit to be attacked, if so.
-fn unattacked(court: &Court<'_>, run: &Run) -> Option<String> {
+fn unattacked(court: &Court<'_>, target: &Target, run: &Run) -> Option<String> {
     // Some servers serve once, and close their listener on purpose.
     let once = |finding: &&Finding| !matches!(finding, Finding::ListenerGone { .. });
     if let Some(finding) = run.findings.iter().find(once) {
@@ -95,7 +102,7 @@ fn unattacked(court: &Court<'_>, run: &Run) -> Option<String> {
             _ => format!("without an attack, {finding}"),
         });
     }
-    court.twin_problem(&rest(run))
+    silence::mute(run, &target.judged_from).or_else(|| court.twin_problem(&rest(run)))
 }
 
 fn rest(run: &Run) -> Rest {
@@ -115,6 +122,13 @@ fn conclude(
     if honest.findings.iter().any(|finding| matches!(finding, Finding::ListenerGone { .. })) {
         findings.retain(|finding| !matches!(finding, Finding::ListenerGone { .. }));
     }
+    ended_early(honest, run, &mut findings);
+    let mut remarks = run.remarks.clone();
+    if attacked.is_some() {
+        let (contradicted, by_word) = contradiction::look(&honest.trace, &run.trace);
+        findings.extend(contradicted);
+        remarks.extend(by_word);
+    }
     let interrupted = honest.interrupted || run.interrupted;
     let inconclusive = if interrupted { Some("interrupted".to_owned()) } else { problem };
     let inconclusive = inconclusive
@@ -125,7 +139,11 @@ fn conclude(
         }
         None => {
             let rulings = court.rule(&rest, known);
-            judged(rulings, known, &rest.trace, &findings, run.unmatched)
+            let mut rulings = judged(rulings, known, &rest.trace, &findings, run.unmatched);
+            if attacked.is_some() {
+                doubt::spread(&mut rulings, &honest.trace, run);
+            }
+            rulings
         }
     };
     let stopped = first_rejection(&rest.trace).unwrap_or_else(|| NOTHING.to_owned());
@@ -146,15 +164,39 @@ fn conclude(
     let judgement =
         Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs: 1, trace };
     let judged_from = target.judged_from.to_string();
-    let (output, remarks) = (run.output.clone(), run.remarks.clone());
+    let output = run.output.clone();
     Trial { judgement, findings, judged_from, output, remarks, interrupted }
+}
+
+/// Name a server that ended by itself under attack and did not without. What the client did because of it is no fault of the
+/// client's.
+fn ended_early(honest: &Run, run: &Run, findings: &mut Vec<Finding>) {
+    let [server, client] = &run.ended;
+    let Some(server) = server.as_ref().filter(|_| honest.ended[0].is_none()) else { return };
+    let mut how = format!("{}, and does not without an attack", server.how);
+    if let Some(client) = client.as_ref().filter(|client| client.at >= server.at) {
+        let died = |one: &Finding| matches!(one, Finding::Died { who: Side::Client, .. });
+        if findings.iter().any(died) {
+            findings.retain(|one| !died(one));
+            how = format!("{how}; the client after it: {}", client.how);
+        }
+    }
+    if !findings.iter().any(|one| matches!(one, Finding::Died { who: Side::Server, .. })) {
+        findings.retain(|one| !matches!(one, Finding::ListenerGone { .. }));
+        findings.push(Finding::EndedEarly { who: Side::Server, how });
+    }
 }
 
 /// Why a run under attack shows nothing, if so. Once a rule has acted, whoever dies or hangs has been reached, and what later
 /// rules would have done is beside the point; before that, it was not the attack.
 fn shows_nothing(court: &Court<'_>, trace: &Trace, findings: &[Finding]) -> Option<String> {
     let unheard = |finding: &&Finding| {
-        matches!(finding, Finding::NotImplemented { .. } | Finding::Unreadable { .. })
+        matches!(
+            finding,
+            Finding::NotImplemented { .. }
+                | Finding::Unreadable { .. }
+                | Finding::Contradicted { .. }
+        )
     };
     if let Some(finding) = findings.iter().find(unheard) {
         return Some(finding.to_string());
@@ -179,9 +221,9 @@ fn judged(
 ) -> Vec<(Property, Ruling)> {
     for (property, ruling) in &mut rulings {
         // Without a word on what was sent, every delivery would look forged.
-        let why = silent_on(*property, twin, trace).map(str::to_owned);
-        if let Some(why) = why.or_else(|| hidden_from(*property, unmatched)) {
-            *ruling = match too_many_taken(trace, unmatched) {
+        let why = silence::silent_on(*property, twin, trace).map(str::to_owned);
+        if let Some(why) = why.or_else(|| silence::hidden_from(*property, unmatched)) {
+            *ruling = match silence::too_many_taken(trace, unmatched) {
                 Some(evidence) if *property == Property::DeliveryAtMostOnce => {
                     Ruling::violated(evidence, Vec::new())
                 }
@@ -192,77 +234,17 @@ fn judged(
     for finding in findings {
         let broken = match finding {
             Finding::NotStarted { .. } | Finding::Died { .. } => Property::Robustness,
-            Finding::ListenerGone { .. } | Finding::Hung { .. } => Property::Availability,
+            Finding::ListenerGone { .. } | Finding::Hung { .. } | Finding::EndedEarly { .. } => {
+                Property::Availability
+            }
             // Those made the whole run inconclusive.
-            Finding::NotImplemented { .. } | Finding::Unreadable { .. } => continue,
+            Finding::NotImplemented { .. }
+            | Finding::Unreadable { .. }
+            | Finding::Contradicted { .. } => continue,
         };
         for (_, ruling) in rulings.iter_mut().filter(|(property, _)| *property == broken) {
             *ruling = Ruling::violated(finding.to_string(), Vec::new());
         }
     }
     rulings
-}
-
-/// What a property would have to know of messages whose content nobody can see.
-fn hidden_from(property: Property, unmatched: Unmatched) -> Option<String> {
-    let (count, what) = match property {
-        Property::MessageAuthenticity
-        | Property::DeliveryAtMostOnce
-        | Property::Order
-        | Property::Completeness => (unmatched.delivered, "taken"),
-        Property::DeliveryAgreement => (unmatched.acknowledged, "believed to have arrived"),
-        _ => (0, ""),
-    };
-    let messages = if count == 1 { "message was" } else { "messages were" };
-    (count > 0).then(|| {
-        format!("{count} {messages} {what} that nobody sent on that connection, content unknown")
-    })
-}
-
-/// Whoever takes more than was sent has taken something more often than it was sent, whatever it is.
-fn too_many_taken(trace: &Trace, unmatched: Unmatched) -> Option<String> {
-    let count = |wanted: fn(&Fact) -> bool| {
-        trace.claims.iter().filter(|record| wanted(&record.claim.fact)).count()
-    };
-    let sent = count(|fact| matches!(fact, Fact::Sent(_)));
-    let taken = count(|fact| matches!(fact, Fact::Delivered(_))) + unmatched.delivered;
-    (taken > sent).then(|| {
-        format!("{taken} messages were taken, {sent} had been sent; nobody can see which came again")
-    })
-}
-
-/// What the programs do not speak of, that a property would have to know.
-fn silent_on(property: Property, twin: &Trace, trace: &Trace) -> Option<&'static str> {
-    let any = |wanted: fn(&Fact) -> bool| {
-        let mut claims = twin.claims.iter().chain(&trace.claims);
-        claims.any(|record| wanted(&record.claim.fact))
-    };
-    let sent = any(|fact| matches!(fact, Fact::Sent(_)));
-    let delivered = any(|fact| matches!(fact, Fact::Delivered(_)));
-    let unless = |known: bool, why| (!known).then_some(why);
-    match property {
-        Property::Secrecy => unless(sent, "nobody says what was sent"),
-        Property::MessageAuthenticity
-        | Property::DeliveryAtMostOnce
-        | Property::Order
-        | Property::Completeness => {
-            unless(sent && delivered, "nobody says what was sent and what was delivered")
-        }
-        Property::PeerAuthentication => unless(
-            any(|fact| matches!(fact, Fact::Established(_))),
-            "nobody says with whom a session was established",
-        ),
-        Property::DeliveryAgreement => unless(
-            any(|fact| matches!(fact, Fact::Acknowledged(_))),
-            "nobody says that a message was acknowledged",
-        ),
-        Property::ForwardSecrecy | Property::PostCompromiseSecurity => {
-            Some("nothing can be stolen from programs")
-        }
-        Property::UniformErrors => unless(
-            any(|fact| matches!(fact, Fact::Rejected(_))),
-            "nobody says what was refused, and why",
-        ),
-        Property::Availability | Property::Robustness => None,
-    }
 }

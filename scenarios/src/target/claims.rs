@@ -69,7 +69,13 @@ pub(super) enum Among {
 pub(super) fn parse(line: &[u8], among: Among) -> Result<Line, String> {
     let line = line.trim_ascii();
     if among == Among::Output && line.first() != Some(&b'{') {
-        return Ok(Line::Own);
+        return match claim_within(line) {
+            Some(word) => Err(format!(
+                "a claim ({word:?}) stands behind other text, and must be alone on its line: {}",
+                shown(line)
+            )),
+            None => Ok(Line::Own),
+        };
     }
     if line.is_empty() {
         return Ok(Line::Own);
@@ -81,6 +87,9 @@ pub(super) fn parse(line: &[u8], among: Among) -> Result<Line, String> {
         }
         Err(error) if among == Among::Claims => {
             return Err(format!("{} is no JSON: {error}", shown(line)));
+        }
+        Err(error) if claim_within(line).is_some() => {
+            return Err(format!("{} begins like a claim, and is no JSON: {error}", shown(line)));
         }
         Ok(_) | Err(_) => return Ok(Line::Own),
     };
@@ -104,6 +113,19 @@ pub(super) fn parse(line: &[u8], among: Among) -> Result<Line, String> {
         ([word], _) => stated(word, &object).map(Line::Claim),
         ([one, two, ..], _) => Err(format!("one line claims both `{one}` and `{two}`")),
     }
+}
+
+/// The word of the first claim that seems to begin within a line: an opening brace, and the word in quotes.
+fn claim_within(line: &[u8]) -> Option<&'static str> {
+    let begins = |at: usize| {
+        let rest = line.get(at + 1..)?.trim_ascii_start().strip_prefix(b"\"")?;
+        let is_first = |word: &&&str| {
+            let rest = rest.strip_prefix(word.as_bytes()).and_then(|rest| rest.strip_prefix(b"\""));
+            rest.is_some_and(|rest| rest.trim_ascii_start().starts_with(b":"))
+        };
+        WORDS.iter().find(is_first).copied()
+    };
+    memchr::memchr_iter(b'{', line).find_map(begins)
 }
 
 fn shown(line: &[u8]) -> String {

@@ -1,16 +1,18 @@
 //! What a run was, once it is over: the claims among the frames, and what went wrong that is no verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mitm_proxy::net::proxy::Outcome;
-use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, Origin, Trace};
+use mitm_proxy::trace::{ClaimRecord, Departing, Fate, FrameRecord, Origin, Trace};
 use protocol::endpoint::{Claim, Conn, Fact, Message, Name, Side, Tick};
 
 use super::connections::Connections;
 use super::order::{self, Said, in_order};
 use super::process::Ended;
 use super::transcript::{Content, NEVER, Seen, Transcript, known};
-use super::{Finding, NOT_IMPLEMENTED, Observed, Output, Prompt, Run, Sign, Target, Unmatched};
+use super::{
+    Finding, NOT_IMPLEMENTED, Observed, Output, OwnEnd, Prompt, Run, Sign, Target, Unmatched,
+};
 use crate::diagnostic::times;
 
 /// Why a run is over.
@@ -49,8 +51,13 @@ pub(super) fn conclude(
     prompt: Prompt,
 ) -> Run {
     let Outcome { mut trace, mut open_ends, refused } = outcome;
-    let findings = findings(target, &trace, refused, &evidence);
+    let mut findings = findings(target, &trace, refused, &evidence);
+    findings.extend(unknown_connections(&trace, &evidence.transcript));
     let Evidence { mut transcript, output, first_ends, ending, .. } = evidence;
+    let ended = [Side::Server, Side::Client].map(|who| {
+        let (ended, at) = transcript.account(who).ended?;
+        Some(OwnEnd { at, how: format!("{ended}{}", after(&trace, who, at)) })
+    });
     for who in [Side::Server, Side::Client] {
         let late = transcript.account(who).late;
         if late > 0 {
@@ -75,9 +82,21 @@ pub(super) fn conclude(
             said.conn == *link && said.who == *side && matches!(said.fact, Fact::Ended(_))
         })
     });
+    never_read(&mut trace, &order);
     weave(&mut trace, order);
     let (remarks, interrupted) = (transcript.remarks, ending == Ending::Interrupted);
-    Run { trace, open_ends, findings, output, remarks, interrupted, unmatched, prompt }
+    Run { trace, open_ends, findings, output, remarks, interrupted, unmatched, ended, prompt }
+}
+
+/// Claims on connections that there never were: nobody knows what they are about.
+fn unknown_connections(trace: &Trace, transcript: &Transcript) -> Option<Finding> {
+    let known: BTreeSet<u32> = trace.links.iter().map(|record| record.link).collect();
+    let (seen, link) = transcript.seen.iter().find_map(|seen| {
+        let link = seen.conn.filter(|link| !known.contains(link))?;
+        Some((seen, link))
+    })?;
+    let how = format!("one is about connection {link}, and there were only {}", known.len());
+    (!known.is_empty()).then_some(Finding::Unreadable { who: seen.who, how })
 }
 
 fn findings(target: &Target, trace: &Trace, refused: u64, evidence: &Evidence) -> Vec<Finding> {
@@ -95,12 +114,7 @@ fn findings(target: &Target, trace: &Trace, refused: u64, evidence: &Evidence) -
         }
         let Some((ended, at)) = account.ended else { continue };
         if is_death(target, transcript, who, ended) {
-            let after = match last_frame(trace, Some(who), at) {
-                Some((number, record)) => {
-                    format!(" after frame {number} ({})", record.frame.spec.name)
-                }
-                None => " before any frame reached it".to_owned(),
-            };
+            let after = after(trace, who, at);
             findings.push(Finding::Died { who, how: format!("{ended}{after}{last_words}") });
             has_server_died |= who == Side::Server;
         }
@@ -116,6 +130,14 @@ fn findings(target: &Target, trace: &Trace, refused: u64, evidence: &Evidence) -
         findings.extend(hung(target, trace, evidence.ending).filter(|_| !has_client_ended));
     }
     findings
+}
+
+/// After which frame that was, for whom it was for.
+fn after(trace: &Trace, who: Side, at: Tick) -> String {
+    match last_frame(trace, Some(who), at) {
+        Some((number, record)) => format!(" after frame {number} ({})", record.frame.spec.name),
+        None => " before any frame reached it".to_owned(),
+    }
 }
 
 /// Whether that end is one no healthy program has. One that has claimed a refusal or an end of its session may say so by its
@@ -226,6 +248,23 @@ fn observed(
         }
     }
     all
+}
+
+/// What a program was given and never read has not arrived; unless it said something after it was given that.
+fn never_read(trace: &mut Trace, order: &[Said]) {
+    for number in std::mem::take(&mut trace.unread) {
+        let departed = trace.departures.iter().find(|departure| {
+            matches!(&departure.what, Departing::Segment { numbers, .. } if numbers.contains(&number))
+        });
+        let Some((place, to)) = departed.map(|departure| (departure.moment, departure.to)) else {
+            continue;
+        };
+        let has_spoken = order.iter().any(|said| said.who == to && said.by > place);
+        if let Some(record) = trace.frame_mut(number).filter(|_| !has_spoken) {
+            record.fate = Fate::Lost;
+            trace.unread.push(number);
+        }
+    }
 }
 
 /// The place of the first record after that time.

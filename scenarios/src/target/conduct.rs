@@ -24,7 +24,8 @@ use super::process::Ended;
 use super::programs::Programs;
 use super::transcript::Pulse;
 use super::{
-    Channel, Finding, Interrupt, JudgedFrom, NOT_IMPLEMENTED, Prompt, Ready, Run, Sign, Target, TargetError,
+    Channel, Finding, Interrupt, JudgedFrom, NOT_IMPLEMENTED, Prompt, Ready, Run, Sign, Target,
+    TargetError,
 };
 use crate::diagnostic::quote;
 
@@ -239,7 +240,9 @@ impl Stage<'_> {
 
     /// Note if the server has stopped listening. Nothing is tried out: its port is not ours to take.
     fn still_listens(&mut self) {
-        if self.look != Look::Table || self.gone.is_some() || self.programs.ended(Side::Server).is_some()
+        if self.look != Look::Table
+            || self.gone.is_some()
+            || self.programs.ended(Side::Server).is_some()
         {
             return;
         }

@@ -38,6 +38,20 @@ pub enum Finding {
         /// Who.
         who: Side,
     },
+    /// The server ended by itself under attack, and does not without.
+    EndedEarly {
+        /// Who.
+        who: Side,
+        /// How, and what came of it.
+        how: String,
+    },
+    /// Frames show that what it claims is not so.
+    Contradicted {
+        /// Who.
+        who: Side,
+        /// What it claims, and what the frames show.
+        how: String,
+    },
     /// Its claims cannot be read. Those before count.
     Unreadable {
         /// Whose.
@@ -56,6 +70,8 @@ impl Finding {
             Self::ListenerGone { .. } => "listener-gone",
             Self::Hung { .. } => "hung",
             Self::NotImplemented { .. } => "not-implemented",
+            Self::EndedEarly { .. } => "ended-early",
+            Self::Contradicted { .. } => "contradicted",
             Self::Unreadable { .. } => "unreadable-claims",
         }
     }
@@ -68,6 +84,8 @@ impl Finding {
             | Self::Died { who, .. }
             | Self::Hung { who, .. }
             | Self::NotImplemented { who }
+            | Self::EndedEarly { who, .. }
+            | Self::Contradicted { who, .. }
             | Self::Unreadable { who, .. } => *who,
         }
     }
@@ -82,6 +100,10 @@ impl Display for Finding {
             Self::Hung { who, how } => write!(f, "the {who} hung: {how}"),
             Self::NotImplemented { who } => {
                 write!(f, "the {who} says that this is not implemented")
+            }
+            Self::EndedEarly { who, how } => write!(f, "the {who} ended by itself: {how}"),
+            Self::Contradicted { who, how } => {
+                write!(f, "the {who} is contradicted by its frames: {how}")
             }
             Self::Unreadable { who, how } => {
                 write!(f, "the claims of the {who} cannot be read: {how}")

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mitm_proxy::trace::Trace;
-use protocol::endpoint::{End, Reject, Side};
+use protocol::endpoint::{End, Reject, Side, Tick};
 use regex::Regex;
 use tokio::sync::watch;
 
@@ -221,8 +221,19 @@ pub struct Run {
     pub interrupted: bool,
     /// What was seen to happen to messages that nobody was seen to send.
     pub unmatched: Unmatched,
+    /// How the server and the client ended by themselves, if they did.
+    pub ended: [Option<OwnEnd>; 2],
     /// Which programs said everything before they sent what follows from it, as far as this run shows: the server, the client.
     pub prompt: Prompt,
+}
+
+/// How a program ended that nobody stopped.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnEnd {
+    /// When.
+    pub at: Tick,
+    /// By which status or signal, and after which frame.
+    pub how: String,
 }
 
 /// Which programs say a thing before they send what follows from it: the server, the client.

@@ -192,7 +192,8 @@ pub(super) fn prompt(trace: &Trace, order: &[Said]) -> Prompt {
         }
     }
     for one in order {
-        let Some(ground) = needs(&one.fact).filter(|ground| !matches!(ground, Ground::Sent(_))) else {
+        let Some(ground) = needs(&one.fact).filter(|ground| !matches!(ground, Ground::Sent(_)))
+        else {
             continue;
         };
         let peer = one.who.other();

@@ -136,6 +136,11 @@ impl Process {
         }
     }
 
+    /// What was done to its file of claims that must not be.
+    pub(super) fn spoilt(&self) -> Option<String> {
+        self.file.as_ref().and_then(ClaimsFile::spoilt)
+    }
+
     fn check(&mut self) {
         if self.ended.is_some() {
             return;

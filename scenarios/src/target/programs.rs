@@ -45,6 +45,9 @@ impl Inner {
             let who = process.who;
             let transcript = &mut self.transcript;
             process.look(&mut |channel, number, cut| transcript.line(who, channel, number, cut));
+            if let Some(how) = process.spoilt() {
+                self.transcript.spoilt(who, &how);
+            }
             if let Some(ended) = process.ended {
                 self.transcript.ended(who, ended);
             }
@@ -86,15 +89,15 @@ impl Programs {
 
     /// Wait until somebody may have printed something. [`Programs::look`] has to follow.
     pub(super) fn readable(&self) -> impl Future<Output = ()> + use<> {
-        let sources: Vec<Rc<Source>> =
-            self.0.borrow().all().flat_map(Process::sources).collect();
+        let sources: Vec<Rc<Source>> = self.0.borrow().all().flat_map(Process::sources).collect();
         async move {
             if sources.is_empty() {
                 return pending().await;
             }
             let wait = |source: &'_ Rc<Source>| {
                 let source = source.clone();
-                Box::pin(async move { source.readable().await }) as Pin<Box<dyn Future<Output = ()>>>
+                Box::pin(async move { source.readable().await })
+                    as Pin<Box<dyn Future<Output = ()>>>
             };
             let mut waiting: Vec<_> = sources.iter().map(wait).collect();
             poll_fn(|cx| {

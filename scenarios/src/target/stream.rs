@@ -1,9 +1,10 @@
 //! What a program prints, read as it comes and kept within bounds: the end of it, and lines that are not too long.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use tokio::net::unix::pipe::Receiver;
@@ -186,7 +187,10 @@ impl Stream {
 /// The file a program writes its claims to.
 #[derive(Debug)]
 pub(super) struct ClaimsFile {
+    path: PathBuf,
     file: File,
+    /// How much of it was read, in bytes.
+    read: u64,
     lines: Lines,
     buffer: Vec<u8>,
 }
@@ -196,7 +200,19 @@ impl ClaimsFile {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         File::create_new(path)?;
         let file = File::open(path)?;
-        Ok(Self { file, lines: Lines::default(), buffer: vec![0; READ] })
+        let (path, lines, buffer) = (path.to_owned(), Lines::default(), vec![0; READ]);
+        Ok(Self { path, file, read: 0, lines, buffer })
+    }
+
+    /// What was done to the file that must not be: then nobody knows what it said.
+    pub(super) fn spoilt(&self) -> Option<String> {
+        let Ok(found) = fs::metadata(&self.path) else { return Some("it is gone".to_owned()) };
+        let Ok(own) = self.file.metadata() else { return Some("it cannot be read".to_owned()) };
+        if (found.dev(), found.ino()) != (own.dev(), own.ino()) {
+            return Some("another file is in its place".to_owned());
+        }
+        let (size, read) = (own.len(), self.read);
+        (size < read).then(|| format!("it has {size} bytes, and had {read} before"))
     }
 
     /// Read what was added, and whether that was all.
@@ -205,6 +221,7 @@ impl ClaimsFile {
         while let Ok(count @ 1..) = self.file.read(&mut self.buffer) {
             self.lines.feed(self.buffer.get(..count).unwrap_or_default(), tell);
             read += count;
+            self.read += count as u64;
             if read >= TURN {
                 return false;
             }

@@ -198,6 +198,14 @@ impl Transcript {
         }
     }
 
+    /// What a program claims from here on is not known.
+    pub(super) fn spoilt(&mut self, who: Side, how: &str) {
+        if !self.stopping {
+            let account = self.account_mut(who);
+            account.unreadable.get_or_insert_with(|| format!("its file of claims: {how}"));
+        }
+    }
+
     fn claim(&mut self, who: Side, channel: Channel, number: u64, cut: Cut<'_>) {
         let among = if channel == Channel::File { Among::Claims } else { Among::Output };
         let bytes = match cut {

@@ -60,21 +60,21 @@ mod diag {
     }
 
     fn question(own: SocketAddr, peer: SocketAddr) -> Option<Vec<u8>> {
-        let (family, own_host, peer_host) = match (own.ip().to_canonical(), peer.ip().to_canonical())
-        {
-            (IpAddr::V4(own), IpAddr::V4(peer)) => {
-                let wide = |host: [u8; 4]| {
-                    let mut wide = [0; 16];
-                    wide.iter_mut().zip(host).for_each(|(to, byte)| *to = byte);
-                    wide
-                };
-                (AddressFamily::INET, wide(own.octets()), wide(peer.octets()))
-            }
-            (IpAddr::V6(own), IpAddr::V6(peer)) => {
-                (AddressFamily::INET6, own.octets(), peer.octets())
-            }
-            _ => return None,
-        };
+        let (family, own_host, peer_host) =
+            match (own.ip().to_canonical(), peer.ip().to_canonical()) {
+                (IpAddr::V4(own), IpAddr::V4(peer)) => {
+                    let wide = |host: [u8; 4]| {
+                        let mut wide = [0; 16];
+                        wide.iter_mut().zip(host).for_each(|(to, byte)| *to = byte);
+                        wide
+                    };
+                    (AddressFamily::INET, wide(own.octets()), wide(peer.octets()))
+                }
+                (IpAddr::V6(own), IpAddr::V6(peer)) => {
+                    (AddressFamily::INET6, own.octets(), peer.octets())
+                }
+                _ => return None,
+            };
         let mut question = Vec::new();
         question.extend(QUESTION.to_ne_bytes());
         question.extend(BY_FAMILY.to_ne_bytes());
@@ -125,8 +125,7 @@ fn names(word: &str, address: SocketAddr) -> bool {
         .chunks(8)
         .map(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok())
         .collect();
-    let bytes: Vec<u8> =
-        words.unwrap_or_default().into_iter().flat_map(u32::to_ne_bytes).collect();
+    let bytes: Vec<u8> = words.unwrap_or_default().into_iter().flat_map(u32::to_ne_bytes).collect();
     let host = match *bytes.as_slice() {
         [a, b, c, d] => IpAddr::from([a, b, c, d]),
         _ => match <[u8; 16]>::try_from(bytes) {

@@ -83,7 +83,8 @@ fn a_cause_is_before_its_effect_whoever_is_read_first() {
 /// The client believes that its message arrived, sends another one, and is answered before the server says that the first one has.
 fn believed_too_early() -> (Trace, Vec<Said>, Vec<Said>) {
     let mut trace = Trace::default();
-    for (moment, from) in [(2, Side::Client), (4, Side::Server), (6, Side::Client), (8, Side::Server)]
+    for (moment, from) in
+        [(2, Side::Client), (4, Side::Server), (6, Side::Client), (8, Side::Server)]
     {
         frame(&mut trace, moment, from);
     }

@@ -1,0 +1,93 @@
+//! Conversations of a few frames, made up.
+
+use std::sync::Arc;
+
+use mitm_proxy::trace::{Departing, Departure, Fate};
+use protocol::endpoint::{Check, Claim, Conn, Message, Name, Reject, Tick};
+use protocol::layout::{Frame, FrameSpec};
+
+use super::*;
+
+/// Frames with their sizes: the sender, and of which frame the attacker made a copy.
+fn trace(frames: &[(Side, usize, Option<u32>)]) -> Trace {
+    let mut trace = Trace::default();
+    for (from, size, copy_of) in frames {
+        let moment = trace.next_moment() * 10;
+        let origin = match copy_of {
+            Some(_) => Origin::Attacker { copy_of: *copy_of },
+            None => Origin::Endpoint,
+        };
+        let frame = Frame { spec: Arc::new(FrameSpec::raw()), bytes: vec![0; *size].into() };
+        let (link, to) = (1, from.other());
+        let number = trace.add(FrameRecord {
+            number: 0,
+            at: Tick(moment),
+            moment,
+            link,
+            to,
+            frame,
+            original: None,
+            origin,
+            deeds: Vec::new(),
+            moved: false,
+            fate: Fate::Delivered(Tick(moment)),
+        });
+        let what = Departing::Segment { bytes: "x".into(), numbers: vec![number] };
+        trace.departures.push(Departure { at: Tick(moment), moment, link, to, what });
+    }
+    trace
+}
+
+fn claim(trace: &mut Trace, moment: u64, fact: Fact) {
+    let (local, peer) = (Name::from("server"), Name::from("client"));
+    let claim = Claim { conn: Conn(1), local, peer, fact };
+    trace.claims.push(ClaimRecord { at: Tick(moment), moment, actor: 0, cause: None, claim });
+}
+
+const REFUSED: Fact = Fact::Rejected(Reject::new(Check::Sequence, "frame"));
+const C: Side = Side::Client;
+const S: Side = Side::Server;
+
+#[test]
+fn who_answers_what_it_claims_to_have_refused_is_contradicted() {
+    let honest = trace(&[(C, 9, None), (S, 5, None)]);
+    let mut lies = trace(&[(C, 9, None), (S, 5, None), (C, 9, Some(1)), (S, 5, None)]);
+    claim(&mut lies, 31, REFUSED);
+    let (findings, remarks) = look(&honest, &lies);
+    assert_eq!((findings.len(), remarks), (1, Vec::new()));
+    assert!(findings[0].to_string().contains("claims to have refused frame 3 (sequence)"));
+}
+
+#[test]
+fn a_refusal_that_shows_is_believed() {
+    let honest = trace(&[(C, 9, None), (S, 5, None), (C, 9, None), (S, 5, None)]);
+    let mut refuses = trace(&[(C, 9, None), (S, 5, None), (C, 9, Some(1))]);
+    claim(&mut refuses, 31, REFUSED);
+    assert_eq!(look(&honest, &refuses), (Vec::new(), Vec::new()));
+    // An answer of another size may well be an error.
+    let mut says_so = trace(&[(C, 9, None), (S, 5, None), (C, 9, Some(1)), (S, 3, None)]);
+    claim(&mut says_so, 31, REFUSED);
+    assert_eq!(look(&honest, &says_so), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_refusal_that_no_frame_shows_rests_on_its_own_word() {
+    let honest = trace(&[(C, 9, None), (C, 9, None), (S, 5, None)]);
+    let mut goes_on = trace(&[(C, 9, None), (C, 9, Some(1)), (C, 9, None), (S, 5, None)]);
+    claim(&mut goes_on, 21, REFUSED);
+    let (findings, remarks) = look(&honest, &goes_on);
+    assert!(findings.is_empty());
+    assert!(remarks[0].contains("rests on its own word"), "{remarks:?}");
+}
+
+#[test]
+fn who_delivers_before_anything_came_is_contradicted() {
+    let honest = trace(&[(C, 9, None)]);
+    let mut early = honest.clone();
+    claim(&mut early, 5, Fact::Delivered(Message::text("pay bob 100")));
+    let (findings, _) = look(&honest, &early);
+    assert!(findings[0].to_string().contains("before any frame had come"), "{findings:?}");
+    let mut in_time = honest.clone();
+    claim(&mut in_time, 11, Fact::Delivered(Message::text("pay bob 100")));
+    assert_eq!(look(&honest, &in_time).0, []);
+}
