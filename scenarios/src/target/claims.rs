@@ -358,8 +358,17 @@ mod tests {
 
     #[test]
     fn among_other_output_only_what_is_almost_a_claim_is_wrong() {
-        let own =
-            ["", "hello", "[1]", "{", r#"{"level": "info"}"#, "{}", "\u{1b}[0m", "{nonsense}"];
+        let own = [
+            "",
+            "hello",
+            "[1]",
+            "{",
+            r#"{"level": "info"}"#,
+            "{}",
+            "\u{1b}[0m",
+            "{nonsense}",
+            "DEBUG {a: 1}",
+        ];
         for line in own {
             assert_eq!(parse(line.as_bytes(), Among::Output), Ok(Line::Own), "{line}");
         }

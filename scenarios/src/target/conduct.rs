@@ -214,21 +214,31 @@ impl Stage<'_> {
                     return Started::Ready;
                 }
                 None if Instant::now() >= until => {
-                    let within = humantime::format_duration(program.start);
-                    let what = match &program.ready {
-                        Ready::Line(line) => format!("it printed no line with {}", quote(line)),
-                        Ready::Listens => {
-                            let mut silent = self.ports.iter().filter(|port| !port.listened);
-                            let port = silent.next().map(|port| port.number).unwrap_or_default();
-                            format!("it did not listen on port {port} of {}", ports::HOST)
-                        }
-                    };
-                    let words = self.programs.last_words(Side::Server);
-                    return not(format!("{what} within {within}{words}"));
+                    return not(self.why_not_ready());
                 }
                 None => {}
             }
         }
+    }
+
+    /// Why the server is not ready in time.
+    fn why_not_ready(&mut self) -> String {
+        let listens = self.all_listen();
+        let program = &self.target.server;
+        let (what, but) = match &program.ready {
+            Ready::Line(line) => {
+                let but =
+                    if listens { ", but its port listens: is its output flushed?" } else { "" };
+                (format!("it printed no line with {}", quote(line)), but)
+            }
+            Ready::Listens => {
+                let mut silent = self.ports.iter().filter(|port| !port.listened);
+                let port = silent.next().map(|port| port.number).unwrap_or_default();
+                (format!("it did not listen on port {port} of {}", ports::HOST), "")
+            }
+        };
+        let within = humantime::format_duration(program.start);
+        format!("{what} within {within}{but}{}", self.programs.last_words(Side::Server))
     }
 
     fn all_listen(&mut self) -> bool {

@@ -116,7 +116,9 @@ impl Process {
 
     /// What its output is read from, to wait for. [`Process::look`] has to follow.
     pub(super) fn sources(&self) -> impl Iterator<Item = Rc<Source>> {
-        [&self.stdout, &self.stderr].into_iter().flatten().filter_map(Stream::source)
+        let file = self.file.as_ref().map(|file| &file.stream);
+        let streams = [self.stdout.as_ref(), self.stderr.as_ref(), file];
+        streams.into_iter().flatten().filter_map(Stream::source)
     }
 
     /// See whether it has ended, and read everything it printed before.
@@ -130,14 +132,15 @@ impl Process {
         }
         if let Some(file) = &mut self.file {
             let tell = &mut |number, cut: Cut<'_>| tell(Channel::File, number, cut);
-            if file.look(tell) && self.ended.is_some() {
-                file.finish(tell);
+            file.stream.look(tell);
+            if self.ended.is_some() {
+                file.stream.finish(tell);
             }
         }
     }
 
     /// What was done to its file of claims that must not be.
-    pub(super) fn spoilt(&self) -> Option<String> {
+    pub(super) fn spoilt(&self) -> Option<&'static str> {
         self.file.as_ref().and_then(ClaimsFile::spoilt)
     }
 

@@ -46,7 +46,7 @@ impl Inner {
             let transcript = &mut self.transcript;
             process.look(&mut |channel, number, cut| transcript.line(who, channel, number, cut));
             if let Some(how) = process.spoilt() {
-                self.transcript.spoilt(who, &how);
+                self.transcript.spoilt(who, how);
             }
             if let Some(ended) = process.ended {
                 self.transcript.ended(who, ended);

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use rustix::fs::{Mode, OFlags, open};
 use tokio::net::unix::pipe::Receiver;
 
 use super::MAX_LINE;
@@ -173,6 +174,11 @@ impl Stream {
         }
     }
 
+    /// Nothing more comes, though it is still open: the last line may have no end.
+    pub(super) fn finish(&mut self, tell: &mut dyn FnMut(u64, Cut<'_>)) {
+        self.lines.finish(tell);
+    }
+
     /// Whether nothing more comes.
     pub(super) fn is_over(&self) -> bool {
         self.source.is_none()
@@ -184,55 +190,48 @@ impl Stream {
     }
 }
 
-/// The file a program writes its claims to.
+/// The file a program writes its claims to: a named pipe, so that nothing that was written can be taken back.
 #[derive(Debug)]
 pub(super) struct ClaimsFile {
     path: PathBuf,
-    file: File,
-    /// How much of it was read, in bytes.
-    read: u64,
-    lines: Lines,
-    buffer: Vec<u8>,
+    /// What tells it from another file of that name.
+    identity: (u64, u64),
+    pub(super) stream: Stream,
 }
 
 impl ClaimsFile {
-    /// A new file at this path.
+    /// A new one at this path.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        File::create_new(path)?;
-        let file = File::open(path)?;
-        let (path, lines, buffer) = (path.to_owned(), Lines::default(), vec![0; READ]);
-        Ok(Self { path, file, read: 0, lines, buffer })
+        make_pipe(path)?;
+        // Open for writing too, so that no writer is the last one.
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let stream = Stream::new(open(path, flags, Mode::empty())?)?;
+        let found = fs::metadata(path)?;
+        Ok(Self { path: path.to_owned(), identity: (found.dev(), found.ino()), stream })
     }
 
-    /// What was done to the file that must not be: then nobody knows what it said.
-    pub(super) fn spoilt(&self) -> Option<String> {
-        let Ok(found) = fs::metadata(&self.path) else { return Some("it is gone".to_owned()) };
-        let Ok(own) = self.file.metadata() else { return Some("it cannot be read".to_owned()) };
-        if (found.dev(), found.ino()) != (own.dev(), own.ino()) {
-            return Some("another file is in its place".to_owned());
+    /// What was done to it that must not be: what is claimed from then on goes elsewhere.
+    pub(super) fn spoilt(&self) -> Option<&'static str> {
+        let found = fs::metadata(&self.path);
+        match found.map(|found| (found.dev(), found.ino())) {
+            Ok(identity) if identity == self.identity => None,
+            Ok(_) => Some("another file is in its place"),
+            Err(_) => Some("it is gone"),
         }
-        let (size, read) = (own.len(), self.read);
-        (size < read).then(|| format!("it has {size} bytes, and had {read} before"))
     }
+}
 
-    /// Read what was added, and whether that was all.
-    pub(super) fn look(&mut self, tell: &mut dyn FnMut(u64, Cut<'_>)) -> bool {
-        let mut read = 0;
-        while let Ok(count @ 1..) = self.file.read(&mut self.buffer) {
-            self.lines.feed(self.buffer.get(..count).unwrap_or_default(), tell);
-            read += count;
-            self.read += count as u64;
-            if read >= TURN {
-                return false;
-            }
-        }
-        true
-    }
+#[cfg(not(target_vendor = "apple"))]
+fn make_pipe(path: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, mkfifoat};
+    Ok(mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR)?)
+}
 
-    /// Nothing more is added: the last line may have no end.
-    pub(super) fn finish(&mut self, tell: &mut dyn FnMut(u64, Cut<'_>)) {
-        self.lines.finish(tell);
-    }
+/// There is no call for it in `rustix`.
+#[cfg(target_vendor = "apple")]
+fn make_pipe(path: &Path) -> io::Result<()> {
+    let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(path).status()?;
+    if made.success() { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
 }
 
 #[cfg(test)]

@@ -150,6 +150,12 @@ fn claims_that_cannot_be_read_are_told_and_those_before_count() {
         ),
         ("while True: claim(logged='x')", "more than 10000 claims"),
         ("claim(sent=3)", "line 2 on standard output: `sent` needs a message"),
+        ("say('{\"delivered\": {\"text\": \"a\"')", "begins like a claim, and is no JSON"),
+        (
+            "say('note: {\"delivered\": \"a\"}')",
+            "a claim (\"delivered\") stands behind other text, and must be alone on its line",
+        ),
+        ("claim(logged='x', connection=7)", "one is about connection 7, and there were only 1"),
     ];
     for (body, expected) in cases {
         let first = "claim(sent='first')\n";
@@ -163,7 +169,9 @@ fn claims_that_cannot_be_read_are_told_and_those_before_count() {
             "{said}"
         );
         assert_eq!(claims(&run)[0], "client #1 sent first");
-        assert!(claims(&run).iter().all(|claim| !claim.contains("last")), "{body}");
+        // One about a connection that there never was is told at the end.
+        let goes_on = body.contains("connection=7");
+        assert_eq!(claims(&run).iter().any(|claim| claim.contains("last")), goes_on, "{body}");
     }
     let write =
         "open(os.environ['MEDDLE_CLAIMS'], 'w').write('{\"sent\": \"a\"}\\n\\nnonsense\\n')";
@@ -173,6 +181,32 @@ fn claims_that_cannot_be_read_are_told_and_those_before_count() {
     let said = findings(&run);
     assert!(said[0].contains("line 3 on a file: `nonsense` is no JSON"), "{said:?}");
     assert_eq!(claims(&run), ["client #1 sent a"]);
+}
+
+#[test]
+fn a_file_of_claims_cannot_be_taken_back_nor_replaced() {
+    if !has("python3") {
+        return;
+    }
+    let claim = "name = os.environ['MEDDLE_CLAIMS']\n\
+                 def tell(mode, line): open(name, mode).write(line + '\\n')\n\
+                 tell('a', '{\"sent\": \"one\"}')\n";
+    let with = |body: &str| {
+        let mut target = on_stdout(server(ANSWER), client(&format!("{claim}{body}\n{ASK}")));
+        target.judged_from = JudgedFrom::Claims(Channel::File);
+        honest(&target)
+    };
+    // It is opened anew, cut to nothing, and written from the beginning.
+    let run = with("tell('w', '{\"ended\": \"clean\"}')");
+    assert_eq!(claims(&run), ["client #1 sent one", "client #1 ended: clean end"]);
+    assert_eq!(findings(&run), [""; 0]);
+    for (body, how) in [
+        ("os.remove(name)", "its file of claims: it is gone"),
+        ("os.remove(name); tell('w', 'x')", "its file of claims: another file is in its place"),
+    ] {
+        let said = findings(&with(body)).join("; ");
+        assert!(said.contains(how), "{said}");
+    }
 }
 
 #[test]
