@@ -45,13 +45,13 @@ fn cell(case: &Case) -> String {
         return "not implemented".to_owned();
     }
     match case.findings.first() {
-        _ if case.expected => "ok".to_owned(),
+        _ if case.is_right() => "ok".to_owned(),
         Some(finding) => finding.kind.replace('-', " "),
-        None if case.inconclusive.is_some() => "?".to_owned(),
-        None => {
-            let violated = case.properties_with("violated");
-            if violated.is_empty() { "other".to_owned() } else { violated.join(", ") }
-        }
+        None => match case.properties_with("violated") {
+            violated if !violated.is_empty() => violated.join(", "),
+            _ if case.outcome() == "inconclusive" => "?".to_owned(),
+            _ => "other".to_owned(),
+        },
     }
 }
 
@@ -62,12 +62,7 @@ fn why(case: &Case) -> Vec<String> {
         lines.retain(|line| !why.contains(line.as_str()));
         lines.push(why.clone());
     } else {
-        let evidence = |mismatch: &String| {
-            let property = mismatch.split(':').next().unwrap_or_default();
-            let verdict = case.verdicts.get(property);
-            verdict.map_or_else(|| mismatch.clone(), |v| format!("{mismatch}: {}", v.evidence))
-        };
-        lines.extend(case.mismatches.iter().map(evidence));
+        lines.extend(case.mismatches_by_reason());
     }
     lines.extend(case.notes.iter().filter(|note| note.contains("printed last")).cloned());
     lines.dedup();

@@ -347,6 +347,23 @@ impl Case {
         self.order.iter().filter(with).map(String::as_str).collect()
     }
 
+    /// Where it differs from what was expected, with the evidence; properties with one reason in one line.
+    pub fn mismatches_by_reason(&self) -> Vec<String> {
+        let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+        for mismatch in &self.mismatches {
+            let (name, what) = mismatch.split_once(": ").unwrap_or((mismatch, ""));
+            let reason = match self.verdicts.get(name) {
+                Some(verdict) => format!("{what}: {}", verdict.evidence),
+                None => what.to_owned(),
+            };
+            match lines.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, names)) => names.push(name),
+                None => lines.push((reason, vec![name])),
+            }
+        }
+        lines.into_iter().map(|(reason, names)| format!("{}: {reason}", names.join(", "))).collect()
+    }
+
     /// What stopped it, in words.
     pub fn stopped_by(&self) -> String {
         let mut checks: Vec<String> = Vec::new();

@@ -11,7 +11,7 @@ use protocol::endpoint::{Fact, Side};
 use crate::expect::NOTHING;
 use crate::judge::{Court, Judgement, Rest, first_rejection, mismatches};
 use crate::properties::Ruling;
-use crate::property::Property;
+use crate::property::{Outcome, Property};
 use crate::scenario::{Own, Scenario};
 use crate::target::{
     self, Finding, Interrupt, Output, Prompt, Run, Target, TargetError, Unmatched,
@@ -229,6 +229,12 @@ fn judged(
                 }
                 _ => Ruling::inconclusive(format!("{NOT_JUDGED}{why}")),
             };
+        }
+    }
+    // Messages that are too short to be searched for are no fault of the programs.
+    for (_, ruling) in rulings.iter_mut().filter(|(property, _)| *property == Property::Secrecy) {
+        if ruling.outcome == Outcome::Inconclusive && !ruling.evidence.starts_with(NOT_JUDGED) {
+            ruling.evidence = format!("{NOT_JUDGED}{}", ruling.evidence);
         }
     }
     for finding in findings {

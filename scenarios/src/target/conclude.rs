@@ -36,8 +36,8 @@ pub(super) struct Evidence {
     pub(super) output: Output,
     /// Of the server and the client.
     pub(super) last_words: [String; 2],
-    /// The server lived and listened no more.
-    pub(super) gone: Option<String>,
+    /// A port that the server, which lived, listened on no more.
+    pub(super) gone: Option<u16>,
     /// Who was the first to end each link.
     pub(super) first_ends: BTreeMap<u32, (Side, Tick)>,
     pub(super) ending: Ending,
@@ -119,7 +119,8 @@ fn findings(target: &Target, trace: &Trace, refused: u64, evidence: &Evidence) -
             has_server_died |= who == Side::Server;
         }
     }
-    if let Some(how) = evidence.gone.clone() {
+    if let Some(port) = evidence.gone {
+        let how = format!("it lives, and port {port} no longer listens");
         findings.push(Finding::ListenerGone { how });
     } else if refused > 0 && !has_server_died {
         let how = format!("the attacker's connection was refused {}", times(refused));
@@ -220,15 +221,8 @@ fn observed(
                         && record.to == who.other()
                         && record.as_sent().spec.name == name
                 };
-                for (nth, record) in (1..).zip(trace.frames.iter().filter(of_type)) {
-                    let content = match claim {
-                        Observed::Sent => {
-                            let message = Message::text(format!("message {nth}, content unknown"));
-                            Content::Known(Fact::Sent(message))
-                        }
-                        claim => known(claim),
-                    };
-                    see(record.at, record.moment, Some(record.link), content);
+                for record in trace.frames.iter().filter(of_type) {
+                    see(record.at, record.moment, Some(record.link), known(claim));
                 }
             }
             // A program that died has refused nothing.
@@ -281,10 +275,16 @@ fn facts(trace: &Trace, seen: Vec<Seen>) -> (Vec<Said>, Unmatched) {
     let connections = Connections::of(trace);
     let mut placed = Vec::with_capacity(seen.len());
     let mut sent: BTreeMap<(Side, u32), Vec<Message>> = BTreeMap::new();
-    for seen in seen {
+    for mut seen in seen {
         let conn = seen.conn.unwrap_or_else(|| connections.of_claim(&seen));
+        let known = sent.entry((seen.who, conn)).or_default();
+        if let Content::Unknown(Observed::Sent) = seen.content {
+            let nth = known.len() + 1;
+            let message = Message::text(format!("message {nth}, content unknown"));
+            seen.content = Content::Known(Fact::Sent(message));
+        }
         if let Content::Known(Fact::Sent(message)) = &seen.content {
-            sent.entry((seen.who, conn)).or_default().push(message.clone());
+            known.push(message.clone());
         }
         placed.push((seen, conn));
     }
@@ -300,18 +300,20 @@ fn facts(trace: &Trace, seen: Vec<Seen>) -> (Vec<Said>, Unmatched) {
                 let nth = told.entry((who, conn, delivered)).or_default();
                 let message = sent.get(&(from, conn)).and_then(|sent| sent.get(*nth));
                 *nth += 1;
-                match (claim, message) {
-                    (Observed::Delivered, Some(message)) => Fact::Delivered(message.clone()),
-                    (Observed::Acknowledged, Some(message)) => Fact::Acknowledged(message.clone()),
-                    (Observed::Delivered, None) => {
+                match (delivered, message) {
+                    (true, Some(message)) => {
+                        unmatched.unseen += 1;
+                        Fact::Delivered(message.clone())
+                    }
+                    (false, Some(message)) => Fact::Acknowledged(message.clone()),
+                    (true, None) => {
                         unmatched.delivered += 1;
                         Fact::Logged("took a message, content unknown")
                     }
-                    (Observed::Acknowledged, None) => {
+                    (false, None) => {
                         unmatched.acknowledged += 1;
                         Fact::Logged("knows that a message arrived, content unknown")
                     }
-                    _ => Fact::Logged("sent a message, content unknown"),
                 }
             }
         };

@@ -101,9 +101,8 @@ async fn whole(
         look: Look::best(),
         ports: behind
             .into_iter()
-            .map(|port| Port { number: port, listened: false, misses: 0 })
+            .map(|port| Port { number: port, listened: false, missing: None })
             .collect(),
-        gone: None,
     };
     let not_started = match stage.until_ready(stop).await {
         Started::Ready => None,
@@ -133,7 +132,7 @@ async fn whole(
         keep: Keep::All,
         recorder: Some(Box::new(pulse.clone())),
         witness: Some(stage.programs.witness()),
-        spacing: Spacing::ByReads(target.limit.div_f64(4.0)),
+        spacing: Spacing::ByReads(patience(target)),
         activity: stage.activity.clone(),
         rules,
         began,
@@ -157,8 +156,8 @@ async fn whole(
 struct Port {
     number: u16,
     listened: bool,
-    /// How often in a row it did not any more: a table may be read while it changes.
-    misses: u32,
+    /// Since when it does not any more.
+    missing: Option<Instant>,
 }
 
 enum Started {
@@ -176,8 +175,6 @@ struct Stage<'a> {
     activity: Activity,
     look: Look,
     ports: Vec<Port>,
-    /// The server lived and listened no more.
-    gone: Option<String>,
 }
 
 impl Stage<'_> {
@@ -250,24 +247,23 @@ impl Stage<'_> {
 
     /// Note if the server has stopped listening. Nothing is tried out: its port is not ours to take.
     fn still_listens(&mut self) {
-        if self.look != Look::Table
-            || self.gone.is_some()
-            || self.programs.ended(Side::Server).is_some()
-        {
+        if self.look != Look::Table || self.programs.ended(Side::Server).is_some() {
             return;
         }
         for port in &mut self.ports {
             if self.look.listens(port.number) {
-                (port.listened, port.misses) = (true, 0);
+                (port.listened, port.missing) = (true, None);
             } else if port.listened {
-                port.misses += 1;
-                if port.misses == 2 {
-                    let number = port.number;
-                    let how = format!("it lives, and port {number} no longer listens");
-                    self.gone = Some(how);
-                }
+                port.missing.get_or_insert_with(Instant::now);
             }
         }
+    }
+
+    /// A port that the server, which lives, has not listened on for long. One that is started again for each client comes back.
+    fn gone(&self) -> Option<u16> {
+        let patience = patience(self.target);
+        let is_gone = |port: &&Port| port.missing.is_some_and(|since| since.elapsed() >= patience);
+        self.ports.iter().find(is_gone).map(|port| port.number)
     }
 
     /// Until it is over.
@@ -314,7 +310,8 @@ impl Stage<'_> {
         let activity = &self.activity;
         let over = activity.open() == 0 || self.programs.ended(Side::Server).is_some();
         let said = || self.programs.ends_claimed(Side::Server) >= activity.opened();
-        !activity.is_planned() && (over || said())
+        let listens = self.ports.iter().all(|port| port.missing.is_none()) || self.gone().is_some();
+        !activity.is_planned() && (over || said()) && listens
     }
 
     /// Ask all programs to end, and end those that do not.
@@ -344,16 +341,22 @@ impl Stage<'_> {
 
     fn with_frames(self, outcome: Outcome, ending: Ending, pulse: &Pulse) -> Run {
         let words = |who| self.programs.last_words(who);
+        let gone = self.gone();
         let evidence = Evidence {
             output: self.programs.output(),
             last_words: [words(Side::Server), words(Side::Client)],
             transcript: self.programs.into_transcript(),
-            gone: self.gone,
+            gone,
             first_ends: pulse.first_ends(),
             ending,
         };
         conclude(self.target, outcome, evidence, self.prompt)
     }
+}
+
+/// How long anything is waited for that should come by itself.
+fn patience(target: &Target) -> Duration {
+    target.limit / 4
 }
 
 fn ticks(period: Duration) -> tokio::time::Interval {

@@ -239,13 +239,14 @@ pub struct OwnEnd {
 /// Which programs say a thing before they send what follows from it: the server, the client.
 pub type Prompt = [bool; 2];
 
-/// How often something was seen to happen to a message that nobody can tell: there were more of these than messages sent on
-/// the connection.
+/// How often something was seen to happen to a message without its content being seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Unmatched {
-    /// A message was taken.
+    /// A message was taken, and it is assumed to be the next one that was sent on the connection.
+    pub unseen: usize,
+    /// A message was taken when there were no more that had been sent on the connection.
     pub delivered: usize,
-    /// A message was believed to have arrived.
+    /// A message was believed to have arrived when there were no more of those.
     pub acknowledged: usize,
 }
 

@@ -1,7 +1,9 @@
 //! Claims against frames. A program can say that it refused what it took: then it answers a frame that it claims to have refused just as
 //! it answered the original. Where no frame shows a refusal, a verdict that rests on it says so.
 
-use mitm_proxy::trace::{ClaimRecord, FrameRecord, Origin, Trace};
+use std::collections::BTreeMap;
+
+use mitm_proxy::trace::{ClaimRecord, Origin, Trace};
 use protocol::endpoint::{Fact, Side};
 
 use crate::judge::actor_name;
@@ -11,7 +13,7 @@ use crate::target::Finding;
 pub(super) fn look(honest: &Trace, trace: &Trace) -> (Vec<Finding>, Vec<String>) {
     let mut findings = Vec::new();
     for side in [Side::Server, Side::Client] {
-        let how = too_early(trace, side).or_else(|| answered_all_the_same(trace, side));
+        let how = too_early(trace, side).or_else(|| answered_all_the_same(honest, trace, side));
         findings.extend(how.map(|how| Finding::Contradicted { who: side, how }));
     }
     let remarks = if findings.is_empty() { by_word_alone(honest, trace) } else { Vec::new() };
@@ -34,40 +36,59 @@ fn too_early(trace: &Trace, side: Side) -> Option<String> {
     is_early.then(|| "it claims to have taken a message before any frame had come".to_owned())
 }
 
-/// It claims a refusal, and every copy that the attacker made was answered as the original was.
-fn answered_all_the_same(trace: &Trace, side: Side) -> Option<String> {
-    let mut refusals = trace.claims.iter().filter_map(|record| match record.claim.fact {
-        Fact::Rejected(reject) if is_by(record, side) => Some((record, reject)),
+/// It claims to have refused a copy that the attacker made, and answers as if it had taken it.
+fn answered_all_the_same(honest: &Trace, trace: &Trace, side: Side) -> Option<String> {
+    let refusals: Vec<_> = trace.claims.iter().filter(|record| is_by(record, side)).collect();
+    let refusals = refusals.into_iter().filter_map(|record| match record.claim.fact {
+        Fact::Rejected(reject) => Some((record.claim.conn.0, reject)),
         _ => None,
     });
-    let (record, reject) = refusals.next()?;
-    // The frame it can only mean: the last copy that it was given before, on that connection.
-    let copies = trace.numbered().filter(|(_, frame)| {
-        let is_copy = matches!(frame.origin, Origin::Attacker { copy_of: Some(_) });
-        is_copy && frame.to == side && frame.link == record.claim.conn.0
-    });
-    let (number, copy) = copies.filter(|(_, frame)| frame.moment < record.moment).last()?;
-    let Origin::Attacker { copy_of: Some(original) } = copy.origin else { return None };
-    let (wanted, got) = (answers(trace, original), answers(trace, number));
-    if wanted.is_empty() || wanted != got {
-        return None;
-    }
+    let refusals: Vec<_> = refusals.collect();
+    let (link, reject) = *refusals.first()?;
+    let refused = refusals.iter().filter(|(of, _)| *of == link).count();
+    let copies: Vec<(u32, u32)> = trace
+        .numbered()
+        .filter(|(_, frame)| frame.to == side && frame.link == link && frame.has_landed())
+        .filter_map(|(number, frame)| match frame.origin {
+            Origin::Attacker { copy_of: Some(original) } => Some((number, original)),
+            _ => None,
+        })
+        .collect();
+    let (number, original) = *copies.first()?;
+    let source = trace.frame(original)?.link;
+    let now = shapes(trace, side, link);
+    let known =
+        if source == link { shapes(honest, side, link) } else { shapes(trace, side, source) };
     let check = reject.check;
-    Some(format!(
-        "it claims to have refused frame {number} ({check}), and answers it as it answered frame {original}, of which that is a copy"
-    ))
+    if source != link {
+        // A transcript on a connection of its own: every answer of the original is there again.
+        let all = !known.is_empty() && now == known;
+        return all.then(|| {
+            format!(
+                "it claims to have refused something ({check}) of the transcript on link {link}, and answers all of it as it answered link {source}"
+            )
+        });
+    }
+    // In its session: answers like those of the honest run, and more of them than frames it claims to have taken.
+    let more = known
+        .iter()
+        .map(|(shape, count)| now.get(shape).copied().unwrap_or_default().saturating_sub(*count));
+    let more: usize = more.sum();
+    (more > copies.len().saturating_sub(refused)).then(|| {
+        format!(
+            "it claims to have refused frame {number} ({check}), a copy of frame {original}, and answers {} as without an attack, and {more} more",
+            known.values().sum::<usize>()
+        )
+    })
 }
 
-/// What came back on the link of a frame before anything else went to whom it was for: types and sizes.
-fn answers(trace: &Trace, number: u32) -> Vec<(&'static str, usize)> {
-    let Some(asked) = trace.frame(number) else { return Vec::new() };
-    let later =
-        trace.frames.iter().filter(|frame| frame.moment > asked.moment && frame.link == asked.link);
-    let own = |frame: &&FrameRecord| frame.to != asked.to && frame.origin == Origin::Endpoint;
-    let next = later.clone().find(|frame| frame.to == asked.to).map(|frame| frame.moment);
-    let before = |frame: &&FrameRecord| next.is_none_or(|next| frame.moment < next);
-    let shape = |frame: &FrameRecord| (frame.as_sent().spec.name, frame.as_sent().bytes.len());
-    later.filter(own).filter(before).map(shape).collect()
+/// What an end sent on a link: types and sizes, and how often.
+fn shapes(trace: &Trace, side: Side, link: u32) -> BTreeMap<(&'static str, usize), usize> {
+    let mut count = BTreeMap::new();
+    for shape in sent(trace, side, link) {
+        *count.entry(shape).or_default() += 1;
+    }
+    count
 }
 
 /// Refusals that no frame shows: on that connection the program sent what it sends without an attack, frame for frame.

@@ -46,18 +46,21 @@ fn was_given_frames(trace: &Trace, side: Side) -> bool {
 
 /// What a property would have to know of messages whose content nobody can see.
 pub(super) fn hidden_from(property: Property, unmatched: Unmatched) -> Option<String> {
+    let Unmatched { unseen, delivered, acknowledged } = unmatched;
     let (count, what) = match property {
-        Property::MessageAuthenticity
-        | Property::DeliveryAtMostOnce
-        | Property::Order
-        | Property::Completeness => (unmatched.delivered, "taken"),
-        Property::DeliveryAgreement => (unmatched.acknowledged, "believed to have arrived"),
+        Property::MessageAuthenticity | Property::Order => {
+            (unseen + delivered, "taken whose content nobody can see")
+        }
+        Property::DeliveryAtMostOnce | Property::Completeness => {
+            (delivered, "taken beyond what was sent on that connection, content unknown")
+        }
+        Property::DeliveryAgreement => {
+            (acknowledged, "believed to have arrived beyond what was sent, content unknown")
+        }
         _ => (0, ""),
     };
     let messages = if count == 1 { "message was" } else { "messages were" };
-    (count > 0).then(|| {
-        format!("{count} {messages} {what} that nobody sent on that connection, content unknown")
-    })
+    (count > 0).then(|| format!("{count} {messages} {what}"))
 }
 
 /// Whoever takes more than was sent has taken something more often than it was sent, whatever it is.

@@ -1,19 +1,25 @@
 //! The task of one link: it reads both ends and writes what waits for them, until the link is over.
 
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use protocol::endpoint::{Service, Side};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::{Instant, sleep};
 
 use super::relay::Relay;
 
 /// How often both ends are read in a row before other links have their turn.
 const TURNS: usize = 16;
+
+/// How soon a server that was not there is looked for again.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// What a link is read from.
 #[derive(Debug, Default)]
@@ -42,7 +48,7 @@ pub(super) async fn dial(relay: Relay, link: u32, service: Service) {
 
 async fn connect(relay: &Relay, link: u32, service: Service) -> Option<OwnedReadHalf> {
     let upstream = relay.upstream(service)?;
-    match TcpStream::connect(upstream).await {
+    match reach(relay, upstream).await {
         Ok(stream) => {
             let _ = stream.set_nodelay(true);
             let (reader, writer) = stream.into_split();
@@ -53,6 +59,23 @@ async fn connect(relay: &Relay, link: u32, service: Service) -> Option<OwnedRead
             relay.refused(link, upstream, &error);
             None
         }
+    }
+}
+
+/// Connect to the server. One that serves once and is started again is not there for a moment: it is tried again as long as anything
+/// is waited for.
+async fn reach(relay: &Relay, upstream: SocketAddr) -> io::Result<TcpStream> {
+    let began = Instant::now();
+    loop {
+        let error = match TcpStream::connect(upstream).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => error,
+        };
+        let refused = error.kind() == io::ErrorKind::ConnectionRefused;
+        if !refused || began.elapsed() >= relay.patience() {
+            return Err(error);
+        }
+        sleep(AGAIN).await;
     }
 }
 

@@ -84,8 +84,8 @@ pub enum Spacing {
     /// At once.
     AtOnce,
     /// A segment is written once the program has read what was written before, so that nobody finds two frames in one read; or after
-    /// so much time. A recorded transcript waits for the answers it had, and no longer than that for each. Where the kernel tells
-    /// nothing of what was read, at once.
+    /// so much time. A recorded transcript waits for the answers it had, and a connection for a server that is not there, no longer
+    /// than that for each. Where the kernel tells nothing of what was read, a segment is written at once.
     ByReads(Duration),
 }
 

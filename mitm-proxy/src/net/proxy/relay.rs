@@ -215,6 +215,14 @@ impl Relay {
         self.0.state.borrow().upstreams.get(usize::from(service.0)).copied()
     }
 
+    /// How long anything is waited for that should come by itself.
+    pub(super) fn patience(&self) -> Duration {
+        match self.0.state.borrow().spacing {
+            Spacing::AtOnce => Duration::ZERO,
+            Spacing::ByReads(patience) => patience,
+        }
+    }
+
     /// The connection to the server is there.
     pub(super) fn connected(&self, link: u32, writer: OwnedWriteHalf) {
         self.with(|turn| turn.connected(link, writer));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mitm_proxy::trace::{Departing, Departure, Fate};
+use mitm_proxy::trace::{Departing, Departure, Fate, FrameRecord};
 use protocol::endpoint::{Check, Claim, Conn, Message, Name, Reject, Tick};
 use protocol::layout::{Frame, FrameSpec};
 
