@@ -167,3 +167,46 @@ fn other_seeds_profiles_and_sessions_have_other_digests() {
         }
     }
 }
+
+#[test]
+fn what_waits_in_a_clients_queue_is_in_its_digest() {
+    for system in SYSTEMS {
+        let script = script(system, 2);
+        let mut compared = 0;
+        let mut open = false;
+        for (here, step) in places(system, Profile::HARDENED, Side::Client) {
+            if open {
+                let mut there = here.fork();
+                let out = tell(&mut *there, step.at, &Told::Command(script[0].clone()));
+                // Sent at once or kept for later, the end is another.
+                assert_ne!(digest(&*here), digest(&*there), "{}: {out:?}", system.name);
+                compared += 1;
+            }
+            match step.told {
+                Told::Opened(Conn(1), _) => open = true,
+                _ if step.did.contains("Ended(") => open = false,
+                _ => {}
+            }
+        }
+        assert!(compared > 5, "{}: {compared} are few", system.name);
+    }
+}
+
+#[test]
+fn the_wake_up_an_end_has_asked_for_is_in_its_digest() {
+    let (soon, late) = (Tick(3_000_000_000), Tick(5_000_000_000));
+    for system in SYSTEMS {
+        // Both heard the last byte at the same time; one has asked to be woken sooner, and will ask again then.
+        let ends = [Tick(0), soon].map(|opened| {
+            let mut server = end(system, Profile::HARDENED, 7, Side::Server);
+            tell(&mut *server, opened, &Told::Opened(Conn(1), Service(0)));
+            tell(&mut *server, soon, &Told::Received(Conn(1), vec![0]));
+            server
+        });
+        let wakes = ends.each_ref().map(|server| {
+            tell(&mut *server.fork(), late, &Told::Timeout).wake.is_some_and(|at| at > late)
+        });
+        let [first, second] = ends;
+        assert_ne!(digest(&*first), digest(&*second), "{}: {wakes:?}", system.name);
+    }
+}
