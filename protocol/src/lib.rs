@@ -27,4 +27,6 @@ pub mod suite;
 pub mod systems;
 pub mod theft;
 pub mod weakness;
+#[cfg(test)]
+mod wiped;
 mod words;

@@ -14,7 +14,7 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::{Cut, Inbox};
 use crate::layout::{FrameSpec, Layout};
-use crate::ratchet::keys::{CHAINS, Keyring, Keys, SHARED, Share};
+use crate::ratchet::keys::{CHAINS, Keyring, Keys, Master, SHARED, Share};
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
@@ -41,7 +41,7 @@ struct Client {
 struct Shared {
     profile: Profile,
     layout: Arc<Layout>,
-    master: Arc<[u8]>,
+    master: Arc<Master>,
     id: u8,
     local: Name,
     peer: Name,
@@ -141,7 +141,7 @@ impl Endpoint for Client {
     fn digest(&self, mut hasher: &mut dyn Hasher) {
         let Shared { profile, layout: _, master, id, local: _, peer: _, entropy, commands } =
             &self.shared;
-        (profile, master, id, entropy, commands, &self.state).hash(&mut hasher);
+        (profile, master.as_slice(), id, entropy, commands, &self.state).hash(&mut hasher);
     }
 
     fn buffered(&self) -> usize {
@@ -188,7 +188,7 @@ impl Client {
             shared: Shared {
                 profile: setup.profile,
                 layout: Arc::new(wire::layout(setup.profile)),
-                master: Arc::from(keyring.master(id).unwrap_or_default()),
+                master: Arc::new(Master::new(keyring.master(id).unwrap_or_default().to_vec())),
                 id,
                 local: Name::from(format!("client-{id}").as_str()),
                 peer: Name::from("server"),
