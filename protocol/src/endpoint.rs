@@ -400,8 +400,10 @@ crate::words! {
         Acknowledgement = "acknowledgement",
         /// The decrypted content is not of the expected form.
         Content = "content",
-        /// A number is not finite.
+        /// A number is not finite, or so large that a sum with others might not be.
         Value = "value",
+        /// A sequence number, round or epoch is the last of its width: the next would repeat an earlier one.
+        Exhausted = "exhausted",
         /// The peer was silent for too long.
         Timeout = "timeout",
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use zeroize::Zeroize;
+use zeroize::ZeroizeOnDrop;
 
 use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::endpoint::{Endpoint, Side};
@@ -40,9 +40,10 @@ pub trait KeySource {
 }
 
 /// A user as the user knows it: name and password. The password is wiped when dropped, and never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, ZeroizeOnDrop)]
 pub struct Account {
     /// The name in claims.
+    #[zeroize(skip)]
     pub name: String,
     password: String,
 }
@@ -56,12 +57,6 @@ impl Account {
     /// The password.
     pub fn password(&self) -> &str {
         &self.password
-    }
-}
-
-impl Drop for Account {
-    fn drop(&mut self) {
-        self.password.zeroize();
     }
 }
 

@@ -8,6 +8,7 @@
 //! `as-built` [`Profile`](weakness::Profile) is the set the published program has, `hardened` is the empty set.
 
 pub mod ccm;
+mod count;
 pub mod crypto;
 pub mod csr;
 pub mod endpoint;
@@ -26,4 +27,6 @@ pub mod suite;
 pub mod systems;
 pub mod theft;
 pub mod weakness;
+#[cfg(test)]
+mod wiped;
 mod words;

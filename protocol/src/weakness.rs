@@ -34,7 +34,7 @@ crate::words! {
         HelloReplacesSession = "hello-replaces-session",
         /// Nothing binds a connection to the session it acts on.
         SessionNotBoundToConnection = "session-not-bound-to-connection",
-        /// Numbers that are not finite enter the aggregate.
+        /// Numbers that are not finite, or whose sum may not be, enter the aggregate.
         NanAccepted = "nan-accepted",
         /// Keys evolve from public bytes only.
         RatchetFromPublicInput = "ratchet-from-public-input",

@@ -2,6 +2,7 @@
 //! is expected to be held, unless `all` says otherwise.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 
 use crate::property::{Outcome, Property};
 
@@ -15,9 +16,11 @@ pub struct Expectation {
     pub verdicts: BTreeMap<Property, Outcome>,
     /// What holds for all others; `held` if not given.
     pub all: Option<Outcome>,
-    /// The checks that must have stopped the attack, as `server: mac`, or [`NOTHING`]: over all runs of a
-    /// case, exactly these. `None` if the file does not say.
-    pub blocked_by: Option<Vec<String>>,
+    /// What must have stopped the attack. `None` if the file does not say.
+    pub blocked_by: Option<BlockedBy>,
+    /// What holds by chance under the scenario's seed, and without which nothing of this can be expected. `None`
+    /// where the seed does not matter.
+    pub rests_on_seed: Option<String>,
     /// The line the table begins in, from 1.
     pub line: usize,
 }
@@ -26,6 +29,28 @@ impl Expectation {
     /// What is expected of `property`: what the table says of it, else what it says of `all`, else held.
     pub fn outcome(&self, property: Property) -> Outcome {
         self.verdicts.get(&property).copied().or(self.all).unwrap_or(Outcome::Held)
+    }
+}
+
+/// The checks that must have stopped an attack, over all runs of a case: one of each entry at least, and no others. An entry is one
+/// check, as `server: mac`, or [`NOTHING`]; or several of which the random bytes of a run decide, as `server: padding | server: mac`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct BlockedBy(pub Vec<Vec<String>>);
+
+impl BlockedBy {
+    /// Whether these checks, and no others, have stopped the runs of a case.
+    pub fn is_met_by(&self, actual: &BTreeMap<String, usize>) -> bool {
+        let met = self.0.iter().all(|entry| entry.iter().any(|check| actual.contains_key(check)));
+        met && actual.keys().all(|check| self.0.iter().flatten().any(|known| known == check))
+    }
+}
+
+/// The entries in the order of the alphabet: `server: mac, server: padding | server: content`.
+impl Display for BlockedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut entries: Vec<String> = self.0.iter().map(|entry| entry.join(" | ")).collect();
+        entries.sort_unstable();
+        f.write_str(&entries.join(", "))
     }
 }
 
@@ -60,6 +85,28 @@ mod tests {
         expectation.verdicts.insert(Property::Order, Outcome::Violated);
         assert_eq!(expectation.outcome(Property::Order), Outcome::Violated);
         assert_eq!(expectation.outcome(Property::Secrecy), Outcome::Inconclusive);
+    }
+
+    #[test]
+    fn one_check_of_each_entry_and_no_other_must_have_stopped_the_runs() {
+        let entry = |text: &str| text.split(" | ").map(str::to_owned).collect();
+        let blocked_by = |entries: &[&str]| BlockedBy(entries.iter().copied().map(entry).collect());
+        let by = |checks: &[&str]| checks.iter().map(|check| ((*check).to_owned(), 1)).collect();
+        let one = blocked_by(&["server: mac"]);
+        assert!(one.is_met_by(&by(&["server: mac"])));
+        assert!(!one.is_met_by(&by(&["server: mac", "nothing"])));
+        assert!(!one.is_met_by(&by(&["nothing"])));
+        assert!(!one.is_met_by(&by(&[])));
+        let some = blocked_by(&["server: padding | server: mac", "client: layout"]);
+        for padding in
+            [&["server: padding"][..], &["server: mac"], &["server: mac", "server: padding"]]
+        {
+            assert!(!some.is_met_by(&by(padding)), "the other entry is not met");
+            assert!(some.is_met_by(&by(&[padding, &["client: layout"]].concat())));
+        }
+        assert!(!some.is_met_by(&by(&["client: layout"])));
+        assert!(!some.is_met_by(&by(&["client: layout", "server: mac", "server: content"])));
+        assert_eq!(some.to_string(), "client: layout, server: padding | server: mac");
     }
 
     #[test]

@@ -397,7 +397,7 @@ fn conclude(case: Case<'_>, twin_problem: Option<String>, runs: Runs) -> Judgeme
         Some(if total > 1 { format!("{}: {problem}", run.deed) } else { problem })
     });
     let inconclusive = twin_problem.or(problem);
-    let rulings = match &inconclusive {
+    let mut rulings = match &inconclusive {
         Some(why) => {
             let inconclusive = |property: &Property| (*property, Ruling::inconclusive(why));
             Property::ALL.iter().map(inconclusive).collect()
@@ -405,12 +405,35 @@ fn conclude(case: Case<'_>, twin_problem: Option<String>, runs: Runs) -> Judgeme
         None => combine(&judged),
     };
     let expectation = case.scenario.expect.of(case.system.name, case.profile.name());
+    let by_chance = expectation.is_some_and(|e| out_of_luck(case, e, &mut rulings));
     let mismatches = expectation
+        .filter(|_| !by_chance)
         .map(|e| mismatches(case.scenario, e, &rulings, &blocked_by))
         .unwrap_or_default();
     let trace = shown.map(|(_, trace)| trace).unwrap_or_default();
     let declared = expectation.is_some();
     Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs: total, trace }
+}
+
+/// Whether the expectation rests on a seed, and this run has another. What was to be violated and is not shows nothing then: the
+/// attack did not fail, it never had what it needs. What is violated is violated under any seed.
+fn out_of_luck(
+    case: Case<'_>,
+    expectation: &Expectation,
+    rulings: &mut [(Property, Ruling)],
+) -> bool {
+    let own = case.scenario.seed;
+    let Some(chance) = expectation.rests_on_seed.as_ref().filter(|_| case.seed != own) else {
+        return false;
+    };
+    for (property, ruling) in rulings {
+        let expected = expectation.outcome(*property);
+        if expected == Outcome::Violated && ruling.outcome == Outcome::Held {
+            let why = format!("the scenario rests on seed {own}, and this is another: {chance}");
+            *ruling = Ruling::inconclusive(why);
+        }
+    }
+    true
 }
 
 fn rest(world: World) -> Rest {
@@ -514,17 +537,11 @@ pub(crate) fn mismatches(
             ));
         }
     }
-    if let Some(expected) = &expectation.blocked_by {
-        let mut expected: Vec<&str> = expected.iter().map(String::as_str).collect();
-        expected.sort_unstable();
+    if let Some(expected) = &expectation.blocked_by
+        && !expected.is_met_by(blocked_by)
+    {
         let actual: Vec<&str> = blocked_by.keys().map(String::as_str).collect();
-        if expected != actual {
-            mismatches.push(format!(
-                "blocked_by: expected {}, was {}",
-                expected.join(", "),
-                actual.join(", ")
-            ));
-        }
+        mismatches.push(format!("blocked_by: expected {expected}, was {}", actual.join(", ")));
     }
     mismatches
 }

@@ -55,8 +55,11 @@ do.flip = { field = "ct", bit = 0 }
 # others are "violated" and "inconclusive". `all = "..."` speaks of every property not named.
 [expect.as-built]
 # secrecy = "violated"
-# The check that must have stopped the attack; "nothing" if none did.
+# The check that must have stopped the attack; "nothing" if none did. A list where several runs are stopped by several
+# checks; "server: mac | server: padding" where random bytes decide which.
 blocked_by = "server: mac"
+# Where the attack needs luck, say what must hold by chance: under another seed nothing is then expected.
+# rests_on_seed = "the garbled block is valid UTF-8"
 
 # The same with every defence in place.
 [expect.hardened]

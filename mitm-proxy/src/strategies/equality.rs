@@ -1,6 +1,7 @@
-//! `equality`: find records whose ciphertext begins alike, and nonces that come twice. Under one key and one
-//! initialization vector, equal beginnings of plaintext give equal blocks; two messages under one nonce give away their
-//! difference. Nobody is asked, and no key is needed.
+//! `equality`: find records whose ciphertext begins alike, and nonces or initialization vectors that come twice. Under one key and
+//! one initialization vector, equal beginnings of plaintext give equal blocks; two messages under one nonce give away their
+//! difference. Keys may change between the two: whoever watches cannot see that, and a sender that comes back to a vector after a
+//! change of keys is one step from using it under one key. Nobody is asked, and no key is needed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ const NAME: &str = "equality";
 
 pub(super) const SPEC: StrategySpec = StrategySpec {
     name: NAME,
-    about: "find records that begin alike and nonces that come twice, in what was recorded",
+    about: "find records that begin alike, and nonces or vectors that come twice, in what was recorded",
     waits: false,
     params: &[],
     build: |_| Ok(Arc::new(Equality)),
@@ -43,7 +44,8 @@ impl Strategy for Equality {
                 continue;
             };
             records += 1;
-            if let Some(nonce) = value(frame, Role::Nonce)
+            let nonce = value(frame, Role::Nonce).or_else(|| value(frame, Role::Iv));
+            if let Some(nonce) = nonce
                 && let Some(other) = nonces.insert(nonce.to_vec(), number)
             {
                 found.push((number, Finding::NonceReuse { other }));

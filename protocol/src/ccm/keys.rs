@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::crypto::ecdh::{Ephemeral, SHARE};
 use crate::crypto::rsa::{PrivateKey, PublicKey};
@@ -23,14 +23,8 @@ pub(super) const RECORDS: &str = "records";
 pub(super) const TOKEN: usize = 16;
 
 /// A secret of any size: wiped when dropped, never shown.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Zeroize, ZeroizeOnDrop)]
 pub struct Key(pub Vec<u8>);
-
-impl Drop for Key {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

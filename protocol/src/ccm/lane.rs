@@ -8,6 +8,7 @@ use crate::ccm::keys::Keys;
 use crate::ccm::record::{CRASH, Opener, Sealer};
 use crate::ccm::session::{Between, Setting};
 use crate::ccm::wire::{self, EXIT, TO_CLIENT, TO_SERVER, assemble};
+use crate::count::Count;
 use crate::endpoint::{Check, Conn, End, Fact, Message, Reject, Service, Side, Tick};
 use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
@@ -208,7 +209,7 @@ impl Speaker {
                 return Ok(Heard::Exit);
             }
             let count = context.check(&frame, port, peer, RECEIPT)?;
-            self.receipts += 1;
+            self.receipts = self.receipts.successor("count")?;
             let message = self.outstanding.pop_front().filter(|_| count == self.receipts);
             let message = message.ok_or(Reject::new(Check::Acknowledgement, "count"))?;
             context.port(self.conn).claim(Fact::Acknowledged(message));

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::ccm::keys::Key;
 use crate::ccm::wire::{DELIMITER, LONG_NONCE, NONCE, READ, delimited};
+use crate::count::Count;
 use crate::crypto::ccm::{self, TAG};
 use crate::endpoint::{Check, Reject};
 use crate::entropy::Entropy;
@@ -44,12 +45,14 @@ impl Sealer {
     /// Make a record of the concatenation of `parts`.
     ///
     /// # Errors
-    /// `length` for what does not fit into one read where a read is a message, or a key of no size of AES.
+    /// `length` for what does not fit into one read where a read is a message, or a key of no size of AES; `exhausted` when no
+    /// sequence number is left.
     pub(super) fn seal(
         &mut self,
         parts: &[&[u8]],
         entropy: &mut Entropy,
     ) -> Result<Vec<u8>, Reject> {
+        let next = self.sent.successor("sequence")?;
         let len: usize = parts.iter().map(|part| part.len()).sum();
         let frame = if delimited(self.profile) {
             let sequence = if self.profile.has(Weakness::NoSequence) { 0 } else { 8 };
@@ -60,7 +63,7 @@ impl Sealer {
         } else {
             self.seal_under(&nonce::<LONG_NONCE>(&self.key, entropy.bytes())?, parts)?
         };
-        self.sent += 1;
+        self.sent = next;
         Ok(frame)
     }
 
@@ -132,7 +135,7 @@ impl Opener {
         if !self.profile.has(Weakness::NoSequence) && sequence != self.received {
             return Err(Reject::new(Check::Sequence, "sequence"));
         }
-        self.received += 1;
+        self.received = self.received.successor("sequence")?;
         Ok(plaintext)
     }
 
@@ -320,5 +323,22 @@ mod tests {
         let (mut sealer, mut opener) = ends(Profile::HARDENED);
         let record = sealer.seal(&[&vec![7; 17 << 20]], &mut entropy).unwrap();
         assert_eq!(opener.open(received(Profile::HARDENED, &record)).unwrap().len(), 17 << 20);
+    }
+
+    #[test]
+    fn no_record_is_sealed_or_opened_under_the_last_number() {
+        let end = Some(Reject::new(Check::Exhausted, "sequence"));
+        for profile in [as_built(), Profile::HARDENED] {
+            let (mut sealer, mut opener) = ends(profile);
+            (sealer.sent, opener.received) = (u64::MAX - 1, u64::MAX - 1);
+            let mut entropy = Entropy::new(1, "record");
+            let record = sealer.seal(&[TEXT], &mut entropy).unwrap();
+            assert_eq!(opener.open(received(profile, &record)).as_deref(), Ok(TEXT));
+            assert_eq!(sealer.seal(&[TEXT], &mut entropy).err(), end);
+            // One that somebody with the key sealed all the same.
+            let size = if delimited(profile) { NONCE } else { LONG_NONCE };
+            let forged = sealer.seal_under(&vec![9; size], &[TEXT]).unwrap();
+            assert_eq!(opener.open(received(profile, &forged)).err(), end);
+        }
     }
 }

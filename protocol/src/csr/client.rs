@@ -414,7 +414,7 @@ impl Active {
         }
         let (message, frame) = if carried == Content::Text {
             let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&message.body);
-            let frame = self.channel.seal(carried, size, context.entropy, write);
+            let frame = self.channel.seal(carried, size, context.entropy, write)?;
             (message, frame)
         } else {
             let message = file::as_sent(profile, message);
@@ -423,12 +423,12 @@ impl Active {
             let signature = signature.map_err(|_| Reject::new(Check::Signature, "key"))?;
             let json = Json::new(profile, &message, &signature);
             let write = |frame: &mut Vec<u8>| json.write(frame);
-            let frame = self.channel.seal(carried, json.len(), context.entropy, write);
+            let frame = self.channel.seal(carried, json.len(), context.entropy, write)?;
             (message, frame)
         };
         context.port.send(frame);
         context.port.claim(Fact::Sent(message.clone()));
-        counted(&mut self.channel.schedule, context.port);
+        counted(&mut self.channel.schedule, context.port)?;
         if carried == Content::Text {
             return Ok(State::ExpectReply(ExpectReply { active: self, message }));
         }
@@ -454,7 +454,7 @@ impl ExpectReply {
             let fingerprint = active.channel.schedule.fingerprint();
             context.port.claim(Fact::Established(fingerprint));
         }
-        counted(&mut active.channel.schedule, context.port);
+        counted(&mut active.channel.schedule, context.port)?;
         context.port.claim(Fact::Acknowledged(message));
         Ok(State::Idle(active))
     }

@@ -80,7 +80,7 @@ fn open(
             if later.len() <= passed {
                 later.push_back(next(secrets)?);
             }
-            there.schedule.adopt(later.get(passed)?.clone());
+            there.schedule.adopt(later.get(passed)?.clone()).ok()?;
         }
         None
     })

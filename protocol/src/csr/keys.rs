@@ -1,6 +1,7 @@
 //! The shared secret and both nonces in, the five keys of an epoch out (HKDF, RFC 5869), and the
 //! rule by which one epoch follows another.
 
+use crate::count::Count;
 use crate::crypto::cbc::Key256;
 use crate::crypto::ecdh::{self, Ephemeral, SHARE};
 use crate::crypto::key::MacKey;
@@ -180,19 +181,22 @@ impl Schedule {
     }
 
     /// Count one message, of whichever direction. Each second one ends the epoch: the secret of the next.
-    pub(super) fn count(&mut self) -> Option<&Secret<32>> {
-        self.count += 1;
+    ///
+    /// # Errors
+    /// `exhausted` when no epoch is left: where updates mix in nothing new, the next would have the keys of an earlier one.
+    pub(super) fn count(&mut self) -> Result<Option<&Secret<32>>, Reject> {
+        self.count = self.count.successor("count")?;
         if !self.count.is_multiple_of(2) {
-            return None;
+            return Ok(None);
         }
-        self.epoch = self.epoch.wrapping_add(1);
+        self.epoch = self.epoch.successor("epoch")?;
         if let Some(ratchet) = &self.ratchet
             && let Ok(agreed) = ratchet.own.agree(&ratchet.peer)
         {
             self.secret = hkdf_sha256(&agreed.0, &[b"csr ratchet", &self.secret.0]);
         }
         self.derive();
-        Some(&self.secret)
+        Ok(Some(&self.secret))
     }
 
     /// The secret that everything of this epoch is derived from.
@@ -201,10 +205,14 @@ impl Schedule {
     }
 
     /// The next epoch begins, with this secret.
-    pub(super) fn adopt(&mut self, secret: Secret<32>) {
-        self.epoch = self.epoch.wrapping_add(1);
+    ///
+    /// # Errors
+    /// `exhausted` when no epoch is left.
+    pub(super) fn adopt(&mut self, secret: Secret<32>) -> Result<(), Reject> {
+        self.epoch = self.epoch.successor("epoch")?;
         self.secret = secret;
         self.derive();
+        Ok(())
     }
 
     fn derive(&mut self) {
@@ -278,9 +286,9 @@ pub(super) mod tests {
             assert_eq!(hex(key), expected);
         }
         assert_eq!(hex(&keys.iv.0), "101b3f76c879f75b78315918dc218a65");
-        schedule.count();
+        schedule.count().unwrap();
         assert_eq!((schedule.epoch, schedule.count), (0, 1));
-        schedule.count();
+        schedule.count().unwrap();
         let keys = &schedule.keys;
         for (key, expected) in [
             (
@@ -303,8 +311,8 @@ pub(super) mod tests {
         let (mut plain, mut fresh) = (known(false), known(true));
         assert_eq!(plain.keys, fresh.keys);
         for _ in 0..2 {
-            plain.count();
-            fresh.count();
+            plain.count().unwrap();
+            fresh.count().unwrap();
         }
         assert_ne!(plain.keys, fresh.keys);
         assert!(fresh.learn(&[0; SHARE]).is_err());
@@ -328,12 +336,28 @@ pub(super) mod tests {
                 let share = device.renew(&mut entropy).unwrap_or([0; SHARE]);
                 server.learn(&share).unwrap();
                 for end in [&mut device, &mut server, &mut leaked] {
-                    end.count();
+                    end.count().unwrap();
                 }
             }
             assert_eq!(device.keys, server.keys);
             let healed = !profile.has(Weakness::UpdateFromSameSecret);
             assert_eq!(device.keys != leaked.keys, healed, "{}", profile.name());
+        }
+    }
+
+    #[test]
+    fn no_epoch_follows_the_last() {
+        for ratchet in [false, true] {
+            let mut schedule = known(ratchet);
+            schedule.epoch = u16::MAX - 1;
+            schedule.count().unwrap();
+            assert!(schedule.count().unwrap().is_some());
+            schedule.count().unwrap();
+            let last = schedule.keys.clone();
+            let end = Reject::new(Check::Exhausted, "epoch");
+            assert_eq!(schedule.count().err(), Some(end));
+            assert_eq!(schedule.adopt(Secret([1; 32])), Err(end));
+            assert_eq!((schedule.epoch, schedule.keys), (u16::MAX, last));
         }
     }
 }

@@ -129,12 +129,12 @@ impl Middle {
             _ => return None,
         };
         let mut plaintext = near.open(content, &mut record).ok()?.to_vec();
-        near.schedule.count();
+        near.schedule.count().ok()?;
         self.read.extend(claimed(self.profile, content, &plaintext));
         edit(from, &mut plaintext);
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&plaintext);
-        let instead = far.seal(content, plaintext.len(), &mut self.entropy, write);
-        far.schedule.count();
+        let instead = far.seal(content, plaintext.len(), &mut self.entropy, write).ok()?;
+        far.schedule.count().ok()?;
         Some(instead)
     }
 }

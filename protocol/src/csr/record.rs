@@ -1,6 +1,7 @@
 //! The record layer of both directions: AES-256-CBC and HMAC-SHA256, in place in one buffer, with
 //! whatever the profile leaves out left out.
 
+use crate::count::Count;
 use crate::crypto::cbc;
 use crate::csr::keys::Schedule;
 use crate::csr::wire::{DIGITS, END, MAC, body};
@@ -63,13 +64,17 @@ impl Channel {
     }
 
     /// Make a record of the `len` bytes of plaintext that `write` appends to the frame.
+    ///
+    /// # Errors
+    /// `exhausted` when no sequence number is left.
     pub(super) fn seal(
         &mut self,
         content: Content,
         len: usize,
         entropy: &mut Entropy,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> Vec<u8> {
+    ) -> Result<Vec<u8>, Reject> {
+        let next = self.sent.successor("sequence")?;
         let iv = if self.profile.has(Weakness::StaticIv) {
             self.schedule.keys.iv.0
         } else {
@@ -78,8 +83,8 @@ impl Channel {
         let share = self.schedule.renew(entropy);
         let share = share.as_ref().map_or(&[][..], |share| share);
         let frame = self.seal_under(&iv, content, len, share, write);
-        self.sent += 1;
-        frame
+        self.sent = next;
+        Ok(frame)
     }
 
     /// Make the next record under this initialization vector, with this share behind its content.
@@ -134,8 +139,9 @@ impl Channel {
         record: &'a mut Received,
     ) -> Result<&'a [u8], Reject> {
         let (plaintext, share) = self.unseal(content, record)?;
+        let next = self.received.successor("sequence")?;
         self.schedule.learn(share)?;
-        self.received += 1;
+        self.received = next;
         Ok(plaintext)
     }
 
@@ -283,7 +289,8 @@ mod tests {
 
     fn seal(channel: &mut Channel, content: Content, text: &[u8]) -> Vec<u8> {
         let mut entropy = Entropy::new(1, "record");
-        channel.seal(content, text.len(), &mut entropy, |frame| frame.extend_from_slice(text))
+        let write = |frame: &mut Vec<u8>| frame.extend_from_slice(text);
+        channel.seal(content, text.len(), &mut entropy, write).unwrap()
     }
 
     fn received(profile: Profile, bytes: &[u8]) -> Received {
@@ -331,5 +338,34 @@ mod tests {
                 channel(Profile::HARDENED).open(Content::Text, &mut Received { spec, bytes }).err();
             assert_eq!(refused, Some(Reject::new(Check::Mac, "mac")), "byte {at}");
         }
+    }
+
+    #[test]
+    fn no_record_is_sealed_or_opened_under_the_last_number() {
+        let end = Some(Reject::new(Check::Exhausted, "sequence"));
+        for profile in profiles() {
+            let (mut device, mut server) = (channel(profile), channel(profile));
+            (device.sent, server.received) = (u64::MAX - 1, u64::MAX - 1);
+            let record = seal(&mut device, Content::Text, b"the last");
+            let mut record = received(profile, &record);
+            assert_eq!(server.open(Content::Text, &mut record), Ok(&b"the last"[..]));
+            let mut entropy = Entropy::new(1, "record");
+            assert_eq!(device.seal(Content::Text, 0, &mut entropy, |_| {}).err(), end);
+            // One that somebody with the keys sealed all the same.
+            let forged = device.seal_under(
+                &device.schedule.keys.iv.0,
+                Content::Text,
+                0,
+                &share(&device),
+                |_| {},
+            );
+            let mut forged = received(profile, &forged);
+            assert_eq!(server.open(Content::Text, &mut forged).err(), end);
+        }
+    }
+
+    fn share(channel: &Channel) -> Vec<u8> {
+        let share = crate::crypto::ecdh::Ephemeral::generate(&mut Entropy::new(1, "share"));
+        share.share()[..channel.schedule.share_len()].to_vec()
     }
 }

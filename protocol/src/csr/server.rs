@@ -377,12 +377,12 @@ impl Active {
         context: &mut Context<'_, '_>,
     ) -> Result<(), Reject> {
         let plaintext = self.channel.open(Content::Text, record)?;
-        counted(&mut self.channel.schedule, context.port);
+        counted(&mut self.channel.schedule, context.port)?;
         context.port.claim(Fact::Delivered(file::read_text(plaintext)?));
         let reply = acknowledgement(plaintext);
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&reply);
-        let frame = self.channel.seal(Content::Reply, reply.len(), context.entropy, write);
-        counted(&mut self.channel.schedule, context.port);
+        let frame = self.channel.seal(Content::Reply, reply.len(), context.entropy, write)?;
+        counted(&mut self.channel.schedule, context.port)?;
         context.port.send(frame);
         Ok(())
     }
@@ -394,7 +394,7 @@ impl Active {
     ) -> Result<(), Reject> {
         let profile = context.setting.profile;
         let plaintext = self.channel.open(Content::Media, record)?;
-        counted(&mut self.channel.schedule, context.port);
+        counted(&mut self.channel.schedule, context.port)?;
         let (message, signature) = file::read(profile, plaintext)?;
         let digest = file::signed(profile, &self.channel.schedule.session, &message);
         self.device
@@ -402,7 +402,7 @@ impl Active {
             .map_err(|_| Reject::new(Check::Signature, "signature"))?;
         if profile.has(Weakness::CounterDesync) {
             // The published server counts a file when it arrives and again when it is verified.
-            counted(&mut self.channel.schedule, context.port);
+            counted(&mut self.channel.schedule, context.port)?;
         }
         context.port.claim(Fact::Delivered(message));
         Ok(())

@@ -24,10 +24,14 @@ pub(super) const IDLE_PATIENCE: Duration = Duration::from_mins(1);
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
 /// Count one message. What the keys of a new epoch are derived from is a secret of the session.
-pub(super) fn counted(schedule: &mut Schedule, port: &mut Port<'_>) {
-    if let Some(secret) = schedule.count() {
+///
+/// # Errors
+/// `exhausted` when no epoch is left.
+pub(super) fn counted(schedule: &mut Schedule, port: &mut Port<'_>) -> Result<(), Reject> {
+    if let Some(secret) = schedule.count()? {
         port.secret(EPOCH, &secret.0);
     }
+    Ok(())
 }
 
 /// What never changes over an endpoint's life.

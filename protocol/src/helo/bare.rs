@@ -27,7 +27,7 @@ pub(super) fn records(profile: Profile) -> Box<dyn RecordLayer> {
 impl RecordLayer for Bare {
     fn seal(&mut self, content: &[u8]) -> Result<Vec<u8>, Reject> {
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(content);
-        let (frame, _) = self.channel.seal(IMGX, content.len(), &mut self.entropy, write);
+        let (frame, _) = self.channel.seal(IMGX, content.len(), &mut self.entropy, write)?;
         if frame.len() > MAX_RECORD { Err(SHORT) } else { Ok(frame) }
     }
 

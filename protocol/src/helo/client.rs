@@ -443,7 +443,8 @@ fn send(
         }
         Kind::Text => {
             let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&message.body);
-            let (frame, receipt) = channel.seal(SECX, message.body.len(), context.entropy, write);
+            let (frame, receipt) =
+                channel.seal(SECX, message.body.len(), context.entropy, write)?;
             (frame, receipt, 1)
         }
         Kind::Image | Kind::Video => {
@@ -455,8 +456,12 @@ fn send(
                 .sign_pss(context.entropy, &digest)
                 .map_err(|_| Reject::new(Check::Signature, "key"))?;
             let json = Content::new(name, &message.body, &signature);
+            if json.len() > MAX_RECORD - 4096 {
+                context.port.claim(Fact::Rejected(Reject::new(Check::Length, "message")));
+                return Ok(State::Idle(channel));
+            }
             let write = |frame: &mut Vec<u8>| json.write(frame);
-            let (frame, receipt) = channel.seal(IMGX, json.len(), context.entropy, write);
+            let (frame, receipt) = channel.seal(IMGX, json.len(), context.entropy, write)?;
             // The published server acknowledges a file twice.
             (frame, receipt, if profile.has(Weakness::AckNotAuthenticated) { 2 } else { 1 })
         }

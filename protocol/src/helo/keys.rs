@@ -150,4 +150,15 @@ mod tests {
         assert_ne!(both, master(&premaster, Some(&Secret([3; 32]))));
         assert_ne!(both, master(&[4; 32], Some(&Secret([2; 32]))));
     }
+
+    #[test]
+    fn a_share_of_small_order_is_refused() {
+        let [ours, theirs] =
+            [1, 2].map(|seed| Ephemeral::generate(&mut Entropy::new(seed, "share")));
+        assert_eq!(ours.agree(theirs.share()), theirs.agree(ours.share()));
+        assert!(ours.agree(theirs.share()).is_some());
+        for point in crate::pair::LOW_ORDER {
+            assert_eq!(ours.agree(point), None, "{point:?}");
+        }
+    }
 }

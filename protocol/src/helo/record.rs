@@ -1,5 +1,6 @@
 //! The record layer, device to server: AES-128-CBC, then HMAC-SHA256, in place in one buffer.
 
+use crate::count::Count;
 use crate::crypto::cbc;
 use crate::endpoint::{Check, Reject};
 use crate::entropy::Entropy;
@@ -35,13 +36,16 @@ impl Channel {
     }
 
     /// Make a record of the `len` bytes of plaintext that `write` appends to the frame.
+    ///
+    /// # Errors
+    /// `exhausted` when no sequence number is left.
     pub(super) fn seal(
         &mut self,
         header: &[u8],
         len: usize,
         entropy: &mut Entropy,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> (Vec<u8>, Receipt) {
+    ) -> Result<(Vec<u8>, Receipt), Reject> {
         let iv =
             if self.profile.has(Weakness::StaticIv) { self.keys.iv.0 } else { entropy.bytes() };
         self.seal_under(&iv, header, len, write)
@@ -54,9 +58,9 @@ impl Channel {
         header: &[u8],
         len: usize,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> (Vec<u8>, Receipt) {
+    ) -> Result<(Vec<u8>, Receipt), Reject> {
         let sequence = self.sequence;
-        self.sequence += 1;
+        self.sequence = sequence.successor("sequence")?;
         let mut frame = Vec::with_capacity(HEAD + 8 + cbc::BLOCK + cbc::padded(len) + MAC);
         frame.extend_from_slice(header);
         frame.extend_from_slice(&[0; 4]);
@@ -78,7 +82,7 @@ impl Channel {
         cbc::encrypt_then_mac(self.keys.client_enc.ready(), iv, &mut mac, &mut frame, from);
         let mac = mac.tag();
         frame.extend_from_slice(&mac);
-        (frame, Receipt { sequence, mac })
+        Ok((frame, Receipt { sequence, mac }))
     }
 
     /// Check a record and decrypt it in place: MAC, then sequence number, then padding.
@@ -96,7 +100,7 @@ impl Channel {
         if !self.profile.has(Weakness::NoSequence) && !is_next {
             return Err(Reject::new(Check::Sequence, "sequence"));
         }
-        self.sequence += 1;
+        self.sequence = sequence.successor("sequence")?;
         let iv = self.iv(record.at(&iv_at))?;
         let ct = record.bytes.get_mut(ct_at).unwrap_or_default();
         let plaintext = cbc::decrypt(self.keys.client_enc.ready(), &iv, ct)
@@ -117,7 +121,7 @@ impl Channel {
         let mut plaintext = plaintext.to_vec();
         edit(&mut plaintext);
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&plaintext);
-        let (frame, _) = self.clone().seal_under(&iv, &header, plaintext.len(), write);
+        let (frame, _) = self.clone().seal_under(&iv, &header, plaintext.len(), write).ok()?;
         Some(frame)
     }
 
@@ -192,7 +196,7 @@ mod tests {
     fn seal(channel: &mut Channel, text: &[u8]) -> Received {
         let mut entropy = Entropy::new(1, "record");
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(text);
-        let (bytes, _) = channel.seal(SECX, text.len(), &mut entropy, write);
+        let (bytes, _) = channel.seal(SECX, text.len(), &mut entropy, write).unwrap();
         let spec = layout(channel.profile).frame("SECX").unwrap().clone();
         Received { spec, bytes }
     }
@@ -231,6 +235,31 @@ mod tests {
             bytes[at] ^= 1;
             let refused = channel(Profile::HARDENED).open(&mut Received { spec, bytes }).err();
             assert_eq!(refused, Some(Reject::new(Check::Mac, "mac")), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn no_record_is_sealed_or_opened_under_the_last_number() {
+        for profile in profiles() {
+            let mut device = channel(profile);
+            device.sequence = u64::MAX - 1;
+            let mut server = device.clone();
+            let mut record = seal(&mut device, b"the last");
+            assert_eq!(server.open(&mut record).unwrap().1, b"the last");
+            let end = Reject::new(Check::Exhausted, "sequence");
+            let seal = |channel: &mut Channel| {
+                channel.seal(SECX, 0, &mut Entropy::new(1, "record"), |_| {}).err()
+            };
+            assert_eq!(seal(&mut device), Some(end));
+            assert_eq!(device.sequence, u64::MAX, "it stays at the end");
+            // One that somebody with the keys sealed all the same.
+            device.sequence = 0;
+            let mut record = self::seal(&mut device, b"one more");
+            if !profile.has(Weakness::NoSequence) {
+                assert_eq!(server.open(&mut record).err().map(|r| r.check), Some(Check::Sequence));
+            } else {
+                assert_eq!(server.open(&mut record).err(), Some(end));
+            }
         }
     }
 }

@@ -14,8 +14,8 @@ use x509_cert::certificate::TbsCertificate;
 use x509_cert::der::asn1::UtcTime;
 use x509_cert::der::flagset::FlagSet;
 use x509_cert::der::oid::AssociatedOid;
-use x509_cert::der::pem::LineEnding;
-use x509_cert::der::{Decode, DecodePem, Encode, EncodePem};
+use x509_cert::der::pem::{self, LineEnding, PemLabel};
+use x509_cert::der::{Decode, Encode, EncodePem};
 use x509_cert::ext::pkix::{
     BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
 };
@@ -171,7 +171,8 @@ impl Request {
     /// # Errors
     /// [`X509Error::Form`].
     pub fn from_pem(pem: &str) -> Result<Self, X509Error> {
-        CertReq::from_pem(pem).map(Self).map_err(|_| X509Error::Form)
+        let der = der_of(pem, CertReq::PEM_LABEL)?;
+        CertReq::from_der(&der).map(Self).map_err(|_| X509Error::Form)
     }
 
     /// Write a PEM `CERTIFICATE REQUEST`.
@@ -277,8 +278,8 @@ impl Certificate {
     /// # Errors
     /// [`X509Error::Form`].
     pub fn from_pem(pem: &str) -> Result<Self, X509Error> {
-        let parsed = Parsed::from_pem(pem).map_err(|_| X509Error::Form)?;
-        Ok(Self(parsed))
+        let der = der_of(pem, Parsed::PEM_LABEL)?;
+        Parsed::from_der(&der).map(Self).map_err(|_| X509Error::Form)
     }
 
     /// Read DER.
@@ -392,6 +393,14 @@ impl Certificate {
             return Err(X509Error::Name);
         }
         self.public_key()
+    }
+}
+
+/// The DER of a PEM file with this label. What reads PEM and DER in one step does not look at what comes behind the DER.
+fn der_of(pem: &str, label: &str) -> Result<Vec<u8>, X509Error> {
+    match pem::decode_vec(pem.as_bytes()) {
+        Ok((found, der)) if found == label => Ok(der),
+        _ => Err(X509Error::Form),
     }
 }
 

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::count::Count;
 use crate::endpoint::{
     Check, Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side,
     Tick,
@@ -13,7 +14,7 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::{Cut, Inbox};
 use crate::layout::{FrameSpec, Layout};
-use crate::ratchet::keys::{CHAINS, Keyring, Keys, SHARED, Share};
+use crate::ratchet::keys::{CHAINS, Keyring, Keys, Master, SHARED, Share};
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
@@ -26,20 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client with the identity `setup.number` and its key of this keyring.
 pub fn with_keys(setup: Setup, keyring: &Keyring) -> Box<dyn Endpoint> {
-    let id = u8::try_from(setup.number).unwrap_or(u8::MAX);
-    Box::new(Client {
-        shared: Shared {
-            profile: setup.profile,
-            layout: Arc::new(wire::layout(setup.profile)),
-            master: Arc::from(keyring.master(id).unwrap_or_default()),
-            id,
-            local: Name::from(format!("client-{id}").as_str()),
-            peer: Name::from("server"),
-            entropy: Entropy::new(setup.seed, &format!("ratchet client {id}")),
-            commands: VecDeque::new(),
-        },
-        state: State::Idle,
-    })
+    Box::new(Client::new(setup, keyring))
 }
 
 #[derive(Clone, Debug)]
@@ -53,7 +41,7 @@ struct Client {
 struct Shared {
     profile: Profile,
     layout: Arc<Layout>,
-    master: Arc<[u8]>,
+    master: Arc<Master>,
     id: u8,
     local: Name,
     peer: Name,
@@ -153,7 +141,7 @@ impl Endpoint for Client {
     fn digest(&self, mut hasher: &mut dyn Hasher) {
         let Shared { profile, layout: _, master, id, local: _, peer: _, entropy, commands } =
             &self.shared;
-        (profile, master, id, entropy, commands, &self.state).hash(&mut hasher);
+        (profile, master.as_slice(), id, entropy, commands, &self.state).hash(&mut hasher);
     }
 
     fn buffered(&self) -> usize {
@@ -194,6 +182,23 @@ impl Endpoint for Client {
 }
 
 impl Client {
+    fn new(setup: Setup, keyring: &Keyring) -> Self {
+        let id = u8::try_from(setup.number).unwrap_or(u8::MAX);
+        Self {
+            shared: Shared {
+                profile: setup.profile,
+                layout: Arc::new(wire::layout(setup.profile)),
+                master: Arc::new(Master::new(keyring.master(id).unwrap_or_default().to_vec())),
+                id,
+                local: Name::from(format!("client-{id}").as_str()),
+                peer: Name::from("server"),
+                entropy: Entropy::new(setup.seed, &format!("ratchet client {id}")),
+                commands: VecDeque::new(),
+            },
+            state: State::Idle,
+        }
+    }
+
     fn session_on(&mut self, conn: Conn) -> Option<&mut Session> {
         self.state.session().filter(|session| session.conn == conn)
     }
@@ -226,18 +231,27 @@ impl Client {
 
     /// Start the next exchange, or say goodbye, if the session is ready for it.
     fn next_command(&mut self, now: Tick, out: &mut Output) {
-        if !matches!(self.state, State::Ready(_)) {
-            return;
-        }
-        let Some(command) = self.shared.commands.pop_front() else { return };
-        let State::Ready(session) = std::mem::replace(&mut self.state, State::Idle) else {
-            return;
-        };
-        match command {
-            Command::Send(message) => {
-                self.state = State::ExpectResponse(self.shared.data(session, message, now, out));
+        while let State::Ready(session) = &self.state {
+            let conn = session.conn;
+            let Some(command) = self.shared.commands.pop_front() else { return };
+            if let Command::Send(message) = &command
+                && !wire::fits(message.body.len())
+            {
+                // What cannot be sent is refused here, and the session goes on.
+                let fact = Fact::Rejected(Reject::new(Check::Length, "message"));
+                out.claims.push(self.shared.claim(conn, fact));
+                continue;
             }
-            Command::End => self.shared.goodbye(session, out),
+            let State::Ready(session) = std::mem::replace(&mut self.state, State::Idle) else {
+                return;
+            };
+            match command {
+                Command::Send(message) => {
+                    let waiting = self.shared.data(session, message, now, out);
+                    self.state = State::ExpectResponse(waiting);
+                }
+                Command::End => self.shared.goodbye(session, out),
+            }
         }
     }
 
@@ -411,7 +425,7 @@ impl Shared {
                     out.secrets.push((conn, SessionSecret::new(SHARED, &shared.0)));
                     session.keys.mix_shared(&shared);
                 }
-                session.round += 1;
+                session.round = session.round.successor("round").map_err(refused)?;
                 out.claims.push(self.claim(conn, Fact::Delivered(Message::aggregate(text))));
                 out.claims.push(self.claim(conn, Fact::Acknowledged(message)));
                 Ok(State::Ready(session))
@@ -426,4 +440,75 @@ enum Waiting {
     Challenge,
     Response(Option<Share>, Message),
     Nothing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::Service;
+    use crate::ratchet::SYSTEM;
+
+    const CONN: Conn = Conn(1);
+
+    /// A client of these profiles whose session is established with a server, and nothing is outstanding.
+    fn ready(profile: Profile) -> Client {
+        let setup = Setup::lab(profile, 7, 1);
+        let mut server = (SYSTEM.server)(Setup::lab(profile, 7, 0));
+        let mut client = Client::new(setup, &Keyring::lab(profile));
+        let mut out = Output::default();
+        server.step(Tick(0), Input::Opened(CONN, Service(0)), &mut out);
+        client.step(Tick(0), Input::Opened(CONN, Service(0)), &mut out);
+        for (conn, hello) in std::mem::take(&mut out.writes) {
+            server.step(Tick(0), Input::Received(conn, &hello), &mut out);
+        }
+        for (conn, challenge) in std::mem::take(&mut out.writes) {
+            client.step(Tick(0), Input::Received(conn, &challenge), &mut out);
+        }
+        assert!(matches!(client.state, State::Ready(_)));
+        client
+    }
+
+    #[test]
+    fn the_last_round_ends_the_session() {
+        for profile in [Profile::as_built(&SYSTEM), Profile::HARDENED] {
+            let mut client = ready(profile);
+            client.state.session().unwrap().round = u32::MAX;
+            let mut out = Output::default();
+            let send = Command::Send(Message::numbers("1.5"));
+            client.step(Tick(0), Input::Command(&send), &mut out);
+            let keys = client.state.session().unwrap().keys.s2c.clone();
+            let layout = wire::layout(profile);
+            let spec = layout.frame(RESPONSE).unwrap();
+            let share = Share::fresh(profile, &mut Entropy::new(1, "share"));
+            let response = Sealing {
+                spec,
+                from: Side::Server,
+                client_id: 1,
+                round: u32::MAX,
+                share: share.map(|share| share.public),
+                iv: [1; 16],
+                plaintext: b"Aggregated: 1.50",
+            };
+            let mut out = Output::default();
+            client.step(Tick(0), Input::Received(CONN, &response.seal(&keys)), &mut out);
+            let facts: Vec<Fact> = out.claims.into_iter().map(|claim| claim.fact).collect();
+            let end = Reject::new(Check::Exhausted, "round");
+            assert_eq!(facts, [Fact::Rejected(end), Fact::Ended(End::Aborted)]);
+        }
+    }
+
+    #[test]
+    fn what_fits_no_frame_is_refused_and_the_next_message_is_sent() {
+        let mut client = ready(Profile::HARDENED);
+        let mut out = Output::default();
+        let most = (0..=wire::MAX_FRAME).filter(|len| wire::fits(*len)).max().unwrap();
+        for len in [most + 1, most] {
+            let send = Command::Send(Message::numbers("1".repeat(len)));
+            client.step(Tick(0), Input::Command(&send), &mut out);
+        }
+        let too_long = Fact::Rejected(Reject::new(Check::Length, "message"));
+        assert_eq!(out.claims[0].fact, too_long);
+        let [(_, frame)] = &out.writes[..] else { panic!("one frame is sent") };
+        assert!(frame.len() <= wire::MAX_FRAME && frame.len() + 16 > wire::MAX_FRAME);
+    }
 }

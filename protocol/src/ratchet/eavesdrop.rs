@@ -1,5 +1,6 @@
 //! What a master key opens of a recorded session, and what the session's own secrets do.
 
+use crate::count::Count;
 use crate::crypto::Secret;
 use crate::endpoint::{Message, Side};
 use crate::keyfiles::KeySource;
@@ -110,7 +111,7 @@ impl Session {
                 if let Some(shared) = mix() {
                     self.keys.mix_shared(&shared);
                 }
-                self.round += 1;
+                self.round = self.round.successor("round").ok()?;
                 Some(Message::aggregate(String::from_utf8(plaintext).ok()?))
             }
             _ => None,

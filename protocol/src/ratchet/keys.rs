@@ -21,17 +21,20 @@ pub(super) const CLIENTS: u8 = 5;
 
 /// The master keys of all clients, by id. A client uses its own only.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Keyring(BTreeMap<u8, Vec<u8>>);
+pub struct Keyring(BTreeMap<u8, Master>);
+
+/// A master key: wiped when dropped.
+pub(super) type Master = Zeroizing<Vec<u8>>;
 
 impl Keyring {
     /// The keys of the lab. The published program's are `client<id>_master_k` (16 bytes).
     pub fn lab(profile: Profile) -> Self {
         let master = |id| {
             if profile.has(Weakness::GuessableMasterKeys) {
-                format!("client{id}_master_k").into_bytes()
+                Zeroizing::new(format!("client{id}_master_k").into_bytes())
             } else {
                 let mut entropy = Entropy::new(0, &format!("ratchet lab master key {id}"));
-                entropy.bytes::<32>().to_vec()
+                Zeroizing::new(entropy.bytes::<32>().to_vec())
             }
         };
         Self((1..=CLIENTS).map(|id| (id, master(id))).collect())
@@ -39,12 +42,12 @@ impl Keyring {
 
     /// A keyring of these keys.
     pub fn new(masters: BTreeMap<u8, Vec<u8>>) -> Self {
-        Self(masters)
+        Self(masters.into_iter().map(|(id, master)| (id, Zeroizing::new(master))).collect())
     }
 
     /// The master key of client `id`, if there is such a client.
     pub fn master(&self, id: u8) -> Option<&[u8]> {
-        self.0.get(&id).map(Vec::as_slice)
+        self.0.get(&id).map(|master| master.as_slice())
     }
 }
 
@@ -192,6 +195,22 @@ impl Share {
             Ok(Secret(shared.to_bytes()))
         } else {
             Err(Reject::new(Check::Value, "share"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pair::LOW_ORDER;
+
+    #[test]
+    fn a_share_of_small_order_is_refused() {
+        let share = Share::fresh(Profile::HARDENED, &mut Entropy::new(1, "share")).unwrap();
+        let peer = Share::fresh(Profile::HARDENED, &mut Entropy::new(2, "share")).unwrap();
+        assert_eq!(share.agree(peer.public), peer.agree(share.public));
+        for point in LOW_ORDER {
+            assert_eq!(share.agree(point), Err(Reject::new(Check::Value, "share")), "{point:?}");
         }
     }
 }

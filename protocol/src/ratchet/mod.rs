@@ -28,8 +28,8 @@
 //! master key opens no recording (`ratchet-from-public-input`); TERMINATE is sealed and required
 //! (`terminate-not-authenticated`); a frame only acts on the session of its own connection
 //! (`session-not-bound-to-connection`); a HELLO replaces a live session only once its sender has
-//! proven the key with data under the new challenge (`hello-replaces-session`); numbers must be finite
-//! (`nan-accepted`); master keys are random (`guessable-master-keys`); a silent peer is given up
+//! proven the key with data under the new challenge (`hello-replaces-session`); numbers must be finite, and
+//! small enough for a finite sum (`nan-accepted`); master keys are random (`guessable-master-keys`); a silent peer is given up
 //! (`no-timeout`). Post-compromise security begins with the first complete exchange after the
 //! leak, against an attacker who does not use the leaked keys actively in that exchange.
 
@@ -96,8 +96,8 @@ pub const SYSTEM: System = System {
         },
         Planted {
             weakness: Weakness::NanAccepted,
-            breaks: "one client's `nan` turns every other client's aggregate into `nan`",
-            fix: "numbers must be finite",
+            breaks: "one client's `nan`, or numbers whose sum is infinite, spoil every other client's aggregate",
+            fix: "numbers must be finite, and small enough for the sum of a whole round to be finite",
             code: "protocol/src/ratchet/numbers.rs",
         },
         Planted {

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::count::Count;
 use crate::endpoint::{
     Check, Claim, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
 };
@@ -29,16 +30,7 @@ const ROUNDS_KEPT: usize = 64;
 
 /// The server for the clients of this keyring.
 pub fn with_keys(setup: Setup, keyring: Keyring) -> Box<dyn Endpoint> {
-    Box::new(Server {
-        profile: setup.profile,
-        layout: Arc::new(wire::layout(setup.profile)),
-        keyring: Arc::new(keyring),
-        local: Name::from("server"),
-        entropy: Entropy::new(setup.seed, "ratchet server"),
-        links: BTreeMap::new(),
-        live: BTreeMap::new(),
-        hellos: 0,
-    })
+    Box::new(Server::new(setup, keyring))
 }
 
 #[derive(Clone, Debug)]
@@ -140,6 +132,19 @@ impl Endpoint for Server {
 }
 
 impl Server {
+    fn new(setup: Setup, keyring: Keyring) -> Self {
+        Self {
+            profile: setup.profile,
+            layout: Arc::new(wire::layout(setup.profile)),
+            keyring: Arc::new(keyring),
+            local: Name::from("server"),
+            entropy: Entropy::new(setup.seed, "ratchet server"),
+            links: BTreeMap::new(),
+            live: BTreeMap::new(),
+            hellos: 0,
+        }
+    }
+
     fn claim(&self, conn: Conn, peer: &Name, fact: Fact) -> Claim {
         Claim { conn, local: self.local.clone(), peer: peer.clone(), fact }
     }
@@ -298,8 +303,9 @@ impl Server {
     ) {
         let opened = received
             .open(&session.keys.c2s, session.round, Side::Client)
-            .and_then(|plaintext| numbers::read(self.profile, plaintext));
-        let (text, numbers) = match opened {
+            .and_then(|plaintext| numbers::read(self.profile, plaintext))
+            .and_then(|(text, numbers)| Ok((text, numbers, session.round.successor("round")?)));
+        let (text, numbers, next_round) = match opened {
             Ok(opened) => opened,
             Err(reject) => return self.end_refused(conn, session, reject, DESYNC, out),
         };
@@ -343,7 +349,7 @@ impl Server {
             out.secrets.push((conn, SessionSecret::new(SHARED, &agreed.0)));
             session.keys.mix_shared(agreed);
         }
-        session.round = session.round.saturating_add(1);
+        session.round = next_round;
         let fact = Fact::Sent(Message::aggregate(answer));
         out.claims.push(self.claim(conn, &session.peer, fact));
         self.keep(conn, session, now, out);
@@ -508,4 +514,50 @@ impl Server {
 
 fn client_name(id: u8) -> Name {
     Name::from(format!("client-{id}").as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::Service;
+    use crate::ratchet::SYSTEM;
+
+    const CONN: Conn = Conn(1);
+
+    #[test]
+    fn data_of_the_last_round_is_refused() {
+        for profile in [Profile::as_built(&SYSTEM), Profile::HARDENED] {
+            let mut server = Server::new(Setup::lab(profile, 7, 0), Keyring::lab(profile));
+            let mut client = (SYSTEM.client)(Setup::lab(profile, 7, 1));
+            let mut out = Output::default();
+            server.step(Tick(0), Input::Opened(CONN, Service(0)), &mut out);
+            client.step(Tick(0), Input::Opened(CONN, Service(0)), &mut out);
+            for (conn, hello) in std::mem::take(&mut out.writes) {
+                server.step(Tick(0), Input::Received(conn, &hello), &mut out);
+            }
+            for (round, expected) in [(u32::MAX - 1, None), (u32::MAX, Some(Check::Exhausted))] {
+                let mut session = server.find(CONN, 1).unwrap();
+                session.round = round;
+                let keys = session.keys.c2s.clone();
+                server.live.insert(1, session);
+                let share = Share::fresh(profile, &mut Entropy::new(1, "share"));
+                let data = Sealing {
+                    spec: &server.layout.frame(DATA).unwrap().clone(),
+                    from: Side::Client,
+                    client_id: 1,
+                    round,
+                    share: share.map(|share| share.public),
+                    iv: [1; 16],
+                    plaintext: b"1.5",
+                };
+                let mut out = Output::default();
+                server.step(Tick(0), Input::Received(CONN, &data.seal(&keys)), &mut out);
+                let refused = out.claims.iter().find_map(|claim| match claim.fact {
+                    Fact::Rejected(reject) => Some(reject.check),
+                    _ => None,
+                });
+                assert_eq!(refused, expected, "round {round}, {}", profile.name());
+            }
+        }
+    }
 }

@@ -353,6 +353,47 @@ fn lying_lengths_are_refused_without_waiting_for_the_bytes() {
     }
 }
 
+/// Who has a key of its own may still try to decide what the others' secret is: a share of small order makes it zero.
+#[test]
+fn a_share_of_small_order_is_refused_by_both_ends() {
+    let profile = Profile::HARDENED;
+    let layout = (SYSTEM.layout)(profile);
+    for point in crate::pair::LOW_ORDER {
+        let mut lab = Lab::new(profile, 1);
+        let keys = Keys::from_master(crate::ratchet::Keyring::lab(profile).master(1).unwrap());
+        let sealing = |name, from, keys: &crate::ratchet::keys::Chain| {
+            let spec = layout.frame(name).unwrap();
+            let (share, iv) = (Some(point), [1; 16]);
+            let plaintext = b"Hello from client 1";
+            crate::ratchet::wire::Sealing {
+                spec,
+                from,
+                client_id: 1,
+                round: 0,
+                share,
+                iv,
+                plaintext,
+            }
+            .seal(keys)
+        };
+        lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), Service(0)));
+        let hello = sealing("CLIENT_HELLO", Side::Client, &keys.c2s);
+        lab.step(Side::Server, Conn(9), Input::Received(Conn(9), &hello));
+        check(&lab, &["server: rejected value (share)"]);
+
+        // A server's share: the client's hello goes into the keys of the answer.
+        let mut client = (SYSTEM.client)(Setup::lab(profile, 7, 1));
+        let mut out = Output::default();
+        client.step(Tick(0), Input::Opened(Conn(1), Service(0)), &mut out);
+        let mut keys = keys.clone();
+        keys.bind_hello(profile, &out.writes[0].1);
+        let challenge = sealing("SERVER_CHALLENGE", Side::Server, &keys.s2c);
+        client.step(Tick(0), Input::Received(Conn(1), &challenge), &mut out);
+        lab.claims = out.claims;
+        check(&lab, &["client-1: rejected value (share)", "client-1: aborted"]);
+    }
+}
+
 fn digest(endpoint: &dyn Endpoint) -> u64 {
     let mut hasher = DefaultHasher::new();
     endpoint.digest(&mut hasher);

@@ -13,7 +13,7 @@ use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// The largest frame accepted, in bytes. The published client sends under 200.
-const MAX_FRAME: usize = 64 * 1024;
+pub(super) const MAX_FRAME: usize = 64 * 1024;
 /// The bytes of the length field.
 const LENGTH_SIZE: usize = 4;
 /// The bytes of all fields but the ciphertext, with a share.
@@ -109,6 +109,11 @@ pub(super) fn layout(profile: Profile) -> Layout {
             server: &[Turn::Any(&[CHALLENGE, RESPONSE, DESYNC, TERMINATE])],
         }],
     }
+}
+
+/// Whether a plaintext of `len` bytes fits the largest frame.
+pub(super) const fn fits(len: usize) -> bool {
+    len <= MAX_FRAME && OVERHEAD + cbc::padded(len) <= MAX_FRAME
 }
 
 /// What a sender decides about a frame.

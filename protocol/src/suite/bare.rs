@@ -33,7 +33,7 @@ impl RecordLayer for Bare {
         }
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(content);
         let (carried, len) = (Content::File, content.len());
-        Ok(self.channel.seal(carried, None, len, &mut self.entropy, write).0)
+        Ok(self.channel.seal(carried, None, len, &mut self.entropy, write)?.0)
     }
 
     fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<Vec<u8>, Reject> {

@@ -399,7 +399,7 @@ impl State {
         }
         match self {
             Self::OneWay(state) => state.send(message, context).map(Self::OneWay),
-            Self::Idle(channel) => Ok(Self::ExpectReceipt(send(channel, message, context))),
+            Self::Idle(channel) => send(channel, message, context).map(Self::ExpectReceipt),
             other => Ok(other),
         }
     }
@@ -414,14 +414,18 @@ impl State {
 }
 
 /// Send a record.
-fn send(mut channel: Channel, message: Message, context: &mut Context<'_, '_>) -> ExpectReceipt {
+fn send(
+    mut channel: Channel,
+    message: Message,
+    context: &mut Context<'_, '_>,
+) -> Result<ExpectReceipt, Reject> {
     let carried = if message.kind == Kind::Text { Content::Text } else { Content::File };
     let write = |frame: &mut Vec<u8>| content::write(&message, frame);
     let len = content::len(&message);
-    let (frame, receipt) = channel.seal(carried, None, len, context.entropy, write);
+    let (frame, receipt) = channel.seal(carried, None, len, context.entropy, write)?;
     context.port.send(frame);
     context.port.claim(Fact::Sent(message.clone()));
-    ExpectReceipt { channel, message, receipt }
+    Ok(ExpectReceipt { channel, message, receipt })
 }
 
 impl OneWay {
@@ -472,7 +476,7 @@ impl ExpectCert {
         let login = content::write_login(profile, context.me)?;
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&login);
         let (frame, _) =
-            channel.seal(Content::Login, key.as_deref(), login.len(), context.entropy, write);
+            channel.seal(Content::Login, key.as_deref(), login.len(), context.entropy, write)?;
         context.port.secret(HANDSHAKE, &secret.0);
         context.port.claim(Fact::Running(channel.keys.fingerprint()));
         context.port.send(frame);

@@ -1,6 +1,7 @@
 //! The record layer where there is a handshake: AES-128-CBC, then HMAC-SHA256, in place in one buffer, with
 //! whatever the profile leaves out left out. The server only ever authenticates.
 
+use crate::count::Count;
 use crate::crypto::checksum::hex;
 use crate::crypto::{cbc, sha256};
 use crate::endpoint::{Check, Reject, Side};
@@ -104,6 +105,9 @@ impl Channel {
     }
 
     /// Make a record of the `len` bytes of plaintext that `write` appends, behind `key` if there is one.
+    ///
+    /// # Errors
+    /// `exhausted` when no sequence number is left.
     pub(super) fn seal(
         &mut self,
         content: Content,
@@ -111,7 +115,7 @@ impl Channel {
         len: usize,
         entropy: &mut Entropy,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> (Vec<u8>, Receipt) {
+    ) -> Result<(Vec<u8>, Receipt), Reject> {
         let iv = if self.profile.has(Weakness::StaticIv) { *STATIC_IV } else { entropy.bytes() };
         self.seal_under(&iv, content, key, len, write)
     }
@@ -124,7 +128,7 @@ impl Channel {
         key: Option<&[u8]>,
         len: usize,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> (Vec<u8>, Receipt) {
+    ) -> Result<(Vec<u8>, Receipt), Reject> {
         let profile = self.profile;
         let room = 512 + cbc::padded(len) + tag_len(profile);
         let mut frame = Writer::new(profile, content.letter(), room);
@@ -133,7 +137,7 @@ impl Channel {
         }
         let sequence = self.sequence;
         if content.is_record() {
-            self.sequence += 1;
+            self.sequence = sequence.successor("sequence")?;
             if !profile.has(Weakness::NoSequence) {
                 frame.put(&sequence.to_be_bytes());
             }
@@ -155,7 +159,7 @@ impl Channel {
             frame.declare(cbc::padded(len) - len + tag_len(profile));
             self.encrypt(content, iv, &mut frame, from).to_vec()
         };
-        (frame.finish_with(&tag), Receipt { sequence, tag })
+        Ok((frame.finish_with(&tag), Receipt { sequence, tag }))
     }
 
     /// Encrypt what stands in the frame behind `from`; the tag over all of it, in the order of [`Channel::parts`].
@@ -219,7 +223,7 @@ impl Channel {
         }
         let receipt = Receipt { sequence: self.sequence, tag: given };
         if content.is_record() {
-            self.sequence += 1;
+            self.sequence = self.sequence.successor("sequence")?;
         }
         Ok(Opened { plaintext, receipt, intact })
     }
@@ -246,7 +250,7 @@ impl Channel {
         edit(&mut plaintext);
         let key = Some(&key[..]).filter(|key| !key.is_empty());
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&plaintext);
-        let (frame, _) = self.clone().seal_under(&iv, content, key, plaintext.len(), write);
+        let (frame, _) = self.clone().seal_under(&iv, content, key, plaintext.len(), write).ok()?;
         Some(frame)
     }
 
@@ -348,5 +352,32 @@ impl Channel {
     /// The published program's idea of integrity, where it is used.
     fn unkeyed(&self, parts: &[&[u8]]) -> Option<Vec<u8>> {
         self.profile.has(Weakness::UnkeyedHash).then(|| hex(&sha256(parts)).into_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inbox::Inbox;
+    use crate::suite::keys::Transcript;
+    use crate::suite::wire;
+
+    #[test]
+    fn no_record_is_sealed_or_opened_under_the_last_number() {
+        let profile = Profile::HARDENED;
+        let end = Some(Reject::new(Check::Exhausted, "sequence"));
+        let keys = Keys::derive(&[1; 32], &Transcript::default());
+        let mut client = Channel { profile, keys, sequence: u64::MAX - 1 };
+        let mut server = client.clone();
+        let mut entropy = Entropy::new(1, "record");
+        let layout = wire::layout(profile);
+        let received = |frame: &[u8]| {
+            wire::next(&layout, profile, &["MSG"], &mut Inbox::of(frame)).unwrap().unwrap()
+        };
+        let (last, _) = client.seal(Content::Text, None, 0, &mut entropy, |_| {}).unwrap();
+        assert!(server.open(Content::Text, &mut received(&last)).is_ok());
+        assert_eq!(client.seal(Content::Text, None, 0, &mut entropy, |_| {}).err(), end);
+        // Logins and the goodbye have no number, and are still possible.
+        assert!(client.seal(Content::Login, None, 0, &mut entropy, |_| {}).is_ok());
     }
 }

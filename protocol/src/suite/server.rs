@@ -277,9 +277,9 @@ impl OneWay {
             context.port.claim(Fact::Established(fingerprint));
             context.port.log("user believed");
         }
+        let goes_on = profile.has(Weakness::GoesOnAfterFailure);
         match one_way::open_message(&sender.key, frame) {
             Ok(opened) => {
-                let goes_on = profile.has(Weakness::GoesOnAfterFailure);
                 if !opened.intact && !goes_on {
                     return Err(Reject::new(Check::Mac, wire::INTEGRITY));
                 }
@@ -289,7 +289,7 @@ impl OneWay {
             }
             // The published server compares the hash of the last message it has shown, and goes on; without
             // any, it falls over that and closes.
-            Err(reject) if self.shown => context.port.claim(Fact::Rejected(reject)),
+            Err(reject) if goes_on && self.shown => context.port.claim(Fact::Rejected(reject)),
             Err(reject) => return Err(reject),
         }
         Ok(State::OneWay(self))

@@ -144,7 +144,10 @@ fn describe(expectation: &Expectation) -> String {
         parts.push("everything held".to_owned());
     }
     if let Some(checks) = &expectation.blocked_by {
-        parts.push(format!("stopped by {}", checks.join(", ")));
+        parts.push(format!("stopped by {checks}"));
+    }
+    if let Some(chance) = &expectation.rests_on_seed {
+        parts.push(format!("rests on the seed: {chance}"));
     }
     parts.join("; ")
 }

@@ -10,8 +10,7 @@ use protocol::weakness::Profile;
 use super::read::{is_weakness, weaknesses};
 use crate::diagnostic::{list, near, quote};
 use crate::dom::{Node, Reader};
-use crate::expect::NOTHING;
-use crate::expect::{Expect, Expectation};
+use crate::expect::{BlockedBy, Expect, Expectation, NOTHING};
 use crate::property::{Outcome, Property};
 use crate::trial::CORRECT;
 
@@ -153,7 +152,7 @@ fn expectation(
     let properties: Vec<&str> = Property::ALL.iter().map(|property| property.name()).collect();
     let outcomes: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();
     let mut allowed = properties;
-    allowed.extend(["all", "blocked_by"]);
+    allowed.extend(["all", "blocked_by", "rests_on_seed"]);
     let line = reader.line(node.span().start);
     let mut expectation = Expectation { line, ..Expectation::default() };
     // What is there and wrong is not missing as well: it is one mistake.
@@ -162,6 +161,10 @@ fn expectation(
         let name = key.get_ref().as_ref();
         if name == "blocked_by" {
             expectation.blocked_by = blocked_by(reader, node, systems);
+            continue;
+        }
+        if name == "rests_on_seed" {
+            expectation.rests_on_seed = reader.text(node, name).map(str::to_owned);
             continue;
         }
         let property = Property::named(name);
@@ -185,15 +188,27 @@ fn blocked_by(
     reader: &mut Reader,
     node: &Node<'_>,
     systems: &[&'static System],
-) -> Option<Vec<String>> {
+) -> Option<BlockedBy> {
     let nodes = reader.one_or_more(node, "blocked_by")?;
-    let mut found = Vec::new();
+    let mut found = BlockedBy::default();
     for node in nodes {
         let Some(text) = reader.string(node, "blocked_by") else { continue };
-        if text == NOTHING {
-            found.push(NOTHING.to_owned());
-        } else {
-            found.extend(blocker(reader, node, text, systems));
+        let mut entry = Vec::new();
+        for text in text.split('|').map(str::trim) {
+            let check = if text == NOTHING {
+                Some(NOTHING.to_owned())
+            } else {
+                blocker(reader, node, text, systems)
+            };
+            let Some(check) = check else { continue };
+            if found.0.iter().flatten().chain(&entry).any(|known| *known == check) {
+                reader.mistake(node.span(), format!("`{check}` is named twice"), "again");
+            } else {
+                entry.push(check);
+            }
+        }
+        if !entry.is_empty() {
+            found.0.push(entry);
         }
     }
     Some(found)

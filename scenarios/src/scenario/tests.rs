@@ -169,8 +169,9 @@ fn expectations_are_read_by_profile_and_system() {
 all = "violated"
 order = "held"
 blocked_by = "nothing"
+rests_on_seed = "the first byte is a letter"
 [expect.hardened]
-blocked_by = ["server:mac", "client-2: round"]
+blocked_by = ["server:mac|server: padding", "client-2: round"]
 [expect.ratchet.nan-accepted]
 availability = "violated"
 "#
@@ -178,12 +179,14 @@ availability = "violated"
     let as_built = scenario.expect.of("ratchet", "as-built").unwrap();
     assert_eq!(as_built.outcome(Property::Order), Outcome::Held);
     assert_eq!(as_built.outcome(Property::Secrecy), Outcome::Violated);
-    assert_eq!(as_built.blocked_by, Some(vec!["nothing".to_owned()]));
+    assert_eq!(as_built.blocked_by.as_ref().unwrap().to_string(), "nothing");
+    assert_eq!(as_built.rests_on_seed.as_deref(), Some("the first byte is a letter"));
     assert_eq!(as_built.line, 8);
     let hardened = scenario.expect.of("ratchet", "hardened").unwrap();
     assert_eq!(hardened.outcome(Property::Secrecy), Outcome::Held);
-    let checks = vec!["server: mac".to_owned(), "client-2: round".to_owned()];
-    assert_eq!(hardened.blocked_by, Some(checks));
+    let checks = hardened.blocked_by.as_ref().unwrap().to_string();
+    assert_eq!(checks, "client-2: round, server: mac | server: padding");
+    assert_eq!(hardened.rests_on_seed, None);
     let alone = scenario.expect.of("ratchet", "nan-accepted").unwrap();
     assert_eq!(alone.verdicts, BTreeMap::from([(Property::Availability, Outcome::Violated)]));
 }

@@ -249,7 +249,7 @@ fn a_signature_in_another_session() {
         let json = file::Content::new("other.png", &message.body, &signature);
         let mut entropy = Entropy::new(1, "attacker");
         let (forged, _) =
-            second.seal(wire::IMGX, json.len(), &mut entropy, |frame| json.write(frame));
+            second.seal(wire::IMGX, json.len(), &mut entropy, |frame| json.write(frame)).unwrap();
         let mut out = Output::default();
         server.step(Tick(0), Input::Received(Conn(2), &forged), &mut out);
         let refused = Fact::Rejected(Reject::new(Check::Signature, "signature"));
@@ -335,7 +335,7 @@ fn a_leaked_server_key() {
         let json = file::Content::new("other.png", &message.body, &signature);
         let mut entropy = Entropy::new(1, "attacker");
         let (forged, _) =
-            channel.seal(wire::IMGX, json.len(), &mut entropy, |frame| json.write(frame));
+            channel.seal(wire::IMGX, json.len(), &mut entropy, |frame| json.write(frame)).unwrap();
         pair.step(Side::Server, Input::Received(LINK, &forged));
         if profile.has(Weakness::SignatureNotBound) {
             assert_eq!(pair.delivered()[2], "image \"other.png\" (4 bytes)");

@@ -44,6 +44,42 @@ fn an_issued_certificate_is_believed_and_the_same_every_time() {
     assert_eq!(Certificate::from_der(&party.to_der().unwrap()), Ok(party));
 }
 
+/// A PEM file whose content has bytes behind the DER.
+fn with_trailing_bytes(pem: &str) -> String {
+    let (label, der) = x509_cert::der::pem::decode_vec(pem.as_bytes()).unwrap();
+    let der = [&der[..], &[0, 0, 0]].concat();
+    x509_cert::der::pem::encode_string(label, LineEnding::LF, &der).unwrap()
+}
+
+#[test]
+fn bytes_behind_the_der_are_refused_wherever_der_is_read() {
+    let [_, party] = chain(&key("ca"), Kind::Authority, Kind::Party);
+    let der = party.to_der().unwrap();
+    for more in [&[0][..], &[0x30, 0], &der] {
+        let trailing = Certificate::from_der(&[&der, more].concat());
+        assert_eq!(trailing.err(), Some(X509Error::Form));
+    }
+    let pem = party.to_pem().unwrap();
+    assert_eq!(Certificate::from_pem(&with_trailing_bytes(&pem)).err(), Some(X509Error::Form));
+    let request = Request::new(PARTY, &key("party")).unwrap().to_pem().unwrap();
+    assert!(Request::from_pem(&request).is_ok());
+    assert_eq!(Request::from_pem(&with_trailing_bytes(&request)).err(), Some(X509Error::Form));
+
+    let private = key("party");
+    let public = private.public_key();
+    let spki = public.to_spki().unwrap();
+    assert!(PublicKey::from_spki(&spki).is_ok());
+    assert!(PublicKey::from_spki(&[&spki[..], &[0]].concat()).is_err());
+    for pem in [public.to_pem().unwrap(), public.to_pkcs1_pem().unwrap()] {
+        assert!(PublicKey::from_pem(&pem).is_ok());
+        assert!(PublicKey::from_pem(&with_trailing_bytes(&pem)).is_err(), "{pem}");
+    }
+    for pem in [private.to_pem().unwrap(), private.to_pkcs1_pem().unwrap()] {
+        assert!(PrivateKey::from_pem(&pem).is_ok());
+        assert!(PrivateKey::from_pem(&with_trailing_bytes(&pem)).is_err());
+    }
+}
+
 #[test]
 fn a_certificate_says_what_was_put_into_it() {
     let [root, party] = chain(&key("ca"), Kind::Authority, Kind::Party);

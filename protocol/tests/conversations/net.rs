@@ -1,0 +1,156 @@
+//! A conversation of one client and the server of any system, over as many connections as the system takes, through its public
+//! interface. What each end was told is kept, so that the same can be told to a fresh end, or to a fork.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hasher};
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::endpoint::{
+    Command, Conn, Endpoint, Input, Kind, Message, Output, Service, Side, Tick,
+};
+use protocol::systems::{Setup, System};
+use protocol::weakness::Profile;
+
+/// Waits of up to this long pass; longer ones are patience, and nothing is left to wait for when they would end.
+const PAUSES: Duration = Duration::from_millis(200);
+
+/// Something an end is told, owned.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    Opened(Conn, Service),
+    Received(Conn, Vec<u8>),
+    Closed(Conn),
+    Command(Command),
+    Timeout,
+}
+
+impl Told {
+    pub(crate) fn input(&self) -> Input<'_> {
+        match self {
+            Self::Opened(conn, service) => Input::Opened(*conn, *service),
+            Self::Received(conn, bytes) => Input::Received(*conn, bytes),
+            Self::Closed(conn) => Input::Closed(*conn),
+            Self::Command(command) => Input::Command(command),
+            Self::Timeout => Input::Timeout,
+        }
+    }
+}
+
+/// One step of a conversation.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) at: Tick,
+    pub(crate) side: Side,
+    pub(crate) told: Told,
+    /// Everything the end did, as text.
+    pub(crate) did: String,
+}
+
+/// A conversation that has come to rest.
+pub(crate) struct Talk {
+    pub(crate) steps: Vec<Step>,
+    /// Every segment, with its connection and sender.
+    pub(crate) sent: Vec<(Conn, Side, Vec<u8>)>,
+    /// Which port each connection goes to.
+    pub(crate) ports: BTreeMap<Conn, Service>,
+    /// The labels of the secrets that came into use.
+    pub(crate) labels: Vec<&'static str>,
+}
+
+pub(crate) fn end(system: &System, profile: Profile, seed: u64, side: Side) -> Box<dyn Endpoint> {
+    match side {
+        Side::Client => (system.client)(Setup::lab(profile, seed, 1)),
+        Side::Server => (system.server)(Setup::lab(profile, seed, 0)),
+    }
+}
+
+pub(crate) fn digest(endpoint: &dyn Endpoint) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    endpoint.digest(&mut hasher);
+    hasher.finish()
+}
+
+/// Tell an end something; what it does.
+pub(crate) fn tell(endpoint: &mut dyn Endpoint, at: Tick, told: &Told) -> Output {
+    let mut out = Output::default();
+    endpoint.step(at, told.input(), &mut out);
+    out
+}
+
+/// Messages of every kind the system carries, so many of each, and the goodbye.
+pub(crate) fn script(system: &System, of_each: usize) -> Vec<Command> {
+    let mut script = Vec::new();
+    for nth in 0..of_each {
+        for kind in system.carries {
+            let body = format!("message {nth} says the same as all others");
+            script.push(match kind {
+                Kind::Text => Message::text(body),
+                Kind::Image => Message::file("picture.png", Bytes::from(body)),
+                Kind::Video => Message::file("film.mp4", Bytes::from(body)),
+                Kind::Numbers | Kind::Aggregate => Message::numbers("10.5,20.25"),
+            });
+        }
+    }
+    script.into_iter().map(Command::Send).chain([Command::End]).collect()
+}
+
+impl Talk {
+    pub(crate) fn new(system: &System, profile: Profile, seed: u64, script: &[Command]) -> Self {
+        let mut client = end(system, profile, seed, Side::Client);
+        let mut server = end(system, profile, seed, Side::Server);
+        let mut talk = Self {
+            steps: Vec::new(),
+            sent: Vec::new(),
+            ports: BTreeMap::from([(Conn(1), Service(0))]),
+            labels: Vec::new(),
+        };
+        let mut now = Tick(0);
+        let mut wakes: Vec<(Tick, Side)> = Vec::new();
+        let open = Told::Opened(Conn(1), Service(0));
+        let mut queue = VecDeque::from([(Side::Server, open.clone()), (Side::Client, open)]);
+        queue.extend(script.iter().map(|command| (Side::Client, Told::Command(command.clone()))));
+        loop {
+            let (side, told) = match queue.pop_front() {
+                Some(next) => next,
+                None => {
+                    wakes.sort();
+                    let soon = wakes.first().is_some_and(|(at, _)| *at <= now.after(PAUSES));
+                    if !soon {
+                        return talk;
+                    }
+                    let (at, side) = wakes.remove(0);
+                    now = now.max(at);
+                    (side, Told::Timeout)
+                }
+            };
+            let endpoint = match side {
+                Side::Client => &mut client,
+                Side::Server => &mut server,
+            };
+            let out = tell(&mut **endpoint, now, &told);
+            let did = format!("{out:?}");
+            talk.steps.push(Step { at: now, side, told, did });
+            for (conn, bytes) in out.writes {
+                talk.sent.push((conn, side, bytes.clone()));
+                queue.push_back((side.other(), Told::Received(conn, bytes)));
+            }
+            for service in out.opens {
+                let number = u32::try_from(talk.ports.len() + 1).unwrap();
+                talk.ports.insert(Conn(number), service);
+                for side in [Side::Server, Side::Client] {
+                    queue.push_back((side, Told::Opened(Conn(number), service)));
+                }
+            }
+            queue.extend(out.closes.into_iter().map(|conn| (side.other(), Told::Closed(conn))));
+            wakes.extend(out.wake.map(|at| (at, side)));
+            talk.labels.extend(out.secrets.into_iter().map(|(_, secret)| secret.label));
+        }
+    }
+}
+
+/// As built, hardened and every weakness alone.
+pub(crate) fn profiles(system: &System) -> Vec<Profile> {
+    let alone = system.planted.iter().map(|planted| Profile::only(planted.weakness));
+    [Profile::as_built(system), Profile::HARDENED].into_iter().chain(alone).collect()
+}
