@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use protocol::endpoint::{Endpoint, Service, Side, Tick};
+use protocol::endpoint::{Endpoint, Message, Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 use protocol::theft::Middle;
 
@@ -110,6 +110,8 @@ pub struct Memory {
     pub endpoint: Box<dyn Endpoint>,
     /// The compromise it is, by its place from 0.
     pub compromise: usize,
+    /// What the application told the endpoint to send since then, and the copy has not sent yet.
+    pub told: Vec<Message>,
 }
 
 /// Somebody who takes part in the key agreement on both sides of a link.
@@ -334,7 +336,9 @@ impl Attacker {
             effects.insert(0, Effect::Connect { link, service });
             (LinkEvent::Opened, None)
         };
-        trace.links.insert(at, LinkRecord { at: now, moment, link, service, event, rule });
+        trace
+            .links
+            .insert(at, LinkRecord { at: now, moment, link, service, event, rule, cause: None });
     }
 
     /// An endpoint sent bytes.
@@ -492,6 +496,9 @@ impl Attacker {
                 .collect(),
             moved: false,
             fate: Fate::Pending,
+            sent: None,
+            answers: None,
+            read: None,
         });
         let relayed = kind == LinkKind::Relayed;
         let mut trigger = relayed.then(|| outgoing(number, frame, to, link));

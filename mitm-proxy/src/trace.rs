@@ -79,9 +79,20 @@ pub struct FrameRecord {
     pub moved: bool,
     /// What became of it.
     pub fate: Fate,
+    /// The last of all records there was when its sender wrote it, where that is known.
+    pub sent: Option<u64>,
+    /// The number of the frame that its sender had read last when it wrote this one.
+    pub answers: Option<u32>,
+    /// The place among all records at which its receiver first looked at it, where that is known.
+    pub read: Option<u64>,
 }
 
 impl FrameRecord {
+    /// The place among all records at which its sender wrote it; when the attacker had it, where nobody knows better.
+    pub fn written(&self) -> u64 {
+        self.sent.unwrap_or(self.moment)
+    }
+
     /// Whether the attacker made a difference to it: made, changed, withheld or moved it.
     pub fn is_altered(&self) -> bool {
         self.origin != Origin::Endpoint
@@ -154,7 +165,7 @@ pub struct ClaimRecord {
     pub moment: u64,
     /// Which actor: 0 the server, n client n.
     pub actor: usize,
-    /// The number of the frame that was being processed.
+    /// The number of the frame that was being processed: of which the endpoint had read the last byte.
     pub cause: Option<u32>,
     /// What was claimed.
     pub claim: Claim,
@@ -186,6 +197,8 @@ pub struct LinkRecord {
     pub event: LinkEvent,
     /// The rule that made the attacker do it, from 1.
     pub rule: Option<u32>,
+    /// The number of the frame that an endpoint had read last when it closed the link.
+    pub cause: Option<u32>,
 }
 
 /// What can happen to a link.
@@ -370,6 +383,11 @@ impl Trace {
         self.moments
     }
 
+    /// The place of the last of all records.
+    pub fn moments(&self) -> u64 {
+        self.moments
+    }
+
     /// Add something that happened to a link.
     pub fn link(
         &mut self,
@@ -380,7 +398,8 @@ impl Trace {
         rule: Option<u32>,
     ) {
         let moment = self.next_moment();
-        self.links.push(LinkRecord { at, moment, link, service, event, rule });
+        let cause = None;
+        self.links.push(LinkRecord { at, moment, link, service, event, rule, cause });
     }
 
     /// Add something that leaves the attacker.

@@ -145,6 +145,9 @@ impl Attacker {
                 deeds: deeds.collect(),
                 moved: false,
                 fate: Fate::Pending,
+                sent: None,
+                answers: None,
+                read: None,
             })
         };
         let Some(state) = self.links.get_mut(&on) else { return };
