@@ -370,12 +370,13 @@ impl Attacker {
     ) {
         let own = self.is_own(link);
         let Some(state) = self.links.get_mut(&link) else { return };
+        let happened = trace.moments();
         trace.link(now, link, state.service, LinkEvent::ClosedBy(from), None);
         *state.closed_mut(from) = true;
         if let Some(rest) = state.deframer_mut(from).finish() {
             self.on_frame(now, link, from, rest, trace, effects);
         }
-        self.flush(now, link, from, trace, effects);
+        self.flush(now, link, from, happened, trace, effects);
         if let Some(state) = self.links.get_mut(&link) {
             *state.closed_mut(from.other()) = true;
         }

@@ -7,8 +7,7 @@
 //!
 //! What the attacker reads without such help is the business of secrecy. Source: Günther 1989; Diffie, van Oorschot and Wiener 1992.
 
-use mitm_proxy::trace::{ClaimRecord, Fate, Loot, Trace};
-use protocol::endpoint::Tick;
+use mitm_proxy::trace::{ClaimRecord, Loot, Trace};
 
 use super::{Finished, Monitor, PropertySpec, Ruling, Sent, count};
 use crate::property::Property;
@@ -40,7 +39,7 @@ impl Monitor for ForwardSecrecy {
         for known in &run.trace.knowledge {
             let Some(leak) = known.from.and_then(|from| compromises.get(from)) else { continue };
             for (message, sent) in self.sent.shown_by(&known.what) {
-                if sent < leak.moment && !under_way(run.trace, known.frame, leak.at) {
+                if sent < leak.moment && !under_way(run.trace, known.frame, leak.moment) {
                     opened.push(format!("{message}, sent before, was read with it"));
                     frames.extend(known.frame);
                 }
@@ -68,8 +67,8 @@ impl Monitor for ForwardSecrecy {
     }
 }
 
-/// Whether a frame had not arrived yet at that time.
-fn under_way(trace: &Trace, frame: Option<u32>, at: Tick) -> bool {
-    let fate = frame.and_then(|number| trace.frame(number)).map(|record| record.fate);
-    matches!(fate, Some(Fate::Delivered(arrived)) if arrived > at)
+/// Whether its receiver had not read a frame yet at that moment.
+fn under_way(trace: &Trace, frame: Option<u32>, moment: u64) -> bool {
+    let record = frame.and_then(|number| trace.frame(number));
+    record.is_some_and(|record| record.read.is_some_and(|read| read > moment))
 }

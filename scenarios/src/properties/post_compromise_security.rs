@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use mitm_proxy::trace::{ClaimRecord, Compromise, Fate, Loot, Trace};
+use mitm_proxy::trace::{ClaimRecord, Compromise, Fate, FrameRecord, Loot, Trace};
 use protocol::endpoint::Side;
 
 use super::{Finished, Monitor, PropertySpec, Ruling, Sent, count};
@@ -66,21 +66,28 @@ impl Monitor for PostCompromiseSecurity {
     }
 }
 
-/// The moment from which on a session of this actor counts as healed.
+/// The moment from which on a session of this actor counts as healed: it has written a frame since the theft, the peer has read
+/// it and then written one, and that was read in turn. Of each frame counts when its sender wrote it and when its receiver
+/// read it, and not when the attacker had it.
 fn healed(trace: &Trace, actor: usize, leaked: u64) -> Option<u64> {
     let is_own = |link: u32| actor == 0 || trace.owners.get(&link) == Some(&actor);
     let side = if actor == 0 { Side::Server } else { Side::Client };
-    // By link: the moment something was sent since.
-    let mut spoke: BTreeMap<u32, u64> = BTreeMap::new();
-    for (_, frame) in
-        trace.honest().filter(|(_, frame)| frame.moment > leaked && is_own(frame.link))
-    {
-        let arrived = matches!(frame.fate, Fate::Delivered(_)) && frame.original.is_none();
-        if frame.to != side && arrived {
-            spoke.entry(frame.link).or_insert(frame.moment);
-        } else if frame.to == side && arrived && spoke.contains_key(&frame.link) {
-            return Some(frame.moment);
+    let honest = trace.honest().map(|(_, frame)| frame);
+    let frames: Vec<(&FrameRecord, u64)> = honest
+        .filter(|frame| is_own(frame.link) && frame.original.is_none())
+        .filter(|frame| matches!(frame.fate, Fate::Delivered(_)))
+        .filter_map(|frame| Some((frame, frame.read?)))
+        .collect();
+    // By link: the first moment at which the peer had read what was written since.
+    let mut heard: BTreeMap<u32, u64> = BTreeMap::new();
+    for (frame, read) in frames.iter().filter(|(frame, _)| frame.to != side) {
+        if frame.written() >= leaked {
+            let first = heard.entry(frame.link).or_insert(*read);
+            *first = (*first).min(*read);
         }
     }
-    None
+    let answers = frames.iter().filter(|(frame, _)| {
+        frame.to == side && heard.get(&frame.link).is_some_and(|heard| frame.written() >= *heard)
+    });
+    answers.map(|(_, read)| *read).min()
 }

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mitm_proxy::trace::{ClaimRecord, LinkEvent, Outcome, Trace};
-use mitm_proxy::world::{HOP, Reply};
+use mitm_proxy::world::Reply;
 use protocol::endpoint::{Check, Fact, Side};
 
 use super::{Finished, Monitor, PropertySpec, Ruling};
@@ -64,22 +64,25 @@ pub fn reactions(trace: &Trace) -> Reactions {
             continue;
         };
         if frame.is_altered() {
-            let words = answer(trace, record, number, frame.link, frame.to);
+            let words = answer(trace, number, frame.link, frame.to);
             add(frame.frame.spec.name, Outcome::Refused(reject.check), words);
         }
     }
     reactions
 }
 
-/// What the victim on this side of the link said and did at once, having refused the frame of that number.
-fn answer(trace: &Trace, refusal: &ClaimRecord, number: u32, link: u32, victim: Side) -> String {
-    let due = refusal.at.after(HOP);
-    let said = trace.honest().filter(|(other, record)| {
-        *other > number && record.link == link && record.to != victim && record.at == due
+/// What the victim on this side of the link said and did at once, having refused the frame of that number: what it wrote and
+/// closed before it read another.
+fn answer(trace: &Trace, number: u32, link: u32, victim: Side) -> String {
+    let said = trace.honest().filter(|(_, record)| {
+        record.answers == Some(number) && record.link == link && record.to != victim
     });
     let segments = said.map(|(_, record)| record.as_sent().bytes.clone()).collect();
     let own = LinkEvent::ClosedBy(victim);
-    let closed = trace.links.iter().any(|l| l.link == link && l.at == due && l.event == own);
+    let closed = trace
+        .links
+        .iter()
+        .any(|record| record.link == link && record.cause == Some(number) && record.event == own);
     Reply { segments, closed, gone: false }.describe()
 }
 
