@@ -336,9 +336,10 @@ impl Attacker {
             effects.insert(0, Effect::Connect { link, service });
             (LinkEvent::Opened, None)
         };
-        trace
-            .links
-            .insert(at, LinkRecord { at: now, moment, link, service, event, rule, cause: None });
+        trace.links.insert(
+            at,
+            LinkRecord { at: now, moment, link, service, event, rule, cause: None, reached: None },
+        );
     }
 
     /// An endpoint sent bytes.

@@ -199,6 +199,8 @@ pub struct LinkRecord {
     pub rule: Option<u32>,
     /// The number of the frame that an endpoint had read last when it closed the link.
     pub cause: Option<u32>,
+    /// For a connection that the attacker closed: whether its end still had it open. Nothing where nobody knows.
+    pub reached: Option<bool>,
 }
 
 /// What can happen to a link.
@@ -349,6 +351,8 @@ pub struct Effort {
     pub ended: String,
     /// It did nothing that would tell anything: why.
     pub idle: Option<String>,
+    /// It stopped because its budget was spent, and had not come to an end.
+    pub exhausted: bool,
 }
 
 impl Effort {
@@ -363,6 +367,7 @@ impl Effort {
             time: Duration::ZERO,
             ended: String::new(),
             idle: None,
+            exhausted: false,
         }
     }
 }
@@ -398,8 +403,8 @@ impl Trace {
         rule: Option<u32>,
     ) {
         let moment = self.next_moment();
-        let cause = None;
-        self.links.push(LinkRecord { at, moment, link, service, event, rule, cause });
+        let (cause, reached) = (None, None);
+        self.links.push(LinkRecord { at, moment, link, service, event, rule, cause, reached });
     }
 
     /// Add something that leaves the attacker.

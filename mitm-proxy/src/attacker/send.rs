@@ -153,6 +153,14 @@ impl Attacker {
                 read: None,
             })
         };
+        // A frame of which nothing is left never arrives.
+        if bytes.is_empty() {
+            if let Some(record) = trace.frame_mut(number) {
+                let made = record.origin != Origin::Endpoint;
+                record.fate = if made { Fate::Lost } else { Fate::Dropped };
+            }
+            return;
+        }
         let Some(state) = self.links.get_mut(&on) else { return };
         let joining = match to {
             Side::Client => &mut state.joining[0],

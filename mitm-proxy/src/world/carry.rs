@@ -8,7 +8,9 @@ use protocol::endpoint::{Conn, Endpoint, Input, Output, Reading, Side, Tick};
 
 use super::{Because, Event, HOP, Leg, Link, SERVER, STEPPING, Way, World};
 use crate::attacker::{Attacker, Effect};
-use crate::trace::{ClaimRecord, Departing, Fate, LinkEvent, Origin, Panic, SecretRecord, Trace};
+use crate::trace::{
+    ClaimRecord, Departing, Fate, LinkEvent, LinkRecord, Origin, Panic, SecretRecord, Trace,
+};
 
 impl World {
     pub(super) fn tell_attacker(
@@ -92,7 +94,14 @@ impl World {
 
     pub(super) fn hangup(&mut self, link: u32, to: Side) {
         let Some(actor) = self.actor_at(link, to) else { return };
-        if self.shut(link, to) {
+        let was_open = self.shut(link, to);
+        let closed = |record: &&mut LinkRecord| {
+            record.link == link && record.event == LinkEvent::ClosedTo(to)
+        };
+        if let Some(record) = self.trace.links.iter_mut().find(closed) {
+            record.reached.get_or_insert(was_open);
+        }
+        if was_open {
             self.carry_close(Leg { link, side: to }, Way::Out);
             self.dispatch(actor, Input::Closed(Conn(link)), None);
             self.advance(actor);

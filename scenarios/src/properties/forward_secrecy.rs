@@ -1,5 +1,5 @@
 //! **forward-secrecy**: a key or a memory that becomes known to the attacker does not open what was sent before. Of all the
-//! attacker recovered with the help of something compromised, nothing is part of a message that was first sent earlier
+//! attacker recovered with the help of something compromised, nothing is part of a message that was last sent earlier
 //! than that and was not still under way.
 //!
 //! Key files are tried on everything that was recorded. A memory may hold secrets from which earlier keys follow, and that is not
@@ -39,7 +39,9 @@ impl Monitor for ForwardSecrecy {
         for known in &run.trace.knowledge {
             let Some(leak) = known.from.and_then(|from| compromises.get(from)) else { continue };
             for (message, sent) in self.sent.shown_by(&known.what) {
-                if sent < leak.moment && !under_way(run.trace, known.frame, leak.moment) {
+                // What was sent again since may have been read then.
+                let before = sent.last < leak.moment;
+                if before && !under_way(run.trace, known.frame, leak.moment) {
                     opened.push(format!("{message}, sent before, was read with it"));
                     frames.extend(known.frame);
                 }
@@ -54,12 +56,17 @@ impl Monitor for ForwardSecrecy {
             };
             return Ruling::violated(format!("{first}{more}"), frames);
         }
-        let before = self.sent.before(compromises.first().map_or(u64::MAX, |leak| leak.moment));
+        let last = compromises.iter().map(|leak| leak.moment).max();
+        let before = self.sent.before(last.unwrap_or_default());
         // A copy of a memory listens from then on; nobody tries what it opens of the past.
         if before > 0 && compromises.iter().any(|leak| matches!(leak.loot, Loot::Memory(_))) {
             return Ruling::inconclusive("what a stolen memory opens of the past was not tried");
         }
-        Ruling::held(format!("none of {} sent before was opened", count(before, "message")))
+        Ruling::held_over(
+            before,
+            format!("none of {} sent before was opened", count(before, "message")),
+            "nothing was sent before the compromise",
+        )
     }
 
     fn fork(&self) -> Box<dyn Monitor> {

@@ -95,6 +95,12 @@ impl Ruling {
         Self { outcome: Outcome::Held, evidence: evidence.into(), frames: Vec::new() }
     }
 
+    /// It held over so many cases in which it could have been broken. Without any, nothing can be said, and `lacking` says what
+    /// was missing: held needs evidence.
+    fn held_over(cases: usize, evidence: impl Into<String>, lacking: impl Into<String>) -> Self {
+        if cases == 0 { Self::inconclusive(lacking) } else { Self::held(evidence) }
+    }
+
     /// It does not hold.
     pub fn violated(evidence: impl Into<String>, frames: Vec<u32>) -> Self {
         Self { outcome: Outcome::Violated, evidence: evidence.into(), frames }

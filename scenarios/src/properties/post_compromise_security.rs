@@ -1,6 +1,7 @@
 //! **post-compromise-security**: who has copied an endpoint's memory once reads nothing any more, once the endpoint has
-//! said something since and been answered. Healed is a session, for this property, when that endpoint has sent a frame and
-//! then received one that was sent after, both as they were made; what is sent on from there must stay unread.
+//! said something since and been answered. Healed is a session, for this property, when that endpoint has written a frame, the
+//! peer has read it and written one, and the endpoint has read that, both as they were made; what is sent on from there must stay unread.
+//! Where nothing is sent from there on, nothing can be said.
 //!
 //! It is asked of memory, not of key files: whoever holds those for good is no longer somebody who once had a look. Source: Cohn-Gordon, Cremers
 //! and Garratt 2016.
@@ -36,13 +37,14 @@ impl Monitor for PostCompromiseSecurity {
         if !trace.compromises.iter().any(|leak| of_memory(&leak)) {
             return Ruling::held("no memory was compromised");
         }
-        let mut after = 0;
+        let (mut after, mut ever) = (0, false);
         for (at, leak) in trace.compromises.iter().enumerate() {
             let Loot::Memory(actor) = leak.loot else { continue };
             let Some(healed) = healed(trace, actor, leak.moment) else { continue };
+            ever = true;
             after += self.sent.after(healed);
             for known in trace.knowledge.iter().filter(|known| known.from == Some(at)) {
-                let read = self.sent.shown_by(&known.what).find(|(_, sent)| *sent > healed);
+                let read = self.sent.shown_by(&known.what).find(|(_, sent)| sent.first > healed);
                 if let Some((message, _)) = read {
                     let frames = known.frame.into_iter().collect();
                     return Ruling::violated(
@@ -52,13 +54,14 @@ impl Monitor for PostCompromiseSecurity {
                 }
             }
         }
-        if after == 0 {
-            return Ruling::held("nothing was sent after the next exchange");
-        }
-        Ruling::held(format!(
-            "none of {} sent after the next exchange was read",
-            count(after, "message")
-        ))
+        Ruling::held_over(
+            after,
+            format!("none of {} sent after the next exchange was read", count(after, "message")),
+            match ever {
+                true => "nothing was sent after the next exchange",
+                false => "there was no exchange after the theft",
+            },
+        )
     }
 
     fn fork(&self) -> Box<dyn Monitor> {
