@@ -132,3 +132,58 @@ do = [{ replay = { transcript = "client", link = 1 } }]
     let ruling = ruling(&judgement, Property::UniformErrors);
     assert_eq!(ruling.outcome, Outcome::Held, "{}", ruling.evidence);
 }
+
+#[test]
+fn completeness_knows_a_message_by_its_connection_before_there_are_names() {
+    // The server does not know who talks to it before the first message, and that one never comes.
+    let rule = r#"
+system = "suite"
+script.client = [{ text = "pay bob 100" }, "end"]
+[[rule]]
+when = { from = "client", type = "MSG", nth = 1 }
+do.drop = {}
+"#;
+    let judgement = run("as-built", Over::World, &[rule]);
+    let ruling = ruling(&judgement, Property::Completeness);
+    assert_eq!(ruling.outcome, Outcome::Violated, "{}", ruling.evidence);
+    let of_client = judgement.trace.claims.iter().find(|record| record.actor == 1).unwrap();
+    let name = of_client.claim.local.as_str();
+    assert!(ruling.evidence.contains(&format!("which {name} had sent")), "{}", ruling.evidence);
+}
+
+#[test]
+fn a_delay_that_did_no_harm_does_not_hide_what_another_connection_did() {
+    let delay = r#"
+[[rule]]
+when = { link = 1, from = "client", type = "CLIENT_HELLO", nth = 1 }
+do.delay = { ms = 1 }
+"#;
+    let kill = r#"
+system = "ratchet"
+script.client = [{ numbers = [10.5, 20.25] }, { numbers = [30.5, 40.25] }, "end"]
+[[rule]]
+when = { link = 1, from = "client", type = "CLIENT_DATA", nth = 1 }
+do.replay = { transcript = "client", link = 1 }
+"#;
+    for parts in [&[kill][..], &[kill, delay]] {
+        let judgement = run("as-built", Over::World, parts);
+        let ruling = ruling(&judgement, Property::Availability);
+        let evidence = &ruling.evidence;
+        assert!(evidence.contains("client 1's session on link 1, "), "{evidence}");
+        assert_eq!(evidence.contains("which was not attacked"), parts.len() == 1, "{evidence}");
+    }
+}
+
+#[test]
+fn a_delay_that_cost_the_session_its_patience_cut_it() {
+    let rule = r#"
+system = "ratchet"
+script.client = [{ numbers = [10.5, 20.25] }, { numbers = [30.5, 40.25] }, "end"]
+[[rule]]
+when = { link = 1, from = "client", type = "CLIENT_HELLO", nth = 1 }
+do.delay = { ms = 60000 }
+"#;
+    let judgement = run("hardened", Over::World, &[rule]);
+    let ruling = ruling(&judgement, Property::Availability);
+    assert_eq!(ruling.outcome, Outcome::Held, "{}", ruling.evidence);
+}
