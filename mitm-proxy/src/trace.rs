@@ -28,6 +28,8 @@ pub struct Trace {
     pub owners: BTreeMap<u32, usize>,
     /// Actors that are the attacker's.
     pub parts: BTreeSet<usize>,
+    /// Links at one end of which is one of those.
+    pub planted: BTreeSet<u32>,
     /// How often each rule acted.
     pub fired: Vec<u32>,
     /// Rules that met their frame and could not act, and why.

@@ -445,6 +445,7 @@ impl World {
         let client = Some(actor);
         if let Some(planted) = self.planted(actor) {
             self.attacker.plant(link, Side::Client, planted.rule);
+            self.trace.planted.insert(link);
         } else {
             self.trace.owners.insert(link, actor);
         }

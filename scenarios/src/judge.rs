@@ -18,7 +18,7 @@ use mitm_proxy::script::Step;
 use mitm_proxy::strategies::{Quiet, Tools};
 use mitm_proxy::trace::{LinkEvent, Misfire, Trace};
 use mitm_proxy::world::{Folder, LAB, Plan, World};
-use protocol::endpoint::{End, Fact, Side};
+use protocol::endpoint::{Check, End, Fact, Reject, Side};
 use protocol::systems::System;
 use protocol::weakness::Profile;
 
@@ -425,11 +425,23 @@ fn rest(world: World) -> Rest {
     Rest { trace: world.into_trace(), open_ends }
 }
 
-/// The first refusal of a run, as `server: mac`.
+/// The first refusal of a run, as `server: mac`. That somebody loses patience with an impostor it has accepted is none: that
+/// one never says goodbye.
 pub(crate) fn first_rejection(trace: &Trace) -> Option<String> {
-    trace.claims.iter().find_map(|record| match record.claim.fact {
-        Fact::Rejected(reject) => Some(format!("{}: {}", actor_name(record.actor), reject.check)),
-        _ => None,
+    let mut accepted = BTreeSet::new();
+    trace.claims.iter().find_map(|record| {
+        let end = (record.actor, record.claim.conn.0);
+        match record.claim.fact {
+            Fact::Established(_) if trace.planted.contains(&end.1) => {
+                accepted.insert(end);
+                None
+            }
+            Fact::Rejected(Reject { check: Check::Timeout, .. }) if accepted.contains(&end) => None,
+            Fact::Rejected(reject) => {
+                Some(format!("{}: {}", actor_name(record.actor), reject.check))
+            }
+            _ => None,
+        }
     })
 }
 

@@ -169,6 +169,7 @@ impl World {
                     link.server = number;
                 }
                 self.attacker.plant(link, Side::Server, rule);
+                self.trace.planted.insert(link);
                 let (now, service) = (self.clock, self.service(link));
                 self.trace.link(now, link, service, LinkEvent::Intercepted, Some(rule));
             }

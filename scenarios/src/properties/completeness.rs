@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Conn, End, Fact, Message, Side};
 
-use super::{Finished, Flow, Ledger, Monitor, PropertySpec, Ruling, count, side};
+use super::{Finished, Flow, Ledger, Monitor, PropertySpec, Ruling, each, side};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
@@ -64,8 +64,9 @@ impl Monitor for Completeness {
             missing.extend(sent.filter(|(flow, message)| !ledger.settle(flow, message, *conn)));
         }
         if missing.is_empty() {
-            let clean = count(self.clean.len(), "clean end");
-            return Ruling::held(format!("{clean}, nothing missing"));
+            let clean = self.clean.len();
+            let none = "no clean end, so nobody believes that all has arrived";
+            return Ruling::held(each(clean, "clean end", ", nothing missing", none));
         }
         let lines = missing.iter().map(|(Flow { from, to }, message)| {
             format!("{to} saw a clean end without {message}, which {from} had sent")

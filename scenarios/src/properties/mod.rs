@@ -201,6 +201,11 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// What is said of each of so many, or what is said of none.
+fn each(number: usize, what: &str, each: &str, none: &str) -> String {
+    if number == 0 { none.to_owned() } else { format!("{}{each}", count(number, what)) }
+}
+
 /// `frame 3`, `frames 3 and 5`; empty for none.
 fn frames(numbers: &[u32]) -> String {
     match numbers {

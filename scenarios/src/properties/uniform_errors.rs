@@ -25,6 +25,9 @@ pub(super) const SPEC: PropertySpec = PropertySpec {
 /// The checks that need a secret.
 const SECRET: &[Check] = &[Check::Decryption, Check::Padding, Check::Mac, Check::Content];
 
+/// What refuses a forgery that is taken.
+const TAKEN: &str = "nothing";
+
 /// How forgeries were answered.
 #[derive(Clone, Debug, Default)]
 pub struct Reactions {
@@ -78,7 +81,7 @@ pub fn reactions(trace: &Trace) -> Reactions {
                 add(frame_type, check.name(), words.clone());
             }
             Outcome::Refused(_) => {}
-            Outcome::Taken => add(frame_type, "nothing", words.clone()),
+            Outcome::Taken => add(frame_type, TAKEN, words.clone()),
         }
     }
     for record in &trace.claims {
@@ -119,9 +122,11 @@ fn answer(trace: &Trace, number: u32, link: u32, victim: Side) -> String {
 
 /// Whether those answers give a check away.
 pub fn rule(reactions: &Reactions) -> Ruling {
-    let mut checks = 0;
+    let (mut checks, mut ways, mut passed) = (0, 0, false);
     for (frame_type, by_check) in &reactions.answers {
         checks += by_check.len();
+        ways += by_check.values().map(BTreeSet::len).sum::<usize>();
+        passed |= by_check.contains_key(TAKEN);
         let mut first: Option<(&str, &BTreeSet<String>)> = None;
         for (check, answers) in by_check {
             match first {
@@ -155,7 +160,12 @@ pub fn rule(reactions: &Reactions) -> Ruling {
             names(&reactions.of_honest)
         )),
         0 => Ruling::held("no check of a secret refused anything"),
-        1 => Ruling::held("one check of a secret refused forgeries, with one answer"),
+        // What was taken passed the checks of a secret, and nothing was refused by one.
+        1 if passed => Ruling::held("no check of a secret refused a forgery"),
+        1 => {
+            let ways = if ways == 1 { "with one answer" } else { "and no other did" };
+            Ruling::held(format!("one check of a secret refused forgeries, {ways}"))
+        }
         checks => Ruling::held(format!(
             "{checks} outcomes of secret checks, alike for each type of frame"
         )),
