@@ -16,7 +16,7 @@ use std::time::Duration;
 use mitm_proxy::actions::{Arg, Args};
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::capture::Format;
-use mitm_proxy::net::proxy::{Activity, Batch, Door, Keep, Options, Recorder, Spacing, Tap, proxy};
+use mitm_proxy::net::proxy::{Batch, Door, Keep, Options, Recorder, Tap, proxy};
 use mitm_proxy::rule::{Rule, When};
 use protocol::endpoint::Side;
 use protocol::layout::{Field, FrameSpec, Layout, Role};
@@ -215,13 +215,8 @@ async fn attack(
         let _ = stop.await;
     };
     let options = Options {
-        keep: Keep::Last(4096),
         recorder: Some(recorder),
-        witness: None,
-        spacing: Spacing::AtOnce,
-        activity: Activity::default(),
-        rules: reloads,
-        began: Instant::now(),
+        ..Options::new(Keep::Last(4096), reloads, Instant::now())
     };
     let done = proxy(attacker, doors, options, stop).await;
     assert!(done.expect("a recorder can be started").trace.misfires.is_empty(), "rules act");

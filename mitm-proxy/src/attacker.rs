@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use protocol::endpoint::{Endpoint, Service, Side, Tick};
+use protocol::endpoint::{Endpoint, Message, Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 use protocol::theft::Middle;
 
@@ -114,6 +114,8 @@ pub struct Memory {
     pub endpoint: Box<dyn Endpoint>,
     /// The compromise it is, by its place from 0.
     pub compromise: usize,
+    /// What the application told the endpoint to send since then, and the copy has not sent yet.
+    pub told: Vec<Message>,
 }
 
 /// Somebody who takes part in the key agreement on both sides of a link.
@@ -362,7 +364,10 @@ impl Attacker {
             effects.insert(0, Effect::Connect { link, service });
             (LinkEvent::Opened, None)
         };
-        trace.links.insert(at, LinkRecord { at: now, moment, link, service, event, rule });
+        trace.links.insert(
+            at,
+            LinkRecord { at: now, moment, link, service, event, rule, cause: None, reached: None },
+        );
     }
 
     /// An endpoint sent bytes.
@@ -394,12 +399,13 @@ impl Attacker {
     ) {
         let own = self.is_own(link);
         let Some(state) = self.links.get_mut(&link) else { return };
+        let happened = trace.moments();
         trace.link(now, link, state.service, LinkEvent::ClosedBy(from), None);
         *state.closed_mut(from) = true;
         if let Some(rest) = state.deframer_mut(from).finish() {
             self.on_frame(now, link, from, rest, trace, effects);
         }
-        self.flush(now, link, from, trace, effects);
+        self.flush(now, link, from, happened, trace, effects);
         self.forget_transcript(link);
         if let Some(state) = self.links.get_mut(&link) {
             *state.closed_mut(from.other()) = true;
@@ -522,6 +528,9 @@ impl Attacker {
                 .collect(),
             moved: false,
             fate: Fate::Pending,
+            sent: None,
+            answers: None,
+            read: None,
         });
         let relayed = kind == LinkKind::Relayed;
         let mut trigger = relayed.then(|| outgoing(number, frame, to, link));

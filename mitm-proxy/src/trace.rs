@@ -28,6 +28,8 @@ pub struct Trace {
     pub owners: BTreeMap<u32, usize>,
     /// Actors that are the attacker's.
     pub parts: BTreeSet<usize>,
+    /// Links at one end of which is one of those.
+    pub planted: BTreeSet<u32>,
     /// How often each rule acted.
     pub fired: Vec<u32>,
     /// Rules that met their frame and could not act, and why.
@@ -87,9 +89,20 @@ pub struct FrameRecord {
     pub moved: bool,
     /// What became of it.
     pub fate: Fate,
+    /// The last of all records there was when its sender wrote it, where that is known.
+    pub sent: Option<u64>,
+    /// The number of the frame that its sender had read last when it wrote this one.
+    pub answers: Option<u32>,
+    /// The place among all records at which its receiver first looked at it, where that is known.
+    pub read: Option<u64>,
 }
 
 impl FrameRecord {
+    /// The place among all records at which its sender wrote it; when the attacker had it, where nobody knows better.
+    pub fn written(&self) -> u64 {
+        self.sent.unwrap_or(self.moment)
+    }
+
     /// Whether the attacker made a difference to it: made, changed, withheld or moved it.
     pub fn is_altered(&self) -> bool {
         self.origin != Origin::Endpoint
@@ -162,7 +175,7 @@ pub struct ClaimRecord {
     pub moment: u64,
     /// Which actor: 0 the server, n client n.
     pub actor: usize,
-    /// The number of the frame that was being processed.
+    /// The number of the frame that was being processed: of which the endpoint had read the last byte.
     pub cause: Option<u32>,
     /// What was claimed.
     pub claim: Claim,
@@ -194,6 +207,10 @@ pub struct LinkRecord {
     pub event: LinkEvent,
     /// The rule that made the attacker do it, from 1.
     pub rule: Option<u32>,
+    /// The number of the frame that an endpoint had read last when it closed the link.
+    pub cause: Option<u32>,
+    /// For a connection that the attacker closed: whether its end still had it open. Nothing where nobody knows.
+    pub reached: Option<bool>,
 }
 
 /// What can happen to a link.
@@ -344,6 +361,8 @@ pub struct Effort {
     pub ended: String,
     /// It did nothing that would tell anything: why.
     pub idle: Option<String>,
+    /// It stopped because its budget was spent, and had not come to an end.
+    pub exhausted: bool,
 }
 
 impl Effort {
@@ -358,6 +377,7 @@ impl Effort {
             time: Duration::ZERO,
             ended: String::new(),
             idle: None,
+            exhausted: false,
         }
     }
 }
@@ -378,6 +398,11 @@ impl Trace {
         self.moments
     }
 
+    /// The place of the last of all records.
+    pub fn moments(&self) -> u64 {
+        self.moments
+    }
+
     /// Add something that happened to a link.
     pub fn link(
         &mut self,
@@ -388,7 +413,8 @@ impl Trace {
         rule: Option<u32>,
     ) {
         let moment = self.next_moment();
-        self.links.push(LinkRecord { at, moment, link, service, event, rule });
+        let (cause, reached) = (None, None);
+        self.links.push(LinkRecord { at, moment, link, service, event, rule, cause, reached });
     }
 
     /// Add something that leaves the attacker.

@@ -25,12 +25,14 @@ mod carrier;
 mod carry;
 mod honest;
 mod parts;
+mod reading;
 
 pub use ask::{Held, Reply};
 pub use carrier::{Carrier, Leg, Way};
 use honest::Honest;
 pub use honest::LAB;
 pub use parts::{Folder, Recording};
+use reading::{Because, Unread};
 
 /// How long a segment takes from an endpoint to the attacker, and from there to the other end.
 pub const HOP: Duration = Duration::from_micros(500);
@@ -78,6 +80,8 @@ pub struct World {
     granted: u64,
     /// What takes bytes from end to end, if they do not simply arrive.
     carrier: Option<Box<dyn Carrier>>,
+    /// What each end of a link has not read yet.
+    unread: BTreeMap<(u32, Side), Unread>,
 }
 
 /// Reused between steps; a clone starts empty.
@@ -101,6 +105,8 @@ struct Actor {
     dead: bool,
     /// It is the attacker's.
     planted: Option<Planted>,
+    /// It says how far it reads. Whoever never does is taken to read everything at once.
+    says_what_it_reads: bool,
 }
 
 /// What somebody of the attacker's does.
@@ -148,9 +154,9 @@ enum Event {
     /// The server accepts.
     Accept { link: u32 },
     /// Bytes reach the attacker.
-    Sent { link: u32, from: Side, bytes: Bytes },
+    Sent { link: u32, from: Side, bytes: Bytes, because: Because },
     /// A close reaches the attacker.
-    Closed { link: u32, from: Side },
+    Closed { link: u32, from: Side, because: Because },
     /// A segment with bytes of these frames reaches an endpoint.
     Arrive { link: u32, to: Side, bytes: Bytes, numbers: Vec<u32> },
     /// A close reaches an endpoint.
@@ -205,6 +211,7 @@ impl World {
             waiting: false,
             dead: false,
             planted: None,
+            says_what_it_reads: false,
         };
         let last = scripts.keys().next_back().copied().unwrap_or(0);
         let script = |number| scripts.get(&number).cloned().unwrap_or_else(|| Arc::from([]));
@@ -228,6 +235,7 @@ impl World {
             refusal: None,
             granted: 0,
             carrier: None,
+            unread: BTreeMap::new(),
         };
         world.advance(SERVER);
         for number in scripts.keys().filter(|number| **number > 0) {
@@ -309,7 +317,7 @@ impl World {
     /// Run until nothing is left to happen.
     pub fn run(&mut self) {
         while self.step() {}
-        self.trace.settle();
+        self.settle();
     }
 
     /// Run until a rule is about to act; it has not acted yet. `None` when the run ended without.
@@ -319,7 +327,7 @@ impl World {
                 return Some(acting);
             }
             if !self.step() {
-                self.trace.settle();
+                self.settle();
                 return None;
             }
         }
@@ -344,11 +352,13 @@ impl World {
     fn next_acting(&self) -> Option<Acting> {
         let (_, event) = self.queue.first_key_value()?;
         match event {
-            Event::Sent { link, from, bytes } => self.attacker.would_act_on(*link, *from, bytes),
+            Event::Sent { link, from, bytes, .. } => {
+                self.attacker.would_act_on(*link, *from, bytes)
+            }
             Event::Connect { link, .. } => {
                 self.attacker.would_act_on_event(RuleEvent::Open, *link, Side::Client)
             }
-            Event::Closed { link, from } => {
+            Event::Closed { link, from, .. } => {
                 self.attacker.would_act_on_event(RuleEvent::Close, *link, *from)
             }
             _ => None,
@@ -371,7 +381,7 @@ impl World {
         match event {
             Event::Connect { actor, link } => {
                 let service = self.service(link);
-                self.tell_attacker(|attacker, now, trace, effects| {
+                self.tell_attacker(Because::default(), |attacker, now, trace, effects| {
                     attacker.on_open(now, link, service, trace, effects);
                 });
                 self.dispatch(actor, Input::Opened(Conn(link), service), None);
@@ -382,21 +392,21 @@ impl World {
                 let server = self.links.get(&link).map_or(SERVER, |link| link.server);
                 self.dispatch(server, Input::Opened(Conn(link), service), None);
             }
-            Event::Sent { link, from, bytes } => {
+            Event::Sent { link, from, bytes, because } => {
                 for bytes in self.carry(Leg { link, side: from }, Way::In, &bytes) {
-                    self.tell_attacker(|attacker, now, trace, effects| {
+                    self.tell_attacker(because, |attacker, now, trace, effects| {
                         attacker.on_bytes(now, link, from, &bytes, trace, effects);
                     });
                 }
             }
-            Event::Closed { link, from } => {
+            Event::Closed { link, from, because } => {
                 self.carry_close(Leg { link, side: from }, Way::In);
-                self.tell_attacker(|attacker, now, trace, effects| {
+                self.tell_attacker(because, |attacker, now, trace, effects| {
                     attacker.on_close(now, link, from, trace, effects);
                 });
             }
             Event::Timer { token } => {
-                self.tell_attacker(|attacker, now, trace, effects| {
+                self.tell_attacker(Because::default(), |attacker, now, trace, effects| {
                     attacker.on_timer(now, token, trace, effects);
                 });
             }
@@ -435,6 +445,7 @@ impl World {
         let client = Some(actor);
         if let Some(planted) = self.planted(actor) {
             self.attacker.plant(link, Side::Client, planted.rule);
+            self.trace.planted.insert(link);
         } else {
             self.trace.owners.insert(link, actor);
         }
@@ -456,12 +467,14 @@ impl World {
     fn shut(&mut self, link: u32, side: Side) -> bool {
         let Some(state) = self.links.get_mut(&link) else { return false };
         let was_open = std::mem::replace(state.open(side), false);
+        let client = state.client;
         if was_open
             && side == Side::Client
-            && let Some(actor) = state.client.and_then(|client| self.actors.get_mut(client))
+            && let Some(actor) = client.and_then(|client| self.actors.get_mut(client))
         {
             actor.open -= 1;
         }
+        self.leaves_unread(link, side);
         was_open
     }
 

@@ -45,6 +45,7 @@ fn after(name: &str, bytes: &'static str, act: &str, args: Args) -> Result<Strin
         link: 1,
         from: Side::Client,
         trigger: Some(1),
+        absent: "there is no frame in hand",
         out: vec![trigger],
         plans: Vec::new(),
     };

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use mitm_proxy::actions::{Args, action};
 use mitm_proxy::attacker::Attacker;
-use mitm_proxy::net::proxy::{Door, Keep, Outcome, proxy};
+use mitm_proxy::net::proxy::{Door, Keep, Options, Outcome, proxy};
 use mitm_proxy::rule::{Rule, When};
 use protocol::endpoint::Side;
 use protocol::layout::{Field, FrameSpec, Layout, Role};
@@ -48,7 +48,8 @@ fn between(rules: Vec<Rule>, keep: Keep, talk: impl FnOnce(TcpStream, TcpStream)
             let doors = vec![Door { listener, upstream }];
             let (_rules, reloads) = mpsc::unbounded_channel();
             let stop = async { stopped.await.unwrap_or(()) };
-            proxy(attacker, doors, keep, None, reloads, Instant::now(), stop).await.unwrap()
+            let options = Options::new(keep, reloads, Instant::now());
+            proxy(attacker, doors, options, stop).await.unwrap()
         })
     });
     let client = TcpStream::connect(told.recv().unwrap()).unwrap();

@@ -247,6 +247,38 @@ pub struct Output {
     /// When to call back with [`Input::Timeout`]. A later wake-up replaces nothing: stale ones are
     /// ignored by the endpoint.
     pub wake: Option<Tick>,
+    /// How far the endpoint has read its connections, in order. An endpoint that never says so is taken to read
+    /// everything at once.
+    pub readings: Vec<Reading>,
+}
+
+/// How far an endpoint has read one of its connections, at one point of a step. What the step claims, writes and closes
+/// from there on is about what it read then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reading {
+    /// The connection.
+    pub conn: Conn,
+    /// How many bytes that have arrived on it stand behind those that were taken.
+    pub left: usize,
+    /// What stood at the front.
+    pub found: Found,
+    /// How many claims the step had made before.
+    pub claims: usize,
+    /// How many writes.
+    pub writes: usize,
+    /// How many closes.
+    pub closes: usize,
+}
+
+/// What an endpoint found at the front of what had arrived.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// A frame, and took it.
+    Frame,
+    /// Something it refuses, and did not take.
+    Refused,
+    /// The beginning of a frame: it waits for the rest.
+    Incomplete,
 }
 
 impl Output {
@@ -258,6 +290,13 @@ impl Output {
         self.claims.clear();
         self.secrets.clear();
         self.wake = None;
+        self.readings.clear();
+    }
+
+    /// Say how far `conn` has been read: `left` bytes stand behind what was taken.
+    pub fn read(&mut self, conn: Conn, left: usize, found: Found) {
+        let (claims, writes, closes) = (self.claims.len(), self.writes.len(), self.closes.len());
+        self.readings.push(Reading { conn, left, found, claims, writes, closes });
     }
 
     /// Ask for a [`Input::Timeout`] at `at`, or sooner if that was asked already.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::endpoint::{Check, Reject};
+use crate::endpoint::{Check, Conn, Found, Output, Reject};
 use crate::layout::{Frame, FrameSpec, Measure, first_match};
 
 /// A queue of bytes. It never allocates ahead of what has really arrived, whatever length a
@@ -56,6 +56,48 @@ impl Inbox {
             Some((spec, Measure::Whole(len))) => Cut::Whole(spec, self.take(len)),
             Some((_, Measure::Bad(reject))) => Cut::Bad(reject),
             Some((_, Measure::Other)) | None => Cut::Bad(Reject::new(Check::Opcode, "header")),
+        }
+    }
+
+    /// Let `next` remove what stands at the front, and tell whoever drives the endpoint how far `conn` has been read.
+    pub(crate) fn read<T>(
+        &mut self,
+        conn: Conn,
+        out: &mut Output,
+        next: impl FnOnce(&mut Self) -> Result<Option<T>, Reject>,
+    ) -> Result<Option<T>, Reject> {
+        let before = self.bytes.len();
+        let result = next(self);
+        if before > 0 {
+            let found = match &result {
+                _ if self.bytes.len() < before => Found::Frame,
+                Ok(Some(_)) => Found::Frame,
+                Ok(None) => Found::Incomplete,
+                Err(_) => Found::Refused,
+            };
+            out.read(conn, self.bytes.len(), found);
+        }
+        result
+    }
+
+    /// As [`Inbox::cut`], and tell whoever drives the endpoint how far `conn` has been read.
+    pub(crate) fn cut_on<'a>(
+        &mut self,
+        conn: Conn,
+        out: &mut Output,
+        specs: impl Iterator<Item = &'a Arc<FrameSpec>>,
+    ) -> Result<Option<(Arc<FrameSpec>, Vec<u8>)>, Reject> {
+        self.read(conn, out, |inbox| match inbox.cut(specs) {
+            Cut::Short => Ok(None),
+            Cut::Whole(spec, bytes) => Ok(Some((spec, bytes))),
+            Cut::Bad(reject) => Err(reject),
+        })
+    }
+
+    /// Tell whoever drives the endpoint that what stands at the front is refused, whatever it is.
+    pub(crate) fn refuse_on(&self, conn: Conn, out: &mut Output) {
+        if !self.bytes.is_empty() {
+            out.read(conn, self.bytes.len(), Found::Refused);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the sessions of a connection-per-session system have in common: the way out, and one wake-up.
 
 use crate::endpoint::{Claim, Conn, End, Fact, Name, Output, Reject, Tick};
+use crate::inbox::Inbox;
 use crate::theft::SessionSecret;
 
 /// The way out of one session: its writes and claims.
@@ -24,6 +25,15 @@ impl Port<'_> {
 
     pub(crate) fn send(&mut self, frame: Vec<u8>) {
         self.out.writes.push((self.conn, frame));
+    }
+
+    /// Let `next` remove what stands at the front of `inbox`, and say how far the connection has been read.
+    pub(crate) fn read<T>(
+        &mut self,
+        inbox: &mut Inbox,
+        next: impl FnOnce(&mut Inbox) -> Result<Option<T>, Reject>,
+    ) -> Result<Option<T>, Reject> {
+        inbox.read(self.conn, self.out, next)
     }
 
     /// This secret is in use from now on.

@@ -143,7 +143,9 @@ impl Drawing {
         };
         let to_client = frame.to == "client";
         let (end, arrives) = match (frame.fate.as_str(), to_client) {
-            ("dropped" | "absorbed", _) => (ATTACKER, false),
+            ("dropped", _) => (ATTACKER, false),
+            // The attacker is the one it was for.
+            ("absorbed", _) => (ATTACKER, true),
             (fate, true) => (CLIENT, fate != "lost"),
             (fate, false) => (SERVER, fate != "lost"),
         };

@@ -382,3 +382,15 @@ fn a_ladder_is_a_file_of_its_own_whatever_is_in_it() {
         }
     }
 }
+
+#[test]
+fn an_answer_that_the_attacker_took_ends_in_an_arrow_and_not_in_a_cross() {
+    let with = |fate: &str| {
+        let mut case = case("answered", "as-built", "held");
+        case.frames = vec![Frame { fate: fate.to_owned(), ..frame(1, "server", "client") }];
+        sequence::svg(&case, "an answer")
+    };
+    let cross = "m-4-4l8 8m0-8l-8 8";
+    assert!(!with("absorbed").contains(cross) && !with("delivered").contains(cross));
+    assert!(with("dropped").contains(cross) && with("lost").contains(cross));
+}

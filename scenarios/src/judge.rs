@@ -18,7 +18,7 @@ use mitm_proxy::script::Step;
 use mitm_proxy::strategies::{Quiet, Tools};
 use mitm_proxy::trace::{LinkEvent, Misfire, Trace};
 use mitm_proxy::world::{Folder, LAB, Plan, World};
-use protocol::endpoint::{End, Fact, Side};
+use protocol::endpoint::{Check, End, Fact, Reject, Side};
 use protocol::systems::System;
 use protocol::weakness::Profile;
 
@@ -262,7 +262,7 @@ impl Court<'_> {
         let rest = rest(world);
         let rulings = self.rule(&rest, twin);
         let blocked_by = first_rejection(&rest.trace);
-        let problem = self.vacuous(&rest.trace);
+        let problem = self.vacuous(&rest.trace).or_else(|| unfinished(&rest.trace, &rulings));
         Run { rulings, blocked_by, problem, trace: rest.trace }
     }
 
@@ -436,16 +436,35 @@ fn out_of_luck(
     true
 }
 
+/// Why a run shows nothing in which a strategy did not come to an end and found nothing that breaks a property.
+fn unfinished(trace: &Trace, rulings: &[(Property, Ruling)]) -> Option<String> {
+    let broken = rulings.iter().any(|(_, ruling)| ruling.outcome == Outcome::Violated);
+    let effort = trace.efforts.iter().find(|effort| effort.exhausted).filter(|_| !broken)?;
+    Some(format!("the strategy `{}` shows nothing: {}", effort.strategy, effort.ended))
+}
+
 fn rest(world: World) -> Rest {
     let open_ends = world.open_ends().collect();
     Rest { trace: world.into_trace(), open_ends }
 }
 
-/// The first refusal of a run, as `server: mac`.
+/// The first refusal of a run, as `server: mac`. That somebody loses patience with an impostor it has accepted is none: that
+/// one never says goodbye.
 pub(crate) fn first_rejection(trace: &Trace) -> Option<String> {
-    trace.claims.iter().find_map(|record| match record.claim.fact {
-        Fact::Rejected(reject) => Some(format!("{}: {}", actor_name(record.actor), reject.check)),
-        _ => None,
+    let mut accepted = BTreeSet::new();
+    trace.claims.iter().find_map(|record| {
+        let end = (record.actor, record.claim.conn.0);
+        match record.claim.fact {
+            Fact::Established(_) if trace.planted.contains(&end.1) => {
+                accepted.insert(end);
+                None
+            }
+            Fact::Rejected(Reject { check: Check::Timeout, .. }) if accepted.contains(&end) => None,
+            Fact::Rejected(reject) => {
+                Some(format!("{}: {}", actor_name(record.actor), reject.check))
+            }
+            _ => None,
+        }
     })
 }
 
@@ -470,7 +489,9 @@ fn landed(trace: &Trace, rule: u32) -> bool {
         matches!(event, LinkEvent::ClosedTo(_)) || (played && event == LinkEvent::Intercepted)
     };
     let stolen = trace.compromises.iter().any(|leak| leak.rule == rule);
-    frames || stolen || trace.links.iter().any(|link| link.rule == Some(rule) && closed(link.event))
+    let by_rule = trace.links.iter().filter(|link| link.rule == Some(rule));
+    let mut made = by_rule.filter(|link| link.reached != Some(false));
+    frames || stolen || made.any(|link| closed(link.event))
 }
 
 /// One verdict over many runs: violated if any is, held if all are.
@@ -486,13 +507,8 @@ fn combine(runs: &[Judged]) -> Vec<(Property, Ruling)> {
         }
         if *property == Property::UniformErrors {
             // One run says how one check is answered; all of them, whether that says which it was.
-            let mut all = Reactions::new();
-            for (frame_type, by_check) in runs.iter().flat_map(|run| &run.reactions) {
-                for (check, answers) in by_check {
-                    let of_type = all.entry(frame_type).or_default();
-                    of_type.entry(check).or_default().extend(answers.iter().cloned());
-                }
-            }
+            let mut all = Reactions::default();
+            runs.iter().for_each(|run| all.add(&run.reactions));
             return (*property, uniform_errors::rule(&all));
         }
         let with = |outcome| {

@@ -32,6 +32,9 @@ words! {
     }
 }
 
+/// How the evidence begins where a property was not judged: nobody said what it would have to know.
+pub const NOT_JUDGED: &str = "not judged: ";
+
 words! {
     /// What a judge says of one property.
     Outcome {

@@ -13,38 +13,52 @@ pub(crate) const SHORTEST: usize = 8;
 /// How many bytes of a longer message are searched for, in three places.
 const PROBE: usize = 24;
 
-/// Every message that was sent, with the moment it was sent first, and how often.
+/// Every message that was sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sent {
-    messages: BTreeMap<Message, (u64, usize)>,
+    messages: BTreeMap<Message, Times>,
+}
+
+/// When a message was sent, by places among all records, and how often.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// First.
+    pub(crate) first: u64,
+    /// Last.
+    pub(crate) last: u64,
+    /// How often.
+    pub(crate) count: usize,
 }
 
 impl Sent {
     pub(crate) fn observe(&mut self, record: &ClaimRecord) {
         if let Fact::Sent(message) = &record.claim.fact {
-            self.messages.entry(message.clone()).or_insert((record.moment, 0)).1 += 1;
+            let (first, last) = (record.moment, record.moment);
+            let new = Times { first, last, count: 0 };
+            let times = self.messages.entry(message.clone()).or_insert(new);
+            (times.last, times.count) = (last, times.count + 1);
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Message, u64)> {
-        self.messages.iter().map(|(message, (sent, _))| (message, *sent))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Message, Times)> {
+        self.messages.iter().map(|(message, times)| (message, *times))
     }
 
     /// How many were sent before that moment.
     pub(crate) fn before(&self, moment: u64) -> usize {
-        self.messages.values().filter(|(sent, _)| *sent < moment).count()
+        self.messages.values().filter(|times| times.last < moment).count()
     }
 
     /// How many were sent after that moment.
     pub(crate) fn after(&self, moment: u64) -> usize {
-        self.messages.values().filter(|(sent, _)| *sent > moment).count()
+        self.messages.values().filter(|times| times.first > moment).count()
     }
 
     /// The messages that what the attacker found out really says something of.
     pub(crate) fn shown_by<'a>(
         &'a self,
         finding: &'a Finding,
-    ) -> impl Iterator<Item = (&'a Message, u64)> {
+    ) -> impl Iterator<Item = (&'a Message, Times)> {
         self.iter().filter(move |(message, _)| match finding {
             Finding::Content(content) => shows(content, &message.body),
             _ => false,
@@ -55,8 +69,8 @@ impl Sent {
     pub(crate) fn share_beginning(&self, bytes: usize) -> bool {
         let long = self.messages.iter().filter(|(message, _)| message.body.len() >= bytes);
         let mut seen = BTreeSet::new();
-        long.into_iter().any(|(message, (_, times))| {
-            *times > 1 || !seen.insert(message.body.get(..bytes).unwrap_or_default())
+        long.into_iter().any(|(message, times)| {
+            times.count > 1 || !seen.insert(message.body.get(..bytes).unwrap_or_default())
         })
     }
 }

@@ -11,6 +11,7 @@ use protocol::endpoint::{Fact, Side};
 use crate::expect::NOTHING;
 use crate::judge::{Court, Judgement, Rest, first_rejection, mismatches};
 use crate::properties::Ruling;
+pub use crate::property::NOT_JUDGED;
 use crate::property::{Outcome, Property};
 use crate::scenario::{Own, Scenario};
 use crate::target::{
@@ -207,9 +208,6 @@ fn shows_nothing(court: &Court<'_>, trace: &Trace, findings: &[Finding]) -> Opti
 
 /// The table of `expect` that speaks of every target without one of its own.
 pub const CORRECT: &str = "correct";
-
-/// How the evidence begins where a property was not judged.
-pub const NOT_JUDGED: &str = "not judged: ";
 
 /// The rulings on what the programs spoke of; and what went wrong with them.
 fn judged(

@@ -240,7 +240,7 @@ fn events(trace: &Trace, ports: &[&str], owners: &Owners<'_>) -> Vec<view::Event
 }
 
 fn link_event(record: &LinkRecord, ports: &[&str], owners: &Owners<'_>) -> view::Event {
-    let LinkRecord { at, moment, link, service, event, rule } = record;
+    let LinkRecord { at, moment, link, service, event, rule, .. } = record;
     let client = || owners.of(*link);
     // Where there is one port only, there is nothing to say of it.
     let port = ports.get(usize::from(service.0)).filter(|_| ports.len() > 1);

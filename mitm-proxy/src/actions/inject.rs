@@ -61,6 +61,9 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
             (None, None, Some(frame)) => Content::Recorded(frame),
             _ => return Err(BuildError(ONE_OF)),
         };
+        if matches!(&content, Content::Raw(bytes) if bytes.is_empty()) {
+            return Err(BuildError("there is nothing to inject: give at least one byte"));
+        }
         let new_connection = flag(args, "new_connection");
         if new_connection && to == Side::Client {
             return Err(BuildError("a new connection goes to the server"));
@@ -120,6 +123,9 @@ impl Action for Inject {
                 (frame, Some(number), format!("replay of {number}"))
             }
         };
+        if frame.bytes.is_empty() {
+            return Err(format!("there is nothing to inject: {deed} has no bytes"));
+        }
         let link = self.link.unwrap_or(hand.link);
         let on = if self.new_connection {
             Target::NewConnection { like: link }

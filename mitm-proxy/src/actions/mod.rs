@@ -262,6 +262,8 @@ pub struct Hand<'a> {
     pub from: Side,
     /// The number of the frame that triggered the rule; none for links.
     pub trigger: Option<u32>,
+    /// Why there is no frame to act on, where there is none.
+    pub absent: &'static str,
     /// What will be sent, in order. At first this is the trigger itself.
     pub out: Vec<Outgoing>,
     /// What else will happen.
@@ -351,11 +353,11 @@ impl Hand<'_> {
     /// # Errors
     /// The rule was not triggered by a frame, or an earlier action took it away.
     pub fn current(&mut self) -> Result<&mut Outgoing, String> {
-        let number = self.trigger;
+        let (number, absent) = (self.trigger, self.absent);
         self.out
             .iter_mut()
             .find(|outgoing| number.is_some() && outgoing.number == number)
-            .ok_or_else(|| "there is no frame in hand".to_owned())
+            .ok_or_else(|| absent.to_owned())
     }
 
     /// Take the trigger out of what will be sent.
@@ -366,7 +368,7 @@ impl Hand<'_> {
         self.current()?;
         let number = self.trigger;
         let at = self.out.iter().position(|outgoing| outgoing.number == number);
-        at.map(|at| self.out.remove(at)).ok_or_else(|| "there is no frame in hand".to_owned())
+        at.map(|at| self.out.remove(at)).ok_or_else(|| self.absent.to_owned())
     }
 
     /// A recorded frame.

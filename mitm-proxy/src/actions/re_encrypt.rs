@@ -14,6 +14,10 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         Param::new("put", ParamKind::Text, "what to put there, wherever it stands"),
     ],
     build: |args| match (text(args, "find"), text(args, "put")) {
+        (Some(""), _) => Err(BuildError("`find` must have at least one character")),
+        (Some(find), Some(put)) if find == put => {
+            Err(BuildError("`find` and `put` are the same: there is nothing to change"))
+        }
         (Some(find), Some(put)) => {
             Ok(Arc::new(Reencrypt { find: find.to_owned(), put: put.to_owned() }))
         }

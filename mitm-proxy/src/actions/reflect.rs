@@ -22,7 +22,7 @@ struct Reflect {
 
 impl Action for Reflect {
     fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
-        let number = hand.trigger.ok_or_else(|| "there is no frame in hand".to_owned())?;
+        let number = hand.trigger.ok_or_else(|| hand.absent.to_owned())?;
         let frame = hand.current()?.frame.clone();
         let deed = format!("reflection of {number}");
         let on = Target::Link(self.link.unwrap_or(hand.link));

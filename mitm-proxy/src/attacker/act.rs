@@ -27,6 +27,15 @@ impl Attacker {
             None => (None, Vec::new()),
         };
         let layout = self.layout.clone();
+        let absent = match self.links.get(&link).map(|state| state.kind) {
+            Some(LinkKind::Intercepted { .. }) => {
+                "the attacker answers on this link itself, so there is no frame to send on"
+            }
+            Some(LinkKind::Own) => {
+                "the link is the attacker's own, so there is no frame to send on"
+            }
+            _ => "there is no frame in hand",
+        };
         let mut hand = Hand {
             layout: &layout,
             trace,
@@ -34,6 +43,7 @@ impl Attacker {
             link,
             from,
             trigger: number,
+            absent,
             out,
             plans: Vec::new(),
         };

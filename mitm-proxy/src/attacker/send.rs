@@ -127,6 +127,8 @@ impl Attacker {
         let Outgoing { frame, to, number, copy_of, cuts, join, deeds, .. } = outgoing;
         let deeds = deeds.into_iter().map(|what| Deed { rule: rule.unwrap_or(0), what });
         let bytes = frame.bytes.clone();
+        // A frame that was kept while something else happened goes out in another order, if not at another time.
+        let happened = trace.moments();
         let number = if let Some(number) = number {
             if let Some(record) = trace.frame_mut(number) {
                 if record.frame.bytes != frame.bytes {
@@ -136,7 +138,8 @@ impl Attacker {
                 if record.fate == Fate::Lost {
                     return;
                 }
-                record.moved |= now > record.at || !cuts.is_empty();
+                let waited = record.fate == Fate::Held && happened > record.moment;
+                record.moved |= now > record.at || waited || !cuts.is_empty();
                 record.fate = Fate::Pending;
             }
             number
@@ -162,8 +165,19 @@ impl Attacker {
                 deeds: deeds.collect(),
                 moved: false,
                 fate: Fate::Pending,
+                sent: None,
+                answers: None,
+                read: None,
             })
         };
+        // A frame of which nothing is left never arrives.
+        if bytes.is_empty() {
+            if let Some(record) = trace.frame_mut(number) {
+                let made = record.origin != Origin::Endpoint;
+                record.fate = if made { Fate::Lost } else { Fate::Dropped };
+            }
+            return;
+        }
         let Some(state) = self.links.get_mut(&on) else { return };
         let joining = match to {
             Side::Client => &mut state.joining[0],
@@ -221,12 +235,15 @@ impl Attacker {
         }
     }
 
-    /// What still waits when an end closes goes out now; what was meant for that end never arrives.
+    /// What still waits when an end closes goes out now; what was meant for that end never arrives. `happened` is the last of
+    /// all records there was before the close.
+    #[expect(clippy::too_many_arguments, reason = "where, when, and where to tell of it")]
     pub(super) fn flush(
         &mut self,
         now: Tick,
         link: u32,
         closed: Side,
+        happened: u64,
         trace: &mut Trace,
         effects: &mut Vec<Effect>,
     ) {
@@ -237,7 +254,7 @@ impl Attacker {
             if let Some(Joining { bytes, numbers, .. }) = joining.filter(|_| to != closed) {
                 for number in &numbers {
                     if let Some(record) = trace.frame_mut(*number) {
-                        record.moved |= now > record.at;
+                        record.moved |= now > record.at || happened > record.moment;
                         record.fate = Fate::Pending;
                     }
                 }

@@ -89,7 +89,7 @@ impl Strategy for Plan {
                 tools.progress.tell(NAME, attack.known(), key.size as u64, queries);
             }
         };
-        let idle = (attack.verdict() == UNFINISHED).then(|| ended.clone());
+        let exhausted = attack.verdict() == UNFINISHED;
         let recovered = attack.recovered().map(<[u8]>::to_vec);
         let (system, profile) = (world.plan().system, world.plan().profile);
         let (now, trace) = (world.now(), world.trace_mut());
@@ -113,7 +113,7 @@ impl Strategy for Plan {
         let time = Duration::from_nanos(now.0.saturating_sub(began.0));
         let length = recovered.as_ref().map_or(0, Vec::len);
         let counted = Effort { queries, spent, time, ..Effort::of(NAME) };
-        let effort = Effort { recovered: length, ended, idle, ..counted };
+        let effort = Effort { recovered: length, ended, exhausted, ..counted };
         trace.efforts.push(effort);
         if length == 0 {
             world.give_up();

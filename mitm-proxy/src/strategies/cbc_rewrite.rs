@@ -125,7 +125,8 @@ impl Strategy for Rewrite {
         }
         let time = Duration::from_nanos(world.now().0 - began.0);
         let ended = ended.to_owned();
-        let effort = Effort { queries, time, ended, ..Effort::of(NAME) };
+        let idle = (queries == 0).then(|| ended.clone());
+        let effort = Effort { queries, time, ended, idle, ..Effort::of(NAME) };
         world.trace_mut().efforts.push(effort);
         Ok(())
     }

@@ -108,6 +108,8 @@ struct Tally {
     recovered: usize,
     found: usize,
     idle: Option<String>,
+    /// There was more to guess.
+    left: bool,
 }
 
 impl Strategy for Dictionary {
@@ -118,10 +120,11 @@ impl Strategy for Dictionary {
             Against::Passwords(files) => self.passwords(world, files, tools, budget)?,
             Against::Keys(file) => self.keys(world, file, tools, budget),
         };
-        let Tally { tries, work, recovered, found, idle } = tally;
+        let Tally { tries, work, recovered, found, idle, left } = tally;
+        let exhausted = work >= budget && left;
         let over = if work >= budget { ", the budget is spent" } else { "" };
         let ended = format!("{found} found with the work of {work} SHA-256{over}");
-        let effort = Effort { tries, recovered, ended, idle, ..Effort::of(NAME) };
+        let effort = Effort { tries, recovered, ended, idle, exhausted, ..Effort::of(NAME) };
         world.trace_mut().efforts.push(effort);
         Ok(())
     }
@@ -147,6 +150,7 @@ impl Dictionary {
         let now = world.now();
         for guess in self.guesses(tools.words) {
             if wanted.is_empty() || tally.work >= budget {
+                tally.left = !wanted.is_empty();
                 break;
             }
             tally.tries += 1;
@@ -192,6 +196,9 @@ impl Dictionary {
         };
         let cost = if salted { argon2_work(text) } else { 1 };
         let mut names: Vec<String> = users.names().map(str::to_owned).collect();
+        if names.is_empty() {
+            tally.idle = Some(format!("{file} has no users"));
+        }
         let now = world.now();
         for guess in self.guesses(tools.words) {
             // Without salt, one computation tries everybody.
@@ -219,6 +226,7 @@ impl Dictionary {
                 world.trace_mut().know(now, HOW, Some(leaked), None, what);
             }
             if names.is_empty() || tally.work >= budget {
+                tally.left = !names.is_empty();
                 break;
             }
         }
@@ -236,6 +244,7 @@ impl Dictionary {
         let (system, profile, now) = (world.plan().system, world.plan().profile, world.now());
         for word in tools.words {
             if tally.work >= budget {
+                tally.left = true;
                 break;
             }
             // One key for each number: the file of all of them.

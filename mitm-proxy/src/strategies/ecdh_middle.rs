@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use protocol::endpoint::Fact;
+
 use super::{Strategy, StrategySpec, Tools};
 use crate::actions::{BuildError, Param, ParamKind, text};
 use crate::attacker::{Acting, Between};
 use crate::rule::Event;
-use crate::trace::Effort;
+use crate::trace::{ClaimRecord, Effort};
 use crate::world::World;
 
 /// The name in files and reports.
@@ -71,7 +73,11 @@ impl Strategy for EcdhMiddle {
             0 => "nothing could be read".to_owned(),
             _ => "in between to the end".to_owned(),
         };
-        let effort = Effort { recovered: read, ended, ..Effort::of(NAME) };
+        let refused = |record: &ClaimRecord| matches!(record.claim.fact, Fact::Rejected(_));
+        let stopped = world.trace().claims.iter().any(refused);
+        let idle = (read == 0 && !stopped)
+            .then(|| "nothing could be read, and nobody refused anything".to_owned());
+        let effort = Effort { recovered: read, ended, idle, ..Effort::of(NAME) };
         world.trace_mut().efforts.push(effort);
         Ok(())
     }

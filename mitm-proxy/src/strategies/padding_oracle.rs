@@ -72,8 +72,10 @@ impl Strategy for Plan {
         let (mut queries, mut spent) = (0, 0);
         let mut attack = Attack::new(&target, self.skip_last);
         let mut questions = VecDeque::new();
+        let mut exhausted = false;
         let ended = loop {
             if queries >= budget {
+                exhausted = true;
                 break format!("the budget of {budget} questions is spent");
             }
             if questions.is_empty() {
@@ -97,9 +99,8 @@ impl Strategy for Plan {
             trace.know(now, NAME, None, Some(number), Finding::Content(plaintext));
         }
         let time = std::time::Duration::from_nanos(now.0 - began.0);
-        let idle = (queries >= budget && recovered == 0).then(|| ended.clone());
         let counted = Effort { queries, spent, time, ..Effort::of(NAME) };
-        let effort = Effort { recovered, ended, idle, ..counted };
+        let effort = Effort { recovered, ended, exhausted, ..counted };
         trace.efforts.push(effort);
         if recovered == 0 {
             world.give_up();

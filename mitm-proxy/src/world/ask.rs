@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use protocol::endpoint::{Check, Conn, Fact, Input, Output, Service, Side, Tick};
 
-use super::{Event, HOP, Leg, Link, SERVER, Way, World};
+use super::{Because, Event, HOP, Leg, Link, SERVER, Way, World};
 use crate::trace::{ClaimRecord, Outcome};
 
 /// An event that the attacker keeps from happening.
@@ -109,6 +109,7 @@ impl World {
         let carried =
             if simply { Vec::new() } else { self.carry(leg, Way::Out, &bytes.to_vec().into()) };
         for piece in simply.then_some(bytes).into_iter().chain(carried.iter().map(AsRef::as_ref)) {
+            self.asks(link, to, piece.len());
             let mut out = self.probing(actor, Input::Received(Conn(link), piece));
             for (conn, segment) in out.writes.drain(..) {
                 let bytes: Bytes = segment.into();
@@ -117,7 +118,8 @@ impl World {
                 } else if conn == Conn(link) {
                     reply.segments.push(self.carry(leg, Way::In, &bytes).concat().into());
                 } else {
-                    self.schedule(HOP, Event::Sent { link: conn.0, from: to, bytes });
+                    let because = Because { moment: self.trace.moments(), ..Because::default() };
+                    self.schedule(HOP, Event::Sent { link: conn.0, from: to, bytes, because });
                 }
             }
             closes.append(&mut out.closes);
@@ -130,7 +132,10 @@ impl World {
             if self.shut(closed, to) {
                 reply.closed |= closed == link;
                 if self.links.get(&closed).is_some_and(|link| link.client.is_some()) {
-                    self.schedule(HOP, Event::Closed { link: closed, from: to });
+                    self.schedule(
+                        HOP,
+                        Event::Closed { link: closed, from: to, because: Because::default() },
+                    );
                 } else {
                     self.carry_close(Leg { link: closed, side: to }, Way::In);
                 }
@@ -170,6 +175,10 @@ impl World {
     /// believes of whom, once each.
     fn probing(&mut self, number: usize, input: Input<'_>) -> Output {
         let Some(mut out) = self.perform(number, input, None) else { return Output::default() };
+        self.given(number, input, &out);
+        for reading in std::mem::take(&mut out.readings) {
+            self.takes(number, &reading);
+        }
         if let Some(at) = out.wake {
             let after = at.0.saturating_sub(self.clock.0);
             self.schedule(std::time::Duration::from_nanos(after), Event::Wake { actor: number });

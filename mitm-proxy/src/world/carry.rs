@@ -4,25 +4,36 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::endpoint::{Conn, Endpoint, Input, Output, Side, Tick};
+use protocol::endpoint::{Conn, Endpoint, Input, Output, Reading, Side, Tick};
 
-use super::{Event, HOP, Leg, Link, SERVER, STEPPING, Way, World};
+use super::{Because, Event, HOP, Leg, Link, SERVER, STEPPING, Way, World};
 use crate::attacker::{Attacker, Effect};
-use crate::trace::{ClaimRecord, Departing, Fate, Panic, SecretRecord, Trace};
+use crate::trace::{
+    ClaimRecord, Departing, Fate, LinkEvent, LinkRecord, Origin, Panic, SecretRecord, Trace,
+};
 
 impl World {
     pub(super) fn tell_attacker(
         &mut self,
+        because: Because,
         tell: impl FnOnce(&mut Attacker, Tick, &mut Trace, &mut Vec<Effect>),
     ) {
         let mut effects = Vec::new();
-        let seen = self.trace.frames.len();
+        let (seen, links) = (self.trace.frames.len(), self.trace.links.len());
         tell(&mut self.attacker, self.clock, &mut self.trace, &mut effects);
         // A frame withheld from somebody who was gone was withheld from nobody.
         for record in self.trace.frames.iter_mut().skip(seen) {
             let open = self.links.get(&record.link).is_some_and(|link| link.is_open(record.to));
             if matches!(record.fate, Fate::Dropped | Fate::Held) && !open {
                 record.fate = Fate::Lost;
+            }
+            if record.origin == Origin::Endpoint {
+                (record.answers, record.sent) = (because.frame, Some(because.moment));
+            }
+        }
+        for record in self.trace.links.iter_mut().skip(links) {
+            if matches!(record.event, LinkEvent::ClosedBy(_)) {
+                record.cause = because.frame;
             }
         }
         for effect in effects {
@@ -67,6 +78,7 @@ impl World {
             }
         }
         if open && let Some(actor) = self.actor_at(link, to) {
+            self.arrives(link, to, bytes.len(), numbers);
             let cause = numbers.last().copied();
             for bytes in self.carry(Leg { link, side: to }, Way::Out, bytes) {
                 // Who has closed reads no more.
@@ -82,7 +94,14 @@ impl World {
 
     pub(super) fn hangup(&mut self, link: u32, to: Side) {
         let Some(actor) = self.actor_at(link, to) else { return };
-        if self.shut(link, to) {
+        let was_open = self.shut(link, to);
+        let closed = |record: &&mut LinkRecord| {
+            record.link == link && record.event == LinkEvent::ClosedTo(to)
+        };
+        if let Some(record) = self.trace.links.iter_mut().find(closed) {
+            record.reached.get_or_insert(was_open);
+        }
+        if was_open {
             self.carry_close(Leg { link, side: to }, Way::Out);
             self.dispatch(actor, Input::Closed(Conn(link)), None);
             self.advance(actor);
@@ -114,26 +133,23 @@ impl World {
         Some(out)
     }
 
-    /// Give an actor one input and carry out what it wants.
+    /// Give an actor one input and carry out what it wants. `cause` is the frame it is about, unless the actor says how far it
+    /// has read.
     pub(super) fn dispatch(&mut self, number: usize, input: Input<'_>, cause: Option<u32>) {
-        self.tell_thief(number, input, cause);
         let Some(mut out) = self.perform(number, input, cause) else { return };
         let now = self.clock;
-        if self.planted(number).is_some_and(|planted| !planted.insider) {
-            self.learn_from(&mut out, cause);
-        }
+        self.given(number, input, &out);
         if !out.secrets.is_empty() && !self.trace.parts.contains(&number) {
             let record = |(Conn(link), secret)| SecretRecord { actor: number, link, secret };
             self.trace.secrets.extend(out.secrets.drain(..).map(record));
         }
-        for claim in out.claims.drain(..) {
-            let moment = self.trace.next_moment();
-            self.trace.claim(ClaimRecord { at: now, moment, actor: number, cause, claim });
-        }
+        let reasons = self.record(number, &mut out, cause);
+        self.tell_thief(number, input, &reasons);
         let from = self.side(number);
-        for (Conn(link), bytes) in out.writes.drain(..) {
+        for (at, (Conn(link), bytes)) in out.writes.drain(..).enumerate() {
             if self.links.get(&link).is_some_and(|link| link.is_open(from)) {
-                self.schedule(HOP, Event::Sent { link, from, bytes: bytes.into() });
+                let because = reasons.of_write(at);
+                self.schedule(HOP, Event::Sent { link, from, bytes: bytes.into(), because });
             }
         }
         if let Some(at) = out.wake {
@@ -145,14 +161,85 @@ impl World {
         }
         let closes = std::mem::take(&mut out.closes);
         self.out.0 = out;
-        for Conn(link) in closes {
+        for (at, Conn(link)) in closes.into_iter().enumerate() {
             if self.shut(link, from) {
-                self.schedule(HOP, Event::Closed { link, from });
+                self.schedule(HOP, Event::Closed { link, from, because: reasons.of_close(at) });
                 if from == Side::Client {
                     self.schedule(Duration::ZERO, Event::Advance { actor: number });
                 }
             }
         }
+    }
+
+    /// Put what an actor claims into the trace, in the order of what it read, and say what it did everything for.
+    fn record(&mut self, number: usize, out: &mut Output, cause: Option<u32>) -> Reasons {
+        let learns = self.planted(number).is_some_and(|planted| !planted.insider);
+        let mut reasons = Reasons::default();
+        let mut because = Because { frame: cause, moment: self.trace.moments() };
+        let mut claims = std::mem::take(&mut out.claims).into_iter().enumerate().peekable();
+        let readings = std::mem::take(&mut out.readings);
+        for reading in readings.iter().map(Some).chain([None]) {
+            let due = reading.map_or(usize::MAX, |reading| reading.claims);
+            while let Some((_, claim)) = claims.next_if(|(at, _)| *at < due) {
+                if learns {
+                    self.learn_from(claim, because.frame);
+                } else {
+                    let (at, moment) = (self.clock, self.trace.next_moment());
+                    let cause = because.frame;
+                    self.trace.claim(ClaimRecord { at, moment, actor: number, cause, claim });
+                }
+            }
+            because.moment = self.trace.moments();
+            reasons.until.push((Until::of(reading), because));
+            if let Some(reading) = reading {
+                because.frame = self.takes(number, reading).or(because.frame);
+            }
+        }
+        reasons
+    }
+}
+
+/// What an actor did everything in a step for: up to each reading, the frame that was read before.
+#[derive(Debug, Default)]
+pub(super) struct Reasons {
+    until: Vec<(Until, Because)>,
+}
+
+/// How many claims, writes and closes a step had made at one point of it.
+#[derive(Clone, Copy, Debug)]
+struct Until {
+    claims: usize,
+    writes: usize,
+    closes: usize,
+}
+
+impl Until {
+    fn of(reading: Option<&Reading>) -> Self {
+        let all = Self { claims: usize::MAX, writes: usize::MAX, closes: usize::MAX };
+        reading.map_or(all, |reading| {
+            let Reading { claims, writes, closes, .. } = *reading;
+            Self { claims, writes, closes }
+        })
+    }
+}
+
+impl Reasons {
+    fn before(&self, reached: impl Fn(&Until) -> bool) -> Because {
+        let first = self.until.iter().find(|(until, _)| reached(until));
+        first.map(|(_, because)| *because).unwrap_or_default()
+    }
+
+    /// Why the claim at this place was made.
+    pub(super) fn of_claim(&self, at: usize) -> Because {
+        self.before(|until| at < until.claims)
+    }
+
+    fn of_write(&self, at: usize) -> Because {
+        self.before(|until| at < until.writes)
+    }
+
+    fn of_close(&self, at: usize) -> Because {
+        self.before(|until| at < until.closes)
     }
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::endpoint::{Fact, Input, Kind, Message, Output, Service, Side};
+use protocol::endpoint::{Claim, Command, Fact, Input, Kind, Message, Output, Service, Side};
 use protocol::keyfiles::{Account, KeyError, KeyFiles, KeySource};
 use protocol::layout::Frame;
 use protocol::systems::Setup;
 use protocol::theft::Overheard;
 
-use super::carry::guarded;
+use super::carry::{Reasons, guarded};
 use super::{Actor, Planted, World};
 use crate::actions::Part;
 use crate::attacker::Memory;
@@ -90,12 +90,16 @@ impl World {
         let loot = Loot::Memory(actor);
         let compromise = self.trace.compromises.len();
         self.trace.compromises.push(Compromise { at, moment, rule, loot });
-        self.attacker.take(actor, Memory { endpoint, compromise });
+        self.attacker.take(actor, Memory { endpoint, compromise, told: Vec::new() });
     }
 
-    /// Whoever has a copy of that actor's memory lets it take the same input, and listens.
-    pub(super) fn tell_thief(&mut self, actor: usize, input: Input<'_>, cause: Option<u32>) {
+    /// Whoever has a copy of that actor's memory lets it take the same input, and listens. What the copy delivers, the thief
+    /// knows; and what it sends, but for what the application told the original since: that is no part of the memory.
+    pub(super) fn tell_thief(&mut self, actor: usize, input: Input<'_>, reasons: &Reasons) {
         let Some(memory) = self.attacker.memory_mut(actor) else { return };
+        if let Input::Command(Command::Send(message)) = input {
+            memory.told.push(message.clone());
+        }
         let mut out = Output::default();
         if guarded(&mut memory.endpoint, self.clock, input, &mut out).is_err() {
             // A copy that has lost its way is of no use any more; the original is judged on its own.
@@ -103,11 +107,20 @@ impl World {
             return;
         }
         let from = Some(memory.compromise);
-        for claim in out.claims {
-            if let Fact::Delivered(message) = claim.fact {
-                let content = Finding::Content(message.body);
-                self.trace.know(self.clock, "the stolen memory", from, cause, content);
+        let mut known = Vec::new();
+        for (at, claim) in out.claims.into_iter().enumerate() {
+            match claim.fact {
+                Fact::Delivered(message) => known.push((at, message)),
+                Fact::Sent(message) => match memory.told.iter().position(|told| *told == message) {
+                    Some(told) => drop(memory.told.remove(told)),
+                    None => known.push((at, message)),
+                },
+                _ => {}
             }
+        }
+        for (at, message) in known {
+            let (cause, content) = (reasons.of_claim(at).frame, Finding::Content(message.body));
+            self.trace.know(self.clock, "the stolen memory", from, cause, content);
         }
     }
 
@@ -138,7 +151,17 @@ impl World {
         self.trace.parts.insert(number);
         let (at, open, waiting, dead) = (0, 0, false, false);
         let planted = Some(Planted { side: part.side, rule, insider: part.insider });
-        self.actors.push(Actor { endpoint, script, at, open, waiting, dead, planted });
+        let says_what_it_reads = false;
+        self.actors.push(Actor {
+            endpoint,
+            script,
+            at,
+            open,
+            waiting,
+            dead,
+            planted,
+            says_what_it_reads,
+        });
         match part.side {
             Side::Client => self.connect(number, Service::default()),
             Side::Server => {
@@ -146,6 +169,7 @@ impl World {
                     link.server = number;
                 }
                 self.attacker.plant(link, Side::Server, rule);
+                self.trace.planted.insert(link);
                 let (now, service) = (self.clock, self.service(link));
                 self.trace.link(now, link, service, LinkEvent::Intercepted, Some(rule));
             }
@@ -198,12 +222,10 @@ impl World {
     }
 
     /// What an impostor is told, the attacker knows. What it believes is nobody's claim.
-    pub(super) fn learn_from(&mut self, out: &mut Output, cause: Option<u32>) {
-        for claim in out.claims.drain(..) {
-            if let Fact::Delivered(message) = claim.fact {
-                let content = Finding::Content(message.body);
-                self.trace.know(self.clock, "the impostor", None, cause, content);
-            }
+    pub(super) fn learn_from(&mut self, claim: Claim, cause: Option<u32>) {
+        if let Fact::Delivered(message) = claim.fact {
+            let content = Finding::Content(message.body);
+            self.trace.know(self.clock, "the impostor", None, cause, content);
         }
     }
 }

@@ -354,7 +354,8 @@ impl ExpectEcho {
     ) -> Result<Option<Talking>, Reject> {
         let setting = running.setting;
         let (layout, profile) = (&setting.layout, setting.profile);
-        let Some(echo) = wire::next(layout, profile, &["ECHO"], &mut self.inbox)? else {
+        let next = |inbox: &mut Inbox| wire::next(layout, profile, &["ECHO"], inbox);
+        let Some(echo) = self.inbox.read(conn, running.between.out, next)? else {
             return Ok(None);
         };
         let (keys, confirmation) = self.offer.accept(setting, running.keys, &echo)?;

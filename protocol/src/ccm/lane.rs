@@ -9,7 +9,7 @@ use crate::ccm::record::{CRASH, Opener, Sealer};
 use crate::ccm::session::{Between, Setting};
 use crate::ccm::wire::{self, EXIT, TO_CLIENT, TO_SERVER, assemble};
 use crate::count::Count;
-use crate::endpoint::{Check, Conn, End, Fact, Message, Reject, Service, Side, Tick};
+use crate::endpoint::{Check, Conn, End, Fact, Message, Output, Reject, Service, Side, Tick};
 use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
 use crate::layout::number;
@@ -48,6 +48,10 @@ pub(super) struct Context<'a, 'b> {
 impl Context<'_, '_> {
     fn port(&mut self, conn: Conn) -> Port<'_> {
         self.between.on(conn)
+    }
+
+    fn out(&mut self) -> &mut Output {
+        self.between.out
     }
 
     fn has(&self, weakness: Weakness) -> bool {
@@ -203,7 +207,10 @@ impl Speaker {
     pub(super) fn hear(&mut self, context: &mut Context<'_, '_>) -> Result<Heard, Reject> {
         let (profile, layout) = (context.setting.profile, &context.setting.layout);
         let (port, peer) = (port_of(self.from), self.from.other());
-        while let Some(frame) = wire::next(layout, profile, &["RCPT", "EXIT"], &mut self.inbox)? {
+        loop {
+            let due = &["RCPT", "EXIT"];
+            let next = |inbox: &mut Inbox| wire::next(layout, profile, due, inbox);
+            let Some(frame) = self.inbox.read(self.conn, context.out(), next)? else { break };
             if frame.spec.name == "EXIT" {
                 context.check_exit(&frame, port, peer, self.sealer.sent)?;
                 return Ok(Heard::Exit);
@@ -250,7 +257,10 @@ impl Listener {
     /// Take in what has arrived.
     pub(super) fn hear(&mut self, context: &mut Context<'_, '_>) -> Result<Heard, Reject> {
         let (profile, layout) = (context.setting.profile, &context.setting.layout);
-        while let Some(frame) = wire::next(layout, profile, self.due(), &mut self.inbox)? {
+        loop {
+            let due = self.due();
+            let next = |inbox: &mut Inbox| wire::next(layout, profile, due, inbox);
+            let Some(frame) = self.inbox.read(self.conn, context.out(), next)? else { break };
             if frame.spec.name == "EXIT" {
                 let port = port_of(self.from);
                 context.check_exit(&frame, port, self.from, self.opener.received)?;

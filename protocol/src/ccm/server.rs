@@ -13,7 +13,8 @@ use crate::ccm::lane::{check_bind, speaks_on};
 use crate::ccm::session::{Between, PATIENCE, Setting};
 use crate::ccm::wire::{self, EXCHANGE, MAX_CONTROL, TRUE};
 use crate::endpoint::{
-    Check, Command, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Service, Tick,
+    Check, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Name, Output, Reject,
+    Service, Tick,
 };
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
@@ -167,7 +168,8 @@ impl Server {
             State::ExpectTrue(_) => &["TRUE"],
             State::InUse(number) => {
                 let number = *number;
-                let word = exchange.inbox.take(MAX_CONTROL);
+                let take = |inbox: &mut Inbox| Ok(Some(inbox.take(MAX_CONTROL)));
+                let word = exchange.inbox.read(conn, out, take).ok().flatten().unwrap_or_default();
                 let agreed = word.ends_with(TRUE.as_bytes());
                 if agreed {
                     self.commit(number, out);
@@ -181,7 +183,8 @@ impl Server {
             }
         };
         let (layout, profile) = (&self.setting.layout, self.setting.profile);
-        let frame = match wire::next(layout, profile, due, &mut exchange.inbox) {
+        let next = |inbox: &mut Inbox| wire::next(layout, profile, due, inbox);
+        let frame = match exchange.inbox.read(conn, out, next) {
             Ok(Some(frame)) => Ok(frame),
             Ok(None) => {
                 self.exchanges.insert(conn, exchange);
@@ -256,7 +259,16 @@ impl Server {
     fn place_all(&mut self, now: Tick, out: &mut Output) {
         for mut waiting in std::mem::take(&mut self.waiting) {
             let conn = waiting.conn;
-            match self.place(&mut waiting) {
+            let before = waiting.inbox.waiting().len();
+            let place = self.place(&mut waiting);
+            let left = waiting.inbox.waiting().len();
+            match &place {
+                Place::Refused(_) => waiting.inbox.refuse_on(conn, out),
+                Place::Session(_) if left < before => out.read(conn, left, Found::Frame),
+                Place::Nowhere if left > 0 => out.read(conn, left, Found::Incomplete),
+                _ => {}
+            }
+            match place {
                 Place::Nowhere => self.waiting.push(waiting),
                 Place::Refused(reject) => {
                     let peer = Name::from(NOBODY);

@@ -296,13 +296,14 @@ impl Session {
                         return Ok(None);
                     }
                     None => {
-                        unasked(&inbox, context.setting)?;
+                        unasked(&inbox, context)?;
                         state = State::Idle(active);
                         break;
                     }
                 }
             }
-            match wire::next(&context.setting.layout, profile, state.due(), &mut inbox)? {
+            let (layout, due) = (&context.setting.layout, state.due());
+            match context.port.read(&mut inbox, |inbox| wire::next(layout, profile, due, inbox))? {
                 Some(mut message) => state = state.receive(&mut message, context)?,
                 None => break,
             }
@@ -313,8 +314,16 @@ impl Session {
 
 /// What came while nothing was asked. The published program leaves it in the socket and takes it for
 /// the next reply; where replies are numbered it is refused.
-fn unasked(inbox: &Inbox, setting: &Setting) -> Result<(), Reject> {
-    let early = inbox.waiting().len();
+fn unasked(inbox: &Inbox, context: &mut Context<'_, '_>) -> Result<(), Reject> {
+    let (early, setting) = (inbox.waiting().len(), context.setting);
+    let refused = check_unasked(early, setting);
+    if refused.is_err() {
+        inbox.refuse_on(context.port.conn, context.port.out);
+    }
+    refused
+}
+
+fn check_unasked(early: usize, setting: &Setting) -> Result<(), Reject> {
     if !setting.profile.has(Weakness::NoSequence) && early > 0 {
         return Err(Reject::new(Check::Phase, "reply"));
     }

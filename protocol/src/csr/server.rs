@@ -241,6 +241,7 @@ impl Session {
         loop {
             if let State::Pausing(pausing) = state {
                 if inbox.waiting().len() > READ {
+                    inbox.refuse_on(context.port.conn, context.port.out);
                     return Err(Reject::new(Check::Length, "key"));
                 }
                 if pausing.until > context.now {
@@ -249,7 +250,9 @@ impl Session {
                 }
                 state = pausing.then.send_share(context)?;
             }
-            let Some(mut message) = wire::next(layout, profile, state.due(), &mut inbox)? else {
+            let due = state.due();
+            let next = |inbox: &mut Inbox| wire::next(layout, profile, due, inbox);
+            let Some(mut message) = context.port.read(&mut inbox, next)? else {
                 break;
             };
             match state.receive(&mut message, context)? {

@@ -291,14 +291,16 @@ impl Session {
                         return Ok(None);
                     }
                     None => {
-                        unasked(&inbox, context.setting)?;
+                        unasked(&inbox, context)?;
                         state = State::Idle(channel);
                         break;
                     }
                 }
             }
             let due = state.due();
-            match wire::next(&context.setting.layout, Side::Server, &[due], &mut inbox)? {
+            let layout = &context.setting.layout;
+            let next = |inbox: &mut Inbox| wire::next(layout, Side::Server, &[due], inbox);
+            match context.port.read(&mut inbox, next)? {
                 Some(frame) => state = state.receive(&frame, context)?,
                 None => break,
             }
@@ -309,8 +311,16 @@ impl Session {
 
 /// What came while nothing was asked. The published program leaves it in the socket and takes it
 /// for the next acknowledgement; the hardened one refuses it.
-fn unasked(inbox: &Inbox, setting: &Setting) -> Result<(), Reject> {
-    let early = inbox.waiting().len();
+fn unasked(inbox: &Inbox, context: &mut Context<'_, '_>) -> Result<(), Reject> {
+    let (early, setting) = (inbox.waiting().len(), context.setting);
+    let refused = check_unasked(early, setting);
+    if refused.is_err() {
+        inbox.refuse_on(context.port.conn, context.port.out);
+    }
+    refused
+}
+
+fn check_unasked(early: usize, setting: &Setting) -> Result<(), Reject> {
     if !setting.profile.has(Weakness::AckNotAuthenticated) && early > 0 {
         return Err(Reject::new(Check::Phase, "word"));
     }

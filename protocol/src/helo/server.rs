@@ -222,7 +222,9 @@ impl Session {
         let Self { mut inbox, heard, mut state, .. } = self;
         loop {
             let due = state.due();
-            let frame = wire::next(&context.setting.layout, Side::Client, due, &mut inbox)?;
+            let layout = &context.setting.layout;
+            let next = |inbox: &mut Inbox| wire::next(layout, Side::Client, due, inbox);
+            let frame = context.port.read(&mut inbox, next)?;
             let Some(mut frame) = frame else { break };
             match state.receive(&mut frame, context)? {
                 Some(next) => state = next,

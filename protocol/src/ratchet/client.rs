@@ -208,10 +208,11 @@ impl Client {
         loop {
             let layout = self.shared.layout.clone();
             let Some(session) = self.state.session() else { return };
-            match session.inbox.cut(layout.from_side(Side::Server)) {
-                Cut::Short => return,
-                Cut::Bad(reject) => return self.refuse(reject, out),
-                Cut::Whole(spec, frame) => {
+            let conn = session.conn;
+            match session.inbox.cut_on(conn, out, layout.from_side(Side::Server)) {
+                Ok(None) => return,
+                Err(reject) => return self.refuse(reject, out),
+                Ok(Some((spec, frame))) => {
                     let state = std::mem::replace(&mut self.state, State::Idle);
                     match self.shared.receive(state, &spec, &frame, out) {
                         Ok(state) => self.state = state,

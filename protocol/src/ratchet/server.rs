@@ -160,10 +160,10 @@ impl Server {
     fn read(&mut self, conn: Conn, now: Tick, out: &mut Output) {
         let layout = self.layout.clone();
         while let Some(link) = self.links.get_mut(&conn) {
-            match link.inbox.cut(layout.from_side(Side::Client)) {
-                Cut::Short => return,
-                Cut::Bad(reject) => self.refuse_stream(conn, reject, out),
-                Cut::Whole(spec, frame) => self.frame(conn, &spec, &frame, now, out),
+            match link.inbox.cut_on(conn, out, layout.from_side(Side::Client)) {
+                Ok(None) => return,
+                Err(reject) => self.refuse_stream(conn, reject, out),
+                Ok(Some((spec, frame))) => self.frame(conn, &spec, &frame, now, out),
             }
         }
     }

@@ -337,6 +337,7 @@ impl Session {
         loop {
             if matches!(state, State::Idle(_) | State::OneWay(_)) {
                 if !inbox.waiting().is_empty() {
+                    inbox.refuse_on(context.port.conn, context.port.out);
                     return Err(Reject::new(Check::Phase, "receipt"));
                 }
                 let command = if context.quiet.is_none() { queue.pop_front() } else { None };
@@ -355,7 +356,8 @@ impl Session {
                     None => break,
                 }
             }
-            match wire::next(&context.setting.layout, profile, state.due(), &mut inbox)? {
+            let (layout, due) = (&context.setting.layout, state.due());
+            match context.port.read(&mut inbox, |inbox| wire::next(layout, profile, due, inbox))? {
                 Some(frame) => match state.receive(&frame, context)? {
                     Next::State(next) => state = *next,
                     Next::Denied => {

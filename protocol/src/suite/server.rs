@@ -222,7 +222,10 @@ impl Session {
     fn drive(self, context: &mut Context<'_, '_>) -> Result<Option<Self>, Reject> {
         let Self { mut inbox, heard, mut state, .. } = self;
         let (layout, profile) = (&context.setting.layout, context.setting.profile);
-        while let Some(mut frame) = wire::next(layout, profile, state.due(), &mut inbox)? {
+        loop {
+            let due = state.due();
+            let next = |inbox: &mut Inbox| wire::next(layout, profile, due, inbox);
+            let Some(mut frame) = context.port.read(&mut inbox, next)? else { break };
             match state.receive(&mut frame, context)? {
                 Some(next) => state = next,
                 None => return Ok(None),

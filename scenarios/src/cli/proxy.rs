@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use mitm_proxy::actions::Needs;
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::capture::Format as CaptureFormat;
-use mitm_proxy::net::proxy::{Activity, Door, Keep, Options, Spacing, Tap, proxy};
+use mitm_proxy::net::proxy::{Door, Keep, Options, Tap, proxy};
 use mitm_proxy::rule::Rule;
 use protocol::layout::Layout;
 use protocol::systems::System;
@@ -187,13 +187,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
             let doors = doors.map(|(listener, upstream)| Door { listener, upstream }).collect();
             let (reload, reloads) = unbounded_channel();
             let options = Options {
-                keep: Keep::Last(LAST),
                 recorder: Some(Box::new(watch)),
-                witness: None,
-                spacing: Spacing::AtOnce,
-                activity: Activity::default(),
-                rules: reloads,
-                began: Instant::now(),
+                ..Options::new(Keep::Last(LAST), reloads, Instant::now())
             };
             let run = proxy(attacker, doors, options, stop);
             tokio::select! {

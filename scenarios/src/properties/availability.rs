@@ -1,7 +1,7 @@
 //! **availability**: the honest run goes on, or ends at once and everybody knows. That is broken when
 //!
 //! - an endpoint is left waiting for ever: at rest it still holds a connection of a client open; or
-//! - a session that the attacker did not touch delivers, acknowledges or cleanly ends less than it does
+//! - a session to which the attacker did nothing that could cut it delivers, acknowledges or cleanly ends less than it does
 //!   without the attack. A mean that is no number counts as not delivered.
 //!
 //! An attacker on the path can always cut the line; a session it cut that ends as aborted or truncated is no
@@ -9,8 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mitm_proxy::trace::{ClaimRecord, LinkEvent, Origin, Trace};
-use protocol::endpoint::{End, Fact, Kind, Message};
+use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, LinkEvent, Origin, Trace};
+use protocol::endpoint::{Check, End, Fact, Kind, Message, Reject};
 
 use super::{Finished, Monitor, PropertySpec, Ruling, frames};
 use crate::property::Property;
@@ -33,19 +33,25 @@ impl Monitor for Availability {
         for (link, side) in run.open_ends {
             broken.push(format!("the {side} end of link {link} waits for ever"));
         }
-        let touched = touched(run.trace);
+        let cut = cut(run.trace);
         let twin = sessions(run.twin);
         let mut suspects = BTreeSet::new();
         for (client, session) in sessions(run.trace) {
             let Some(expected) = twin.get(&client) else { continue };
-            if touched.is_disjoint(&session.links) && !session.did.covers(&expected.did) {
+            if cut.is_disjoint(&session.links) && !session.did.covers(&expected.did) {
                 let (actor, nth) = client;
                 let link = session.links.first().copied().unwrap_or_default();
                 let which = if nth == 0 { "" } else { " later" };
                 let (did, expected) = (&session.did, &expected.did);
+                let of_session = |frame: &FrameRecord| session.links.contains(&frame.link);
+                let altered = |frame: &FrameRecord| frame.is_altered() && of_session(frame);
+                let why = if run.trace.frames.iter().any(altered) {
+                    "to which nothing was done that could cut it"
+                } else {
+                    "which was not attacked"
+                };
                 broken.push(format!(
-                    "client {actor}'s{which} session on link {link}, which was not attacked, got {did} instead \
-                     of {expected}"
+                    "client {actor}'s{which} session on link {link}, {why}, got {did} instead of {expected}"
                 ));
                 suspects.extend(made_by_attacker(run.trace));
             }
@@ -120,16 +126,49 @@ fn is_useless(message: &Message) -> bool {
     message.kind == Kind::Aggregate && value.is_some_and(|value| !value.is_finite())
 }
 
-/// The links on which the attacker changed, withheld or added something.
-fn touched(trace: &Trace) -> BTreeSet<u32> {
-    let frames = trace.frames.iter();
-    let frames = frames.filter(|frame| frame.is_altered());
-    let links = trace
-        .links
-        .iter()
-        .filter(|link| matches!(link.event, LinkEvent::Intercepted | LinkEvent::ClosedTo(_)));
+/// The links to which the attacker did something that could cut a session: it changed, withheld or added something, or closed.
+fn cut(trace: &Trace) -> BTreeSet<u32> {
+    let frames = trace.frames.iter().filter(|frame| could_cut(trace, frame));
+    let links = trace.links.iter().filter(|link| match link.event {
+        LinkEvent::Intercepted => true,
+        LinkEvent::ClosedTo(_) => link.reached != Some(false),
+        _ => false,
+    });
     let links = frames.map(|frame| frame.link).chain(links.map(|link| link.link));
     links.chain(trace.asked.iter().copied()).collect()
+}
+
+/// Whether what the attacker did to a frame can have cut its session. A frame that only came later or in other segments cannot, if
+/// its receiver read it whole and in its order, refused nothing of it, and nobody lost patience over it.
+fn could_cut(trace: &Trace, frame: &FrameRecord) -> bool {
+    if frame.origin != Origin::Endpoint {
+        return frame.has_landed();
+    }
+    if !frame.is_altered() || frame.original.is_some() {
+        return frame.is_altered();
+    }
+    let Some(read) = frame.read.filter(|_| matches!(frame.fate, Fate::Delivered(_))) else {
+        return true;
+    };
+    let refused = |record: &ClaimRecord| {
+        let is_refusal = matches!(record.claim.fact, Fact::Rejected(_));
+        is_refusal && record.cause == Some(frame.number)
+    };
+    let out_of_patience = |record: &ClaimRecord| {
+        let timeout = |reject: &Reject| reject.check == Check::Timeout;
+        let late = matches!(&record.claim.fact, Fact::Rejected(reject) if timeout(reject));
+        late && record.claim.conn.0 == frame.link
+    };
+    let same_way = |other: &&FrameRecord| (other.link, other.to) == (frame.link, frame.to);
+    let overtook = |other: &FrameRecord| {
+        other.moment > frame.moment && other.read.is_some_and(|other| other < read)
+    };
+    let mut answers = trace.frames.iter().filter(|other| other.answers == Some(frame.number));
+    let answered = answers.clone().next().is_some();
+    trace.claims.iter().any(refused)
+        || trace.frames.iter().filter(same_way).any(overtook)
+        || answers.any(|answer| !matches!(answer.fate, Fate::Delivered(_)))
+        || (!answered && trace.claims.iter().any(out_of_patience))
 }
 
 fn made_by_attacker(trace: &Trace) -> impl Iterator<Item = u32> {

@@ -6,7 +6,7 @@
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::Fact;
 
-use super::{Finished, Flow, Ledger, Monitor, PropertySpec, Ruling, count, frames};
+use super::{Finished, Flow, Ledger, Monitor, PropertySpec, Ruling, each, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
@@ -44,8 +44,12 @@ impl Monitor for DeliveryAgreement {
 
     fn conclude(&self, _: &Finished<'_>) -> Ruling {
         if self.broken.is_empty() {
-            let acknowledged = count(self.acknowledged, "acknowledgement");
-            Ruling::held(format!("{acknowledged}, each after its delivery"))
+            Ruling::held(each(
+                self.acknowledged,
+                "acknowledgement",
+                ", each after its delivery",
+                "nobody believes that a message arrived",
+            ))
         } else {
             Ruling::violated(self.broken.join("; "), self.frames.clone())
         }

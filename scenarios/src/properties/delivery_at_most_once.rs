@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Fact, Message};
 
-use super::{Finished, Flow, Monitor, PropertySpec, Ruling, count, frames};
+use super::{Finished, Flow, Monitor, PropertySpec, Ruling, count, each, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
@@ -66,11 +66,11 @@ impl Monitor for DeliveryAtMostOnce {
             })
             .collect();
         if lines.is_empty() {
-            let delivered = self.messages.values().map(|d| d.delivered).sum();
-            return Ruling::held(format!(
-                "{} delivered, none repeated",
-                count(delivered, "message")
-            ));
+            // What nobody had sent is not counted: it may have been repeated.
+            let sent = self.messages.values().filter(|d| d.sent > 0);
+            let delivered = sent.map(|d| d.delivered).sum();
+            let none = "nothing that was sent was delivered";
+            return Ruling::held(each(delivered, "message", " delivered, none repeated", none));
         }
         let frames = repeated.flat_map(|(_, deliveries)| deliveries.frames.clone()).collect();
         Ruling::violated(lines.join("; "), frames)

@@ -1,5 +1,5 @@
 //! **forward-secrecy**: a key or a memory that becomes known to the attacker does not open what was sent before. Of all the
-//! attacker recovered with the help of something compromised, nothing is part of a message that was first sent earlier
+//! attacker recovered with the help of something compromised, nothing is part of a message that was last sent earlier
 //! than that and was not still under way.
 //!
 //! Key files are tried on everything that was recorded. A memory may hold secrets from which earlier keys follow, and that is not
@@ -7,8 +7,7 @@
 //!
 //! What the attacker reads without such help is the business of secrecy. Source: Günther 1989; Diffie, van Oorschot and Wiener 1992.
 
-use mitm_proxy::trace::{ClaimRecord, Fate, Loot, Trace};
-use protocol::endpoint::Tick;
+use mitm_proxy::trace::{ClaimRecord, Loot, Trace};
 
 use super::{Finished, Monitor, PropertySpec, Ruling, Sent, count};
 use crate::property::Property;
@@ -40,7 +39,9 @@ impl Monitor for ForwardSecrecy {
         for known in &run.trace.knowledge {
             let Some(leak) = known.from.and_then(|from| compromises.get(from)) else { continue };
             for (message, sent) in self.sent.shown_by(&known.what) {
-                if sent < leak.moment && !under_way(run.trace, known.frame, leak.at) {
+                // What was sent again since may have been read then.
+                let before = sent.last < leak.moment;
+                if before && !under_way(run.trace, known.frame, leak.moment) {
                     opened.push(format!("{message}, sent before, was read with it"));
                     frames.extend(known.frame);
                 }
@@ -55,12 +56,17 @@ impl Monitor for ForwardSecrecy {
             };
             return Ruling::violated(format!("{first}{more}"), frames);
         }
-        let before = self.sent.before(compromises.first().map_or(u64::MAX, |leak| leak.moment));
+        let last = compromises.iter().map(|leak| leak.moment).max();
+        let before = self.sent.before(last.unwrap_or_default());
         // A copy of a memory listens from then on; nobody tries what it opens of the past.
         if before > 0 && compromises.iter().any(|leak| matches!(leak.loot, Loot::Memory(_))) {
             return Ruling::inconclusive("what a stolen memory opens of the past was not tried");
         }
-        Ruling::held(format!("none of {} sent before was opened", count(before, "message")))
+        Ruling::held_over(
+            before,
+            format!("none of {} sent before was opened", count(before, "message")),
+            "nothing was sent before the compromise",
+        )
     }
 
     fn fork(&self) -> Box<dyn Monitor> {
@@ -68,8 +74,8 @@ impl Monitor for ForwardSecrecy {
     }
 }
 
-/// Whether a frame had not arrived yet at that time.
-fn under_way(trace: &Trace, frame: Option<u32>, at: Tick) -> bool {
-    let fate = frame.and_then(|number| trace.frame(number)).map(|record| record.fate);
-    matches!(fate, Some(Fate::Delivered(arrived)) if arrived > at)
+/// Whether its receiver had not read a frame yet at that moment.
+fn under_way(trace: &Trace, frame: Option<u32>, moment: u64) -> bool {
+    let record = frame.and_then(|number| trace.frame(number));
+    record.is_some_and(|record| record.read.is_some_and(|read| read > moment))
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Fact, Message};
 
-use super::{Finished, Flow, Monitor, PropertySpec, Ruling, count, frames};
+use super::{Finished, Flow, Monitor, PropertySpec, Ruling, each, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
@@ -38,7 +38,8 @@ impl Monitor for MessageAuthenticity {
                 if !self.sent.contains(&key) {
                     let cause: Vec<u32> = record.cause.into_iter().collect();
                     let (Flow { from, to }, at) = (key.0, frames(&cause));
-                    let line = format!("{to} delivered {message}{at}, which {from} never sent");
+                    let line =
+                        format!("{to} delivered {message}{at}, which {from} had not sent to it");
                     self.forged.push(line);
                     self.frames.extend(cause);
                 }
@@ -49,8 +50,12 @@ impl Monitor for MessageAuthenticity {
 
     fn conclude(&self, _: &Finished<'_>) -> Ruling {
         if self.forged.is_empty() {
-            let delivered = count(self.delivered, "message");
-            Ruling::held(format!("{delivered} delivered, each as it was sent"))
+            Ruling::held(each(
+                self.delivered,
+                "message",
+                " delivered, each as it was sent",
+                "no message was delivered",
+            ))
         } else {
             Ruling::violated(self.forged.join("; "), self.frames.clone())
         }

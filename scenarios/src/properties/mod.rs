@@ -95,6 +95,12 @@ impl Ruling {
         Self { outcome: Outcome::Held, evidence: evidence.into(), frames: Vec::new() }
     }
 
+    /// It held over so many cases in which it could have been broken. Without any, nothing can be said, and `lacking` says what
+    /// was missing: held needs evidence.
+    fn held_over(cases: usize, evidence: impl Into<String>, lacking: impl Into<String>) -> Self {
+        if cases == 0 { Self::inconclusive(lacking) } else { Self::held(evidence) }
+    }
+
     /// It does not hold.
     pub fn violated(evidence: impl Into<String>, frames: Vec<u32>) -> Self {
         Self { outcome: Outcome::Violated, evidence: evidence.into(), frames }
@@ -125,6 +131,11 @@ impl Flow {
     }
 }
 
+/// At which end of its connections a claimant is.
+fn side(record: &ClaimRecord) -> Side {
+    if record.actor == 0 { Side::Server } else { Side::Client }
+}
+
 /// How often each message was sent and delivered, connection by connection.
 #[derive(Clone, Debug, Default)]
 struct Ledger {
@@ -141,17 +152,27 @@ struct Tally {
 impl Ledger {
     fn observe(&mut self, record: &ClaimRecord) {
         match &record.claim.fact {
-            Fact::Sent(message) => self.tally(Flow::outgoing(record), message, record).sent += 1,
+            Fact::Sent(message) => self.sent(Flow::outgoing(record), message, record.claim.conn),
             Fact::Delivered(message) => {
-                self.tally(Flow::incoming(record), message, record).delivered += 1;
+                self.delivered(Flow::incoming(record), message, record.claim.conn);
             }
             _ => {}
         }
     }
 
-    fn tally(&mut self, flow: Flow, message: &Message, record: &ClaimRecord) -> &mut Tally {
+    /// This was sent.
+    fn sent(&mut self, flow: Flow, message: &Message, conn: Conn) {
+        self.tally(flow, message, conn).sent += 1;
+    }
+
+    /// This was delivered.
+    fn delivered(&mut self, flow: Flow, message: &Message, conn: Conn) {
+        self.tally(flow, message, conn).delivered += 1;
+    }
+
+    fn tally(&mut self, flow: Flow, message: &Message, conn: Conn) -> &mut Tally {
         let of_message = self.entries.entry((flow, message.clone())).or_default();
-        of_message.entry(record.claim.conn).or_default()
+        of_message.entry(conn).or_default()
     }
 
     /// Find the delivery that answers for one `message` sent on `conn`, and use it up: one on that connection,
@@ -178,6 +199,11 @@ impl Ledger {
 /// `1 message`, `2 messages`.
 fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What is said of each of so many, or what is said of none.
+fn each(number: usize, what: &str, each: &str, none: &str) -> String {
+    if number == 0 { none.to_owned() } else { format!("{}{each}", count(number, what)) }
 }
 
 /// `frame 3`, `frames 3 and 5`; empty for none.

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use mitm_proxy::trace::ClaimRecord;
+use mitm_proxy::trace::{ClaimRecord, Origin, Trace};
 use protocol::endpoint::{Conn, Fact, Message};
 
 use super::{Finished, Flow, Monitor, PropertySpec, Ruling, frames};
@@ -24,38 +24,59 @@ pub(super) const SPEC: PropertySpec = PropertySpec {
 #[derive(Clone, Debug, Default)]
 struct Order {
     flows: BTreeMap<(Conn, Flow), Sequence>,
-    inversions: Vec<String>,
-    frames: Vec<u32>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Sequence {
     sent: Vec<Message>,
-    /// Which of `sent` have been delivered.
-    done: Vec<bool>,
-    /// The latest of `sent` that was delivered, and the frame it came in.
-    latest: Option<(usize, Option<u32>)>,
+    /// What was delivered after it was sent, with the frame it came in.
+    delivered: Vec<(Message, Option<u32>)>,
+}
+
+/// Two deliveries of one flow, the wrong way round.
+#[derive(Debug)]
+struct Inversion<'a> {
+    first: &'a (Message, Option<u32>),
+    then: &'a (Message, Option<u32>),
 }
 
 impl Monitor for Order {
     fn observe(&mut self, record: &ClaimRecord) {
+        let conn = record.claim.conn;
         match &record.claim.fact {
             Fact::Sent(message) => {
-                let sequence =
-                    self.flows.entry((record.claim.conn, Flow::outgoing(record))).or_default();
+                let sequence = self.flows.entry((conn, Flow::outgoing(record))).or_default();
                 sequence.sent.push(message.clone());
-                sequence.done.push(false);
             }
-            Fact::Delivered(message) => self.delivered(record, message),
+            Fact::Delivered(message) => {
+                if let Some(sequence) = self.flows.get_mut(&(conn, Flow::incoming(record)))
+                    && sequence.sent.contains(message)
+                {
+                    sequence.delivered.push((message.clone(), record.cause));
+                }
+            }
             _ => {}
         }
     }
 
-    fn conclude(&self, _: &Finished<'_>) -> Ruling {
-        if self.inversions.is_empty() {
-            Ruling::held("every delivery in the order of sending")
+    fn conclude(&self, run: &Finished<'_>) -> Ruling {
+        let (mut lines, mut numbers) = (Vec::new(), Vec::new());
+        for ((_, Flow { from, to }), sequence) in &self.flows {
+            for Inversion { first, then } in sequence.inversions(run.trace) {
+                let causes: Vec<u32> = first.1.into_iter().chain(then.1).collect();
+                let (earlier, later, shown) = (&first.0, &then.0, frames(&causes));
+                lines.push(format!(
+                    "{to} delivered {earlier} before {later}{shown}; {from} sent them the other way round"
+                ));
+                numbers.extend(causes);
+            }
+        }
+        if lines.is_empty() {
+            let repeated = self.flows.values().any(|sequence| sequence.has_surplus());
+            let aside = if repeated { ", but for those that are repeated" } else { "" };
+            Ruling::held(format!("every delivery in the order of sending{aside}"))
         } else {
-            Ruling::violated(self.inversions.join("; "), self.frames.clone())
+            Ruling::violated(lines.join("; "), numbers)
         }
     }
 
@@ -64,33 +85,106 @@ impl Monitor for Order {
     }
 }
 
-impl Order {
-    fn delivered(&mut self, record: &ClaimRecord, message: &Message) {
-        let flow = Flow::incoming(record);
-        let key = (record.claim.conn, flow.clone());
-        let Some(sequence) = self.flows.get_mut(&key) else { return };
-        let open = sequence.sent.iter().zip(&sequence.done).enumerate();
-        let open = open.filter(|(_, (sent, done))| !**done && *sent == message).map(|(at, _)| at);
-        let open: Vec<usize> = open.collect();
-        let latest = sequence.latest.map_or(0, |(latest, _)| latest);
-        let in_order = open.iter().find(|at| **at >= latest);
-        let Some(at) = in_order.or(open.first()).copied() else { return };
-        if let Some(done) = sequence.done.get_mut(at) {
-            *done = true;
-        }
-        match sequence.latest {
-            Some((latest, cause)) if latest > at => {
-                let numbers: Vec<u32> = cause.into_iter().chain(record.cause).collect();
-                let Flow { from, to } = &flow;
-                if let Some(later) = sequence.sent.get(latest) {
-                    let shown = frames(&numbers);
-                    self.inversions.push(format!(
-                        "{to} delivered {later} before {message}{shown}; {from} sent them the other way round"
-                    ));
-                }
-                self.frames.extend(numbers);
+impl Sequence {
+    /// Each delivery that steps back behind the one before it. Those that keep the order from there on are no further inversions.
+    fn inversions(&self, trace: &Trace) -> Vec<Inversion<'_>> {
+        let mut done = vec![false; self.sent.len()];
+        // What was delivered, and which of what was sent that is.
+        let mut paired: Vec<(usize, &(Message, Option<u32>))> = Vec::new();
+        let mut inversions = Vec::new();
+        for delivery in self.once(trace) {
+            let message = &delivery.0;
+            let open = self.sent.iter().zip(&done).enumerate();
+            let mut open =
+                open.filter(|(_, (sent, done))| !**done && *sent == message).map(|(at, _)| at);
+            let latest = paired.iter().map(|(at, _)| *at).max().unwrap_or(0);
+            let first = open.clone().next();
+            let Some(at) = open.find(|at| *at >= latest).or(first) else { continue };
+            if let Some(done) = done.get_mut(at) {
+                *done = true;
             }
-            _ => sequence.latest = Some((at, record.cause)),
+            let steps_back = paired.last().is_some_and(|(before, _)| *before > at);
+            let before = paired
+                .iter()
+                .rev()
+                .find(|(other, delivery)| steps_back && *other > at && delivery.0 != *message);
+            if let Some((_, first)) = before {
+                inversions.push(Inversion { first, then: delivery });
+            }
+            paired.push((at, delivery));
         }
+        inversions
+    }
+
+    /// Whether something was delivered more often than it was sent.
+    fn has_surplus(&self) -> bool {
+        self.surplus().values().any(|surplus| *surplus > 0)
+    }
+
+    /// By how much each message was delivered more often than it was sent.
+    fn surplus(&self) -> BTreeMap<&Message, isize> {
+        let mut surplus: BTreeMap<&Message, isize> = BTreeMap::new();
+        for (message, _) in &self.delivered {
+            *surplus.entry(message).or_default() += 1;
+        }
+        for message in &self.sent {
+            *surplus.entry(message).or_default() -= 1;
+        }
+        surplus
+    }
+
+    /// The deliveries without the repeated ones: of a message that was delivered more often than sent, those that came in a
+    /// copy of the attacker's are left out, as long as there are too many.
+    fn once(&self, trace: &Trace) -> Vec<&(Message, Option<u32>)> {
+        let mut surplus = self.surplus();
+        let is_copy = |cause: Option<u32>| {
+            let record = cause.and_then(|number| trace.frame(number));
+            record.is_some_and(|record| record.origin != Origin::Endpoint)
+        };
+        let mut kept = Vec::new();
+        for delivery @ (message, cause) in &self.delivered {
+            match surplus.get_mut(message).filter(|surplus| **surplus > 0 && is_copy(*cause)) {
+                Some(surplus) => *surplus -= 1,
+                None => kept.push(delivery),
+            }
+        }
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inversions(sent: &[&str], delivered: &[&str]) -> Vec<(String, String)> {
+        let text = |text: &&str| Message::text(*text);
+        let sequence = Sequence {
+            sent: sent.iter().map(text).collect(),
+            delivered: delivered.iter().map(|message| (text(message), None)).collect(),
+        };
+        let trace = Trace::default();
+        let found = sequence.inversions(&trace);
+        let name = |message: &Message| String::from_utf8(message.body.to_vec()).unwrap();
+        found.iter().map(|i| (name(&i.first.0), name(&i.then.0))).collect()
+    }
+
+    fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
+        of.iter().map(|(one, two)| ((*one).to_owned(), (*two).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_keeps_the_order_after_an_inversion_is_no_other_one() {
+        let sent = ["1", "2", "3", "4", "5"];
+        assert_eq!(inversions(&sent, &["5", "1", "2", "3", "4"]), pairs(&[("5", "1")]));
+        assert_eq!(inversions(&sent, &["5", "2", "1"]), pairs(&[("5", "2"), ("2", "1")]));
+        assert_eq!(inversions(&sent, &["2", "1", "4", "3"]), pairs(&[("2", "1"), ("4", "3")]));
+        assert_eq!(inversions(&sent, &["1", "3", "5"]), []);
+    }
+
+    #[test]
+    fn a_message_never_comes_before_itself() {
+        assert_eq!(inversions(&["a", "b", "a"], &["b", "a", "a"]), pairs(&[("b", "a")]));
+        assert_eq!(inversions(&["a", "b", "a"], &["a", "b", "a"]), []);
+        assert_eq!(inversions(&["a", "a"], &["a", "a"]), []);
     }
 }

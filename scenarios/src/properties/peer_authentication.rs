@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Fact, Fingerprint, Name};
 
-use super::{Finished, Monitor, PropertySpec, Ruling, count, frames};
+use super::{Finished, Monitor, PropertySpec, Ruling, each, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
@@ -93,10 +93,9 @@ impl Monitor for PeerAuthentication {
         let broken = self.beliefs.iter().filter(|belief| belief.agreement != Agreement::Injective);
         let lines: Vec<String> = broken.clone().map(describe).collect();
         if lines.is_empty() {
-            let established = count(self.beliefs.len(), "handshake");
-            Ruling::held(format!(
-                "{established} completed, each in agreement with one run of the peer"
-            ))
+            let agreed = " completed, each in agreement with one run of the peer";
+            let none = "no handshake was completed";
+            Ruling::held(each(self.beliefs.len(), "handshake", agreed, none))
         } else {
             Ruling::violated(lines.join("; "), broken.filter_map(|belief| belief.frame).collect())
         }

@@ -1,13 +1,14 @@
 //! **post-compromise-security**: who has copied an endpoint's memory once reads nothing any more, once the endpoint has
-//! said something since and been answered. Healed is a session, for this property, when that endpoint has sent a frame and
-//! then received one that was sent after, both as they were made; what is sent on from there must stay unread.
+//! said something since and been answered. Healed is a session, for this property, when that endpoint has written a frame, the
+//! peer has read it and written one, and the endpoint has read that, both as they were made; what is sent on from there must stay unread.
+//! Where nothing is sent from there on, nothing can be said.
 //!
 //! It is asked of memory, not of key files: whoever holds those for good is no longer somebody who once had a look. Source: Cohn-Gordon, Cremers
 //! and Garratt 2016.
 
 use std::collections::BTreeMap;
 
-use mitm_proxy::trace::{ClaimRecord, Compromise, Fate, Loot, Trace};
+use mitm_proxy::trace::{ClaimRecord, Compromise, Fate, FrameRecord, Loot, Trace};
 use protocol::endpoint::Side;
 
 use super::{Finished, Monitor, PropertySpec, Ruling, Sent, count};
@@ -36,13 +37,14 @@ impl Monitor for PostCompromiseSecurity {
         if !trace.compromises.iter().any(|leak| of_memory(&leak)) {
             return Ruling::held("no memory was compromised");
         }
-        let mut after = 0;
+        let (mut after, mut ever) = (0, false);
         for (at, leak) in trace.compromises.iter().enumerate() {
             let Loot::Memory(actor) = leak.loot else { continue };
             let Some(healed) = healed(trace, actor, leak.moment) else { continue };
+            ever = true;
             after += self.sent.after(healed);
             for known in trace.knowledge.iter().filter(|known| known.from == Some(at)) {
-                let read = self.sent.shown_by(&known.what).find(|(_, sent)| *sent > healed);
+                let read = self.sent.shown_by(&known.what).find(|(_, sent)| sent.first > healed);
                 if let Some((message, _)) = read {
                     let frames = known.frame.into_iter().collect();
                     return Ruling::violated(
@@ -52,13 +54,14 @@ impl Monitor for PostCompromiseSecurity {
                 }
             }
         }
-        if after == 0 {
-            return Ruling::held("nothing was sent after the next exchange");
-        }
-        Ruling::held(format!(
-            "none of {} sent after the next exchange was read",
-            count(after, "message")
-        ))
+        Ruling::held_over(
+            after,
+            format!("none of {} sent after the next exchange was read", count(after, "message")),
+            match ever {
+                true => "nothing was sent after the next exchange",
+                false => "there was no exchange after the theft",
+            },
+        )
     }
 
     fn fork(&self) -> Box<dyn Monitor> {
@@ -66,21 +69,28 @@ impl Monitor for PostCompromiseSecurity {
     }
 }
 
-/// The moment from which on a session of this actor counts as healed.
+/// The moment from which on a session of this actor counts as healed: it has written a frame since the theft, the peer has read
+/// it and then written one, and that was read in turn. Of each frame counts when its sender wrote it and when its receiver
+/// read it, and not when the attacker had it.
 fn healed(trace: &Trace, actor: usize, leaked: u64) -> Option<u64> {
     let is_own = |link: u32| actor == 0 || trace.owners.get(&link) == Some(&actor);
     let side = if actor == 0 { Side::Server } else { Side::Client };
-    // By link: the moment something was sent since.
-    let mut spoke: BTreeMap<u32, u64> = BTreeMap::new();
-    for (_, frame) in
-        trace.honest().filter(|(_, frame)| frame.moment > leaked && is_own(frame.link))
-    {
-        let arrived = matches!(frame.fate, Fate::Delivered(_)) && frame.original.is_none();
-        if frame.to != side && arrived {
-            spoke.entry(frame.link).or_insert(frame.moment);
-        } else if frame.to == side && arrived && spoke.contains_key(&frame.link) {
-            return Some(frame.moment);
+    let honest = trace.honest().map(|(_, frame)| frame);
+    let frames: Vec<(&FrameRecord, u64)> = honest
+        .filter(|frame| is_own(frame.link) && frame.original.is_none())
+        .filter(|frame| matches!(frame.fate, Fate::Delivered(_)))
+        .filter_map(|frame| Some((frame, frame.read?)))
+        .collect();
+    // By link: the first moment at which the peer had read what was written since.
+    let mut heard: BTreeMap<u32, u64> = BTreeMap::new();
+    for (frame, read) in frames.iter().filter(|(frame, _)| frame.to != side) {
+        if frame.written() >= leaked {
+            let first = heard.entry(frame.link).or_insert(*read);
+            *first = (*first).min(*read);
         }
     }
-    None
+    let answers = frames.iter().filter(|(frame, _)| {
+        frame.to == side && heard.get(&frame.link).is_some_and(|heard| frame.written() >= *heard)
+    });
+    answers.map(|(_, read)| *read).min()
 }

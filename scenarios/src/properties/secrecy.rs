@@ -49,7 +49,7 @@ impl Monitor for Secrecy {
             let mut showing = on_wire.iter().filter(shows);
             match showing.next() {
                 _ if message.body.len() < SHORTEST => skipped += 1,
-                Some((_, record)) if record.moment < sent => skipped += 1,
+                Some((_, record)) if record.moment < sent.first => skipped += 1,
                 Some((number, _)) => {
                     let evidence = format!("{message} can be read in frame {number}");
                     return Ruling::violated(evidence, vec![*number]);

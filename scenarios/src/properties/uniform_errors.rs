@@ -9,11 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mitm_proxy::trace::{ClaimRecord, LinkEvent, Outcome, Trace};
-use mitm_proxy::world::{HOP, Reply};
+use mitm_proxy::world::Reply;
 use protocol::endpoint::{Check, Fact, Side};
 
 use super::{Finished, Monitor, PropertySpec, Ruling};
-use crate::property::Property;
+use crate::property::{NOT_JUDGED, Property};
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::UniformErrors,
@@ -25,8 +25,33 @@ pub(super) const SPEC: PropertySpec = PropertySpec {
 /// The checks that need a secret.
 const SECRET: &[Check] = &[Check::Decryption, Check::Padding, Check::Mac, Check::Content];
 
-/// How forgeries were answered: by frame type, then by what became of them.
-pub type Reactions = BTreeMap<&'static str, BTreeMap<&'static str, BTreeSet<String>>>;
+/// What refuses a forgery that is taken.
+const TAKEN: &str = "nothing";
+
+/// How forgeries were answered.
+#[derive(Clone, Debug, Default)]
+pub struct Reactions {
+    /// By frame type, then by what became of them.
+    answers: BTreeMap<&'static str, BTreeMap<&'static str, BTreeSet<String>>>,
+    /// Checks of a secret that refused a frame as its sender had made it.
+    of_honest: BTreeSet<&'static str>,
+    /// Checks of a secret that refused something, and nobody knows which frame.
+    of_unknown: BTreeSet<&'static str>,
+}
+
+impl Reactions {
+    /// Add those of another run.
+    pub fn add(&mut self, other: &Self) {
+        for (frame_type, by_check) in &other.answers {
+            for (check, answers) in by_check {
+                let of_type = self.answers.entry(frame_type).or_default();
+                of_type.entry(check).or_default().extend(answers.iter().cloned());
+            }
+        }
+        self.of_honest.extend(&other.of_honest);
+        self.of_unknown.extend(&other.of_unknown);
+    }
+}
 
 #[derive(Clone, Debug)]
 struct UniformErrors;
@@ -45,49 +70,63 @@ impl Monitor for UniformErrors {
 
 /// How the forgeries of one run were answered.
 pub fn reactions(trace: &Trace) -> Reactions {
-    let mut reactions = Reactions::new();
-    let mut add = |frame_type, outcome: Outcome, words: String| {
-        let name = match outcome {
-            Outcome::Refused(check) if SECRET.contains(&check) => check.name(),
-            Outcome::Refused(_) => return,
-            Outcome::Taken => "nothing",
-        };
-        let of_type = reactions.entry(frame_type).or_default();
+    let mut reactions = Reactions::default();
+    let mut add = |frame_type, name: &'static str, words: String| {
+        let of_type = reactions.answers.entry(frame_type).or_default();
         of_type.entry(name).or_default().insert(words);
     };
     for (frame_type, outcome, words) in trace.answers.keys() {
-        add(frame_type, *outcome, words.clone());
+        match outcome {
+            Outcome::Refused(check) if SECRET.contains(check) => {
+                add(frame_type, check.name(), words.clone());
+            }
+            Outcome::Refused(_) => {}
+            Outcome::Taken => add(frame_type, TAKEN, words.clone()),
+        }
     }
     for record in &trace.claims {
         let Fact::Rejected(reject) = &record.claim.fact else { continue };
-        let Some((number, frame)) = record.cause.and_then(|n| Some((n, trace.frame(n)?))) else {
+        if !SECRET.contains(&reject.check) {
             continue;
-        };
-        if frame.is_altered() {
-            let words = answer(trace, record, number, frame.link, frame.to);
-            add(frame.frame.spec.name, Outcome::Refused(reject.check), words);
+        }
+        let check = reject.check.name();
+        match record.cause.and_then(|number| Some((number, trace.frame(number)?))) {
+            Some((number, frame)) if frame.is_altered() => {
+                let of_type = reactions.answers.entry(frame.frame.spec.name).or_default();
+                let words = answer(trace, number, frame.link, frame.to);
+                of_type.entry(check).or_default().insert(words);
+            }
+            Some(_) => drop(reactions.of_honest.insert(check)),
+            None if trace.answers.is_empty() => drop(reactions.of_unknown.insert(check)),
+            // What a strategy asked is counted above.
+            None => {}
         }
     }
     reactions
 }
 
-/// What the victim on this side of the link said and did at once, having refused the frame of that number.
-fn answer(trace: &Trace, refusal: &ClaimRecord, number: u32, link: u32, victim: Side) -> String {
-    let due = refusal.at.after(HOP);
-    let said = trace.honest().filter(|(other, record)| {
-        *other > number && record.link == link && record.to != victim && record.at == due
+/// What the victim on this side of the link said and did at once, having refused the frame of that number: what it wrote and
+/// closed before it read another.
+fn answer(trace: &Trace, number: u32, link: u32, victim: Side) -> String {
+    let said = trace.honest().filter(|(_, record)| {
+        record.answers == Some(number) && record.link == link && record.to != victim
     });
     let segments = said.map(|(_, record)| record.as_sent().bytes.clone()).collect();
     let own = LinkEvent::ClosedBy(victim);
-    let closed = trace.links.iter().any(|l| l.link == link && l.at == due && l.event == own);
+    let closed = trace
+        .links
+        .iter()
+        .any(|record| record.link == link && record.cause == Some(number) && record.event == own);
     Reply { segments, closed, gone: false }.describe()
 }
 
 /// Whether those answers give a check away.
 pub fn rule(reactions: &Reactions) -> Ruling {
-    let mut checks = 0;
-    for (frame_type, by_check) in reactions {
+    let (mut checks, mut ways, mut passed) = (0, 0, false);
+    for (frame_type, by_check) in &reactions.answers {
         checks += by_check.len();
+        ways += by_check.values().map(BTreeSet::len).sum::<usize>();
+        passed |= by_check.contains_key(TAKEN);
         let mut first: Option<(&str, &BTreeSet<String>)> = None;
         for (check, answers) in by_check {
             match first {
@@ -108,11 +147,29 @@ pub fn rule(reactions: &Reactions) -> Ruling {
             }
         }
     }
-    Ruling::held(match checks {
-        0 => "no check of a secret refused anything".to_owned(),
-        1 => "one check of a secret refused forgeries, with one answer".to_owned(),
-        checks => format!("{checks} outcomes of secret checks, alike for each type of frame"),
-    })
+    let names = |checks: &BTreeSet<&str>| checks.iter().copied().collect::<Vec<_>>().join(", ");
+    match checks {
+        0 if !reactions.of_unknown.is_empty() => {
+            let checks = names(&reactions.of_unknown);
+            Ruling::inconclusive(format!(
+                "{NOT_JUDGED}{checks} refused something, and nobody says which frame"
+            ))
+        }
+        0 if !reactions.of_honest.is_empty() => Ruling::held(format!(
+            "no forgery got as far as a check of a secret; {} refused frames as their senders had made them",
+            names(&reactions.of_honest)
+        )),
+        0 => Ruling::held("no check of a secret refused anything"),
+        // What was taken passed the checks of a secret, and nothing was refused by one.
+        1 if passed => Ruling::held("no check of a secret refused a forgery"),
+        1 => {
+            let ways = if ways == 1 { "with one answer" } else { "and no other did" };
+            Ruling::held(format!("one check of a secret refused forgeries, {ways}"))
+        }
+        checks => Ruling::held(format!(
+            "{checks} outcomes of secret checks, alike for each type of frame"
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -121,9 +178,9 @@ mod tests {
     use crate::property::Outcome as Verdict;
 
     fn reactions(of: &[(&'static str, &str)]) -> Reactions {
-        let mut found = Reactions::new();
+        let mut found = Reactions::default();
         for (check, answer) in of {
-            let of_type = found.entry("TEXT").or_default();
+            let of_type = found.answers.entry("TEXT").or_default();
             of_type.entry(check).or_default().insert((*answer).to_owned());
         }
         found

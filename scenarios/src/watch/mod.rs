@@ -29,8 +29,10 @@ pub struct Tally {
     pub frames: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Frames that rules acted on.
+    /// Frames to which a rule did something, or that it withheld.
     pub stopped: u64,
+    /// The frame before came from an endpoint, and nothing was told of it yet.
+    untouched: bool,
     /// Frames the attacker made.
     pub made: u64,
     /// Connections that broke or could not be made, in words, the first few.
@@ -49,7 +51,8 @@ impl Tally {
         let mut line =
             [count(*links, "link"), count(*frames, "frame"), count(*bytes, "byte")].join(", ");
         if stopped + made > 0 {
-            let _ = write!(line, "; rules acted on {stopped} and made {made}");
+            let (on, made) = (count(*stopped, "frame"), count(*made, "frame"));
+            let _ = write!(line, "; rules acted on {on} and made {made}");
         }
         line
     }
@@ -143,9 +146,16 @@ impl Watch {
             What::Passed(_) | What::Begun(_) | What::Stopped(_) => {
                 tally.frames += 1;
                 tally.bytes += u64::from(entry.len);
-                tally.stopped += u64::from(matches!(entry.what, What::Stopped(_)));
+                tally.untouched = true;
             }
-            What::Made(_) => tally.made += 1,
+            What::Made(_) => {
+                tally.made += 1;
+                tally.untouched = false;
+            }
+            // Rules that look back stop every frame; only what is done to one counts.
+            What::Deed(_) | What::Withheld if std::mem::take(&mut tally.untouched) => {
+                tally.stopped += 1;
+            }
             What::Trouble(text) if tally.troubles.len() < MOST_TROUBLES => {
                 tally.troubles.push(batch.text(text).to_owned());
             }
@@ -218,5 +228,37 @@ fn side(side: Side) -> &'static str {
 impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Watch").field("tally", &self.tally).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::endpoint::{Side, Tick};
+
+    use super::*;
+
+    #[test]
+    fn only_frames_that_something_was_done_to_count_as_acted_on() {
+        let mut tally = Tally::default();
+        let batch = Batch::default();
+        let entry = |what| Entry { at: Tick(0), link: 1, len: 3, what, side: Side::Client };
+        // A rule that looks back stops every frame, and acts on one.
+        let told = [
+            What::Stopped(0),
+            What::Sent,
+            What::Stopped(0),
+            What::Deed(0),
+            What::Deed(0),
+            What::Withheld,
+            What::Made(0),
+            What::Deed(0),
+            What::Passed(0),
+        ];
+        for what in told {
+            Watch::count(&mut tally, &entry(what), &batch);
+        }
+        assert_eq!((tally.frames, tally.stopped, tally.made), (3, 1, 1));
+        let line = tally.describe();
+        assert!(line.ends_with("rules acted on 1 frame and made 1 frame"), "{line}");
     }
 }

@@ -78,6 +78,14 @@ pub struct Options {
     pub began: Instant,
 }
 
+impl Options {
+    /// Nobody is told anything, and nothing is spaced.
+    pub fn new(keep: Keep, rules: UnboundedReceiver<Arc<[Rule]>>, began: Instant) -> Self {
+        let (recorder, witness, spacing) = (None, None, Spacing::AtOnce);
+        Self { keep, recorder, witness, spacing, activity: Activity::default(), rules, began }
+    }
+}
+
 /// How what goes to an end is spaced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Spacing {

@@ -101,15 +101,8 @@ fn start_before(server: StdListener, rules: Vec<Rule>, keep: Keep, began: Instan
             let attacker = Attacker::new(layout(), rules.into());
             let doors = vec![Door { listener, upstream }];
             let stop = async { stopped.await.unwrap_or(()) };
-            let options = Options {
-                keep,
-                recorder: Some(recorder),
-                witness: None,
-                spacing: Spacing::AtOnce,
-                activity: Activity::default(),
-                rules: new_rules,
-                began,
-            };
+            let options =
+                Options { recorder: Some(recorder), ..Options::new(keep, new_rules, began) };
             proxy(attacker, doors, options, stop).await.unwrap()
         })
     });

@@ -35,6 +35,9 @@ fn frame(trace: &mut Trace, moment: u64, from: Side) {
         deeds: Vec::new(),
         moved: false,
         fate: Fate::Pending,
+        sent: None,
+        answers: None,
+        read: None,
     });
     let what = Departing::Segment { bytes: "x".into(), numbers: vec![1] };
     trace.departures.push(Departure { at: Tick(moment), moment, link: 1, to: from.other(), what });

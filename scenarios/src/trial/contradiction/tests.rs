@@ -31,6 +31,9 @@ fn trace(frames: &[(Side, usize, Option<u32>)]) -> Trace {
             deeds: Vec::new(),
             moved: false,
             fate: Fate::Delivered(Tick(moment)),
+            sent: None,
+            answers: None,
+            read: None,
         });
         let what = Departing::Segment { bytes: "x".into(), numbers: vec![number] };
         trace.departures.push(Departure { at: Tick(moment), moment, link, to, what });
