@@ -2,7 +2,11 @@
 //! whether or not rules stop frames on the way, and the other half goes on.
 
 #![expect(clippy::disallowed_methods, reason = "clients and servers of a proxy have sockets")]
-#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener as StdListener, TcpStream};
@@ -56,7 +60,7 @@ fn between(rules: Vec<Rule>, keep: Keep, talk: impl FnOnce(TcpStream, TcpStream)
     let (server, _) = server.accept().unwrap();
     for stream in [&client, &server] {
         // Only a hang meets this.
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     }
     talk(client, server);
     stop.send(()).unwrap();

@@ -1,7 +1,11 @@
 //! Comments of a capture stand on the packets they speak of: what is said of a frame, on a packet that carries its bytes; what an
 //! endpoint said, on the packet that made it say so.
 
-#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 use mitm_proxy::capture::Format;
 use mitm_proxy::trace::{ClaimRecord, FrameRecord, Trace};

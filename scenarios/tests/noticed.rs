@@ -1,7 +1,11 @@
 //! Endpoints with a flaw that no system of the table has, and runs in which one end only is at fault: each property must notice by
 //! its verdict, not by the words of its evidence.
 
-#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 use std::hash::Hasher;
 

@@ -1,6 +1,8 @@
 //! The catalogue under other seeds: other bytes, and never another verdict. What needs luck says so in its file, and is then
 //! inconclusive; so is a run whose honest run fails, as those of systems that lose a frame by chance do.
 
+#![allow(clippy::indexing_slicing, reason = "a test says what it expects by unwrapping")]
+
 use protocol::weakness::Profile;
 use rayon::prelude::*;
 use scenarios::catalogue::catalogue;

@@ -447,7 +447,7 @@ fn send(
 ) -> Result<State, Reject> {
     let profile = context.setting.profile;
     let (frame, receipt, left) = match message.kind {
-        _ if file::encoded_len(message.body.len()) > MAX_RECORD - 4096 => {
+        _ if file::most(&message) > MAX_RECORD - 4096 => {
             context.port.claim(Fact::Rejected(Reject::new(Check::Length, "message")));
             return Ok(State::Idle(channel));
         }
@@ -466,10 +466,6 @@ fn send(
                 .sign_pss(context.entropy, &digest)
                 .map_err(|_| Reject::new(Check::Signature, "key"))?;
             let json = Content::new(name, &message.body, &signature);
-            if json.len() > MAX_RECORD - 4096 {
-                context.port.claim(Fact::Rejected(Reject::new(Check::Length, "message")));
-                return Ok(State::Idle(channel));
-            }
             let write = |frame: &mut Vec<u8>| json.write(frame);
             let (frame, receipt) = channel.seal(IMGX, json.len(), context.entropy, write)?;
             // The published server acknowledges a file twice.

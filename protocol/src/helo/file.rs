@@ -56,6 +56,12 @@ impl<'a> Content<'a> {
     }
 }
 
+/// No record of this message has more plaintext than this, in bytes: JSON may take six for one of a name (RFC 8259 section 7).
+pub(super) fn most(message: &Message) -> usize {
+    let name = message.name.as_ref().map_or(0, |name| name.as_str().len());
+    encoded_len(message.body.len()).saturating_add(name.saturating_mul(6))
+}
+
 /// The base64 characters for `len` bytes.
 pub(super) const fn encoded_len(len: usize) -> usize {
     len.div_ceil(3) * 4

@@ -61,7 +61,8 @@ mod tests {
             let as_built = read(Profile::as_built(&SYSTEM), number(next));
             assert_eq!(as_built.map(|(_, bits)| bits), Ok(vec![next.to_bits()]));
         }
-        for text in ["nan", "-nan", "inf", "-inf", "1e309", "1e308", "1,nan"] {
+        assert!(read(Profile::HARDENED, b"1e301".to_vec()).is_ok(), "no smaller than it must be");
+        for text in ["nan", "-nan", "inf", "-inf", "1e309", "1e308", "1e302", "1,nan"] {
             let read = read(Profile::HARDENED, text.as_bytes().to_vec());
             assert_eq!(read.map(|(_, bits)| bits), refused, "{text}");
         }

@@ -1,6 +1,10 @@
 //! What holds for whole conversations of every system: vectors that never repeat, forks and digests, labels of secrets.
 
-#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 mod forks;
 mod labels;

@@ -111,18 +111,17 @@ impl Talk {
         let mut queue = VecDeque::from([(Side::Server, open.clone()), (Side::Client, open)]);
         queue.extend(script.iter().map(|command| (Side::Client, Told::Command(command.clone()))));
         loop {
-            let (side, told) = match queue.pop_front() {
-                Some(next) => next,
-                None => {
-                    wakes.sort();
-                    let soon = wakes.first().is_some_and(|(at, _)| *at <= now.after(PAUSES));
-                    if !soon {
-                        return talk;
-                    }
-                    let (at, side) = wakes.remove(0);
-                    now = now.max(at);
-                    (side, Told::Timeout)
+            let (side, told) = if let Some(next) = queue.pop_front() {
+                next
+            } else {
+                wakes.sort();
+                let soon = wakes.first().is_some_and(|(at, _)| *at <= now.after(PAUSES));
+                if !soon {
+                    return talk;
                 }
+                let (at, side) = wakes.remove(0);
+                now = now.max(at);
+                (side, Told::Timeout)
             };
             let endpoint = match side {
                 Side::Client => &mut client,

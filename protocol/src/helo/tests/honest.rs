@@ -157,7 +157,7 @@ fn what_helo_cannot_carry_is_refused_by_the_device() {
     check(&pair, &[], &["content (filename)"], Some(End::Clean));
     assert_eq!(pair.acknowledged(), 0);
     // A name that makes the record longer than any may be.
-    let name = "x".repeat(wire::MAX_RECORD);
+    let name = "x".repeat(wire::MAX_RECORD / 6);
     let endless = Command::Send(Message::file(&name, Bytes::new()));
     let pair = run(Profile::HARDENED, &[endless, Command::End], &mut untouched);
     assert_eq!(pair.rejects("device"), ["length (message)"]);
