@@ -37,6 +37,7 @@ impl Monitor for PostCompromiseSecurity {
         if !trace.compromises.iter().any(|leak| of_memory(&leak)) {
             return Ruling::held("no memory was compromised");
         }
+        let needles = run.searches.needles(self.sent.bodies());
         let (mut after, mut ever) = (0, false);
         for (at, leak) in trace.compromises.iter().enumerate() {
             let Loot::Memory(actor) = leak.loot else { continue };
@@ -44,7 +45,8 @@ impl Monitor for PostCompromiseSecurity {
             ever = true;
             after += self.sent.after(healed);
             for known in trace.knowledge.iter().filter(|known| known.from == Some(at)) {
-                let read = self.sent.shown_by(&known.what).find(|(_, sent)| sent.first > healed);
+                let read =
+                    self.sent.shown_by(&known.what, &needles).find(|(_, sent)| sent.first > healed);
                 if let Some((message, _)) = read {
                     let frames = known.frame.into_iter().collect();
                     return Ruling::violated(
