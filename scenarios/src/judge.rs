@@ -490,7 +490,9 @@ fn combine(runs: &[Judged]) -> Vec<(Property, Ruling)> {
         if *property == Property::UniformErrors {
             // One run says how one check is answered; all of them, whether that says which it was.
             let mut all = Reactions::default();
-            runs.iter().for_each(|run| all.add(&run.reactions));
+            for run in runs {
+                all.add(&run.reactions);
+            }
             return (*property, uniform_errors::rule(&all));
         }
         let with = |outcome| {

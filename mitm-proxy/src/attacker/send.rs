@@ -220,7 +220,6 @@ impl Attacker {
 
     /// What still waits when an end closes goes out now; what was meant for that end never arrives. `happened` is the last of
     /// all records there was before the close.
-    #[expect(clippy::too_many_arguments, reason = "where, when, and where to tell of it")]
     pub(super) fn flush(
         &mut self,
         now: Tick,

@@ -59,9 +59,10 @@ impl Monitor for PostCompromiseSecurity {
         Ruling::held_over(
             after,
             format!("none of {} sent after the next exchange was read", count(after, "message")),
-            match ever {
-                true => "nothing was sent after the next exchange",
-                false => "there was no exchange after the theft",
+            if ever {
+                "nothing was sent after the next exchange"
+            } else {
+                "there was no exchange after the theft"
             },
         )
     }

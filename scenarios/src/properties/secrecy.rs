@@ -66,8 +66,8 @@ impl Monitor for Secrecy {
             let evidence = format!("{message} can be read in {}{more}", describe(place));
             return Ruling::violated(evidence, place.frames.clone());
         }
-        let known = run.trace.knowledge.iter();
-        if let Some(ruling) = known.filter_map(|known| self.judge(known, &needles)).next() {
+        let mut known = run.trace.knowledge.iter();
+        if let Some(ruling) = known.find_map(|known| self.judge(known, &needles)) {
             return ruling;
         }
         if searched == 0 && !aside.is_empty() {
@@ -94,17 +94,14 @@ impl Monitor for Secrecy {
 /// `frame 4, as hexadecimal digits`.
 fn describe(place: &Place) -> String {
     let Place { frames, form, field, .. } = place;
-    let mut text = match &frames[..] {
+    let place = match &frames[..] {
         [first, .., last] => format!("frames {first} to {last}"),
         _ => format!("frame {}", frames.first().copied().unwrap_or_default()),
     };
-    if let Some(field) = field {
-        text.push_str(&format!(", in their `{field}` one after the other"));
-    }
-    if *form != Form::Plain {
-        text.push_str(&format!(", {}", form.name()));
-    }
-    text
+    let values =
+        field.map_or_else(String::new, |field| format!(", in their `{field}` one after the other"));
+    let read = if *form == Form::Plain { String::new() } else { format!(", {}", form.name()) };
+    format!("{place}{values}{read}")
 }
 
 /// The first few, and how many more.
