@@ -40,8 +40,7 @@ protocol::words! {
 }
 
 /// What is searched for, in words.
-pub(crate) const FORMS: &str =
-    "as they are, in base64, hexadecimal, UTF-16, reversed or percent-encoded";
+pub(crate) const FORMS: &str = "plain, base64, hexadecimal, UTF-16, reversed, percent-encoded";
 /// What is not.
 pub(crate) const NOT_SEARCHED: &str = "not searched for: compressed or otherwise encoded";
 

@@ -44,11 +44,6 @@ impl Sent {
         self.messages.values().filter(|times| times.last < moment).count()
     }
 
-    /// How many were sent after that moment.
-    pub(crate) fn after(&self, moment: u64) -> usize {
-        self.messages.values().filter(|times| times.first > moment).count()
-    }
-
     /// The bodies, in the order of [`Sent::iter`].
     pub(crate) fn bodies(&self) -> Vec<Bytes> {
         self.messages.keys().map(|message| message.body.clone()).collect()

@@ -245,6 +245,11 @@ impl Attacker {
         }
         if let Some(swapped) = swapped {
             if swapped.to != closed {
+                // The close itself is nothing that came between: the frame would have gone out before it.
+                let record = swapped.number.and_then(|number| trace.frame_mut(number));
+                if let Some(record) = record.filter(|record| record.moment == happened) {
+                    record.fate = Fate::Pending;
+                }
                 return self.send(now, swapped, None, link, trace, effects);
             }
             if let Some(record) = swapped.number.and_then(|number| trace.frame_mut(number)) {

@@ -82,7 +82,7 @@ impl Monitor for Secrecy {
         };
         let searched = count(searched, "message");
         Ruling::held(format!(
-            "none of {searched} found in {bytes} bytes, {FORMS}; {NOT_SEARCHED}{aside}"
+            "none of {searched} found in {bytes} bytes ({FORMS}); {NOT_SEARCHED}{aside}"
         ))
     }
 
