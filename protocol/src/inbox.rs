@@ -70,10 +70,9 @@ impl Inbox {
         let result = next(self);
         if before > 0 {
             let found = match &result {
-                _ if self.bytes.len() < before => Found::Frame,
-                Ok(Some(_)) => Found::Frame,
-                Ok(None) => Found::Incomplete,
-                Err(_) => Found::Refused,
+                Ok(None) if self.bytes.len() == before => Found::Incomplete,
+                Err(_) if self.bytes.len() == before => Found::Refused,
+                _ => Found::Frame,
             };
             out.read(conn, self.bytes.len(), found);
         }
@@ -86,10 +85,10 @@ impl Inbox {
         conn: Conn,
         out: &mut Output,
         specs: impl Iterator<Item = &'a Arc<FrameSpec>>,
-    ) -> Result<Option<(Arc<FrameSpec>, Vec<u8>)>, Reject> {
+    ) -> Result<Option<Received>, Reject> {
         self.read(conn, out, |inbox| match inbox.cut(specs) {
             Cut::Short => Ok(None),
-            Cut::Whole(spec, bytes) => Ok(Some((spec, bytes))),
+            Cut::Whole(spec, bytes) => Ok(Some(Received { spec, bytes })),
             Cut::Bad(reject) => Err(reject),
         })
     }

@@ -27,6 +27,7 @@ use crate::properties::uniform_errors::{self, Reactions};
 use crate::properties::{Finished, PROPERTIES, Ruling};
 use crate::property::{Outcome, Property};
 use crate::scenario::{Plot, Scenario};
+use crate::search::Searches;
 
 /// The set of keys that takes the place of [`LAB`] where a strategy is to be carried out in full size.
 const FULL: &str = "full";
@@ -106,6 +107,7 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
     let court = Court {
         scenario: case.scenario,
         largest_frame: layout.frames.iter().map(|spec| spec.max).max().unwrap_or(0),
+        searches: Searches::default(),
     };
 
     let mut world = World::new(&plan);
@@ -199,6 +201,8 @@ pub(crate) struct Court<'a> {
     pub(crate) scenario: &'a Scenario,
     /// The largest frame anybody accepts, in bytes.
     pub(crate) largest_frame: usize,
+    /// What messages are searched for with.
+    pub(crate) searches: Searches,
 }
 
 /// A run that has come to rest.
@@ -285,7 +289,8 @@ impl Court<'_> {
     /// The verdict on every property.
     pub(crate) fn rule(&self, rest: &Rest, twin: &Trace) -> Vec<(Property, Ruling)> {
         let Rest { trace, open_ends } = rest;
-        let run = Finished { trace, open_ends, twin, largest_frame: self.largest_frame };
+        let (largest_frame, searches) = (self.largest_frame, &self.searches);
+        let run = Finished { trace, open_ends, twin, largest_frame, searches };
         let judged = PROPERTIES.iter().map(|spec| {
             let mut monitor = (spec.monitor)();
             for record in &trace.claims {
@@ -508,7 +513,9 @@ fn combine(runs: &[Judged]) -> Vec<(Property, Ruling)> {
         if *property == Property::UniformErrors {
             // One run says how one check is answered; all of them, whether that says which it was.
             let mut all = Reactions::default();
-            runs.iter().for_each(|run| all.add(&run.reactions));
+            for run in runs {
+                all.add(&run.reactions);
+            }
             return (*property, uniform_errors::rule(&all));
         }
         let with = |outcome| {

@@ -26,6 +26,7 @@ pub mod people;
 pub mod properties;
 pub mod property;
 pub mod scenario;
+mod search;
 mod sent;
 pub mod sniff;
 pub mod starter;

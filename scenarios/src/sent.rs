@@ -2,16 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use mitm_proxy::trace::{ClaimRecord, Finding};
 use protocol::endpoint::{Fact, Message};
 
-/// The shortest message searched for, in bytes. By chance 8 given bytes stand in 64 MiB with a
-/// probability of 2^-38.
-pub(crate) const SHORTEST: usize = 8;
-/// How many bytes of a longer message are searched for, in three places.
-const PROBE: usize = 24;
+use crate::search::{Needles, SHORTEST};
 
 /// Every message that was sent.
 #[derive(Clone, Debug, Default)]
@@ -49,20 +44,29 @@ impl Sent {
         self.messages.values().filter(|times| times.last < moment).count()
     }
 
-    /// How many were sent after that moment.
-    pub(crate) fn after(&self, moment: u64) -> usize {
-        self.messages.values().filter(|times| times.first > moment).count()
+    /// The bodies, in the order of [`Sent::iter`].
+    pub(crate) fn bodies(&self) -> Vec<Bytes> {
+        self.messages.keys().map(|message| message.body.clone()).collect()
     }
 
     /// The messages that what the attacker found out really says something of.
     pub(crate) fn shown_by<'a>(
         &'a self,
         finding: &'a Finding,
+        needles: &Needles,
     ) -> impl Iterator<Item = (&'a Message, Times)> {
-        self.iter().filter(move |(message, _)| match finding {
-            Finding::Content(content) => shows(content, &message.body),
-            _ => false,
-        })
+        let content: Option<&Bytes> = match finding {
+            Finding::Content(content) => Some(content),
+            _ => None,
+        };
+        let within = content.map_or_else(BTreeSet::new, |content| needles.within(content));
+        let shown = self.iter().enumerate().filter(move |(at, (message, _))| {
+            content.is_some_and(|content| {
+                let part = content.len() >= SHORTEST && contains(&message.body, content);
+                *content == message.body || part || within.contains(at)
+            })
+        });
+        shown.map(|(_, sent)| sent)
     }
 
     /// Whether two of them begin with that many equal bytes, or one was sent more than once.
@@ -75,52 +79,6 @@ impl Sent {
     }
 }
 
-/// Whether recovered bytes are part of a message, or have a part of it in them.
-fn shows(content: &[u8], body: &[u8]) -> bool {
-    content == body
-        || (content.len() >= SHORTEST && contains(body, content))
-        || (body.len() >= SHORTEST && probes(body).iter().any(|probe| contains(content, probe)))
-}
-
-/// Pieces of a message that would give it away: beginning, middle and end, and each in base64 at
-/// all three alignments.
-pub(crate) fn probes(body: &[u8]) -> Vec<Vec<u8>> {
-    let size = body.len().min(PROBE);
-    let starts = BTreeSet::from([0, (body.len() - size) / 2, body.len() - size]);
-    let pieces: Vec<&[u8]> =
-        starts.into_iter().filter_map(|start| body.get(start..start + size)).collect();
-    let encoded =
-        pieces.iter().flat_map(|piece| (0..3).filter_map(|skip| encode(piece.get(skip..)?)));
-    pieces.iter().map(|piece| piece.to_vec()).chain(encoded).collect()
-}
-
-/// The base64 of the whole groups of three in `bytes`, if that is long enough to be telling.
-fn encode(bytes: &[u8]) -> Option<Vec<u8>> {
-    let whole = bytes.get(..bytes.len() / 3 * 3)?;
-    let encoded = STANDARD.encode(whole).into_bytes();
-    (encoded.len() >= 12).then_some(encoded)
-}
-
-pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(haystack, needle).is_some()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_a_message_as_it_is_and_in_base64_at_any_alignment() {
-        let body = b"attack at dawn, at the north gate";
-        // "attack at dawn, at the north gate" behind 0, 1 and 2 other bytes, in base64.
-        let encoded = [
-            "YXR0YWNrIGF0IGRhd24sIGF0IHRoZSBub3J0aCBnYXRl",
-            "eGF0dGFjayBhdCBkYXduLCBhdCB0aGUgbm9ydGggZ2F0ZQ==",
-            "eHhhdHRhY2sgYXQgZGF3biwgYXQgdGhlIG5vcnRoIGdhdGU=",
-        ];
-        for text in encoded.map(str::as_bytes).into_iter().chain([&body[..]]) {
-            assert!(probes(body).iter().any(|probe| contains(text, probe)), "{text:?}");
-        }
-        assert!(!probes(body).iter().any(|probe| contains(b"nothing of the sort here", probe)));
-    }
 }

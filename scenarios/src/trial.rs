@@ -14,6 +14,7 @@ use crate::properties::Ruling;
 pub use crate::property::NOT_JUDGED;
 use crate::property::{Outcome, Property};
 use crate::scenario::{Own, Scenario};
+use crate::search::Searches;
 use crate::target::{
     self, Finding, Interrupt, Output, Prompt, Run, Target, TargetError, Unmatched,
 };
@@ -60,7 +61,7 @@ pub fn trial(
 ) -> Result<Trial, TargetError> {
     let frames = &own.layout.layout.frames;
     let largest_frame = frames.iter().map(|spec| spec.max).max().unwrap_or(0);
-    let court = Court { scenario, largest_frame };
+    let court = Court { scenario, largest_frame, searches: Searches::default() };
     let problem = unattacked(&court, target, honest);
     // What does not work without an attack says nothing under one; and nobody attacks where there is no rule.
     let over = problem.is_some() || honest.interrupted || scenario.rules.is_empty();

@@ -7,6 +7,7 @@
 )]
 
 use bytes::Bytes;
+use mitm_proxy::trace::FrameRecord;
 use protocol::weakness::Profile;
 use scenarios::judge::{Case, Judgement, Over, judge};
 use scenarios::properties::Ruling;
@@ -76,7 +77,7 @@ do = [{ coalesce = { next = 1 } }, { inject = { to = "server", frame = { from = 
         let judgement = run("as-built", over, &[rule]);
         let copies =
             judgement.trace.frames.iter().filter(|record| record.frame.spec.name == "SECX");
-        let fates: Vec<bool> = copies.map(|record| record.has_landed()).collect();
+        let fates: Vec<bool> = copies.map(FrameRecord::has_landed).collect();
         assert_eq!(fates, [false, false]);
     }
 }

@@ -142,6 +142,24 @@ fn a_theft_after_which_nothing_is_sent_shows_nothing() {
 }
 
 #[test]
+fn what_others_send_after_a_theft_is_no_evidence() {
+    // The memory of the first client is stolen with its last answer; only the second client goes on.
+    let source = r#"
+system = "ratchet"
+script.client = [{ numbers = [10.5, 20.25] }, "end"]
+script.client-2 = [{ wait_ms = 100 }, { numbers = [30.5, 40.25] }, { numbers = [50.5, 60.25] }, "end"]
+[[rule]]
+when = { link = 1, from = "server", type = "SERVER_AGGR_RESPONSE", nth = 1 }
+do.compromise = { memory = "client" }
+"#;
+    for profile in ["as-built", "hardened"] {
+        let judgement = run(profile, &[source]);
+        let ruling = ruling(&judgement, Property::PostCompromiseSecurity);
+        assert_eq!(ruling.outcome, Outcome::Inconclusive, "{}", ruling.evidence);
+    }
+}
+
+#[test]
 fn a_theft_before_which_nothing_was_sent_shows_nothing() {
     let rule = "[[rule]]\nwhen = { from = \"client\", type = \"CLIENT_HELLO\", nth = 1 }\n\
                 do.compromise = { files = [\"master_keys.txt\"] }\n";

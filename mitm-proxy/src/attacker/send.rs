@@ -237,7 +237,6 @@ impl Attacker {
 
     /// What still waits when an end closes goes out now; what was meant for that end never arrives. `happened` is the last of
     /// all records there was before the close.
-    #[expect(clippy::too_many_arguments, reason = "where, when, and where to tell of it")]
     pub(super) fn flush(
         &mut self,
         now: Tick,
@@ -263,6 +262,11 @@ impl Attacker {
         }
         if let Some(swapped) = swapped {
             if swapped.to != closed {
+                // The close itself is nothing that came between: the frame would have gone out before it.
+                let record = swapped.number.and_then(|number| trace.frame_mut(number));
+                if let Some(record) = record.filter(|record| record.moment == happened) {
+                    record.fate = Fate::Pending;
+                }
                 return self.send(now, swapped, None, link, trace, effects);
             }
             if let Some(record) = swapped.number.and_then(|number| trace.frame_mut(number)) {

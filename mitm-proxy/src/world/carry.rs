@@ -205,21 +205,17 @@ pub(super) struct Reasons {
     until: Vec<(Until, Because)>,
 }
 
-/// How many claims, writes and closes a step had made at one point of it.
+/// How many writes and closes a step had made at one point of it.
 #[derive(Clone, Copy, Debug)]
 struct Until {
-    claims: usize,
     writes: usize,
     closes: usize,
 }
 
 impl Until {
     fn of(reading: Option<&Reading>) -> Self {
-        let all = Self { claims: usize::MAX, writes: usize::MAX, closes: usize::MAX };
-        reading.map_or(all, |reading| {
-            let Reading { claims, writes, closes, .. } = *reading;
-            Self { claims, writes, closes }
-        })
+        let all = Self { writes: usize::MAX, closes: usize::MAX };
+        reading.map_or(all, |reading| Self { writes: reading.writes, closes: reading.closes })
     }
 }
 
@@ -229,9 +225,10 @@ impl Reasons {
         first.map(|(_, because)| *because).unwrap_or_default()
     }
 
-    /// Why the claim at this place was made.
-    pub(super) fn of_claim(&self, at: usize) -> Because {
-        self.before(|until| at < until.claims)
+    /// The frame that was read by so many readings.
+    pub(super) fn after(&self, readings: usize) -> Option<u32> {
+        let (_, because) = self.until.get(readings).or(self.until.last())?;
+        because.frame
     }
 
     fn of_write(&self, at: usize) -> Because {

@@ -108,7 +108,7 @@ impl World {
         }
         let from = Some(memory.compromise);
         let mut known = Vec::new();
-        for (at, claim) in out.claims.into_iter().enumerate() {
+        for (at, claim) in std::mem::take(&mut out.claims).into_iter().enumerate() {
             match claim.fact {
                 Fact::Delivered(message) => known.push((at, message)),
                 Fact::Sent(message) => match memory.told.iter().position(|told| *told == message) {
@@ -119,7 +119,9 @@ impl World {
             }
         }
         for (at, message) in known {
-            let (cause, content) = (reasons.of_claim(at).frame, Finding::Content(message.body));
+            // The copy reads what the original reads.
+            let readings = out.readings.iter().filter(|reading| reading.claims <= at).count();
+            let (cause, content) = (reasons.after(readings), Finding::Content(message.body));
             self.trace.know(self.clock, "the stolen memory", from, cause, content);
         }
     }

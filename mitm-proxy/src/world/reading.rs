@@ -170,3 +170,67 @@ fn lose(trace: &mut Trace, unread: &Unread) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames 1, 2 and 3 of ten bytes each, all given to the endpoint.
+    fn three() -> Unread {
+        let span = |number| Span { number: Some(number), bytes: 10, seen: false };
+        Unread { spans: [1, 2, 3].map(span).into(), given: 30, last: None }
+    }
+
+    fn reading(left: usize, found: Found) -> Reading {
+        Reading { conn: Conn(1), left, found, claims: 0, writes: 0, closes: 0 }
+    }
+
+    #[test]
+    fn what_is_taken_belongs_to_the_frame_with_its_last_byte() {
+        let mut unread = three();
+        assert_eq!(unread.read(&reading(20, Found::Frame)), (Some(1), vec![1]));
+        // An end that takes more for a frame than the sender sent as one.
+        assert_eq!(unread.read(&reading(5, Found::Frame)), (Some(3), vec![2, 3]));
+        assert_eq!(unread.read(&reading(0, Found::Frame)), (Some(3), vec![]));
+        assert_eq!(unread.unseen().count(), 0);
+    }
+
+    #[test]
+    fn what_is_refused_is_the_frame_at_the_front() {
+        let mut unread = three();
+        unread.read(&reading(20, Found::Frame));
+        assert_eq!(unread.read(&reading(20, Found::Refused)), (Some(2), vec![2]));
+        assert_eq!(unread.unseen().collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn who_waits_for_the_rest_has_looked_at_all_it_was_given_and_at_nothing_else() {
+        let mut unread = three();
+        unread.given = 15;
+        assert_eq!(unread.read(&reading(15, Found::Incomplete)), (None, vec![1, 2]));
+        assert_eq!(unread.unseen().collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn behind_a_goodbye_nothing_is_seen() {
+        let mut unread = three();
+        unread.read(&reading(20, Found::Frame));
+        assert_eq!(unread.unseen().collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
+    fn who_never_says_how_far_it_reads_has_read_all() {
+        let mut unread = three();
+        assert_eq!(unread.read_all(), [1, 2, 3]);
+        assert_eq!(unread.unseen().count(), 0);
+    }
+
+    #[test]
+    fn a_question_of_a_strategy_is_no_frame() {
+        let mut unread = three();
+        unread.spans.push_front(Span { number: None, bytes: 4, seen: false });
+        unread.given = 34;
+        assert_eq!(unread.read(&reading(30, Found::Frame)), (None, vec![]));
+        assert_eq!(unread.read(&reading(20, Found::Frame)), (Some(1), vec![1]));
+    }
+}

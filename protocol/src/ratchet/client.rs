@@ -212,9 +212,9 @@ impl Client {
             match session.inbox.cut_on(conn, out, layout.from_side(Side::Server)) {
                 Ok(None) => return,
                 Err(reject) => return self.refuse(reject, out),
-                Ok(Some((spec, frame))) => {
+                Ok(Some(frame)) => {
                     let state = std::mem::replace(&mut self.state, State::Idle);
-                    match self.shared.receive(state, &spec, &frame, out) {
+                    match self.shared.receive(state, &frame.spec, &frame.bytes, out) {
                         Ok(state) => self.state = state,
                         Err((conn, Stop::Refused(reject))) => {
                             out.claims.push(self.shared.claim(conn, Fact::Rejected(reject)));

@@ -163,7 +163,7 @@ impl Server {
             match link.inbox.cut_on(conn, out, layout.from_side(Side::Client)) {
                 Ok(None) => return,
                 Err(reject) => self.refuse_stream(conn, reject, out),
-                Ok(Some((spec, frame))) => self.frame(conn, &spec, &frame, now, out),
+                Ok(Some(frame)) => self.frame(conn, &frame.spec, &frame.bytes, now, out),
             }
         }
     }

@@ -34,11 +34,12 @@ impl Monitor for ForwardSecrecy {
         if compromises.is_empty() {
             return Ruling::held("nothing was compromised");
         }
+        let needles = run.searches.needles(self.sent.bodies());
         let mut opened = Vec::new();
         let mut frames = Vec::new();
         for known in &run.trace.knowledge {
             let Some(leak) = known.from.and_then(|from| compromises.get(from)) else { continue };
-            for (message, sent) in self.sent.shown_by(&known.what) {
+            for (message, sent) in self.sent.shown_by(&known.what, &needles) {
                 // What was sent again since may have been read then.
                 let before = sent.last < leak.moment;
                 if before && !under_way(run.trace, known.frame, leak.moment) {

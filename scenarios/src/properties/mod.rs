@@ -10,6 +10,7 @@ use mitm_proxy::trace::{ClaimRecord, Trace};
 use protocol::endpoint::{Conn, Fact, Message, Name, Side};
 
 use crate::property::{Outcome, Property};
+use crate::search::Searches;
 use crate::sent::Sent;
 
 mod availability;
@@ -77,6 +78,8 @@ pub struct Finished<'a> {
     pub twin: &'a Trace,
     /// The largest frame the system accepts, in bytes.
     pub largest_frame: usize,
+    /// What messages are searched for with.
+    pub(crate) searches: &'a Searches,
 }
 
 /// What a monitor says.

@@ -72,7 +72,7 @@ impl Monitor for Order {
             }
         }
         if lines.is_empty() {
-            let repeated = self.flows.values().any(|sequence| sequence.has_surplus());
+            let repeated = self.flows.values().any(Sequence::has_surplus);
             let aside = if repeated { ", but for those that are repeated" } else { "" };
             Ruling::held(format!("every delivery in the order of sending{aside}"))
         } else {

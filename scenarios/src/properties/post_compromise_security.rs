@@ -1,6 +1,6 @@
 //! **post-compromise-security**: who has copied an endpoint's memory once reads nothing any more, once the endpoint has
 //! said something since and been answered. Healed is a session, for this property, when that endpoint has written a frame, the
-//! peer has read it and written one, and the endpoint has read that, both as they were made; what is sent on from there must stay unread.
+//! peer has read it and written one, and the endpoint has read that, both as they were made; what is sent in it from there on must stay unread.
 //! Where nothing is sent from there on, nothing can be said.
 //!
 //! It is asked of memory, not of key files: whoever holds those for good is no longer somebody who once had a look. Source: Cohn-Gordon, Cremers
@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use mitm_proxy::trace::{ClaimRecord, Compromise, Fate, FrameRecord, Loot, Trace};
-use protocol::endpoint::Side;
+use protocol::endpoint::{Fact, Message, Side};
 
 use super::{Finished, Monitor, PropertySpec, Ruling, Sent, count};
 use crate::property::Property;
@@ -24,11 +24,16 @@ pub(super) const SPEC: PropertySpec = PropertySpec {
 #[derive(Clone, Debug, Default)]
 struct PostCompromiseSecurity {
     sent: Sent,
+    /// Every time something was sent: what, on which link, at which place among all records.
+    sendings: Vec<(Message, u32, u64)>,
 }
 
 impl Monitor for PostCompromiseSecurity {
     fn observe(&mut self, record: &ClaimRecord) {
         self.sent.observe(record);
+        if let Fact::Sent(message) = &record.claim.fact {
+            self.sendings.push((message.clone(), record.claim.conn.0, record.moment));
+        }
     }
 
     fn conclude(&self, run: &Finished<'_>) -> Ruling {
@@ -37,15 +42,27 @@ impl Monitor for PostCompromiseSecurity {
         if !trace.compromises.iter().any(|leak| of_memory(&leak)) {
             return Ruling::held("no memory was compromised");
         }
+        let needles = run.searches.needles(self.sent.bodies());
+        let sessions = trace.sessions();
         let (mut after, mut ever) = (0, false);
         for (at, leak) in trace.compromises.iter().enumerate() {
             let Loot::Memory(actor) = leak.loot else { continue };
-            let Some(healed) = healed(trace, actor, leak.moment) else { continue };
-            ever = true;
-            after += self.sent.after(healed);
+            let healed = healed(trace, &sessions, actor, leak.moment);
+            ever |= !healed.is_empty();
+            let safe = |(_, link, moment): &&(Message, u32, u64)| {
+                let session = sessions.get(link);
+                session.and_then(|session| healed.get(session)).is_some_and(|from| moment > from)
+            };
+            let safe: Vec<&(Message, u32, u64)> = self.sendings.iter().filter(safe).collect();
+            after += safe.len();
             for known in trace.knowledge.iter().filter(|known| known.from == Some(at)) {
-                let read = self.sent.shown_by(&known.what).find(|(_, sent)| sent.first > healed);
-                if let Some((message, _)) = read {
+                let on = known.frame.and_then(|number| trace.frame(number)).map(|frame| frame.link);
+                let is_safe = |message: &Message| {
+                    let mut safe = safe.iter();
+                    safe.any(|(sent, link, _)| sent == message && on.is_none_or(|on| on == *link))
+                };
+                let mut read = self.sent.shown_by(&known.what, &needles);
+                if let Some((message, _)) = read.find(|(message, _)| is_safe(message)) {
                     let frames = known.frame.into_iter().collect();
                     return Ruling::violated(
                         format!("{message} was read with the stolen memory, an exchange later"),
@@ -57,9 +74,10 @@ impl Monitor for PostCompromiseSecurity {
         Ruling::held_over(
             after,
             format!("none of {} sent after the next exchange was read", count(after, "message")),
-            match ever {
-                true => "nothing was sent after the next exchange",
-                false => "there was no exchange after the theft",
+            if ever {
+                "nothing was sent after the next exchange"
+            } else {
+                "there was no exchange after the theft"
             },
         )
     }
@@ -69,28 +87,43 @@ impl Monitor for PostCompromiseSecurity {
     }
 }
 
-/// The moment from which on a session of this actor counts as healed: it has written a frame since the theft, the peer has read
+/// A session: the client's number, and how many that client had before.
+type Session = (usize, usize);
+
+/// From which moment on each session of this actor counts as healed: it has written a frame since the theft, the peer has read
 /// it and then written one, and that was read in turn. Of each frame counts when its sender wrote it and when its receiver
 /// read it, and not when the attacker had it.
-fn healed(trace: &Trace, actor: usize, leaked: u64) -> Option<u64> {
-    let is_own = |link: u32| actor == 0 || trace.owners.get(&link) == Some(&actor);
+fn healed(
+    trace: &Trace,
+    sessions: &BTreeMap<u32, Session>,
+    actor: usize,
+    leaked: u64,
+) -> BTreeMap<Session, u64> {
+    let own = |link: u32| {
+        sessions.get(&link).copied().filter(|(client, _)| actor == 0 || *client == actor)
+    };
     let side = if actor == 0 { Side::Server } else { Side::Client };
     let honest = trace.honest().map(|(_, frame)| frame);
-    let frames: Vec<(&FrameRecord, u64)> = honest
-        .filter(|frame| is_own(frame.link) && frame.original.is_none())
-        .filter(|frame| matches!(frame.fate, Fate::Delivered(_)))
-        .filter_map(|frame| Some((frame, frame.read?)))
+    let frames: Vec<(&FrameRecord, Session, u64)> = honest
+        .filter(|frame| frame.original.is_none() && matches!(frame.fate, Fate::Delivered(_)))
+        .filter_map(|frame| Some((frame, own(frame.link)?, frame.read?)))
         .collect();
-    // By link: the first moment at which the peer had read what was written since.
-    let mut heard: BTreeMap<u32, u64> = BTreeMap::new();
-    for (frame, read) in frames.iter().filter(|(frame, _)| frame.to != side) {
+    let earliest = |of: &mut BTreeMap<Session, u64>, session: Session, read: u64| {
+        let first = of.entry(session).or_insert(read);
+        *first = read.min(*first);
+    };
+    // The first moment at which the peer had read what was written since.
+    let mut heard: BTreeMap<Session, u64> = BTreeMap::new();
+    for (frame, session, read) in frames.iter().filter(|(frame, ..)| frame.to != side) {
         if frame.written() >= leaked {
-            let first = heard.entry(frame.link).or_insert(*read);
-            *first = (*first).min(*read);
+            earliest(&mut heard, *session, *read);
         }
     }
-    let answers = frames.iter().filter(|(frame, _)| {
-        frame.to == side && heard.get(&frame.link).is_some_and(|heard| frame.written() >= *heard)
-    });
-    answers.map(|(_, read)| *read).min()
+    let mut healed = BTreeMap::new();
+    for (frame, session, read) in frames.iter().filter(|(frame, ..)| frame.to == side) {
+        if heard.get(session).is_some_and(|heard| frame.written() >= *heard) {
+            earliest(&mut healed, *session, *read);
+        }
+    }
+    healed
 }

@@ -1,7 +1,8 @@
 //! **secrecy**: the attacker learns nothing of what honest endpoints sent. That is broken when
 //!
-//! - a message can be read in what endpoints put on the wire from the moment it was sent. Those frames, as their senders made
-//!   them, are searched for the beginning, the middle and the end of every message, as they are and in base64; or
+//! - a message can be read in what endpoints put on the wire from the moment it was sent. What each end sent on a connection is searched
+//!   as one stream, and so is each declared field, for the beginning, the middle and the end of every message: as they are, in base64,
+//!   hexadecimal, UTF-16, reversed and percent-encoded; or
 //! - a strategy recovered a part of a message of at least 8 bytes, or all of it; or found out that two messages
 //!   begin alike, and they do; or that two were encrypted under one nonce; or found out a password.
 //!
@@ -12,11 +13,12 @@
 //! "Held" says that nothing was found out under this script, by this attacker. Source: semantic security, Goldwasser and Micali
 //! 1984, of which recovery and equality are the plainest failures.
 
-use mitm_proxy::trace::{ClaimRecord, Finding, FrameRecord, Knowledge};
+use mitm_proxy::trace::{ClaimRecord, Finding, Knowledge};
 
 use super::{Finished, Monitor, PropertySpec, Ruling, count, frames};
 use crate::property::Property;
-use crate::sent::{SHORTEST, Sent, contains, probes};
+use crate::search::{FORMS, Form, NOT_SEARCHED, Needles, Place, SHORTEST};
+use crate::sent::Sent;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::Secrecy,
@@ -27,6 +29,9 @@ pub(super) const SPEC: PropertySpec = PropertySpec {
 
 /// Messages that begin with as many equal bytes do so for no other reason than being alike.
 const ALIKE: usize = 16;
+
+/// As many messages are named that were not searched for.
+const MOST_NAMED: usize = 3;
 
 #[derive(Clone, Debug, Default)]
 struct Secrecy {
@@ -39,39 +44,46 @@ impl Monitor for Secrecy {
     }
 
     fn conclude(&self, run: &Finished<'_>) -> Ruling {
-        let on_wire: Vec<(u32, &FrameRecord)> = run.trace.honest().collect();
-        let (mut searched, mut skipped) = (0, 0);
-        for (message, sent) in self.sent.iter() {
-            let probes = probes(&message.body);
-            let shows = |(_, record): &&(u32, &FrameRecord)| {
-                probes.iter().any(|probe| contains(&record.as_sent().bytes, probe))
-            };
-            let mut showing = on_wire.iter().filter(shows);
-            match showing.next() {
-                _ if message.body.len() < SHORTEST => skipped += 1,
-                Some((_, record)) if record.moment < sent.first => skipped += 1,
-                Some((number, _)) => {
-                    let evidence = format!("{message} can be read in frame {number}");
-                    return Ruling::violated(evidence, vec![*number]);
+        let needles = run.searches.needles(self.sent.bodies());
+        let places = needles.on_wire(run.trace);
+        let (mut searched, mut aside, mut shown) = (0, Vec::new(), Vec::new());
+        for (at, (message, sent)) in self.sent.iter().enumerate() {
+            match places.get(&at) {
+                _ if message.body.len() < SHORTEST => aside.push(format!("{message} is too short")),
+                Some(place) if place.moment < sent.first => {
+                    aside.push(format!("{message} was public before"));
                 }
+                Some(place) => shown.push((place, message)),
                 None => searched += 1,
             }
         }
-        if let Some(ruling) = run.trace.knowledge.iter().find_map(|known| self.judge(known)) {
+        shown.sort_unstable();
+        if let Some((place, message)) = shown.first() {
+            let more = match shown.len() {
+                1 => String::new(),
+                many => format!(", and {}", count(many - 1, "other message")),
+            };
+            let evidence = format!("{message} can be read in {}{more}", describe(place));
+            return Ruling::violated(evidence, place.frames.clone());
+        }
+        let mut known = run.trace.knowledge.iter();
+        if let Some(ruling) = known.find_map(|known| self.judge(known, &needles)) {
             return ruling;
         }
-        if searched == 0 && skipped > 0 {
-            return Ruling::inconclusive(
-                "every message is too short to be searched for, or public",
-            );
+        if searched == 0 && !aside.is_empty() {
+            let why = some(&aside);
+            return Ruling::inconclusive(format!("there is no message to search for: {why}"));
         }
-        let bytes: usize = on_wire.iter().map(|(_, record)| record.as_sent().bytes.len()).sum();
-        let aside = match skipped {
-            0 => String::new(),
-            skipped => format!(", {skipped} too short to tell, or public"),
+        let bytes: usize = run.trace.honest().map(|(_, record)| record.as_sent().bytes.len()).sum();
+        let aside = if aside.is_empty() {
+            String::new()
+        } else {
+            format!("; not searched for: {}", some(&aside))
         };
         let searched = count(searched, "message");
-        Ruling::held(format!("none of {searched} found in {bytes} bytes{aside}"))
+        Ruling::held(format!(
+            "none of {searched} found in {bytes} bytes ({FORMS}); {NOT_SEARCHED}{aside}"
+        ))
     }
 
     fn fork(&self) -> Box<dyn Monitor> {
@@ -79,9 +91,32 @@ impl Monitor for Secrecy {
     }
 }
 
+/// `frame 4, as hexadecimal digits`.
+fn describe(place: &Place) -> String {
+    let Place { frames, form, field, .. } = place;
+    let place = match &frames[..] {
+        [first, .., last] => format!("frames {first} to {last}"),
+        _ => format!("frame {}", frames.first().copied().unwrap_or_default()),
+    };
+    let values =
+        field.map_or_else(String::new, |field| format!(", in their `{field}` one after the other"));
+    let read = if *form == Form::Plain { String::new() } else { format!(", {}", form.name()) };
+    format!("{place}{values}{read}")
+}
+
+/// The first few, and how many more.
+fn some(of: &[String]) -> String {
+    let first: Vec<&str> = of.iter().take(MOST_NAMED).map(String::as_str).collect();
+    let more = match of.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!("{}{more}", first.join(", "))
+}
+
 impl Secrecy {
     /// A violation, if what the attacker claims to know is true and none of its business.
-    fn judge(&self, known: &Knowledge) -> Option<Ruling> {
+    fn judge(&self, known: &Knowledge, needles: &Needles) -> Option<Ruling> {
         let own: Vec<u32> = known.frame.into_iter().collect();
         let pair = |other: u32| own.iter().copied().chain([other]).collect::<Vec<u32>>();
         let how = known.how;
@@ -93,7 +128,7 @@ impl Secrecy {
             }
             _ if known.from.is_some() => None,
             Finding::Content(content) => {
-                let (message, _) = self.sent.shown_by(&known.what).next()?;
+                let (message, _) = self.sent.shown_by(&known.what, needles).next()?;
                 let (bytes, at) = (content.len(), frames(&own));
                 let evidence = format!("{how} recovered {bytes} bytes{at}: {message} is in them");
                 let whole = *content == message.body;

@@ -18,6 +18,8 @@ use crate::actions::{Arg, Args, action};
 use crate::rule::{Event, FrameRef, When};
 use crate::trace::{Fate, LinkEvent};
 
+mod half_close;
+
 /// Frames of a length, a kind and a body.
 fn layout() -> Arc<Layout> {
     let fields = vec![

@@ -38,6 +38,7 @@ fn violated(target: &Target, rules: Vec<Rule>) -> (Run, Vec<Property>) {
             open_ends: &run.open_ends,
             twin: &twin.trace,
             largest_frame: 65537,
+            searches: &crate::search::Searches::default(),
         };
         let broken = PROPERTIES.iter().filter(|spec| {
             let mut monitor = (spec.monitor)();
