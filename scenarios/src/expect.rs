@@ -10,11 +10,11 @@ use crate::property::{Outcome, Property};
 pub const NOTHING: &str = "nothing";
 
 /// The expected verdicts of one profile: one `[expect.…]` table.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Expectation {
-    /// The properties that are named.
-    pub verdicts: BTreeMap<Property, Outcome>,
-    /// What holds for all others; `held` if not given.
+    /// The properties that are named. `None`: any verdict will do.
+    pub verdicts: BTreeMap<Property, Option<Outcome>>,
+    /// What is expected of all others: `held`, unless the file says otherwise.
     pub all: Option<Outcome>,
     /// What must have stopped the attack. `None` if the file does not say.
     pub blocked_by: Option<BlockedBy>,
@@ -25,10 +25,28 @@ pub struct Expectation {
     pub line: usize,
 }
 
+impl Default for Expectation {
+    fn default() -> Self {
+        Self {
+            verdicts: BTreeMap::new(),
+            all: Some(Outcome::Held),
+            blocked_by: None,
+            rests_on_seed: None,
+            line: 0,
+        }
+    }
+}
+
 impl Expectation {
-    /// What is expected of `property`: what the table says of it, else what it says of `all`, else held.
-    pub fn outcome(&self, property: Property) -> Outcome {
-        self.verdicts.get(&property).copied().or(self.all).unwrap_or(Outcome::Held)
+    /// What is expected of `property`: what the table says of it, else what it says of `all`, else held. `None`: any
+    /// verdict will do.
+    pub fn outcome(&self, property: Property) -> Option<Outcome> {
+        self.verdicts.get(&property).copied().unwrap_or(self.all)
+    }
+
+    /// Whether a violation is expected of `property`.
+    pub fn expects_violation(&self, property: Property) -> bool {
+        self.outcome(property) == Some(Outcome::Violated)
     }
 }
 
@@ -79,12 +97,16 @@ mod tests {
     #[test]
     fn a_listed_property_comes_before_all_and_all_before_held() {
         let mut expectation = Expectation::default();
-        assert_eq!(expectation.outcome(Property::Order), Outcome::Held);
+        assert_eq!(expectation.outcome(Property::Order), Some(Outcome::Held));
         expectation.all = Some(Outcome::Inconclusive);
-        assert_eq!(expectation.outcome(Property::Order), Outcome::Inconclusive);
-        expectation.verdicts.insert(Property::Order, Outcome::Violated);
-        assert_eq!(expectation.outcome(Property::Order), Outcome::Violated);
-        assert_eq!(expectation.outcome(Property::Secrecy), Outcome::Inconclusive);
+        assert_eq!(expectation.outcome(Property::Order), Some(Outcome::Inconclusive));
+        expectation.verdicts.insert(Property::Order, Some(Outcome::Violated));
+        assert!(expectation.expects_violation(Property::Order));
+        assert_eq!(expectation.outcome(Property::Secrecy), Some(Outcome::Inconclusive));
+        expectation.verdicts.insert(Property::Order, None);
+        expectation.all = None;
+        assert_eq!(expectation.outcome(Property::Order), None);
+        assert_eq!(expectation.outcome(Property::Secrecy), None);
     }
 
     #[test]

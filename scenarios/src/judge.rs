@@ -108,6 +108,7 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
         scenario: case.scenario,
         largest_frame: layout.frames.iter().map(|spec| spec.max).max().unwrap_or(0),
         searches: Searches::default(),
+        excused: BTreeSet::new(),
     };
 
     let mut world = World::new(&plan);
@@ -203,6 +204,8 @@ pub(crate) struct Court<'a> {
     pub(crate) largest_frame: usize,
     /// What messages are searched for with.
     pub(crate) searches: Searches,
+    /// What an honest run may violate and be good enough all the same.
+    pub(crate) excused: BTreeSet<Property>,
 }
 
 /// A run that has come to rest.
@@ -301,12 +304,10 @@ impl Court<'_> {
         judged.collect()
     }
 
-    /// Why the honest twin did not succeed, if so. Somebody's own protocol may let everybody read along: that is a verdict on it,
-    /// and no reason not to attack it.
+    /// Why the honest twin did not succeed, if so.
     pub(crate) fn twin_problem(&self, twin: &Rest) -> Option<String> {
-        let open = |property| property == Property::Secrecy && self.scenario.own.is_some();
         for (property, ruling) in self.rule(twin, &twin.trace) {
-            if ruling.outcome == Outcome::Violated && !open(property) {
+            if ruling.outcome == Outcome::Violated && !self.excused.contains(&property) {
                 let name = property.name();
                 return Some(format!("the honest twin violates {name}: {}", ruling.evidence));
             }
@@ -432,8 +433,7 @@ fn out_of_luck(
         return false;
     };
     for (property, ruling) in rulings {
-        let expected = expectation.outcome(*property);
-        if expected == Outcome::Violated && ruling.outcome == Outcome::Held {
+        if expectation.expects_violation(*property) && ruling.outcome == Outcome::Held {
             let why = format!("the scenario rests on seed {own}, and this is another: {chance}");
             *ruling = Ruling::inconclusive(why);
         }
@@ -549,7 +549,7 @@ pub(crate) fn mismatches(
 ) -> Vec<String> {
     let mut mismatches = Vec::new();
     for (property, ruling) in rulings {
-        let expected = expectation.outcome(*property);
+        let Some(expected) = expectation.outcome(*property) else { continue };
         let short = scenario.replaced && *property == Property::Secrecy;
         if expected != ruling.outcome && !(short && ruling.outcome == Outcome::Inconclusive) {
             mismatches.push(format!(

@@ -16,7 +16,7 @@ use crate::property::{Outcome, Property};
 use crate::scenario::{Own, Scenario};
 use crate::search::Searches;
 use crate::target::{
-    self, Finding, Interrupt, Output, Prompt, Run, Target, TargetError, Unmatched,
+    self, Finding, Interrupt, Output, Prompt, Run, Scope, Target, TargetError, Unmatched,
 };
 
 mod contradiction;
@@ -40,12 +40,42 @@ pub struct Trial {
     pub interrupted: bool,
 }
 
-/// Run the programs once without an attack.
+/// Run the programs without an attack: once, or until it goes well or `target.retries` are spent.
 ///
 /// # Errors
 /// They cannot be run at all.
 pub fn honest(own: &Own, target: &Target, stop: &Interrupt) -> Result<Run, TargetError> {
-    run(own, target, &[], Prompt::default(), stop)
+    let goes_well = |run: &Run| {
+        let count = |wanted: fn(&Fact) -> bool| {
+            run.trace.claims.iter().filter(|record| wanted(&record.claim.fact)).count()
+        };
+        let arrived = count(|fact| matches!(fact, Fact::Sent(_)))
+            == count(|fact| matches!(fact, Fact::Delivered(_))) + run.unmatched.delivered;
+        run.findings.is_empty() && run.open_ends.is_empty() && arrived
+    };
+    retried(target, || run(own, target, &[], Prompt::default(), stop), goes_well)
+}
+
+/// Run until a run is good, or retries are spent.
+fn retried(
+    target: &Target,
+    mut run: impl FnMut() -> Result<Run, TargetError>,
+    is_good: impl Fn(&Run) -> bool,
+) -> Result<Run, TargetError> {
+    let mut tries = 0;
+    loop {
+        let mut run = run()?;
+        if run.interrupted || tries == target.retries || is_good(&run) {
+            if tries > 0 {
+                let number = tries + 1;
+                run.remarks.push(format!(
+                    "this is run number {number}: the ones before showed nothing (`retries`)"
+                ));
+            }
+            return Ok(run);
+        }
+        tries += 1;
+    }
 }
 
 /// Run `scenario` against one of its targets, which `honest` was of.
@@ -61,13 +91,24 @@ pub fn trial(
 ) -> Result<Trial, TargetError> {
     let frames = &own.layout.layout.frames;
     let largest_frame = frames.iter().map(|spec| spec.max).max().unwrap_or(0);
-    let court = Court { scenario, largest_frame, searches: Searches::default() };
+    let scope = scope(scenario, own, target);
+    // Somebody's own protocol may let everybody read along: that is a verdict on it, and no reason not to attack it.
+    let beside = Property::ALL.iter().copied().filter(|property| !scope.has(*property));
+    let excused = beside.chain(scope.faults.iter().copied()).chain([Property::Secrecy]).collect();
+    let court = Court { scenario, largest_frame, searches: Searches::default(), excused };
     let problem = unattacked(&court, target, honest);
     // What does not work without an attack says nothing under one; and nobody attacks where there is no rule.
     let over = problem.is_some() || honest.interrupted || scenario.rules.is_empty();
-    let attacked =
-        if over { None } else { Some(run(own, target, &scenario.rules, honest.prompt, stop)?) };
-    Ok(conclude(&court, target, honest, attacked, problem))
+    let shows = |run: &Run| shows_nothing(&court, &run.trace, &run.findings).is_none();
+    let attack = || run(own, target, &scenario.rules, honest.prompt, stop);
+    let attacked = if over { None } else { Some(retried(target, attack, shows)?) };
+    Ok(conclude(&court, target, &scope, honest, attacked, problem))
+}
+
+/// What of this target is judged: what the scenario and the target allow.
+fn scope(scenario: &Scenario, own: &Own, target: &Target) -> Scope {
+    let of_scenario = scenario.own.as_ref().map(|own| own.scope.clone()).unwrap_or_default();
+    of_scenario.with(&own.scope).with(&target.scope)
 }
 
 fn run(
@@ -96,9 +137,12 @@ fn sent_first(trace: &Trace) -> Trace {
 
 /// Why the programs are not fit to be attacked, if so.
 fn unattacked(court: &Court<'_>, target: &Target, run: &Run) -> Option<String> {
-    // Some servers serve once, and close their listener on purpose.
-    let once = |finding: &&Finding| !matches!(finding, Finding::ListenerGone { .. });
-    if let Some(finding) = run.findings.iter().find(once) {
+    let counts = |finding: &&Finding| match finding {
+        // Some servers serve once, and close their listener on purpose.
+        Finding::ListenerGone { .. } => false,
+        finding => !breaks(finding).is_some_and(|property| court.excused.contains(&property)),
+    };
+    if let Some(finding) = run.findings.iter().find(counts) {
         return Some(match finding {
             Finding::NotImplemented { .. } => finding.to_string(),
             _ => format!("without an attack, {finding}"),
@@ -114,6 +158,7 @@ fn rest(run: &Run) -> Rest {
 fn conclude(
     court: &Court<'_>,
     target: &Target,
+    scope: &Scope,
     honest: &Run,
     attacked: Option<Run>,
     problem: Option<String>,
@@ -135,7 +180,7 @@ fn conclude(
     let inconclusive = if interrupted { Some("interrupted".to_owned()) } else { problem };
     let inconclusive = inconclusive
         .or_else(|| attacked.as_ref().and_then(|_| shows_nothing(court, &rest.trace, &findings)));
-    let rulings = match &inconclusive {
+    let mut rulings = match &inconclusive {
         Some(why) => {
             Property::ALL.iter().map(|property| (*property, Ruling::inconclusive(why))).collect()
         }
@@ -148,6 +193,14 @@ fn conclude(
             rulings
         }
     };
+    for (property, ruling) in &mut rulings {
+        if !scope.has(*property) {
+            *ruling = Ruling::inconclusive(format!("{NOT_JUDGED}the scope leaves it out"));
+        } else if scope.faults.contains(property) {
+            let why = "it is known not to hold without an attack (`[honest]`)";
+            *ruling = Ruling::inconclusive(format!("{NOT_JUDGED}{why}"));
+        }
+    }
     let stopped = first_rejection(&rest.trace).unwrap_or_else(|| NOTHING.to_owned());
     let blocked_by = [(stopped, 1)].into();
     let expect = &scenario.expect.profiles;
@@ -207,6 +260,19 @@ fn shows_nothing(court: &Court<'_>, trace: &Trace, findings: &[Finding]) -> Opti
     court.vacuous(trace).filter(|_| findings.is_empty() || !acted)
 }
 
+/// The property that this breaks, if it breaks one.
+fn breaks(finding: &Finding) -> Option<Property> {
+    match finding {
+        Finding::NotStarted { .. } | Finding::Died { .. } => Some(Property::Robustness),
+        Finding::ListenerGone { .. } | Finding::Hung { .. } | Finding::EndedEarly { .. } => {
+            Some(Property::Availability)
+        }
+        Finding::NotImplemented { .. }
+        | Finding::Unreadable { .. }
+        | Finding::Contradicted { .. } => None,
+    }
+}
+
 /// The table of `expect` that speaks of every target without one of its own.
 pub const CORRECT: &str = "correct";
 
@@ -237,16 +303,8 @@ fn judged(
         }
     }
     for finding in findings {
-        let broken = match finding {
-            Finding::NotStarted { .. } | Finding::Died { .. } => Property::Robustness,
-            Finding::ListenerGone { .. } | Finding::Hung { .. } | Finding::EndedEarly { .. } => {
-                Property::Availability
-            }
-            // Those made the whole run inconclusive.
-            Finding::NotImplemented { .. }
-            | Finding::Unreadable { .. }
-            | Finding::Contradicted { .. } => continue,
-        };
+        // Those that break nothing made the whole run inconclusive.
+        let Some(broken) = breaks(finding) else { continue };
         for (_, ruling) in rulings.iter_mut().filter(|(property, _)| *property == broken) {
             *ruling = Ruling::violated(finding.to_string(), Vec::new());
         }

@@ -29,9 +29,9 @@ fn fault(scenario: &Scenario, case: Case<'_>) -> Option<String> {
     let expectation = scenario.expect.of(case.system.name, case.profile.name())?;
     for (property, ruling) in &judgement.rulings {
         let expected = expectation.outcome(*property);
-        let wrong = expected == Outcome::Violated && ruling.outcome == Outcome::Held;
+        let wrong = expected == Some(Outcome::Violated) && ruling.outcome == Outcome::Held;
         let needs_luck = expectation.rests_on_seed.is_some();
-        if wrong || (!needs_luck && ruling.outcome != expected) {
+        if wrong || (!needs_luck && expected.is_some_and(|expected| ruling.outcome != expected)) {
             return Some(format!("{name:?}: {} is {:?}", property.name(), ruling.outcome));
         }
     }

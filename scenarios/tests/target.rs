@@ -14,7 +14,7 @@ use protocol::endpoint::{Fact, Side};
 use protocol::systems::system;
 use protocol::weakness::Profile;
 use scenarios::target::{
-    Channel, DEFAULT_QUIET, DEFAULT_START, Interrupt, JudgedFrom, Program, Prompt, Ready, Run,
+    Channel, DEFAULT_QUIET, DEFAULT_START, Interrupt, JudgedFrom, Program, Prompt, Ready, Run, Scope,
     Target, run,
 };
 
@@ -45,6 +45,8 @@ fn helo(rules: Vec<Rule>) -> Run {
         observe: Vec::new(),
         limit: Duration::from_secs(20),
         quiet: DEFAULT_QUIET,
+        scope: Scope::default(),
+        retries: 0,
     };
     let helo = system("helo").unwrap();
     let layout = Arc::new((helo.layout)(Profile::named(helo, "as-built").unwrap()));

@@ -131,7 +131,7 @@ fn explain_scenario(scenario: &Scenario, folder: &str) -> Sections {
 fn describe(expectation: &Expectation) -> String {
     let with = |outcome: Outcome| -> Vec<&str> {
         let all = Property::ALL.iter();
-        all.filter(|p| expectation.outcome(**p) == outcome).map(|p| p.name()).collect()
+        all.filter(|p| expectation.outcome(**p) == Some(outcome)).map(|p| p.name()).collect()
     };
     let mut parts = Vec::new();
     for outcome in [Outcome::Violated, Outcome::Inconclusive] {

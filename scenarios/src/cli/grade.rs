@@ -16,7 +16,7 @@ use crate::catalogue::{LoadError, load_attacks, read, text as utf8};
 use crate::diagnostic::quote_path;
 use crate::layout_file::LayoutFile;
 use crate::scenario::{Own, Scenario, targets};
-use crate::target::{Interrupt, Target};
+use crate::target::{Interrupt, Scope, Target};
 use crate::trial::{honest, trial};
 use crate::view;
 
@@ -100,7 +100,7 @@ fn attack(
     stop: &Interrupt,
     output: Output,
 ) -> Result<Vec<Case>> {
-    let own = Own { layout: layout.clone(), targets: Vec::new() };
+    let own = Own { layout: layout.clone(), targets: Vec::new(), scope: Scope::default() };
     let twin = honest(&own, target, stop).with_context(|| format!("target {}", target.name))?;
     let mut cases = Vec::new();
     for attack in attacks {

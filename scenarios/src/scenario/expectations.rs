@@ -14,6 +14,9 @@ use crate::expect::{BlockedBy, Expect, Expectation, NOTHING};
 use crate::property::{Outcome, Property};
 use crate::trial::CORRECT;
 
+/// The word for a verdict that may be anything.
+const ANY: &str = "any";
+
 /// The profiles every scenario must speak of.
 const REQUIRED: &[&str] = &["as-built", "hardened"];
 
@@ -150,7 +153,8 @@ fn expectation(
     systems: &[&'static System],
 ) -> Expectation {
     let properties: Vec<&str> = Property::ALL.iter().map(|property| property.name()).collect();
-    let outcomes: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();
+    let outcomes = Outcome::ALL.iter().map(|outcome| outcome.name());
+    let outcomes: Vec<&str> = outcomes.chain([ANY]).collect();
     let mut allowed = properties;
     allowed.extend(["all", "blocked_by", "rests_on_seed"]);
     let line = reader.line(node.span().start);
@@ -172,13 +176,13 @@ fn expectation(
             reader.unknown(key.span(), "property", name, &allowed);
             continue;
         }
-        let outcome = reader.word(node, name, "verdict", &outcomes).and_then(Outcome::named);
-        match (property, outcome) {
-            (Some(property), Some(outcome)) => {
+        let Some(word) = reader.word(node, name, "verdict", &outcomes) else { continue };
+        let outcome = Outcome::named(word);
+        match property {
+            Some(property) => {
                 expectation.verdicts.insert(property, outcome);
             }
-            (None, outcome @ Some(_)) => expectation.all = outcome,
-            (_, None) => {}
+            None => expectation.all = outcome,
         }
     }
     expectation

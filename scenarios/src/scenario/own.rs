@@ -10,11 +10,13 @@ use crate::diagnostic::{Diagnostics, quote};
 use crate::dom::{self, Node, Reader, Table};
 use crate::expect::Expect;
 use crate::layout_file::LayoutFile;
-use crate::target::{self, Target};
+use crate::target::{self, Scope, Target, scope};
 
 /// The keys of such a scenario.
-pub(super) const KEYS: &[&str] =
-    &["name", "family", "summary", "teaches", "layout", "recorded", "rule", "target", "expect"];
+pub(super) const KEYS: &[&str] = &[
+    "name", "family", "summary", "teaches", "layout", "recorded", "rule", "target", "expect",
+    "scope", "honest",
+];
 
 /// Those it must have.
 pub(super) const REQUIRED: &[&str] =
@@ -30,6 +32,8 @@ pub struct Own {
     pub layout: Arc<LayoutFile>,
     /// The programs, one pair or several.
     pub targets: Vec<Target>,
+    /// What of them is judged.
+    pub scope: Scope,
 }
 
 /// Read such a scenario. `given` is the layout where somebody else gives it.
@@ -70,7 +74,7 @@ pub(super) fn scenario(
         summary: summary?.to_owned(),
         teaches: teaches?.trim().to_owned(),
         systems: Vec::new(),
-        own: Some(Own { layout: layout?, targets }),
+        own: Some(Own { layout: layout?, targets, scope: scope::read(reader, root) }),
         seed: DEFAULT_SEED,
         needs: Vec::new(),
         scripts: BTreeMap::new(),
@@ -120,11 +124,16 @@ pub fn targets(path: &str, source: &str) -> Result<Vec<Target>, Diagnostics> {
     let read = || {
         let document = dom::document(source, MAX_FILE)?;
         let mut reader = Reader::new(source);
-        let root = reader.root(document.get_ref(), &["target"]);
+        let root = reader.root(document.get_ref(), &[&["target"], scope::KEYS].concat());
         reader.require(&root, "a file of targets", &["target"]);
         let folder = Path::new(path).parent().unwrap_or(Path::new(""));
         let node = root.get("target");
-        let targets = node.map(|node| target::read(&mut reader, node, folder)).unwrap_or_default();
+        let mut targets: Vec<Target> =
+            node.map(|node| target::read(&mut reader, node, folder)).unwrap_or_default();
+        let of_all = scope::read(&mut reader, &root);
+        for target in &mut targets {
+            target.scope = of_all.with(&target.scope);
+        }
         if reader.mistakes.is_empty() { Ok(targets) } else { Err(dom::in_order(reader.mistakes)) }
     };
     let wrong = |list| Diagnostics { path: path.to_owned(), source: source.to_owned(), list };

@@ -32,6 +32,7 @@ mod process;
 #[cfg(unix)]
 mod programs;
 mod read;
+pub(crate) mod scope;
 #[cfg(unix)]
 mod stream;
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use conduct::run;
 pub use finding::Finding;
 
 pub(crate) use read::read;
+pub use scope::Scope;
 
 /// How long a run may take, unless the scenario says otherwise.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(20);
@@ -87,6 +89,10 @@ pub struct Target {
     pub limit: Duration,
     /// The run is over when nothing has moved for so long after the client has ended.
     pub quiet: Duration,
+    /// What of it is judged.
+    pub scope: Scope,
+    /// How often a run that fails by itself is tried again: for programs that race with themselves.
+    pub retries: u32,
 }
 
 impl Target {

@@ -11,7 +11,7 @@ use toml::de::DeValue;
 
 use super::{
     Channel, DEFAULT_LIMIT, DEFAULT_QUIET, DEFAULT_START, JudgedFrom, Observation, Observed,
-    Program, Ready, Sign, Target, claims,
+    Program, Ready, Sign, Target, claims, scope,
 };
 use crate::diagnostic::{near, quote};
 use crate::dom::{Node, Reader, Table};
@@ -30,6 +30,9 @@ const LONGEST: Duration = Duration::from_hours(1);
 const MAX_PATTERN: usize = 1 << 20;
 
 const PLACEHOLDERS: &[&str] = &["host", "port", "port2", "claims", "target"];
+
+/// The most that a run is tried again.
+const MAX_RETRIES: u64 = 20;
 
 /// Read all targets.
 pub(crate) fn read(reader: &mut Reader, node: &Node<'_>, dir: &Path) -> Vec<Target> {
@@ -54,7 +57,8 @@ pub(crate) fn read(reader: &mut Reader, node: &Node<'_>, dir: &Path) -> Vec<Targ
 
 fn target(reader: &mut Reader, node: &Node<'_>, name: &str, dir: &Path) -> Option<Target> {
     let what = format!("target.{name}");
-    let keys = ["server", "client", "claims", "observe", "limit", "quiet"];
+    let keys =
+        ["server", "client", "claims", "observe", "limit", "quiet", "retries", "scope", "honest"];
     let table = reader.table(node, &what, &keys)?;
     reader.require(&table, "a target", &["server", "client"]);
     let claims = table.get("claims").and_then(|node| channel(reader, node));
@@ -81,8 +85,14 @@ fn target(reader: &mut Reader, node: &Node<'_>, name: &str, dir: &Path) -> Optio
         Some(channel) => JudgedFrom::Claims(channel),
         None => JudgedFrom::Observables(limits(&observe)),
     };
-    let (server, client, limit, quiet) = (server?, client?, limit?, quiet?);
-    Some(Target { name: name.to_owned(), server, client, judged_from, observe, limit, quiet })
+    let scope = scope::read(reader, &table);
+    let retries = match table.get("retries") {
+        Some(node) => reader.number(node, "retries", (0, MAX_RETRIES))?,
+        None => 0,
+    };
+    let retries = u32::try_from(retries).unwrap_or(0);
+    let (name, server, client, limit, quiet) = (name.to_owned(), server?, client?, limit?, quiet?);
+    Some(Target { name, server, client, judged_from, observe, limit, quiet, scope, retries })
 }
 
 fn channel(reader: &mut Reader, node: &Node<'_>) -> Option<Channel> {

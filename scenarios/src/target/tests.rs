@@ -102,6 +102,8 @@ fn target(server: Vec<String>, client: Vec<String>, judged_from: JudgedFrom) -> 
         observe: Vec::new(),
         limit: Duration::from_secs(10),
         quiet: Duration::from_millis(100),
+        scope: Scope::default(),
+        retries: 0,
     }
 }
 
