@@ -113,18 +113,18 @@ impl Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// The built-in catalogue, by family and name.
-///
-/// # Panics
-/// A file of the catalogue has a mistake. A test reads them all.
+/// The scenarios of some files. One that cannot be read counts against itself alone.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Those without mistakes.
+    pub scenarios: Vec<Scenario>,
+    /// Everything that is wrong with the others.
+    pub errors: Vec<LoadError>,
+}
+
+/// The built-in catalogue, by family and name, but for files with mistakes.
 pub fn catalogue() -> Vec<Scenario> {
-    match embedded(&ATTACKS) {
-        Ok(scenarios) => scenarios,
-        Err(errors) => {
-            let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            panic!("the catalogue has mistakes:\n{}", all.join("\n\n"))
-        }
-    }
+    embedded().scenarios
 }
 
 /// The files of the built-in catalogue, by path: `replay/replay-data-in-session.toml`.
@@ -143,61 +143,57 @@ pub fn embedded_files() -> Vec<(&'static str, &'static [u8])> {
     found
 }
 
-fn embedded(attacks: &'static Dir<'static>) -> Result<Vec<Scenario>, Vec<LoadError>> {
-    let mut all = Loaded::default();
+/// The built-in catalogue, and what is wrong with files of it.
+pub fn embedded() -> Loaded {
+    let mut all = Loader::default();
     for (path, content) in embedded_files() {
         let Some((folder, _)) = path.rsplit_once('/').filter(|_| is_toml(Path::new(path))) else {
             continue;
         };
-        let payloads = Embedded { attacks, folder };
+        let payloads = Embedded { attacks: &ATTACKS, folder };
         all.add(text(path, content.to_vec()).and_then(|source| {
             Scenario::parse(path, &source, &payloads).map_err(LoadError::Invalid)
         }));
     }
-    let mut scenarios = all.finish()?;
-    scenarios.sort_by(|a, b| (a.family, &a.name).cmp(&(b.family, &b.name)));
-    Ok(scenarios)
+    let mut loaded = all.loaded;
+    loaded.scenarios.sort_by(|a, b| (a.family, &a.name).cmp(&(b.family, &b.name)));
+    loaded
 }
 
 /// The scenarios at these paths: files in the order given, folders searched through and through, their files
 /// in the order of their paths.
-///
-/// # Errors
-/// Everything that is wrong with any of them.
-pub fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>, Vec<LoadError>> {
-    load_with(paths, None)
+pub fn load(paths: &[PathBuf]) -> Loaded {
+    load_with(paths, Loader::default())
+}
+
+/// The scenarios at these paths; those that do not say whom they attack are for whoever speaks `layout`.
+pub fn load_any(paths: &[PathBuf], layout: Option<&Arc<LayoutFile>>) -> Loaded {
+    load_with(paths, Loader { layout: layout.cloned(), ..Loader::default() })
 }
 
 /// The attacks at these paths, on whoever speaks `layout`.
-///
-/// # Errors
-/// Everything that is wrong with any of them.
-pub fn load_attacks(
-    paths: &[PathBuf],
-    layout: &Arc<LayoutFile>,
-) -> Result<Vec<Scenario>, Vec<LoadError>> {
-    load_with(paths, Some(layout.clone()))
+pub fn load_attacks(paths: &[PathBuf], layout: &Arc<LayoutFile>) -> Loaded {
+    load_with(
+        paths,
+        Loader { layout: Some(layout.clone()), attacks_only: true, ..Loader::default() },
+    )
 }
 
-fn load_with(
-    paths: &[PathBuf],
-    layout: Option<Arc<LayoutFile>>,
-) -> Result<Vec<Scenario>, Vec<LoadError>> {
-    let mut all = Loaded { layout, ..Loaded::default() };
+fn load_with(paths: &[PathBuf], mut all: Loader) -> Loaded {
     for path in paths {
         if path.is_dir() {
             match search(path) {
                 Ok(files) => files
                     .iter()
-                    .filter(|file| is_scenario(file))
+                    .filter(|file| kind(file) == FileKind::Scenario)
                     .for_each(|file| all.add_file(file)),
-                Err(error) => all.errors.push(error),
+                Err(error) => all.loaded.errors.push(error),
             }
         } else {
             all.add_file(path);
         }
     }
-    all.finish()
+    all.loaded
 }
 
 /// The scenario in this file.
@@ -219,52 +215,76 @@ fn load_one(path: &Path, layout: Option<&Arc<LayoutFile>>) -> Result<Scenario, L
     .map_err(LoadError::Invalid)
 }
 
-/// Whether a file that was found, and not named, is meant to be a scenario: layouts and targets may lie beside them.
-fn is_scenario(path: &Path) -> bool {
-    let Ok(source) = read(path).and_then(|content| text("", content)) else { return true };
-    let (document, _) = toml::de::DeTable::parse_recoverable(&source);
-    let has = |key| document.get_ref().contains_key(key);
-    has("family") || !(has("frame") || has("target"))
+/// What a file is meant to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FileKind {
+    /// A scenario, or an attack; also what cannot be read.
+    Scenario,
+    /// A layout: it has frames.
+    Layout,
+    /// Targets, and nothing else.
+    Targets,
 }
 
-/// What was loaded so far, and what could not be.
+/// What a file is meant to be, by its keys: layouts and targets may lie beside scenarios.
+pub fn kind(path: &Path) -> FileKind {
+    let Ok(source) = read(path).and_then(|content| text("", content)) else {
+        return FileKind::Scenario;
+    };
+    let (document, _) = toml::de::DeTable::parse_recoverable(&source);
+    let has = |key| document.get_ref().contains_key(key);
+    match () {
+        () if has("family") => FileKind::Scenario,
+        () if has("frame") => FileKind::Layout,
+        () if has("target") => FileKind::Targets,
+        () => FileKind::Scenario,
+    }
+}
+
+/// Whether a file says itself whom it attacks.
+fn names_its_victim(path: &Path) -> bool {
+    let Ok(source) = read(path).and_then(|content| text("", content)) else { return true };
+    let (document, _) = toml::de::DeTable::parse_recoverable(&source);
+    ["system", "systems", "target"].iter().any(|key| document.get_ref().contains_key(*key))
+}
+
+/// What was loaded so far, and how.
 #[derive(Default)]
-struct Loaded {
-    /// The layout of all, if it is given.
+struct Loader {
+    /// The layout of attacks, if it is given.
     layout: Option<Arc<LayoutFile>>,
-    scenarios: Vec<Scenario>,
-    errors: Vec<LoadError>,
+    /// Nothing but attacks is wanted.
+    attacks_only: bool,
+    loaded: Loaded,
     /// The file that has a name already.
     names: BTreeMap<String, String>,
     /// Files that were loaded already: naming one twice is no mistake.
     seen: Vec<PathBuf>,
 }
 
-impl Loaded {
+impl Loader {
     fn add_file(&mut self, path: &Path) {
         let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if let Err(at) = self.seen.binary_search(&real) {
             self.seen.insert(at, real);
-            self.add(load_one(path, self.layout.as_ref()));
+            let layout = self.layout.as_ref();
+            let layout = layout.filter(|_| self.attacks_only || !names_its_victim(path));
+            self.add(load_one(path, layout));
         }
     }
 
     fn add(&mut self, scenario: Result<Scenario, LoadError>) {
         let scenario = match scenario {
             Ok(scenario) => scenario,
-            Err(error) => return self.errors.push(error),
+            Err(error) => return self.loaded.errors.push(error),
         };
         let (name, second) = (scenario.name.clone(), scenario.path.clone());
         if let Some(first) = self.names.get(&name) {
             let first = first.clone();
-            return self.errors.push(LoadError::Duplicate { name, first, second });
+            return self.loaded.errors.push(LoadError::Duplicate { name, first, second });
         }
         self.names.insert(name, second);
-        self.scenarios.push(scenario);
-    }
-
-    fn finish(self) -> Result<Vec<Scenario>, Vec<LoadError>> {
-        if self.errors.is_empty() { Ok(self.scenarios) } else { Err(self.errors) }
+        self.loaded.scenarios.push(scenario);
     }
 }
 
@@ -418,7 +438,7 @@ mod tests {
         /// What loading these paths says, with the folder's own path left out.
         fn errors(&self, paths: &[PathBuf]) -> Vec<String> {
             let own = format!("{}", self.0.display());
-            let errors = load(paths).unwrap_err();
+            let errors = load(paths).errors;
             errors.iter().map(|error| error.to_string().replace(&own, "FOLDER")).collect()
         }
     }
@@ -431,7 +451,8 @@ mod tests {
 
     #[test]
     fn the_catalogue_has_no_mistakes_and_each_file_is_in_the_folder_of_its_family() {
-        let scenarios = catalogue();
+        let Loaded { scenarios, errors } = embedded();
+        assert!(errors.is_empty(), "{errors:?}");
         assert!(scenarios.len() >= 2);
         for scenario in &scenarios {
             let expected = format!("{}/{}.toml", scenario.family.name(), scenario.name);
@@ -458,7 +479,7 @@ mod tests {
         let one = folder.write("a/one.toml", starter("one"));
         folder.write("a/note.txt", "no scenario");
         let names = |paths: &[PathBuf]| -> Vec<String> {
-            load(paths).unwrap().into_iter().map(|scenario| scenario.name).collect()
+            load(paths).scenarios.into_iter().map(|scenario| scenario.name).collect()
         };
         assert_eq!(names(std::slice::from_ref(&folder.0)), ["one", "two"]);
         assert_eq!(names(&[one.clone(), folder.0.clone()]), ["one", "two"], "once each");
@@ -472,7 +493,7 @@ mod tests {
         folder.write("one.toml", starter("one"));
         std::os::unix::fs::symlink(&folder.0, folder.0.join("again")).unwrap();
         std::os::unix::fs::symlink(&folder.0, folder.0.join("again.toml")).unwrap();
-        assert_eq!(load(std::slice::from_ref(&folder.0)).unwrap().len(), 1);
+        assert_eq!(load(std::slice::from_ref(&folder.0)).scenarios.len(), 1);
     }
 
     #[test]
@@ -513,7 +534,9 @@ mod tests {
         let folder = Folder::new("mistakes");
         folder.write("a.toml", "x");
         folder.write("b.toml", "y");
-        assert_eq!(folder.errors(std::slice::from_ref(&folder.0)).len(), 2);
+        folder.write("c.toml", starter("c"));
+        let all = std::slice::from_ref(&folder.0);
+        assert_eq!((folder.errors(all).len(), load(all).scenarios.len()), (2, 1));
     }
 
     #[test]

@@ -14,8 +14,8 @@ use protocol::endpoint::{Fact, Side};
 use protocol::systems::system;
 use protocol::weakness::Profile;
 use scenarios::target::{
-    Channel, DEFAULT_QUIET, DEFAULT_START, Interrupt, JudgedFrom, Program, Prompt, Ready, Run, Scope,
-    Target, run,
+    Channel, DEFAULT_QUIET, DEFAULT_START, Interrupt, JudgedFrom, Program, Prompt, Ready, Run,
+    Scope, Target, run,
 };
 
 fn helo(rules: Vec<Rule>) -> Run {

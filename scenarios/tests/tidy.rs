@@ -10,7 +10,7 @@ use mitm_proxy::strategies::STRATEGIES;
 use protocol::systems::SYSTEMS;
 use scenarios::catalogue::catalogue;
 use scenarios::properties::PROPERTIES;
-use scenarios::property::{Outcome, Property};
+use scenarios::property::Property;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

@@ -1,37 +1,117 @@
 //! `scenarios check PATH…`: validate scenario files without running them.
 
 use std::fmt::{self, Display};
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, bail};
 use reports::text::Paint;
 
 use super::Done;
 use super::output::{Format, Output, print};
-use crate::catalogue::{LoadError, load};
+use crate::catalogue::{FileKind, LoadError, Loaded, kind, load_any, read, text};
 use crate::diagnostic::{Color, escape};
+use crate::layout_file::LayoutFile;
+use crate::scenario::{Scenario, targets};
+use crate::target::Target;
 
 /// Options of `check`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
-    /// Scenario files, or folders to search for them
+    /// Scenario files, layout files and files of targets, or folders to search for scenarios
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// The layout that attacks are for which name neither a layout nor targets, as `grade` has it
+    #[arg(long, value_name = "FILE")]
+    layout: Option<PathBuf>,
 }
 
 /// Validate.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
-    let scenarios = load(&args.paths).map_err(|errors| explain(&errors, output))?;
+    let layout = args.layout.as_deref().map(LayoutFile::load).transpose();
+    let layout = layout.map_err(|error| explain(&[error], output))?.map(Arc::new);
+    let Checked { valid, errors } = checked(&args.paths, layout.as_ref());
     if output.format == Format::Json {
-        let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+        let names: Vec<&str> = valid.iter().map(|(name, _)| name.as_str()).collect();
         let json = serde_json::json!({ "valid": names });
         print(&format!("{json:#}\n"))?;
     } else if !output.quiet {
         let lines: Vec<String> =
-            scenarios.iter().map(|scenario| format!("ok  {}\n", escape(&scenario.path))).collect();
+            valid.iter().map(|(_, path)| format!("ok  {}\n", escape(path))).collect();
         print(&lines.concat())?;
     }
-    Ok(Done::Expected)
+    if errors.is_empty() { Ok(Done::Expected) } else { Err(explain(&errors, output)) }
+}
+
+/// What was found of some files.
+#[derive(Default)]
+struct Checked {
+    /// Names and paths of those without mistakes.
+    valid: Vec<(String, String)>,
+    errors: Vec<LoadError>,
+}
+
+/// Layouts, targets, attacks and scenarios, each by what is in it.
+fn checked(paths: &[PathBuf], layout: Option<&Arc<LayoutFile>>) -> Checked {
+    let mut checked = Checked::default();
+    let mut scenarios = Vec::new();
+    for path in paths {
+        let shown = path.display().to_string();
+        let found = match kind(path) {
+            FileKind::Layout => LayoutFile::load(path).map(|file| file.layout.system.to_owned()),
+            FileKind::Targets => targets_of(path).map(|_| shown.clone()),
+            FileKind::Scenario => {
+                scenarios.push(path.clone());
+                continue;
+            }
+        };
+        match found {
+            Ok(name) => checked.valid.push((name, shown)),
+            Err(error) => checked.errors.push(error),
+        }
+    }
+    if !scenarios.is_empty() {
+        let Loaded { scenarios, errors } = load_any(&scenarios, layout);
+        let valid = scenarios.into_iter().map(|scenario| (scenario.name, scenario.path));
+        checked.valid.extend(valid);
+        checked.errors.extend(errors);
+    }
+    checked
+}
+
+/// A file of targets without mistakes.
+fn targets_of(path: &Path) -> Result<Vec<Target>, LoadError> {
+    let shown = path.display().to_string();
+    let source = text(&shown, read(path)?)?;
+    let found = targets(&shown, &source).map_err(LoadError::Invalid)?;
+    match found.mistakes {
+        Some(mistakes) => Err(LoadError::Invalid(mistakes)),
+        None => Ok(found.targets),
+    }
+}
+
+/// Do something with the files that are right. What is wrong with others is said before, and again at the end, as an error.
+pub(super) fn with_the_rest(
+    loaded: Loaded,
+    output: Output,
+    act: impl FnOnce(Vec<Scenario>) -> Result<Done>,
+) -> Result<Done> {
+    let Loaded { scenarios, errors } = loaded;
+    if errors.is_empty() {
+        return act(scenarios);
+    }
+    let mistakes = explain(&errors, output);
+    if scenarios.is_empty() {
+        return Err(mistakes);
+    }
+    let _ = writeln!(io::stderr(), "{mistakes}\n");
+    let done = act(scenarios)?;
+    match (done, errors.len()) {
+        (Done::Interrupted, _) => Ok(done),
+        (_, 1) => bail!("one file has mistakes, shown above; all others were used"),
+        (_, count) => bail!("{count} files have mistakes, shown above; all others were used"),
+    }
 }
 
 /// Everything that is wrong with some files, each with a heading of its own.

@@ -1,6 +1,7 @@
 //! `scenarios grade`: many targets, many attacks, and a table of who withstands what.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,14 +10,14 @@ use rayon::prelude::*;
 use reports::view::{Case, Report};
 use reports::{grade, json, junit};
 
-use super::check::explain;
+use super::check::{explain, with_the_rest};
 use super::output::{Format, Output, print};
 use super::{Done, interrupt};
 use crate::catalogue::{LoadError, load_attacks, read, text as utf8};
 use crate::diagnostic::quote_path;
 use crate::layout_file::LayoutFile;
-use crate::scenario::{Own, Scenario, targets};
-use crate::target::{Interrupt, Scope, Target};
+use crate::scenario::{Own, Scenario, TargetsFile, targets};
+use crate::target::{Interrupt, Run, Scope, Target};
 use crate::trial::{honest, trial};
 use crate::view;
 
@@ -47,17 +48,32 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let layout = LayoutFile::load(&args.layout).map_err(|error| explain(&[error], output))?;
     let layout = Arc::new(layout);
-    let attacks =
-        load_attacks(&args.attacks, &layout).map_err(|errors| explain(&errors, output))?;
-    if attacks.is_empty() {
-        bail!("no attack is there");
+    with_the_rest(load_attacks(&args.attacks, &layout), output, |attacks| {
+        if attacks.is_empty() {
+            bail!("no attack is there");
+        }
+        graded(args, &layout, &attacks, output)
+    })
+}
+
+/// Every target under every attack.
+fn graded(
+    args: &Args,
+    layout: &Arc<LayoutFile>,
+    attacks: &[Scenario],
+    output: Output,
+) -> Result<Done> {
+    let file = read_targets(&args.targets).map_err(|error| explain(&[error], output))?;
+    let TargetsFile { targets, broken, mistakes } = file;
+    if let Some(mistakes) = &mistakes {
+        let mistakes = explain(&[LoadError::Invalid(mistakes.clone())], output);
+        let _ = writeln!(io::stderr(), "{mistakes}\n");
     }
-    let targets = read_targets(&args.targets).map_err(|error| explain(&[error], output))?;
     let stop = Interrupt::default();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(args.jobs)).build()?;
     let graded: Result<Vec<Vec<Case>>> = interrupt::reported_to(&stop, || {
         pool.install(|| {
-            let one = |target| attack(target, &attacks, &layout, &stop, output);
+            let one = |target| attack(target, attacks, layout, &stop, output);
             targets.par_iter().map(one).collect()
         })
     });
@@ -65,6 +81,9 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let names: Vec<&str> = attacks.iter().map(|attack| attack.name.as_str()).collect();
     let rows =
         targets.iter().map(|target| target.name.as_str()).zip(graded.iter().map(Vec::as_slice));
+    // One with mistakes has a row of its own, and nothing in it.
+    let none: &[Case] = &[];
+    let rows = rows.chain(broken.iter().map(|name| (name.as_str(), none)));
     let rows: Vec<(&str, &[Case])> = rows.collect();
     let mut text = grade::table(&names, &rows, WIDTH);
     if !output.quiet {
@@ -79,6 +98,9 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         Format::Json => print(&json::render(&report)?)?,
         Format::Text => print(&text)?,
     }
+    if !broken.is_empty() && !stop.is_triggered() {
+        bail!("targets with mistakes, shown above: {}", broken.join(", "));
+    }
     Ok(match report.summary.unexpected {
         _ if stop.is_triggered() => Done::Interrupted,
         0 => Done::Expected,
@@ -86,7 +108,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     })
 }
 
-fn read_targets(path: &Path) -> Result<Vec<Target>, LoadError> {
+fn read_targets(path: &Path) -> Result<TargetsFile, LoadError> {
     let shown = path.display().to_string();
     let source = utf8(&shown, read(path)?)?;
     targets(&shown, &source).map_err(LoadError::Invalid)
@@ -101,7 +123,11 @@ fn attack(
     output: Output,
 ) -> Result<Vec<Case>> {
     let own = Own { layout: layout.clone(), targets: Vec::new(), scope: Scope::default() };
-    let twin = honest(&own, target, stop).with_context(|| format!("target {}", target.name))?;
+    let twin = match honest(&own, target, stop) {
+        Ok(run) => run,
+        // What cannot be started counts against itself alone.
+        Err(error) => Run::not_started(&error).ok_or(error)?,
+    };
     let mut cases = Vec::new();
     for attack in attacks {
         if stop.is_triggered() {

@@ -13,8 +13,9 @@ use super::progress::Shown;
 use super::report::ReportArgs;
 use super::select::Selection;
 use super::sniff::CaptureLive;
-use super::{Done, check, tools, trials};
-use crate::catalogue::{catalogue, load};
+use super::check::with_the_rest;
+use super::{Done, tools, trials};
+use crate::catalogue::{Loaded, catalogue, embedded, load};
 use crate::family::Family;
 use crate::judge::{Case, judge_with};
 use crate::payload::Payload;
@@ -71,17 +72,17 @@ enum Ladders {
 
 /// Run one family of the catalogue.
 pub(super) fn family(family: Family, args: &Args, output: Output) -> Result<Done> {
-    let mut scenarios = catalogue();
-    scenarios.retain(|scenario| scenario.family == family);
-    if scenarios.is_empty() {
+    let mut loaded = embedded();
+    loaded.scenarios.retain(|scenario| scenario.family == family);
+    if loaded.scenarios.is_empty() {
         bail!("the catalogue has no scenario of the family {} yet", family.name());
     }
-    run(scenarios, args, Ladders::Always, output)
+    with_the_rest(loaded, output, |scenarios| run(scenarios, args, Ladders::Always, output))
 }
 
 /// Run the whole catalogue.
 pub(super) fn all(args: &Args, output: Output) -> Result<Done> {
-    run(catalogue(), args, Ladders::Unexpected, output)
+    with_the_rest(embedded(), output, |scenarios| run(scenarios, args, Ladders::Unexpected, output))
 }
 
 /// Run scenario files, and scenarios of the catalogue by name.
@@ -91,10 +92,10 @@ pub(super) fn paths(args: &PathArgs, output: Output) -> Result<Done> {
     let (named, files): (Vec<_>, Vec<_>) =
         args.paths.iter().cloned().partition(|path| !path.exists() && known(path).is_some());
     let mut scenarios: Vec<Scenario> = named.iter().filter_map(known).cloned().collect();
-    if !files.is_empty() {
-        scenarios.extend(load(&files).map_err(|errors| check::explain(&errors, output))?);
-    }
-    run(scenarios, &args.args, Ladders::Always, output)
+    let found = if files.is_empty() { Loaded::default() } else { load(&files) };
+    scenarios.extend(found.scenarios);
+    let loaded = Loaded { scenarios, errors: found.errors };
+    with_the_rest(loaded, output, |scenarios| run(scenarios, &args.args, Ladders::Always, output))
 }
 
 fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) -> Result<Done> {

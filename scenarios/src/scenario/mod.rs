@@ -32,7 +32,7 @@ mod strategy;
 mod tests;
 mod vocabulary;
 
-pub use own::{Own, targets};
+pub use own::{Own, TargetsFile, targets};
 pub use rule_file::{Frames, RuleFile};
 pub use strategy::Plot;
 

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostics, quote};
 use crate::dom::{self, Node, Reader, Table};
 use crate::expect::Expect;
 use crate::layout_file::LayoutFile;
-use crate::target::{self, Scope, Target, scope};
+use crate::target::{self, Found, Scope, Target, scope};
 
 /// The keys of such a scenario.
 pub(super) const KEYS: &[&str] = &[
@@ -61,9 +61,10 @@ pub(super) fn scenario(
         _ => Default::default(),
     };
     let folder = Path::new(path).parent().unwrap_or(Path::new(""));
-    let targets = root.get("target").map(|node| target::read(reader, node, folder));
-    let targets = targets.unwrap_or_default();
-    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    let found = root.get("target").map(|node| target::read(reader, node, folder));
+    let Found { targets, broken } = found.unwrap_or_default();
+    let names = targets.iter().map(|target| target.name.as_str());
+    let names: Vec<&str> = names.chain(broken.iter().map(String::as_str)).collect();
     let expect = match root.get("expect") {
         Some(node) => expectations::of_targets(reader, node, root.key_span("expect"), &names),
         None => Some(Expect::default()),
@@ -116,11 +117,23 @@ fn layout(reader: &mut Reader, node: &Node<'_>, payloads: &dyn Payloads) -> Opti
     }
 }
 
-/// Read a file of targets: `[target.NAME]` tables and nothing else. `path` is for messages, and its folder is where they run.
+/// A file of targets. One with mistakes counts against itself alone.
+#[derive(Debug)]
+pub struct TargetsFile {
+    /// Those without mistakes.
+    pub targets: Vec<Target>,
+    /// The names of the others.
+    pub broken: Vec<String>,
+    /// Everything that is wrong with those.
+    pub mistakes: Option<Diagnostics>,
+}
+
+/// Read a file of targets: `[target.NAME]` tables, and what is said of all of them. `path` is for messages, and its folder is where they run.
 ///
 /// # Errors
-/// Every mistake in `source`.
-pub fn targets(path: &str, source: &str) -> Result<Vec<Target>, Diagnostics> {
+/// It is no file of targets at all.
+pub fn targets(path: &str, source: &str) -> Result<TargetsFile, Diagnostics> {
+    let wrong = |list| Diagnostics { path: path.to_owned(), source: source.to_owned(), list };
     let read = || {
         let document = dom::document(source, MAX_FILE)?;
         let mut reader = Reader::new(source);
@@ -128,14 +141,22 @@ pub fn targets(path: &str, source: &str) -> Result<Vec<Target>, Diagnostics> {
         reader.require(&root, "a file of targets", &["target"]);
         let folder = Path::new(path).parent().unwrap_or(Path::new(""));
         let node = root.get("target");
-        let mut targets: Vec<Target> =
-            node.map(|node| target::read(&mut reader, node, folder)).unwrap_or_default();
+        // What is wrong with the file as a whole is wrong with all of them.
+        let of_file = reader.mistakes.len();
+        let found = node.map(|node| target::read(&mut reader, node, folder));
+        let Found { mut targets, broken } = found.unwrap_or_default();
+        let of_targets = reader.mistakes.len();
         let of_all = scope::read(&mut reader, &root);
         for target in &mut targets {
             target.scope = of_all.with(&target.scope);
         }
-        if reader.mistakes.is_empty() { Ok(targets) } else { Err(dom::in_order(reader.mistakes)) }
+        let fits = of_file == 0 && of_targets == reader.mistakes.len();
+        let mistakes = dom::in_order(reader.mistakes);
+        if !fits || (targets.is_empty() && !mistakes.is_empty()) {
+            return Err(mistakes);
+        }
+        let mistakes = (!mistakes.is_empty()).then(|| wrong(mistakes));
+        Ok(TargetsFile { targets, broken, mistakes })
     };
-    let wrong = |list| Diagnostics { path: path.to_owned(), source: source.to_owned(), list };
     read().map_err(wrong)
 }

@@ -45,7 +45,7 @@ mod transcript;
 pub use conduct::run;
 pub use finding::Finding;
 
-pub(crate) use read::read;
+pub(crate) use read::{Found, read};
 pub use scope::Scope;
 
 /// How long a run may take, unless the scenario says otherwise.
@@ -231,6 +231,30 @@ pub struct Run {
     pub ended: [Option<OwnEnd>; 2],
     /// Which programs said everything before they sent what follows from it, as far as this run shows: the server, the client.
     pub prompt: Prompt,
+}
+
+impl Run {
+    /// A run that never began, where it is the target that cannot be run and not this machine that does not let us.
+    pub fn not_started(error: &TargetError) -> Option<Self> {
+        let who = match error {
+            TargetError::CannotStart { who, .. } | TargetError::NoSuchPort { who, .. } => *who,
+            TargetError::NoSuchFrame { .. } => Side::Server,
+            TargetError::Io { .. } | TargetError::NotHere => return None,
+        };
+        let mut run = Self {
+            trace: Trace::default(),
+            open_ends: Vec::new(),
+            findings: Vec::new(),
+            output: Output::default(),
+            remarks: Vec::new(),
+            interrupted: false,
+            unmatched: Unmatched::default(),
+            ended: [None, None],
+            prompt: Prompt::default(),
+        };
+        run.findings.push(Finding::NotStarted { who, how: error.to_string() });
+        Some(run)
+    }
 }
 
 /// How a program ended that nobody stopped.

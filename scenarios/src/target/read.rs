@@ -34,25 +34,38 @@ const PLACEHOLDERS: &[&str] = &["host", "port", "port2", "claims", "target"];
 /// The most that a run is tried again.
 const MAX_RETRIES: u64 = 20;
 
+/// The targets of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Those without mistakes.
+    pub(crate) targets: Vec<Target>,
+    /// The names of the others.
+    pub(crate) broken: Vec<String>,
+}
+
 /// Read all targets.
-pub(crate) fn read(reader: &mut Reader, node: &Node<'_>, dir: &Path) -> Vec<Target> {
-    let Some(table) = reader.open_table(node, "target") else { return Vec::new() };
-    let mut targets = Vec::new();
+pub(crate) fn read(reader: &mut Reader, node: &Node<'_>, dir: &Path) -> Found {
+    let Some(table) = reader.open_table(node, "target") else { return Found::default() };
+    let mut found = Found::default();
     for (key, node) in table.entries() {
         let name = key.get_ref().as_ref();
+        let before = reader.mistakes.len();
         if !is_name(name) {
             let message = format!("{} cannot be the name of a target", quote(name));
             let label = "small letters, digits and single hyphens, at most 100";
             reader.mistake(key.span(), message, label);
         }
-        targets.extend(target(reader, node, name, dir));
+        match target(reader, node, name, dir) {
+            Some(target) if reader.mistakes.len() == before => found.targets.push(target),
+            _ => found.broken.push(name.to_owned()),
+        }
     }
     if table.entries().next().is_none() {
         let help = "begin it with `[target.NAME]`".to_owned();
         let message = "`target` names no target".to_owned();
         reader.mistake_with_help(node.span(), message, "name at least one", help);
     }
-    targets
+    found
 }
 
 fn target(reader: &mut Reader, node: &Node<'_>, name: &str, dir: &Path) -> Option<Target> {

@@ -8,7 +8,7 @@ fn targets(source: &str) -> (Vec<Target>, String) {
     let document = dom::document(source, 1 << 20).unwrap();
     let mut reader = Reader::new(source);
     let root = reader.root(document.get_ref(), &["target"]);
-    let targets = read(&mut reader, root.get("target").unwrap(), Path::new("here"));
+    let Found { targets, .. } = read(&mut reader, root.get("target").unwrap(), Path::new("here"));
     let list = dom::in_order(reader.mistakes);
     let path = "a.toml".to_owned();
     (targets, Diagnostics { path, source: source.to_owned(), list }.to_string())
@@ -22,7 +22,7 @@ fn the_targets_of_the_examples_are_read() {
         let document = dom::document(&source, 1 << 20).unwrap();
         let mut reader = Reader::new(&source);
         let node = document.get_ref().get("target").unwrap();
-        let read = read(&mut reader, node, &folder);
+        let read = read(&mut reader, node, &folder).targets;
         let names: Vec<&str> = read.iter().map(|target| target.name.as_str()).collect();
         assert_eq!((names, reader.mistakes), (vec!["vulnerable", "fixed"], vec![]));
     }
