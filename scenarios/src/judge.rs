@@ -267,9 +267,9 @@ impl Court<'_> {
             world.trace_mut().misfires.push(Misfire { rule: 0, why });
         }
         let rest = rest(world);
-        let rulings = self.rule(&rest, twin);
+        let mut rulings = self.rule(&rest, twin);
         let blocked_by = first_rejection(&rest.trace);
-        let problem = self.vacuous(&rest.trace).or_else(|| unfinished(&rest.trace, &rulings));
+        let problem = self.vacuous(&rest.trace).or_else(|| unfinished(&rest.trace, &mut rulings));
         Run { rulings, blocked_by, problem, trace: rest.trace }
     }
 
@@ -441,11 +441,19 @@ fn out_of_luck(
     true
 }
 
-/// Why a run shows nothing in which a strategy did not come to an end and found nothing that breaks a property.
-fn unfinished(trace: &Trace, rulings: &[(Property, Ruling)]) -> Option<String> {
-    let broken = rulings.iter().any(|(_, ruling)| ruling.outcome == Outcome::Violated);
-    let effort = trace.efforts.iter().find(|effort| effort.exhausted).filter(|_| !broken)?;
-    Some(format!("the strategy `{}` shows nothing: {}", effort.strategy, effort.ended))
+/// Why a run shows nothing in which a strategy did not come to an end. What it has broken by then is broken; of everything else
+/// nothing can be said.
+fn unfinished(trace: &Trace, rulings: &mut [(Property, Ruling)]) -> Option<String> {
+    let effort = trace.efforts.iter().find(|effort| effort.exhausted)?;
+    let why =
+        format!("the strategy `{}` did not come to an end: {}", effort.strategy, effort.ended);
+    if rulings.iter().all(|(_, ruling)| ruling.outcome != Outcome::Violated) {
+        return Some(why);
+    }
+    for (_, ruling) in rulings.iter_mut().filter(|(_, r)| r.outcome == Outcome::Held) {
+        *ruling = Ruling::inconclusive(&why);
+    }
+    None
 }
 
 fn rest(world: World) -> Rest {

@@ -219,3 +219,19 @@ fn a_spent_budget_that_found_nothing_shows_nothing_whatever_the_strategy() {
     }
     assert!(strategies >= 5, "{strategies}");
 }
+
+#[test]
+fn an_oracle_whose_budget_is_spent_has_not_shown_that_the_text_is_safe() {
+    let catalogue = catalogue();
+    let scenario = catalogue.iter().find(|s| s.name == "csr-decrypt-text-by-padding").unwrap();
+    let system = scenario.systems[0];
+    let profile = Profile::as_built(system);
+    let case = Case { scenario, system, profile, seed: scenario.seed, over: Over::World };
+    let words = scenarios::words::builtin();
+    let tools = Tools { words, budget: Some(200), full: false, progress: &Quiet };
+    let judgement = judge_with(case, &tools);
+    // The victim tells one check from another; whether that gives the text away, nobody knows yet.
+    assert_eq!(ruling(&judgement, Property::UniformErrors).outcome, Outcome::Violated);
+    let secrecy = ruling(&judgement, Property::Secrecy);
+    assert_eq!(secrecy.outcome, Outcome::Inconclusive, "{}", secrecy.evidence);
+}

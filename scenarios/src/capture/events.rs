@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use mitm_proxy::capture::{Ending, Writer};
-use mitm_proxy::trace::{Departing, Fate, LinkEvent, Origin, Trace};
+use mitm_proxy::trace::{Departing, Fate, LinkEvent, LinkRecord, Origin, Trace};
 use mitm_proxy::world::HOP;
 use protocol::endpoint::{Service, Side, Tick};
 
@@ -41,7 +41,7 @@ impl Legs {
                     legs.servers.insert(record.link);
                 }
                 // An impostor was there before the server.
-                LinkEvent::Intercepted if opened(trace, record.link) == record.at => {
+                LinkEvent::Intercepted if nothing_before(trace, record) => {
                     legs.servers.remove(&record.link);
                 }
                 _ => {}
@@ -106,9 +106,10 @@ impl Legs {
     }
 }
 
-fn opened(trace: &Trace, link: u32) -> Tick {
-    let first = trace.links.iter().find(|record| record.link == link);
-    first.map_or(Tick::default(), |record| record.at)
+/// Whether no frame was sent on a link before this happened to it.
+fn nothing_before(trace: &Trace, record: &LinkRecord) -> bool {
+    let mut frames = trace.frames.iter().filter(|frame| frame.link == record.link);
+    frames.all(|frame| frame.moment > record.moment)
 }
 
 /// Whether an endpoint took any of a frame.

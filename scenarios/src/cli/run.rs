@@ -8,12 +8,12 @@ use reports::view::Report;
 use reports::{json, text};
 
 use super::capture::{CaptureArgs, Recorder};
+use super::check::with_the_rest;
 use super::output::{Format, Output, print};
 use super::progress::Shown;
 use super::report::ReportArgs;
 use super::select::Selection;
 use super::sniff::CaptureLive;
-use super::check::with_the_rest;
 use super::{Done, tools, trials};
 use crate::catalogue::{Loaded, catalogue, embedded, load};
 use crate::family::Family;

@@ -43,7 +43,7 @@ impl Monitor for ForwardSecrecy {
                 // What was sent again since may have been read then.
                 let before = sent.last < leak.moment;
                 if before && !under_way(run.trace, known.frame, leak.moment) {
-                    opened.push(format!("{message}, sent before, was read with it"));
+                    opened.push(format!("{message}, sent before, was read with what was stolen"));
                     frames.extend(known.frame);
                 }
             }

@@ -112,12 +112,12 @@ fn describe(belief: &Belief) -> String {
     let at = frames(&cause);
     let why = match agreement {
         Agreement::Nothing if who == with => format!("{who} took its own run for that of its peer"),
-        Agreement::Nothing => format!("{with} took no part at all"),
+        Agreement::Nothing => format!("{with} had taken no part by then"),
         Agreement::Aliveness => {
             format!("{with} was alive, but ran with somebody else (aliveness)")
         }
         Agreement::Weak => {
-            format!("{with} ran with {who}, but never on this data (weak agreement)")
+            format!("{with} ran with {who}, but had not on this data (weak agreement)")
         }
         Agreement::NonInjective => format!(
             "{with} ran once on this data, and that run was taken already (non-injective agreement)"

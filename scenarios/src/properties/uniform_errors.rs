@@ -120,6 +120,11 @@ fn answer(trace: &Trace, number: u32, link: u32, victim: Side) -> String {
     Reply { segments, closed, gone: false }.describe()
 }
 
+/// What became of a forgery.
+fn fared(check: &str) -> String {
+    if check == TAKEN { "that is taken".to_owned() } else { format!("stopped by {check}") }
+}
+
 /// Whether those answers give a check away.
 pub fn rule(reactions: &Reactions) -> Ruling {
     let (mut checks, mut ways, mut passed) = (0, 0, false);
@@ -135,9 +140,10 @@ pub fn rule(reactions: &Reactions) -> Ruling {
                         answers.iter().take(3).cloned().collect::<Vec<_>>().join(" or ")
                     };
                     let (one, two) = (show(others), show(answers));
+                    let (other, check) = (fared(other), fared(check));
                     return Ruling::violated(
                         format!(
-                            "a forged {frame_type} stopped by {other} is answered with {one}, one stopped by {check} with {two}"
+                            "a forged {frame_type} {other} is answered with {one}; one {check}, with {two}"
                         ),
                         Vec::new(),
                     );
