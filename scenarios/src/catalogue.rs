@@ -66,6 +66,11 @@ pub enum LoadError {
         /// The path.
         path: String,
     },
+    /// No layout of that name comes with the program.
+    NoSuchLayout {
+        /// What stands behind `builtin:`.
+        name: String,
+    },
     /// Two files are scenarios of the same name.
     Duplicate {
         /// The name.
@@ -105,6 +110,11 @@ impl Display for LoadError {
                 "two scenarios are named `{name}`: {} and {}",
                 escape(first),
                 escape(second)
+            ),
+            Self::NoSuchLayout { name } => write!(
+                f,
+                "no layout {} comes with this program; known: builtin:SYSTEM and builtin:SYSTEM/PROFILE, as in builtin:helo/hardened",
+                crate::diagnostic::quote(name)
             ),
             Self::Invalid(diagnostics) => diagnostics.fmt(f),
         }

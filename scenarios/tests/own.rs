@@ -198,3 +198,166 @@ fn runs_are_captured_as_those_of_the_lab_are() {
     assert_eq!(status.code(), Some(2));
     assert!(text(stderr).contains("your own programs keep their secrets"));
 }
+
+/// A folder with the layout of lines, an attack and these targets.
+fn class(name: &str, targets: &str) -> PathBuf {
+    let folder = folder(name);
+    let layout = "name = \"lines\"\n[[frame]]\nname = \"LINE\"\nfields = [{ name = \"text\", until = \"\\n\" }]\n";
+    fs::write(folder.join("lines.toml"), layout).unwrap();
+    fs::create_dir_all(folder.join("attacks")).unwrap();
+    let attack = "name = \"twice\"\nfamily = \"replay\"\nsummary = \"One line twice.\"\nteaches = \"-\"\n\
+                  [[rule]]\nwhen = { type = \"LINE\", from = \"client\", nth = 1 }\ndo.replay = { times = 1 }\n";
+    fs::write(folder.join("attacks/twice.toml"), attack).unwrap();
+    fs::write(folder.join("class.toml"), targets).unwrap();
+    folder
+}
+
+fn grade(folder: &Path) -> Output {
+    let mut command = scenarios(&[
+        "grade",
+        "--layout",
+        "lines.toml",
+        "--attacks",
+        "attacks",
+        "--targets",
+        "class.toml",
+    ]);
+    command.current_dir(folder).output().unwrap()
+}
+
+/// Takes every line that it has not taken before, in clear.
+const TAKES_ONCE: &str = "import json, socket, sys\n\
+    def claim(**what): print(json.dumps(what), flush=True)\n\
+    with socket.create_server(('127.0.0.1', int(sys.argv[1]))) as listener:\n    \
+        while True:\n        \
+            connection, _ = listener.accept(); stream = connection.makefile('rb'); taken = set()\n        \
+            for line in stream:\n            \
+                if line in taken: claim(rejected={'check': 'sequence'})\n            \
+                else: claim(delivered=line.decode().strip())\n            \
+                taken.add(line)\n        \
+            claim(ended='clean'); stream.close(); connection.close()\n";
+
+const SENDS: &str = "import json, socket, sys\n\
+    def claim(**what): print(json.dumps(what), flush=True)\n\
+    with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as connection:\n    \
+        for line in ('pay bob 100 euros', 'pay carol 7 euros'):\n        \
+            claim(sent=line); connection.sendall(line.encode() + b'\\n')\n\
+    claim(ended='clean')\n";
+
+fn programs(name: &str, more: &str) -> String {
+    format!(
+        "[target.{name}]\nserver.command = [\"python3\", \"-c\", {TAKES_ONCE:?}, \"{{port}}\"]\n\
+         client.command = [\"python3\", \"-c\", {SENDS:?}, \"{{port}}\"]\nclaims = \"stdout\"\n{more}\n"
+    )
+}
+
+#[test]
+fn one_target_with_mistakes_counts_against_itself_alone() {
+    if !has_python() {
+        return;
+    }
+    let targets = format!(
+        "scope = [\"delivery-at-most-once\", \"message-authenticity\", \"robustness\"]\n{}{}{}",
+        programs("good", ""),
+        programs("typo", "limmit = \"3s\""),
+        programs("missing", "").replacen("\"python3\"", "\"no-such-program\"", 1),
+    );
+    let folder = class("own-one-bad-target", &targets);
+    fs::write(folder.join("attacks/broken.toml"), "name = 3").unwrap();
+    let Output { status, stdout, stderr } = grade(&folder);
+    let (table, said) = (text(stdout), text(stderr));
+    assert_eq!(status.code(), Some(2), "{table}{said}");
+    let row = |name: &str| table.lines().find(|line| line.contains(&format!("| {name} "))).unwrap();
+    assert!(row("good").contains(" ok ") && row("good").contains("1/1"), "{table}");
+    assert!(row("typo").contains(" - ") && row("typo").contains("0/1"), "{table}");
+    assert!(row("missing").contains("not started"), "{table}");
+    assert!(table.contains("no-such-program"), "{table}");
+    assert!(said.contains("unknown key `limmit`") && said.contains("broken.toml"), "{said}");
+}
+
+/// In clear, so secrecy is violated without an attack; and the scope need not say so in every scenario.
+#[test]
+fn what_a_target_does_not_promise_is_not_judged() {
+    if !has_python() {
+        return;
+    }
+    let run = |more: &str| {
+        let folder = class("own-scope", &programs("plain", more));
+        let Output { stdout, .. } = grade(&folder);
+        text(stdout)
+    };
+    let without = run("");
+    assert!(without.contains("secrecy") && without.contains("0/1"), "{without}");
+    let within = run("scope = [\"delivery-at-most-once\"]");
+    assert!(within.contains(" ok ") && within.contains("1/1"), "{within}");
+}
+
+#[test]
+fn a_known_fault_of_the_honest_run_is_no_reason_not_to_attack() {
+    if !has_python() {
+        return;
+    }
+    // The server never closes, and never says that a session is over.
+    let waits = |more: &str| {
+        let targets = programs(
+            "waits",
+            &format!(
+                "limit = \"2s\"\nscope = [\"delivery-at-most-once\", \"availability\"]\n{more}"
+            ),
+        );
+        let targets = targets
+            .replace(
+                "claim(ended='clean'); stream.close(); connection.close()",
+                "keep.append((connection, stream))",
+            )
+            .replace("import json", "keep = []\\nimport json");
+        let Output { stdout, .. } = grade(&class("own-known-fault", &targets));
+        text(stdout)
+    };
+    let unknown = waits("");
+    assert!(unknown.contains(" ? ") && unknown.contains("waits for ever"), "{unknown}");
+    let known = waits("honest = { availability = \"violated\" }");
+    assert!(known.contains(" ok ") && known.contains("1/1"), "{known}");
+}
+
+#[test]
+fn programs_that_speak_like_one_of_the_five_need_no_layout_file() {
+    let folder = folder("own-builtin");
+    let scenario = |layout: &str| {
+        let text = format!(
+            "name = \"like-helo\"\nfamily = \"replay\"\nsummary = \"-\"\nteaches = \"-\"\n{layout}\n\
+             [target.mine]\nserver.command = [\"./s\", \"{{port}}\"]\nclient.command = [\"./c\", \"{{port}}\"]\nclaims = \"stdout\"\n\
+             [[rule]]\nwhen = {{ type = \"SECX\" }}\ndo.replay = {{ times = 1 }}\n[expect.mine]\nall = \"any\"\n"
+        );
+        fs::write(folder.join("like-helo.toml"), text).unwrap();
+        scenarios(&["check", "like-helo.toml"]).current_dir(&folder).output().unwrap()
+    };
+    for layout in
+        ["layout = \"builtin:helo\"", "layout = \"builtin:helo/hardened\"", "system = \"helo\""]
+    {
+        let Output { status, stderr, .. } = scenario(layout);
+        assert_eq!(status.code(), Some(0), "{layout}: {}", text(stderr));
+    }
+    for (layout, why) in [
+        ("layout = \"builtin:hello\"", "did you mean `helo`?"),
+        ("layout = \"builtin:helo/soft\"", "has no such profile"),
+        ("layout = \"x.toml\"\nsystem = \"helo\"", "both say which frames there are"),
+    ] {
+        let Output { status, stderr, .. } = scenario(layout);
+        let said = text(stderr);
+        assert_eq!(status.code(), Some(2));
+        assert!(said.contains(why), "{said}");
+    }
+    // What `grade` takes, `check` takes.
+    let echo = [
+        "check",
+        "--layout",
+        "examples/echo/echo.toml",
+        "tests/own",
+        "tests/own/targets.toml",
+        "examples/echo/echo.toml",
+    ];
+    let Output { status, stdout, stderr } = scenarios(&echo).output().unwrap();
+    assert_eq!(status.code(), Some(0), "{}", text(stderr));
+    assert_eq!(text(stdout).lines().count(), 3);
+}

@@ -14,16 +14,13 @@ use protocol::endpoint::{Fact, Side};
 use protocol::systems::system;
 use protocol::weakness::Profile;
 use scenarios::target::{
-    Channel, DEFAULT_QUIET, DEFAULT_START, Interrupt, JudgedFrom, Program, Prompt, Ready, Run,
-    Scope, Target, run,
+    Channel, DEFAULT_QUIET, Interrupt, JudgedFrom, Program, Prompt, Run, Scope, Target, run,
 };
 
 fn helo(rules: Vec<Rule>) -> Run {
-    let program = |words: &[&str]| Program {
-        command: words.iter().map(|word| (*word).to_owned()).collect(),
-        ready: Ready::Listens,
-        start: DEFAULT_START,
-        dir: PathBuf::new(),
+    let program = |words: &[&str]| {
+        let command = words.iter().map(|word| (*word).to_owned()).collect();
+        Program::new(command, PathBuf::new())
     };
     let scenarios = env!("CARGO_BIN_EXE_scenarios");
     let address = "{host}:{port}";

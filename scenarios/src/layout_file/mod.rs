@@ -7,6 +7,8 @@
 use std::path::Path;
 
 use protocol::layout::Layout;
+use protocol::systems::system;
+use protocol::weakness::Profile;
 
 use crate::catalogue::{LoadError, read, text};
 use crate::diagnostic::Diagnostics;
@@ -51,7 +53,20 @@ pub struct LayoutFile {
     pub ports: Vec<String>,
 }
 
+/// How the name of a layout begins that comes with the program: `builtin:helo`, `builtin:helo/hardened`.
+pub const BUILTIN: &str = "builtin:";
+
 impl LayoutFile {
+    /// The frames of one of the five systems, in a profile: `helo`, or `helo/hardened`; as built, if none is named.
+    pub fn builtin(name: &str) -> Option<Self> {
+        let (name, profile) = name.split_once('/').unwrap_or((name, "as-built"));
+        let system = system(name)?;
+        let profile = Profile::named(system, profile)?;
+        let layout = (system.layout)(profile);
+        let ports = system.ports.iter().map(|port| port.name.to_owned()).collect();
+        Some(Self { layout, about: system.about.to_owned(), ports })
+    }
+
     /// Read a layout file. `path` is for messages.
     ///
     /// # Errors
@@ -67,6 +82,9 @@ impl LayoutFile {
     /// It cannot be read, or has mistakes.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
         let shown = path.display().to_string();
+        if let Some(name) = shown.strip_prefix(BUILTIN) {
+            return Self::builtin(name).ok_or(LoadError::NoSuchLayout { name: name.to_owned() });
+        }
         let source = text(&shown, read(path)?)?;
         Self::parse(&shown, &source).map_err(LoadError::Invalid)
     }

@@ -4,23 +4,29 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use protocol::systems::SYSTEMS;
+
 use super::vocabulary::Vocabulary;
 use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, read, recorded, rules};
 use crate::diagnostic::{Diagnostics, quote};
 use crate::dom::{self, Node, Reader, Table};
 use crate::expect::Expect;
-use crate::layout_file::LayoutFile;
+use crate::layout_file::{BUILTIN, LayoutFile};
 use crate::target::{self, Found, Scope, Target, scope};
 
 /// The keys of such a scenario.
 pub(super) const KEYS: &[&str] = &[
-    "name", "family", "summary", "teaches", "layout", "recorded", "rule", "target", "expect",
-    "scope", "honest",
+    "name", "family", "summary", "teaches", "layout", "system", "recorded", "rule", "target",
+    "expect", "scope", "honest",
 ];
 
 /// Those it must have.
 pub(super) const REQUIRED: &[&str] =
     &["name", "family", "summary", "teaches", "layout", "target", "expect"];
+
+/// Those it must have where the programs speak like one of the five systems.
+pub(super) const REQUIRED_WITH_SYSTEM: &[&str] =
+    &["name", "family", "summary", "teaches", "system", "target", "expect"];
 
 /// Those it must have where somebody else gives the layout and the targets.
 pub(super) const REQUIRED_OF_ATTACK: &[&str] = &["name", "family", "summary", "teaches", "rule"];
@@ -50,7 +56,23 @@ pub(super) fn scenario(
     let teaches = root.get("teaches").and_then(|node| reader.text(node, "teaches"));
     let layout = match given {
         Some(given) => Some(given.clone()),
-        None => root.get("layout").and_then(|node| layout(reader, node, payloads)).map(Arc::new),
+        None => {
+            let file = match (root.get("layout"), root.get("system")) {
+                (Some(_), Some(node)) => {
+                    let message =
+                        "`system` and `layout` both say which frames there are".to_owned();
+                    reader.mistake(node.span(), message, "leave out one of them");
+                    None
+                }
+                (Some(node), None) => layout(reader, node, payloads),
+                (None, Some(node)) => {
+                    let name = reader.text(node, "system");
+                    name.and_then(|name| builtin(reader, node, name))
+                }
+                (None, None) => None,
+            };
+            file.map(Arc::new)
+        }
     };
     let frames = root.get("recorded").map(|node| recorded::frames(reader, node, payloads));
     let (rules, rule_lines) = match (root.get("rule"), &layout) {
@@ -91,9 +113,28 @@ pub(super) fn scenario(
     })
 }
 
+/// The layout of one of the five systems.
+fn builtin(reader: &mut Reader, node: &Node<'_>, name: &str) -> Option<LayoutFile> {
+    let found = LayoutFile::builtin(name);
+    if found.is_none() {
+        let names: Vec<&str> = SYSTEMS.iter().map(|system| system.name).collect();
+        let (system, _) = name.split_once('/').unwrap_or((name, ""));
+        if names.contains(&system) {
+            let message = format!("`{system}` has no such profile: {}", quote(name));
+            reader.mistake(node.span(), message, "a profile of the system, such as `hardened`");
+        } else {
+            reader.unknown(node.span(), "system", system, &names);
+        }
+    }
+    found
+}
+
 /// The layout file beside the scenario.
 fn layout(reader: &mut Reader, node: &Node<'_>, payloads: &dyn Payloads) -> Option<LayoutFile> {
     let path = reader.text(node, "layout")?;
+    if let Some(name) = path.strip_prefix(BUILTIN) {
+        return builtin(reader, node, name);
+    }
     let content = match payloads.read(path) {
         Ok(content) => content,
         Err(why) => {

@@ -35,9 +35,11 @@ pub(super) fn scenario(
 ) -> Result<Scenario, Vec<Diagnostic>> {
     let document = dom::document(source, MAX_FILE)?;
     let mut reader = Reader::new(source);
-    let own = given.is_some() || document.get_ref().contains_key("layout");
+    let has = |key| document.get_ref().contains_key(key);
+    let own = given.is_some() || has("layout") || has("target");
     let (keys, required) = match given {
         Some(_) => (own::KEYS, own::REQUIRED_OF_ATTACK),
+        None if own && has("system") => (own::KEYS, own::REQUIRED_WITH_SYSTEM),
         None if own => (own::KEYS, own::REQUIRED),
         None => (KEYS, REQUIRED),
     };

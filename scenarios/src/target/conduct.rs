@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::conclude::{Ending, Evidence, conclude};
-use super::launch::{Folder, Launch, doors, failed};
+use super::launch::{Folder, Launch, alone, doors, failed};
 use super::ports::{self, Look};
 use super::process::Ended;
 use super::programs::Programs;
@@ -67,6 +67,7 @@ pub fn run(
             return Err(TargetError::NoSuchFrame { name: name.clone(), known });
         }
     }
+    let _alone = alone(target);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(failed("the run cannot begin"))?;
     runtime.block_on(whole(target, ports, attacker, prompt, stop))
@@ -83,7 +84,7 @@ async fn whole(
         JudgedFrom::Claims(Channel::File) => Some(Folder::create()?),
         _ => None,
     };
-    let doors = doors(ports).await?;
+    let doors = doors(target, ports).await?;
     let addresses = |of: fn(&Door) -> io::Result<SocketAddr>| -> Result<Vec<u16>, TargetError> {
         let ports = doors.iter().map(|door| Ok(of(door)?.port()));
         ports.collect::<io::Result<_>>().map_err(failed("no port for the attacker"))
@@ -96,7 +97,7 @@ async fn whole(
     let mut stage = Stage {
         target,
         prompt,
-        programs: Programs::new(Rc::new(target.clone()), server.start()?),
+        programs: Programs::new(Rc::new(target.clone()), server.start()?, server),
         activity: Activity::default(),
         look: Look::best(),
         ports: behind
@@ -133,6 +134,7 @@ async fn whole(
         recorder: Some(Box::new(pulse.clone())),
         witness: Some(stage.programs.witness()),
         spacing: Spacing::ByReads(patience(target)),
+        delay: target.server.delay,
         activity: stage.activity.clone(),
         rules,
         began,
@@ -199,6 +201,11 @@ impl Stage<'_> {
             match self.programs.ended(Side::Server) {
                 Some(Ended::Status(NOT_IMPLEMENTED)) => {
                     return Started::Not(Finding::NotImplemented { who: Side::Server });
+                }
+                // The kernel keeps a port for a while, even from the server that had it in the run before.
+                Some(_) if !program.ports.is_empty() && Instant::now() < until => {
+                    tokio::time::sleep(LISTENS).await;
+                    self.programs.start_again();
                 }
                 Some(ended) => {
                     let words = self.programs.last_words(Side::Server);

@@ -5,12 +5,13 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mitm_proxy::net::proxy::Door;
 use protocol::endpoint::Side;
 use tokio::net::TcpListener;
 
-use super::ports;
+use super::ports::{self, Look};
 use super::process::Process;
 use super::read::{fill, is_placeholder};
 use super::stream::ClaimsFile;
@@ -22,34 +23,53 @@ pub(super) fn failed(what: &'static str) -> impl FnOnce(io::Error) -> TargetErro
 }
 
 /// Where the attacker listens, and where the server will.
-pub(super) async fn doors(ports: usize) -> Result<Vec<Door>, TargetError> {
+pub(super) async fn doors(target: &Target, ports: usize) -> Result<Vec<Door>, TargetError> {
     let mut doors = Vec::with_capacity(ports);
-    for _ in 0..ports {
-        let listener = TcpListener::bind((ports::HOST, 0)).await;
-        let listener = listener.map_err(failed("no port for the attacker"))?;
+    for nth in 0..ports {
+        let fixed = target.client.ports.get(nth).copied();
+        let listener = TcpListener::bind((ports::HOST, fixed.unwrap_or(0))).await;
+        let listener = listener.map_err(|error| match fixed {
+            Some(port) if error.kind() == io::ErrorKind::AddrInUse => {
+                TargetError::PortTaken { who: Side::Client, port }
+            }
+            _ => failed("no port for the attacker")(error),
+        })?;
         doors.push(Door { listener, upstream: (ports::HOST, 0).into() });
     }
     // Chosen once all others are taken.
     let free = ports::free(ports).map_err(failed("no port for the server"))?;
-    for (door, port) in doors.iter_mut().zip(free) {
-        door.upstream.set_port(port);
+    for (nth, (door, port)) in doors.iter_mut().zip(free).enumerate() {
+        let fixed = target.server.ports.get(nth).copied();
+        door.upstream.set_port(fixed.unwrap_or(port));
+        if let Some(port) = fixed.filter(|port| Look::best().listens(*port)) {
+            return Err(TargetError::PortTaken { who: Side::Server, port });
+        }
     }
     Ok(doors)
 }
 
-/// A program that is about to be started.
-pub(super) struct Launch<'a> {
+/// Held while a program with a fixed port runs: no two of them can at a time.
+static FIXED: Mutex<()> = Mutex::new(());
+
+/// Wait until no other run has programs with fixed ports, if this one has.
+pub(super) fn alone(target: &Target) -> Option<MutexGuard<'static, ()>> {
+    let fixed = !(target.server.ports.is_empty() && target.client.ports.is_empty());
+    fixed.then(|| FIXED.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// A program that is about to be started, maybe more than once.
+pub(super) struct Launch {
     who: Side,
-    program: &'a Program,
+    program: Program,
     command: Vec<String>,
     file: Option<PathBuf>,
 }
 
-impl<'a> Launch<'a> {
+impl Launch {
     pub(super) fn new(
         target: &Target,
         who: Side,
-        program: &'a Program,
+        program: &Program,
         ports: &[u16],
         folder: Option<&Folder>,
     ) -> Result<Self, TargetError> {
@@ -78,19 +98,27 @@ impl<'a> Launch<'a> {
             Some(placeholder) => {
                 Err(TargetError::NoSuchPort { who, placeholder, ports: ports.len() })
             }
-            None => Ok(Self { who, program, command, file }),
+            None => Ok(Self { who, program: program.clone(), command, file }),
         }
     }
 
-    pub(super) fn start(self) -> Result<Process, TargetError> {
+    pub(super) fn start(&self) -> Result<Process, TargetError> {
+        let file = self.file.as_deref().map(ClaimsFile::create).transpose();
+        self.start_with(file.map_err(failed("no file for claims"))?)
+    }
+
+    /// Start it again, with the file of claims it had.
+    pub(super) fn start_with(&self, file: Option<ClaimsFile>) -> Result<Process, TargetError> {
         let who = self.who;
-        let file = self.file.as_deref();
-        let file = file.map(|path| Ok((path, ClaimsFile::create(path)?)));
-        let file = file.transpose().map_err(failed("no file for claims"))?;
-        Process::start(who, &self.command, &self.program.dir, file).map_err(|error| {
+        Process::start(who, &self.command, &self.program, file).map_err(|error| {
             let program = self.command.first().cloned().unwrap_or_default();
             TargetError::CannotStart { who, program, error }
         })
+    }
+
+    /// Whether it is started again once it has ended.
+    pub(super) fn is_restarted(&self) -> bool {
+        self.program.restart
     }
 }
 

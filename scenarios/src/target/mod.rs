@@ -2,6 +2,7 @@
 //!
 //! Nothing of them is trusted: neither that they start, end, or listen, nor what they print.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::io;
 use std::path::PathBuf;
@@ -113,8 +114,35 @@ pub struct Program {
     pub ready: Ready,
     /// How long that may take.
     pub start: Duration,
-    /// The folder it runs in: that of the scenario.
+    /// The folder it runs in: that of the scenario, unless it says another.
     pub dir: PathBuf,
+    /// What its environment has besides ours.
+    pub env: BTreeMap<String, String>,
+    /// What it finds on its standard input; nothing, if not given.
+    pub stdin: Option<String>,
+    /// The ports it is fixed to, where it takes none from its command: a server listens there, a client connects there.
+    pub ports: Vec<u16>,
+    /// A server that serves once and ends is started again.
+    pub restart: bool,
+    /// How long the attacker waits before it connects to the server.
+    pub delay: Duration,
+}
+
+impl Program {
+    /// A program that is like most: ready once it listens, in this folder.
+    pub fn new(command: Vec<String>, dir: PathBuf) -> Self {
+        Self {
+            command,
+            ready: Ready::Listens,
+            start: DEFAULT_START,
+            dir,
+            env: BTreeMap::new(),
+            stdin: None,
+            ports: Vec::new(),
+            restart: false,
+            delay: Duration::ZERO,
+        }
+    }
 }
 
 /// How a server shows that clients may come.
@@ -237,7 +265,9 @@ impl Run {
     /// A run that never began, where it is the target that cannot be run and not this machine that does not let us.
     pub fn not_started(error: &TargetError) -> Option<Self> {
         let who = match error {
-            TargetError::CannotStart { who, .. } | TargetError::NoSuchPort { who, .. } => *who,
+            TargetError::CannotStart { who, .. }
+            | TargetError::NoSuchPort { who, .. }
+            | TargetError::PortTaken { who, .. } => *who,
             TargetError::NoSuchFrame { .. } => Side::Server,
             TargetError::Io { .. } | TargetError::NotHere => return None,
         };
@@ -326,6 +356,13 @@ pub enum TargetError {
         /// Those there are.
         known: Vec<&'static str>,
     },
+    /// A port that a program is fixed to is not free.
+    PortTaken {
+        /// Whose.
+        who: Side,
+        /// The port.
+        port: u16,
+    },
     /// This machine does not let us.
     Io {
         /// What was tried.
@@ -355,6 +392,9 @@ impl Display for TargetError {
                     quote(name),
                     list(known)
                 )
+            }
+            Self::PortTaken { who, port } => {
+                write!(f, "port {port}, which the {who} is fixed to, is taken by another program")
             }
             Self::Io { what, error } => write!(f, "{what}: {error}"),
             Self::NotHere => f.write_str("programs can only be started on Unix"),

@@ -1,7 +1,7 @@
 //! A program of a target: started in a process group of its own, so that what it starts is stopped with it.
 
 use std::fmt::{self, Display};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,7 +11,7 @@ use protocol::endpoint::Side;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::stream::{ClaimsFile, Cut, Source, Stream};
-use super::{Channel, Streams};
+use super::{Channel, Program, Streams};
 use crate::diagnostic::quote;
 
 /// How a program ended.
@@ -79,23 +79,29 @@ impl Process {
     pub(super) fn start(
         who: Side,
         command: &[String],
-        dir: &Path,
-        file: Option<(&Path, ClaimsFile)>,
+        how: &Program,
+        file: Option<ClaimsFile>,
     ) -> io::Result<Self> {
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        let dir =
-            std::path::absolute(if dir.as_os_str().is_empty() { Path::new(".") } else { dir })?;
+        let dir = if how.dir.as_os_str().is_empty() { Path::new(".") } else { &how.dir };
+        let dir = std::path::absolute(dir)?;
         // Which folder a relative program is looked for in is otherwise up to the platform.
         let is_path = program.contains('/');
         let program = if is_path { dir.join(program) } else { program.into() };
         let mut command = Command::new(program);
         command.args(arguments).current_dir(dir).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdin = if how.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         match &file {
-            Some((path, _)) => command.env(super::CLAIMS_VARIABLE, path),
+            Some(file) => command.env(super::CLAIMS_VARIABLE, file.path()),
             None => command.env_remove(super::CLAIMS_VARIABLE),
         };
+        command.envs(&how.env);
         let mut child = command.spawn()?;
+        if let (Some(mut pipe), Some(text)) = (child.stdin.take(), &how.stdin) {
+            // A pipe holds all of it. Who reads none of it has ended already.
+            let _ = pipe.write_all(text.as_bytes());
+        }
         let group = Pid::from_child(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         // From here on it is stopped whatever happens.
@@ -105,7 +111,7 @@ impl Process {
             group,
             stdout: None,
             stderr: None,
-            file: file.map(|(_, file)| file),
+            file,
             ended: None,
             is_reaped: false,
         };
@@ -137,6 +143,11 @@ impl Process {
                 file.stream.finish(tell);
             }
         }
+    }
+
+    /// Its file of claims, for the one that comes after it.
+    pub(super) fn take_file(&mut self) -> Option<ClaimsFile> {
+        self.file.take()
     }
 
     /// What was done to its file of claims that must not be.

@@ -10,10 +10,14 @@ use mitm_proxy::net::proxy::Witness;
 use protocol::endpoint::Side;
 use tokio::time::Instant;
 
+use super::launch::Launch;
 use super::process::{Ended, Process};
 use super::stream::Source;
 use super::transcript::Transcript;
 use super::{Output, Target};
+
+/// The most that a server is started again in one run.
+const MOST_RESTARTS: u32 = 10_000;
 
 /// Clones share everything.
 #[derive(Clone)]
@@ -24,6 +28,10 @@ struct Inner {
     client: Option<Process>,
     transcript: Transcript,
     target: Rc<Target>,
+    /// How the server is started again, until it is to end.
+    launch: Option<Launch>,
+    /// How often it was.
+    restarts: u32,
 }
 
 impl Inner {
@@ -38,6 +46,26 @@ impl Inner {
         [Some(&self.server), self.client.as_ref()].into_iter().flatten()
     }
 
+    /// A server that has served and ended is started again, if it is one of those. What it printed was read.
+    fn restart(&mut self) {
+        let has_served = self.server.ended == Some(Ended::Status(0));
+        if has_served && self.launch.as_ref().is_some_and(Launch::is_restarted) {
+            self.start_again();
+        }
+    }
+
+    fn start_again(&mut self) {
+        let Some(launch) = self.launch.as_ref().filter(|_| self.restarts < MOST_RESTARTS) else {
+            return;
+        };
+        self.server.end();
+        let file = self.server.take_file();
+        if let Ok(server) = launch.start_with(file) {
+            self.server = server;
+            self.restarts += 1;
+        }
+    }
+
     fn look(&mut self) {
         self.transcript.turn();
         let programs = [Some(&mut self.server), self.client.as_mut()];
@@ -48,8 +76,11 @@ impl Inner {
             if let Some(how) = process.spoilt() {
                 self.transcript.spoilt(who, how);
             }
+        }
+        self.restart();
+        for process in [Some(&self.server), self.client.as_ref()].into_iter().flatten() {
             if let Some(ended) = process.ended {
-                self.transcript.ended(who, ended);
+                self.transcript.ended(process.who, ended);
             }
         }
     }
@@ -57,9 +88,16 @@ impl Inner {
 
 impl Programs {
     /// The server, which has been started.
-    pub(super) fn new(target: Rc<Target>, server: Process) -> Self {
+    pub(super) fn new(target: Rc<Target>, server: Process, launch: Launch) -> Self {
         let transcript = Transcript::new(target.clone());
-        Self(Rc::new(RefCell::new(Inner { server, client: None, transcript, target })))
+        let (client, launch, restarts) = (None, Some(launch), 0);
+        let inner = Inner { server, client, transcript, target, launch, restarts };
+        Self(Rc::new(RefCell::new(inner)))
+    }
+
+    /// Start the server again, although it has not served.
+    pub(super) fn start_again(&self) {
+        self.0.borrow_mut().start_again();
     }
 
     /// The client has been started too.
@@ -147,6 +185,7 @@ impl Programs {
     pub(super) fn ask_to_end(&self) {
         let mut inner = self.0.borrow_mut();
         inner.transcript.stop();
+        inner.launch = None;
         inner.all().for_each(Process::ask_to_end);
     }
 

@@ -1,5 +1,6 @@
 //! `[target.NAME]`: the programs of a target and what they are judged from.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,6 +29,16 @@ const LONGEST: Duration = Duration::from_hours(1);
 
 /// The memory a pattern may take, in bytes.
 const MAX_PATTERN: usize = 1 << 20;
+
+/// The longest that the attacker waits before it connects, in milliseconds.
+const MAX_DELAY: u64 = 60_000;
+
+/// The most that a program finds on its standard input, in bytes: what a pipe holds.
+const MAX_STDIN: usize = 64 * 1024;
+
+/// The keys of every program, and those of a server.
+pub(super) const OF_PROGRAM: &[&str] = &["command", "dir", "env", "stdin", "port"];
+pub(super) const OF_SERVER: &[&str] = &["ready", "start", "restart", "delay_ms"];
 
 const PLACEHOLDERS: &[&str] = &["host", "port", "port2", "claims", "target"];
 
@@ -105,6 +116,18 @@ fn target(reader: &mut Reader, node: &Node<'_>, name: &str, dir: &Path) -> Optio
     };
     let retries = u32::try_from(retries).unwrap_or(0);
     let (name, server, client, limit, quiet) = (name.to_owned(), server?, client?, limit?, quiet?);
+    if let Some(port) = client.ports.iter().find(|port| server.ports.contains(port)) {
+        let message = format!("server and client are both fixed to port {port}");
+        let help =
+            "give one of them another port: the attacker has to listen where the client connects"
+                .to_owned();
+        reader.mistake_with_help(
+            table.span.clone(),
+            message,
+            "nobody can stand between them",
+            help,
+        );
+    }
     Some(Target { name, server, client, judged_from, observe, limit, quiet, scope, retries })
 }
 
@@ -139,18 +162,76 @@ fn program(
     dir: &Path,
 ) -> Option<Program> {
     let keys = match side {
-        Side::Server => &["command", "ready", "start"][..],
-        Side::Client => &["command"],
+        Side::Server => [OF_PROGRAM, OF_SERVER].concat(),
+        Side::Client => OF_PROGRAM.to_vec(),
     };
-    let table = reader.table(node, side.name(), keys)?;
+    let table = reader.table(node, side.name(), &keys)?;
     reader.require(&table, "a program", &["command"]);
-    let command = table.get("command").and_then(|node| command(reader, node, side, claims));
+    let ports = table.get("port").map(|node| ports(reader, node)).unwrap_or_default();
+    let wants_port = ports.is_empty();
+    let command =
+        table.get("command").and_then(|node| command(reader, node, side, claims, wants_port));
     let ready = match table.get("ready") {
         Some(node) => ready(reader, node),
         None => Some(Ready::default()),
     };
     let start = duration(reader, &table, "start", DEFAULT_START);
-    Some(Program { command: command?, ready: ready?, start: start?, dir: dir.to_owned() })
+    let dir = match table.get("dir") {
+        Some(node) => dir.join(reader.text(node, "dir")?),
+        None => dir.to_owned(),
+    };
+    let env = table.get("env").map(|node| environment(reader, node)).unwrap_or_default();
+    let stdin = match table.get("stdin") {
+        Some(node) => Some(stdin(reader, node)?),
+        None => None,
+    };
+    let restart = match table.get("restart") {
+        Some(node) => reader.flag(node, "restart")?,
+        None => false,
+    };
+    let delay = match table.get("delay_ms") {
+        Some(node) => reader.number(node, "delay_ms", (0, MAX_DELAY))?,
+        None => 0,
+    };
+    let delay = Duration::from_millis(delay);
+    let (command, ready, start) = (command?, ready?, start?);
+    Some(Program { command, ready, start, dir, env, stdin, ports, restart, delay })
+}
+
+/// The ports that a program is fixed to: one, or one for each of the layout.
+fn ports(reader: &mut Reader, node: &Node<'_>) -> Vec<u16> {
+    let nodes = match node.get_ref() {
+        DeValue::Array(nodes) => &nodes[..],
+        _ => std::slice::from_ref(node),
+    };
+    let numbers = nodes.iter().filter_map(|node| reader.number(node, "port", (1, 65_535)));
+    numbers.filter_map(|number| u16::try_from(number).ok()).collect()
+}
+
+fn environment(reader: &mut Reader, node: &Node<'_>) -> BTreeMap<String, String> {
+    let Some(table) = reader.open_table(node, "env") else { return BTreeMap::new() };
+    let mut env = BTreeMap::new();
+    for (key, node) in table.entries() {
+        let name = key.get_ref().as_ref();
+        let Some(value) = reader.string(node, name) else { continue };
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            let message = format!("{} cannot stand in an environment", quote(name));
+            reader.mistake(key.span(), message, "a name without `=`, and no zero byte in either");
+            continue;
+        }
+        env.insert(name.to_owned(), value.to_owned());
+    }
+    env
+}
+
+fn stdin(reader: &mut Reader, node: &Node<'_>) -> Option<String> {
+    let text = reader.string(node, "stdin")?;
+    if text.len() > MAX_STDIN {
+        let message = format!("`stdin` has {} bytes", text.len());
+        reader.mistake(node.span(), message, &format!("at most {MAX_STDIN} bytes"));
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn command(
@@ -158,6 +239,7 @@ fn command(
     node: &Node<'_>,
     side: Side,
     claims: Option<Channel>,
+    wants_port: bool,
 ) -> Option<Vec<String>> {
     let nodes = reader.array(node, "command", "strings")?;
     if nodes.is_empty() {
@@ -183,13 +265,14 @@ fn command(
         }
         words.push(word.to_owned());
     }
-    if !has_port {
+    if wants_port && !has_port {
         let message = format!("the command of the {side} has no `{{port}}`");
         let (label, help) = match side {
             Side::Server => ("it is told where to listen", "a free port is chosen for every run"),
             Side::Client => ("it is told where to connect", "the attacker's port takes its place"),
         };
-        reader.mistake_with_help(node.span(), message, label, help.to_owned());
+        let help = format!("{help}; a program that has a fixed port says so: `{side}.port = 9999`");
+        reader.mistake_with_help(node.span(), message, label, help);
     }
     Some(words)
 }

@@ -210,6 +210,11 @@ impl ClaimsFile {
         Ok(Self { path: path.to_owned(), identity: (found.dev(), found.ino()), stream })
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What was done to it that must not be: what is claimed from then on goes elsewhere.
     pub(super) fn spoilt(&self) -> Option<&'static str> {
         let found = fs::metadata(&self.path);

@@ -14,6 +14,7 @@ use super::*;
 mod claims;
 mod failures;
 mod observables;
+mod programs;
 
 /// Messages and answers of one line each.
 fn lines() -> Arc<Layout> {
@@ -92,8 +93,7 @@ const ANSWER: &str = "for line in stream:\n    stream.write(b'A' + line[1:]); st
 const ASK: &str = "stream.write(b'Mone\\n'); stream.flush(); stream.readline()";
 
 fn target(server: Vec<String>, client: Vec<String>, judged_from: JudgedFrom) -> Target {
-    let program =
-        |command| Program { command, ready: Ready::Listens, start: DEFAULT_START, dir: examples() };
+    let program = |command| Program::new(command, examples());
     Target {
         name: "one".to_owned(),
         server: program(server),

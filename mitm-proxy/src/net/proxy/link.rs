@@ -65,6 +65,9 @@ async fn connect(relay: &Relay, link: u32, service: Service) -> Option<OwnedRead
 /// Connect to the server. One that serves once and is started again is not there for a moment: it is tried again as long as anything
 /// is waited for.
 async fn reach(relay: &Relay, upstream: SocketAddr) -> io::Result<TcpStream> {
+    if !relay.delay().is_zero() {
+        sleep(relay.delay()).await;
+    }
     let began = Instant::now();
     loop {
         let error = match TcpStream::connect(upstream).await {

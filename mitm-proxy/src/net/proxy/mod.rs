@@ -36,7 +36,7 @@ mod unread;
 
 pub use record::{Batch, Entry, Recorder, What};
 
-use relay::{Relay, Watched};
+use relay::{Relay, Upstreams, Watched};
 pub use tap::Tap;
 
 /// The pause after a connection that could not be accepted: most often the process is out of descriptors.
@@ -70,6 +70,8 @@ pub struct Options {
     pub witness: Option<Witness>,
     /// How what goes to an end is spaced.
     pub spacing: Spacing,
+    /// How long to wait before each connection to the server.
+    pub delay: Duration,
     /// What can be asked of it while it runs.
     pub activity: Activity,
     /// New rules may come any time.
@@ -81,8 +83,16 @@ pub struct Options {
 impl Options {
     /// Nobody is told anything, and nothing is spaced.
     pub fn new(keep: Keep, rules: UnboundedReceiver<Arc<[Rule]>>, began: Instant) -> Self {
-        let (recorder, witness, spacing) = (None, None, Spacing::AtOnce);
-        Self { keep, recorder, witness, spacing, activity: Activity::default(), rules, began }
+        Self {
+            keep,
+            recorder: None,
+            witness: None,
+            spacing: Spacing::AtOnce,
+            delay: Duration::ZERO,
+            activity: Activity::default(),
+            rules,
+            began,
+        }
     }
 }
 
@@ -161,12 +171,13 @@ pub async fn proxy(
         attacker.remember_no_more_than_needed();
     }
     let upstreams = doors.iter().map(|door| door.upstream).collect();
-    let Options { keep, recorder, witness, spacing, activity, mut rules, began } = options;
+    let Options { keep, recorder, witness, spacing, delay, activity, mut rules, began } = options;
     if let Spacing::ByReads(patience) = spacing {
         attacker.pace_by_answers(patience);
     }
     let watched = Watched { recorder, witness, activity };
-    let relay = Relay::new(attacker, keep, upstreams, spacing, watched, began)?;
+    let upstreams = Upstreams { addresses: upstreams, delay, spacing };
+    let relay = Relay::new(attacker, keep, upstreams, watched, began)?;
     let local = LocalSet::new();
     let run = async {
         for (service, door) in (0..).map(Service).zip(doors) {

@@ -58,12 +58,20 @@ pub(super) struct State {
     pub(super) effects: Vec<Effect>,
     pub(super) links: BTreeMap<u32, Link>,
     pub(super) upstreams: Vec<SocketAddr>,
+    delay: Duration,
     pub(super) buffer: Vec<u8>,
     pub(super) log: Option<Log>,
     witness: Option<Witness>,
     pub(super) activity: Activity,
     pub(super) spacing: Spacing,
     pub(super) refused: u64,
+}
+
+/// Where the servers are, and how to go about them.
+pub(super) struct Upstreams {
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) delay: Duration,
+    pub(super) spacing: Spacing,
 }
 
 /// Who is told what of the links, and when.
@@ -136,8 +144,7 @@ impl Relay {
     pub(super) fn new(
         attacker: Attacker,
         keep: Keep,
-        upstreams: Vec<SocketAddr>,
-        spacing: Spacing,
+        upstreams: Upstreams,
         watched: Watched,
         began: Instant,
     ) -> io::Result<Self> {
@@ -151,12 +158,13 @@ impl Relay {
             kept: 0,
             effects: Vec::new(),
             links: BTreeMap::new(),
-            upstreams,
+            upstreams: upstreams.addresses,
+            delay: upstreams.delay,
             buffer: vec![0; READ],
             log: recorder.map(Log::new).transpose()?,
             witness,
             activity,
-            spacing,
+            spacing: upstreams.spacing,
             refused: 0,
         };
         let state = RefCell::new(state);
@@ -213,6 +221,11 @@ impl Relay {
 
     pub(super) fn upstream(&self, service: Service) -> Option<SocketAddr> {
         self.0.state.borrow().upstreams.get(usize::from(service.0)).copied()
+    }
+
+    /// How long to wait before each connection to the server.
+    pub(super) fn delay(&self) -> Duration {
+        self.0.state.borrow().delay
     }
 
     /// How long anything is waited for that should come by itself.

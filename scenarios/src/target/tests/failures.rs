@@ -223,7 +223,9 @@ fn a_program_that_is_dropped_is_gone() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _context = runtime.enter();
     let command = sh("trap '' TERM; sleep 60 & sleep 60");
-    let process = Process::start(Side::Server, &command, &examples(), None).unwrap();
+    let process =
+        Process::start(Side::Server, &command, &Program::new(Vec::new(), examples()), None)
+            .unwrap();
     let group = process.group();
     assert!(test_kill_process_group(group).is_ok());
     drop(process);
