@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
 use crate::ladder::{Row, Tone, rows};
-use crate::view::{Answer, Case, Divergence, Effort, Handshake, Knowledge, Report};
+use crate::view::{Answer, Case, Divergence, Effort, Handshake, Knowledge, Report, Verdict};
 
 /// Whether to colour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,12 +73,7 @@ pub fn case(case: &Case, paint: Paint) -> String {
         let _ = writeln!(text, "  {}", paint.row(&row));
     }
     text.push('\n');
-    for property in &case.order {
-        let Some(verdict) = case.verdicts.get(property) else { continue };
-        let word = format!("{:<12}", shout(&verdict.verdict));
-        let word = paint.on(style_of(&verdict.verdict), &word);
-        let _ = writeln!(text, "  {property:<24} {word}  {}", verdict.evidence);
-    }
+    text.push_str(&verdicts(case, paint));
     let _ = writeln!(text, "  {:<24} {}", "\"held\" means held", case.scope);
     if let Some(judged_from) = &case.judged_from {
         let _ = writeln!(text, "  {:<24} {judged_from}", "judged from");
@@ -115,8 +110,36 @@ pub fn case(case: &Case, paint: Paint) -> String {
         );
     }
     let _ = writeln!(text, "  {:<24} {}", "as expected", as_expected(case, paint));
-    for mismatch in &case.mismatches {
-        let _ = writeln!(text, "    {}", paint.on(RED, mismatch));
+    for mismatch in case.mismatches_in_short() {
+        let _ = writeln!(text, "    {}", paint.on(RED, &mismatch));
+    }
+    text
+}
+
+/// The verdicts, a line each; what several properties have in common is said once.
+fn verdicts(case: &Case, paint: Paint) -> String {
+    let found =
+        case.order.iter().filter_map(|name| Some((name.as_str(), case.verdicts.get(name)?)));
+    let mut lines: Vec<(&Verdict, Vec<&str>)> = Vec::new();
+    for (name, verdict) in found {
+        match lines.iter_mut().find(|(known, _)| *known == verdict) {
+            Some((_, names)) => names.push(name),
+            None => lines.push((verdict, vec![name])),
+        }
+    }
+    let mut text = String::new();
+    for (verdict, names) in lines {
+        let word = format!("{:<12}", shout(&verdict.verdict));
+        let word = paint.on(style_of(&verdict.verdict), &word);
+        let (what, rest) = match names.as_slice() {
+            [name] => ((*name).to_owned(), None),
+            names if names.len() == case.order.len() => ("all properties".to_owned(), None),
+            names => (format!("{} properties", names.len()), Some(names.join(", "))),
+        };
+        let _ = writeln!(text, "  {what:<24} {word}  {}", verdict.evidence);
+        if let Some(rest) = rest {
+            let _ = writeln!(text, "    {rest}");
+        }
     }
     text
 }
@@ -217,7 +240,7 @@ pub fn unexpected(report: &Report, paint: Paint) -> String {
     for case in report.cases.iter().filter(|case| !case.expected) {
         let title = format!("{} · {} · {}", case.scenario, case.system, case.profile);
         let _ = writeln!(text, "{}", paint.on(RED, &title));
-        for line in case.inconclusive.iter().chain(&case.mismatches) {
+        for line in case.inconclusive.iter().cloned().chain(case.mismatches_in_short()) {
             let _ = writeln!(text, "  {line}");
         }
     }

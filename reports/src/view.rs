@@ -364,6 +364,26 @@ impl Case {
         lines.into_iter().map(|(reason, names)| format!("{}: {reason}", names.join(", "))).collect()
     }
 
+    /// Where it differs from what was expected, without the evidence; properties that differ alike in one line.
+    pub fn mismatches_in_short(&self) -> Vec<String> {
+        let mut lines: Vec<(&str, Vec<&str>)> = Vec::new();
+        for mismatch in &self.mismatches {
+            let (name, what) = mismatch.split_once(": ").unwrap_or((mismatch, ""));
+            match lines.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, names)) => names.push(name),
+                None => lines.push((what, vec![name])),
+            }
+        }
+        let name = |names: Vec<&str>| {
+            if names.len() == self.order.len() {
+                "all properties".to_owned()
+            } else {
+                names.join(", ")
+            }
+        };
+        lines.into_iter().map(|(what, names)| format!("{}: {what}", name(names))).collect()
+    }
+
     /// What stopped it, in words.
     pub fn stopped_by(&self) -> String {
         let mut checks: Vec<String> = Vec::new();
