@@ -16,6 +16,10 @@ check:
 live-capture:
     .ci/live-capture
 
+# Mutation tests of all that a verdict rests on: hours (CI tries a sample; needs cargo-mutants).
+mutants:
+    .ci/mutants all
+
 # Run the demo.
 replay *ARGS:
     cargo run -q -p scenarios -- replay {{ARGS}}

@@ -260,4 +260,16 @@ mod tests {
             assert_eq!(server.open(&mut record).err().map(|reject| reject.check), Some(expected));
         }
     }
+
+    #[test]
+    fn a_receipt_stands_for_one_number_and_one_mac() {
+        let mac: [u8; MAC] = counting(1);
+        let covered = Receipt { sequence: 0x0102, mac }.covered();
+        assert_eq!(covered[..8], [0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(covered[8..], mac);
+        let mut channel = channel(Profile::HARDENED);
+        let mut entropy = Entropy::new(1, "record");
+        let receipts = [(); 2].map(|()| channel.seal(SECX, 0, &mut entropy, |_| {}).unwrap().1);
+        assert_ne!(receipts[0].covered(), receipts[1].covered());
+    }
 }

@@ -130,8 +130,7 @@ impl Channel {
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(Vec<u8>, Receipt), Reject> {
         let profile = self.profile;
-        let room = 512 + cbc::padded(len) + tag_len(profile);
-        let mut frame = Writer::new(profile, content.letter(), room);
+        let mut frame = Writer::new(profile, content.letter(), room(profile, len));
         if let Some(key) = key {
             frame.put(key);
         }
@@ -353,6 +352,11 @@ impl Channel {
     fn unkeyed(&self, parts: &[&[u8]]) -> Option<Vec<u8>> {
         self.profile.has(Weakness::UnkeyedHash).then(|| hex(&sha256(parts)).into_bytes())
     }
+}
+
+/// How much memory to take for a record of `len` bytes of plaintext, so that it need not grow: a hint.
+fn room(profile: Profile, len: usize) -> usize {
+    512 + cbc::padded(len) + tag_len(profile)
 }
 
 #[cfg(test)]

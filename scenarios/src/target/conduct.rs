@@ -135,6 +135,7 @@ async fn whole(
         witness: Some(stage.programs.witness()),
         spacing: Spacing::ByReads(patience(target)),
         delay: target.server.delay,
+        is_there: stage.programs.is_there(),
         activity: stage.activity.clone(),
         rules,
         began,

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use mitm_proxy::net::proxy::Witness;
+use mitm_proxy::net::proxy::{IsThere, Witness};
 use protocol::endpoint::Side;
 use tokio::time::Instant;
 
@@ -49,21 +49,18 @@ impl Inner {
     /// A server that has served and ended is started again, if it is one of those. What it printed was read.
     fn restart(&mut self) {
         let has_served = self.server.ended == Some(Ended::Status(0));
-        if has_served && self.launch.as_ref().is_some_and(Launch::is_restarted) {
-            self.start_again();
+        let restarts = self.launch.as_ref().is_some_and(Launch::is_restarted);
+        if has_served && restarts && self.restarts < MOST_RESTARTS && self.start_again() {
+            self.restarts += 1;
         }
     }
 
-    fn start_again(&mut self) {
-        let Some(launch) = self.launch.as_ref().filter(|_| self.restarts < MOST_RESTARTS) else {
-            return;
-        };
+    /// Whether it could be started.
+    fn start_again(&mut self) -> bool {
+        let Some(launch) = &self.launch else { return false };
         self.server.end();
-        let file = self.server.take_file();
-        if let Ok(server) = launch.start_with(file) {
-            self.server = server;
-            self.restarts += 1;
-        }
+        let started = launch.start_with(self.server.take_file());
+        started.map(|server| self.server = server).is_ok()
     }
 
     fn look(&mut self) {
@@ -93,6 +90,14 @@ impl Programs {
         let (client, launch, restarts) = (None, Some(launch), 0);
         let inner = Inner { server, client, transcript, target, launch, restarts };
         Self(Rc::new(RefCell::new(inner)))
+    }
+
+    /// Whether the server is there for its n-th connection: one that serves once must have been started again as often.
+    pub(super) fn is_there(&self) -> Option<IsThere> {
+        let restarts = self.0.borrow().launch.as_ref().is_some_and(Launch::is_restarted);
+        let programs = self.clone();
+        restarts
+            .then(|| Box::new(move |nth| programs.0.borrow().restarts as usize >= nth) as IsThere)
     }
 
     /// Start the server again, although it has not served.

@@ -68,7 +68,10 @@ async fn reach(relay: &Relay, upstream: SocketAddr) -> io::Result<TcpStream> {
     if !relay.delay().is_zero() {
         sleep(relay.delay()).await;
     }
-    let began = Instant::now();
+    let (nth, began) = (relay.next_connection(), Instant::now());
+    while !relay.is_there(nth) && began.elapsed() < relay.patience() {
+        sleep(AGAIN).await;
+    }
     loop {
         let error = match TcpStream::connect(upstream).await {
             Ok(stream) => return Ok(stream),

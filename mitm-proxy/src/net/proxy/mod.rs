@@ -72,6 +72,9 @@ pub struct Options {
     pub spacing: Spacing,
     /// How long to wait before each connection to the server.
     pub delay: Duration,
+    /// Says whether the server is there for its n-th connection, from 0; without it, it always is. It is not waited for longer than
+    /// anything else.
+    pub is_there: Option<IsThere>,
     /// What can be asked of it while it runs.
     pub activity: Activity,
     /// New rules may come any time.
@@ -89,6 +92,7 @@ impl Options {
             witness: None,
             spacing: Spacing::AtOnce,
             delay: Duration::ZERO,
+            is_there: None,
             activity: Activity::default(),
             rules,
             began,
@@ -135,6 +139,9 @@ impl Activity {
     }
 }
 
+/// Whether the server is there for its n-th connection, from 0.
+pub type IsThere = Box<dyn Fn(usize) -> bool>;
+
 /// Called on the thread of the links after bytes, a close or a connection came from an end and before any of it goes on: whatever
 /// that end did before, it has done by now. The argument is the place of this call among all records of the trace.
 pub type Witness = Box<dyn FnMut(u64)>;
@@ -171,12 +178,13 @@ pub async fn proxy(
         attacker.remember_no_more_than_needed();
     }
     let upstreams = doors.iter().map(|door| door.upstream).collect();
-    let Options { keep, recorder, witness, spacing, delay, activity, mut rules, began } = options;
+    let Options { keep, recorder, witness, spacing, delay, is_there, activity, mut rules, began } =
+        options;
     if let Spacing::ByReads(patience) = spacing {
         attacker.pace_by_answers(patience);
     }
     let watched = Watched { recorder, witness, activity };
-    let upstreams = Upstreams { addresses: upstreams, delay, spacing };
+    let upstreams = Upstreams { addresses: upstreams, delay, is_there, spacing };
     let relay = Relay::new(attacker, keep, upstreams, watched, began)?;
     let local = LocalSet::new();
     let run = async {

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use super::ends::{End, Missed};
 use super::record::{Log, Recorder, What};
 use super::turn::Turn;
-use super::{Activity, Keep, Outcome, Spacing, Witness};
+use super::{Activity, IsThere, Keep, Outcome, Spacing, Witness};
 use crate::attacker::{Attacker, Effect};
 use crate::rule::Rule;
 use crate::trace::{Fate, Trace};
@@ -59,6 +59,9 @@ pub(super) struct State {
     pub(super) links: BTreeMap<u32, Link>,
     pub(super) upstreams: Vec<SocketAddr>,
     delay: Duration,
+    is_there: Option<IsThere>,
+    /// How many connections to servers were begun.
+    connections: usize,
     pub(super) buffer: Vec<u8>,
     pub(super) log: Option<Log>,
     witness: Option<Witness>,
@@ -71,6 +74,7 @@ pub(super) struct State {
 pub(super) struct Upstreams {
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) delay: Duration,
+    pub(super) is_there: Option<IsThere>,
     pub(super) spacing: Spacing,
 }
 
@@ -160,6 +164,8 @@ impl Relay {
             links: BTreeMap::new(),
             upstreams: upstreams.addresses,
             delay: upstreams.delay,
+            is_there: upstreams.is_there,
+            connections: 0,
             buffer: vec![0; READ],
             log: recorder.map(Log::new).transpose()?,
             witness,
@@ -226,6 +232,18 @@ impl Relay {
     /// How long to wait before each connection to the server.
     pub(super) fn delay(&self) -> Duration {
         self.0.state.borrow().delay
+    }
+
+    /// Count a connection to the server that is about to be made; which one it is, from 0.
+    pub(super) fn next_connection(&self) -> usize {
+        let mut state = self.0.state.borrow_mut();
+        state.connections += 1;
+        state.connections - 1
+    }
+
+    /// Whether the server is there for that connection.
+    pub(super) fn is_there(&self, nth: usize) -> bool {
+        self.0.state.borrow().is_there.as_ref().is_none_or(|is_there| is_there(nth))
     }
 
     /// How long anything is waited for that should come by itself.

@@ -86,7 +86,7 @@ fn a_server_that_serves_once_is_started_again() {
 }
 
 #[test]
-fn who_waits_before_it_connects_meets_a_server_that_is_slow_to_come() {
+fn the_attacker_waits_before_it_connects() {
     if !has("python3") {
         return;
     }
@@ -97,5 +97,5 @@ fn who_waits_before_it_connects_meets_a_server_that_is_slow_to_come() {
     // The server was given its frame no sooner than that.
     let given = run.trace.departures.iter().find(|one| one.to == Side::Server).unwrap();
     let opened = run.trace.links[0].at;
-    assert!(given.at.0 - opened.0 >= 50_000_000 || given.at >= opened, "{given:?}");
+    assert!(given.at.0 - opened.0 >= 50_000_000, "{given:?}, opened at {opened:?}");
 }
