@@ -210,6 +210,33 @@ fn a_file_of_claims_cannot_be_taken_back_nor_replaced() {
     }
 }
 
+/// Many notes, one after the other as fast as they go: the server claims each before it answers, the client believes that it arrived once
+/// it has the answer.
+#[test]
+fn a_claim_never_comes_before_what_it_rests_on() {
+    if !has("python3") {
+        return;
+    }
+    let takes = "for line in stream:\n    claim(delivered=line[1:-1].decode())\n    \
+                 stream.write(b'A\\n'); stream.flush()";
+    let sends = "for n in range(200):\n    claim(sent='note %d' % n)\n    \
+                 stream.write(b'Mnote %d\\n' % n); stream.flush(); stream.readline()\n    \
+                 claim(acknowledged='note %d' % n)";
+    let mut target = on_stdout(server(takes), client(sends));
+    target.limit = Duration::from_mins(5);
+    let run = honest(&target);
+    let said = claims(&run);
+    let place = |line: &str| said.iter().position(|said| said == line).unwrap();
+    for n in 0..200 {
+        let sent = place(&format!("client #1 sent note {n}"));
+        let delivered = place(&format!("server #1 delivered note {n}"));
+        let believed = place(&format!("client #1 acknowledged note {n}"));
+        assert!(sent < delivered && delivered < believed, "{n}: {said:?}");
+    }
+    assert_eq!(run.prompt, [true, true]);
+    assert_in_order(&run);
+}
+
 #[test]
 fn claims_that_come_when_it_is_stopped_do_not_count() {
     if !has("python3") {
