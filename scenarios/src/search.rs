@@ -39,10 +39,8 @@ protocol::words! {
     }
 }
 
-/// What is searched for, in words.
-pub(crate) const FORMS: &str = "plain, base64, hexadecimal, UTF-16, reversed, percent-encoded";
-/// What is not.
-pub(crate) const NOT_SEARCHED: &str = "not searched for: compressed or otherwise encoded";
+/// What is searched for and what is not, for evidence; the definition of secrecy names the forms.
+pub(crate) const FORMS: &str = "in six forms; not searched for: compressed";
 
 /// What to look for: pieces of messages in all forms, as one automaton.
 #[derive(Debug, Default)]

@@ -17,12 +17,13 @@ use mitm_proxy::trace::{ClaimRecord, Finding, Knowledge};
 
 use super::{Finished, Monitor, PropertySpec, Ruling, count, frames};
 use crate::property::Property;
-use crate::search::{FORMS, Form, NOT_SEARCHED, Needles, Place, SHORTEST};
+use crate::search::{FORMS, Form, Needles, Place, SHORTEST};
 use crate::sent::Sent;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::Secrecy,
-    definition: "the attacker learns nothing of what was sent",
+    definition: "the attacker learns nothing of what was sent; on the wire it is searched for in six forms: as it is, in \
+                 base64, hexadecimal and UTF-16, reversed, and percent-encoded",
     source: "semantic security, Goldwasser and Micali 1984",
     monitor: || Box::new(Secrecy::default()),
 };
@@ -75,15 +76,9 @@ impl Monitor for Secrecy {
             return Ruling::inconclusive(format!("there is no message to search for: {why}"));
         }
         let bytes: usize = run.trace.honest().map(|(_, record)| record.as_sent().bytes.len()).sum();
-        let aside = if aside.is_empty() {
-            String::new()
-        } else {
-            format!("; not searched for: {}", some(&aside))
-        };
+        let aside = if aside.is_empty() { String::new() } else { format!("; {}", some(&aside)) };
         let searched = count(searched, "message");
-        Ruling::held(format!(
-            "none of {searched} found in {bytes} bytes ({FORMS}); {NOT_SEARCHED}{aside}"
-        ))
+        Ruling::held(format!("none of {searched} found in {bytes} bytes {FORMS}{aside}"))
     }
 
     fn fork(&self) -> Box<dyn Monitor> {

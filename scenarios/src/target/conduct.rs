@@ -84,7 +84,7 @@ async fn whole(
         JudgedFrom::Claims(Channel::File) => Some(Folder::create()?),
         _ => None,
     };
-    let doors = doors(target, ports).await?;
+    let (doors, _reserved) = doors(target, ports).await?;
     let addresses = |of: fn(&Door) -> io::Result<SocketAddr>| -> Result<Vec<u16>, TargetError> {
         let ports = doors.iter().map(|door| Ok(of(door)?.port()));
         ports.collect::<io::Result<_>>().map_err(failed("no port for the attacker"))
@@ -247,8 +247,9 @@ impl Stage<'_> {
     }
 
     fn all_listen(&mut self) -> bool {
+        let group = self.programs.server_group();
         for port in &mut self.ports {
-            port.listened = port.listened || self.look.listens(port.number);
+            port.listened = port.listened || self.look.listens_for(port.number, group);
         }
         self.ports.iter().all(|port| port.listened)
     }
@@ -258,8 +259,9 @@ impl Stage<'_> {
         if self.look != Look::Table || self.programs.ended(Side::Server).is_some() {
             return;
         }
+        let group = self.programs.server_group();
         for port in &mut self.ports {
-            if self.look.listens(port.number) {
+            if self.look.listens_for(port.number, group) {
                 (port.listened, port.missing) = (true, None);
             } else if port.listened {
                 port.missing.get_or_insert_with(Instant::now);

@@ -11,7 +11,7 @@ use mitm_proxy::net::proxy::Door;
 use protocol::endpoint::Side;
 use tokio::net::TcpListener;
 
-use super::ports::{self, Look};
+use super::ports::{self, Look, Reserved};
 use super::process::Process;
 use super::read::{fill, is_placeholder};
 use super::stream::ClaimsFile;
@@ -23,7 +23,10 @@ pub(super) fn failed(what: &'static str) -> impl FnOnce(io::Error) -> TargetErro
 }
 
 /// Where the attacker listens, and where the server will.
-pub(super) async fn doors(target: &Target, ports: usize) -> Result<Vec<Door>, TargetError> {
+pub(super) async fn doors(
+    target: &Target,
+    ports: usize,
+) -> Result<(Vec<Door>, Reserved), TargetError> {
     let mut doors = Vec::with_capacity(ports);
     for nth in 0..ports {
         let fixed = target.client.ports.get(nth).copied();
@@ -38,14 +41,14 @@ pub(super) async fn doors(target: &Target, ports: usize) -> Result<Vec<Door>, Ta
     }
     // Chosen once all others are taken.
     let free = ports::free(ports).map_err(failed("no port for the server"))?;
-    for (nth, (door, port)) in doors.iter_mut().zip(free).enumerate() {
+    for (nth, (door, port)) in doors.iter_mut().zip(free.0.iter().copied()).enumerate() {
         let fixed = target.server.ports.get(nth).copied();
         door.upstream.set_port(fixed.unwrap_or(port));
         if let Some(port) = fixed.filter(|port| Look::best().listens(*port)) {
             return Err(TargetError::PortTaken { who: Side::Server, port });
         }
     }
-    Ok(doors)
+    Ok((doors, free))
 }
 
 /// Held while a program with a fixed port runs: no two of them can at a time.

@@ -213,8 +213,7 @@ impl Process {
         last(&stderr).or_else(|| last(&stdout)).unwrap_or_default()
     }
 
-    /// The group all of it is in, for tests.
-    #[cfg(test)]
+    /// The group all of it is in.
     pub(super) fn group(&self) -> Pid {
         self.group
     }

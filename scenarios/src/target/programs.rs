@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use mitm_proxy::net::proxy::{IsThere, Witness};
 use protocol::endpoint::Side;
+use rustix::process::Pid;
 use tokio::time::Instant;
 
 use super::launch::Launch;
@@ -98,6 +99,11 @@ impl Programs {
         let programs = self.clone();
         restarts
             .then(|| Box::new(move |nth| programs.0.borrow().restarts as usize >= nth) as IsThere)
+    }
+
+    /// The process group of the server.
+    pub(super) fn server_group(&self) -> Pid {
+        self.0.borrow().server.group()
     }
 
     /// Start the server again, although it has not served.
