@@ -119,7 +119,8 @@ pub struct Verdict {
 /// Something that went wrong with somebody's own program.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
 pub struct TargetFinding {
-    /// A word for it: `died`, `hung`, `listener-gone`, `not-started`, `not-implemented`, `unreadable-claims`.
+    /// A word for it: `died`, `hung`, `listener-gone`, `not-started`, `ended-early`, `contradicted`, `not-implemented`,
+    /// `unreadable-claims`.
     pub kind: String,
     /// What happened.
     pub what: String,

@@ -6,13 +6,16 @@
     reason = "a test says what it expects by unwrapping"
 )]
 
+mod written;
+
+use written::NOTHING_EXPECTED;
+
 use bytes::Bytes;
 use mitm_proxy::trace::FrameRecord;
-use protocol::weakness::Profile;
-use scenarios::judge::{Case, Judgement, Over, judge};
+use scenarios::judge::{Judgement, Over};
 use scenarios::properties::Ruling;
 use scenarios::property::{Outcome, Property};
-use scenarios::scenario::{Payloads, Scenario};
+use scenarios::scenario::Payloads;
 
 /// Files of a hundred bytes that differ by their name.
 struct Files;
@@ -23,21 +26,8 @@ impl Payloads for Files {
     }
 }
 
-fn scenario(parts: &[&str]) -> Scenario {
-    let head = "name = \"cause\"\nfamily = \"replay\"\nsummary = \"s\"\nteaches = \"t\"\n";
-    let expect = "\n[expect.as-built]\n[expect.hardened]\n";
-    let source = format!("{head}{}{expect}", parts.concat());
-    match Scenario::parse("cause.toml", &source, &Files) {
-        Ok(scenario) => scenario,
-        Err(mistakes) => panic!("{mistakes}"),
-    }
-}
-
 fn run(profile: &str, over: Over, parts: &[&str]) -> Judgement {
-    let scenario = scenario(parts);
-    let system = scenario.systems[0];
-    let profile = Profile::named(system, profile).unwrap();
-    judge(Case { scenario: &scenario, system, profile, seed: 7, over })
+    written::judged(profile, over, &[parts, &[NOTHING_EXPECTED]].concat(), &Files)
 }
 
 fn ruling(judgement: &Judgement, property: Property) -> &Ruling {

@@ -6,23 +6,18 @@
     reason = "a test says what it expects by unwrapping"
 )]
 
-use bytes::Bytes;
+mod written;
+
+use written::{NOTHING_EXPECTED, NoFiles};
+
 use mitm_proxy::strategies::{Quiet, Tools};
 use mitm_proxy::trace::{Fate, Finding};
 use protocol::weakness::Profile;
 use scenarios::catalogue::catalogue;
-use scenarios::judge::{Case, Judgement, Over, judge, judge_with};
+use scenarios::judge::{Case, Judgement, Over, judge_with};
 use scenarios::properties::Ruling;
 use scenarios::property::{Outcome, Property};
-use scenarios::scenario::{Payloads, Scenario};
-
-struct NoFiles;
-
-impl Payloads for NoFiles {
-    fn read(&self, _: &str) -> Result<Bytes, String> {
-        Err("is not there".to_owned())
-    }
-}
+use scenarios::scenario::Scenario;
 
 const HELO: &str = r#"
 system = "helo"
@@ -34,17 +29,12 @@ script.client = [{ numbers = [10.5, 20.25] }, { numbers = [30.5, 40.25] }, "end"
 "#;
 
 fn parse(parts: &[&str]) -> Result<Scenario, String> {
-    let head = "name = \"evidence\"\nfamily = \"replay\"\nsummary = \"s\"\nteaches = \"t\"\n";
-    let expect = "\n[expect.as-built]\n[expect.hardened]\n";
-    let source = format!("{head}{}{expect}", parts.concat());
-    Scenario::parse("evidence.toml", &source, &NoFiles).map_err(|mistakes| mistakes.to_string())
+    let parts = [parts, &[NOTHING_EXPECTED]].concat();
+    written::parse(&parts, &NoFiles).map_err(|mistakes| mistakes.to_string())
 }
 
 fn run(profile: &str, parts: &[&str]) -> Judgement {
-    let scenario = parse(parts).unwrap();
-    let system = scenario.systems[0];
-    let profile = Profile::named(system, profile).unwrap();
-    judge(Case { scenario: &scenario, system, profile, seed: 7, over: Over::World })
+    written::judged(profile, Over::World, &[parts, &[NOTHING_EXPECTED]].concat(), &NoFiles)
 }
 
 fn ruling(judgement: &Judgement, property: Property) -> &Ruling {

@@ -6,20 +6,14 @@
     reason = "a test says what it expects by unwrapping"
 )]
 
-use bytes::Bytes;
+mod written;
+
+use written::{NOTHING_EXPECTED, NoFiles};
+
 use protocol::systems::system;
 use protocol::weakness::Profile;
 use scenarios::judge::{Case, Judgement, Over, judge};
 use scenarios::property::{Outcome, Property};
-use scenarios::scenario::{Payloads, Scenario};
-
-struct NoFiles;
-
-impl Payloads for NoFiles {
-    fn read(&self, _: &str) -> Result<Bytes, String> {
-        Err("is not there".to_owned())
-    }
-}
 
 const HELO: &str = r#"
 system = "helo"
@@ -29,7 +23,6 @@ const RATCHET: &str = r#"
 system = "ratchet"
 script.client = [{ numbers = [10.5, 20.25] }, { numbers = [30.5, 40.25] }, "end"]
 "#;
-const NOTHING_EXPECTED: &str = "[expect.as-built]\n[expect.hardened]\n";
 const REPLAY: &str = r#"
 [[rule]]
 when = { from = "client", type = "SECX", nth = 1 }
@@ -37,15 +30,7 @@ do.replay = {}
 "#;
 
 fn run(profile: &str, parts: &[&str]) -> Judgement {
-    let head = "name = \"rule\"\nfamily = \"replay\"\nsummary = \"s\"\nteaches = \"t\"\n";
-    let source = format!("{head}{}", parts.concat());
-    let scenario = match Scenario::parse("rule.toml", &source, &NoFiles) {
-        Ok(scenario) => scenario,
-        Err(mistakes) => panic!("{mistakes}"),
-    };
-    let system = scenario.systems[0];
-    let profile = Profile::named(system, profile).unwrap();
-    judge(Case { scenario: &scenario, system, profile, seed: 7, over: Over::World })
+    written::judged(profile, Over::World, parts, &NoFiles)
 }
 
 fn outcome(judgement: &Judgement, property: Property) -> Outcome {

@@ -6,30 +6,15 @@
     reason = "a test says what it expects by unwrapping"
 )]
 
-use bytes::Bytes;
-use protocol::weakness::Profile;
-use scenarios::judge::{Case, Judgement, Over, judge};
+mod written;
+
+use written::{NOTHING_EXPECTED, NoFiles};
+
+use scenarios::judge::{Judgement, Over};
 use scenarios::property::{Outcome, Property};
-use scenarios::scenario::{Payloads, Scenario};
-
-struct NoFiles;
-
-impl Payloads for NoFiles {
-    fn read(&self, _: &str) -> Result<Bytes, String> {
-        Err("is not there".to_owned())
-    }
-}
 
 fn run(profile: &str, source: &str) -> Judgement {
-    let head = "name = \"words\"\nfamily = \"replay\"\nsummary = \"s\"\nteaches = \"t\"\n";
-    let source = format!("{head}{source}\n[expect.as-built]\n[expect.hardened]\n");
-    let scenario = match Scenario::parse("words.toml", &source, &NoFiles) {
-        Ok(scenario) => scenario,
-        Err(mistakes) => panic!("{mistakes}"),
-    };
-    let system = scenario.systems[0];
-    let profile = Profile::named(system, profile).unwrap();
-    judge(Case { scenario: &scenario, system, profile, seed: 7, over: Over::World })
+    written::judged(profile, Over::World, &[source, NOTHING_EXPECTED], &NoFiles)
 }
 
 fn evidence(judgement: &Judgement, property: Property) -> (Outcome, &str) {

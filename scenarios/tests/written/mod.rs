@@ -1,0 +1,43 @@
+//! Scenarios that tests write out themselves, and what the judge says of them.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    reason = "each test that includes this takes what it needs, and expects it to be there"
+)]
+
+use bytes::Bytes;
+use protocol::weakness::Profile;
+use scenarios::diagnostic::Diagnostics;
+use scenarios::judge::{Case, Judgement, Over, judge};
+use scenarios::scenario::{Payloads, Scenario};
+
+/// Nothing lies beside them.
+pub struct NoFiles;
+
+impl Payloads for NoFiles {
+    fn read(&self, _: &str) -> Result<Bytes, String> {
+        Err("is not there".to_owned())
+    }
+}
+
+/// What is expected where the test itself looks at the verdicts.
+pub const NOTHING_EXPECTED: &str = "\n[expect.as-built]\n[expect.hardened]\n";
+
+/// A scenario of these parts, behind what every scenario says of itself.
+pub fn parse(parts: &[&str], files: &dyn Payloads) -> Result<Scenario, Diagnostics> {
+    let head = "name = \"written\"\nfamily = \"replay\"\nsummary = \"s\"\nteaches = \"t\"\n";
+    Scenario::parse("written.toml", &format!("{head}{}", parts.concat()), files)
+}
+
+/// What the judge says of it, on its first system.
+pub fn judged(profile: &str, over: Over, parts: &[&str], files: &dyn Payloads) -> Judgement {
+    let scenario = match parse(parts, files) {
+        Ok(scenario) => scenario,
+        Err(mistakes) => panic!("{mistakes}"),
+    };
+    let system = scenario.systems.first().expect("it names a system");
+    let profile = Profile::named(system, profile).expect("the system has that profile");
+    judge(Case { scenario: &scenario, system, profile, seed: 7, over })
+}
