@@ -182,7 +182,7 @@ fn expectation(
             Some(property) => {
                 expectation.verdicts.insert(property, outcome);
             }
-            None => expectation.all = outcome,
+            None => (expectation.all, expectation.speaks_of_all) = (outcome, true),
         }
     }
     expectation
