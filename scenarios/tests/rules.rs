@@ -261,6 +261,16 @@ fn rule_1_a_sweep_behind_another_action_proves_nothing() {
 }
 
 #[test]
+fn rule_1_a_second_sweep_says_why_it_is_none() {
+    let rules = "[[rule]]\nwhen = { link = 1, type = \"SECX\" }\n\
+                 do.flip = { field = \"ct\", every = \"byte\" }\n\
+                 [[rule]]\nwhen = { link = 2, type = \"SECX\" }\n\
+                 do.flip = { field = \"ct\", every = \"byte\" }\n";
+    let why = run("as-built", &[TWICE, rules, NOTHING_EXPECTED]).inconclusive.unwrap();
+    assert!(why.contains("`every` works once in a run"), "{why}");
+}
+
+#[test]
 fn a_sweep_is_violated_if_one_of_its_runs_is() {
     let sweep = "[[rule]]\nwhen = { type = \"NONCE\", nth = 1 }\n\
                  do.flip = { field = \"nonce\", every = \"byte\" }\n";

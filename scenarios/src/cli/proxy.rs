@@ -8,7 +8,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
-use mitm_proxy::actions::Needs;
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::capture::Format as CaptureFormat;
 use mitm_proxy::net::proxy::{Door, Keep, Options, Tap, proxy};
@@ -236,7 +235,7 @@ fn of_scenario(path: &Path, args: &Args, output: Output) -> Result<(Wire, Vec<Ru
     {
         bail!("{} is not for {}", scenario.name, system.name);
     }
-    no_lab(&scenario.rules, &scenario.rule_lines, &scenario.path)?;
+    fit_for_programs(&scenario.rules, &scenario.rule_lines, &scenario.path)?;
     Ok((wire, scenario.rules))
 }
 
@@ -248,20 +247,20 @@ fn read_rules(path: &Path, wire: &Wire, output: Output) -> Result<Vec<Rule>> {
         RuleFile::parse(&shown, &source, wire.frames()).map_err(LoadError::Invalid)
     });
     let file = file.map_err(|error| explain(&[error], output))?;
-    no_lab(&file.rules, &file.lines, &shown)?;
     Ok(file.rules)
 }
 
-/// Refuse rules that need endpoints of the lab.
-fn no_lab(rules: &[Rule], lines: &[usize], path: &str) -> Result<()> {
-    let needs = |rule: &Rule| rule.actions.iter().any(|action| action.needs() == Needs::Lab);
-    let Some((_, line)) = rules.iter().zip(lines).find(|(rule, _)| needs(rule)) else {
+/// Refuse rules of a scenario for the lab that cannot be carried out between programs.
+fn fit_for_programs(rules: &[Rule], lines: &[usize], path: &str) -> Result<()> {
+    let lacking = |rule: &Rule| {
+        let mut actions = rule.actions.iter();
+        actions.find_map(|action| action.needs().lacking_in_programs())
+    };
+    let mut rules = rules.iter().zip(lines);
+    let Some((line, why)) = rules.find_map(|(rule, line)| Some((line, lacking(rule)?))) else {
         return Ok(());
     };
-    bail!(
-        "{}: the rule in line {line} needs endpoints of the lab, whose memory and keys can be had; a proxy has none",
-        quote(path)
-    )
+    bail!("{}: the rule in line {line} cannot be carried out here: {why}", quote(path))
 }
 
 /// Look whether the rules have changed, all the time. Rules with mistakes are explained, and the old ones stay.

@@ -43,7 +43,7 @@ fn read(source: &str, frames: Frames<'_>) -> Result<RuleFile, Vec<Diagnostic>> {
     let mut reader = Reader::new(source);
     let root = reader.root(document.get_ref(), &["rule"]);
     let vocabulary = match frames {
-        Frames::System(system) => Vocabulary::new(&[system]),
+        Frames::System(system) => Vocabulary::new(&[system]).of_programs(),
         Frames::Layout(layout) => Vocabulary::of_layout(layout),
     };
     let node = root.get("rule");

@@ -168,7 +168,13 @@ fn one_action(
     let spec = action(key.get_ref())?;
     let args = arguments(reader, value, spec.name, spec.params, &[], frame_type, vocabulary)?;
     match (spec.build)(&args) {
-        Ok(action) => Some(action),
+        Ok(action) => {
+            if let Some(why) = vocabulary.lacking(action.needs()) {
+                let message = format!("`{}` cannot be done to programs", spec.name);
+                reader.mistake_with_help(value.span(), message, spec.about, why.to_owned());
+            }
+            Some(action)
+        }
         Err(error) => {
             let message = format!("`{}`: {}", spec.name, error.0);
             reader.mistake(value.span(), message, spec.about);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
+use mitm_proxy::actions::Needs;
 use protocol::endpoint::Side;
 use protocol::layout::{Encoding, Field, FrameSpec, Layout, RAW, Size};
 use protocol::systems::System;
@@ -21,6 +22,17 @@ pub(super) struct Vocabulary {
     keys: Vec<String>,
     /// The frames of an earlier recording, by name.
     recorded: BTreeMap<String, Bytes>,
+    /// Who is attacked.
+    victims: Victims,
+}
+
+/// Who is attacked: it decides which actions there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Victims {
+    /// Endpoints of the lab, in a world.
+    Lab,
+    /// Programs that run by themselves.
+    Programs,
 }
 
 #[derive(Debug)]
@@ -67,14 +79,29 @@ impl Vocabulary {
             raw: FrameSpec::raw(),
         };
         let systems = systems.iter().map(known).collect();
-        Self { systems, keys: Vec::new(), recorded: BTreeMap::new() }
+        Self { systems, keys: Vec::new(), recorded: BTreeMap::new(), victims: Victims::Lab }
     }
 
-    /// The frames of somebody's own protocol.
+    /// The frames of somebody's own protocol, spoken by programs.
     pub(super) fn of_layout(layout: &Layout) -> Self {
         let (as_built, hardened) = (layout.clone(), layout.clone());
         let known = Known { name: layout.system, as_built, hardened, raw: FrameSpec::raw() };
-        Self { systems: vec![known], keys: Vec::new(), recorded: BTreeMap::new() }
+        let (keys, recorded) = (Vec::new(), BTreeMap::new());
+        Self { systems: vec![known], keys, recorded, victims: Victims::Programs }
+    }
+
+    /// The same frames, spoken by programs.
+    pub(super) fn of_programs(mut self) -> Self {
+        self.victims = Victims::Programs;
+        self
+    }
+
+    /// Why an action that needs this cannot be done here, if so.
+    pub(super) fn lacking(&self, needs: Needs) -> Option<&'static str> {
+        match self.victims {
+            Victims::Lab => None,
+            Victims::Programs => needs.lacking_in_programs(),
+        }
     }
 
     /// The same, with these names of sets of key files.
