@@ -109,8 +109,9 @@ script.client = [{ numbers = [10.25, 20.5] }, { numbers = [30.25, 40.5] }, "end"
 # script.client-2 = [{ wait_ms = 20 }, { numbers = "1.0,2.0" }, "end"]
 
 # A rule says when the attacker acts and what it does. The first rule that matches a frame acts on it.
-# when: link = 1 (the connection), from = "client" or "server", type (of the frame), nth = 1 (the first match
-# only), field = { round = 2 } (value of a number field), event = "open" or "close" instead of a frame.
+# when: link = 1 (the connection), port = "session" (the server's port, by its name), from = "client" or "server",
+# type (of the frame), nth = 1 (the first match only), field = { round = 2 } (value of a number field),
+# event = "open" or "close" instead of a frame.
 [[rule]]
 when = { from = "client", type = "CLIENT_DATA", nth = 1 }
 do.flip = { field = "ct", bit = 0 }

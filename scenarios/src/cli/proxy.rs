@@ -124,7 +124,7 @@ impl Wire {
         match self {
             Self::System(system, _) => Frames::System(system),
             Self::Raw(layout) => Frames::Layout(layout),
-            Self::Own(file) => Frames::Layout(&file.layout),
+            Self::Own(file) => Frames::Own(file),
         }
     }
 

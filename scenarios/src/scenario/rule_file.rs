@@ -8,6 +8,7 @@ use super::vocabulary::Vocabulary;
 use super::{MAX_FILE, rules};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::dom::{self, Reader};
+use crate::layout_file::LayoutFile;
 
 /// What frames rules can speak of.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,8 @@ pub enum Frames<'a> {
     /// Those of a system.
     System(&'static System),
     /// Those of somebody's own protocol.
+    Own(&'a LayoutFile),
+    /// Those of a layout whose ports have no names.
     Layout(&'a Layout),
 }
 
@@ -44,6 +47,7 @@ fn read(source: &str, frames: Frames<'_>) -> Result<RuleFile, Vec<Diagnostic>> {
     let root = reader.root(document.get_ref(), &["rule"]);
     let vocabulary = match frames {
         Frames::System(system) => Vocabulary::new(&[system]).of_programs(),
+        Frames::Own(file) => Vocabulary::of_layout(&file.layout).with_ports(&file.ports),
         Frames::Layout(layout) => Vocabulary::of_layout(layout),
     };
     let node = root.get("rule");
