@@ -27,6 +27,7 @@ use crate::diagnostic::{quote, quote_path, times};
 use crate::layout_file::LayoutFile;
 use crate::live::{addresses_of, stop};
 use crate::scenario::{Frames, RuleFile};
+use crate::target::Interrupt;
 use crate::watch::{self, Ladder, Log, Names, Watch};
 
 /// How often it is looked whether the rules have changed.
@@ -164,9 +165,10 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let watch = watching(args, &layout, output)?;
     let tally = watch.tally();
     let attacker = Attacker::new(layout, rules.into());
-    let captured = interrupt::left_to(|| {
+    let interrupt = Interrupt::default();
+    let captured = interrupt::reported_to(&interrupt, || {
         live::runtime()?.block_on(async {
-            let stop = stop().context("cannot catch signals")?;
+            let stop = stop(&interrupt).context("cannot catch signals")?;
             let listeners = live::listen(&listen).await?;
             let mut bound = Vec::new();
             for listener in &listeners {
