@@ -28,8 +28,9 @@ fn log(path: &Path) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// How often a conversation is tried whose frames end where reads do. Published programs take what one read returns for one frame: on a
-/// busy machine two frames come in one read now and then, and the program refuses them.
+/// How often a conversation is tried that two programs can lose by themselves on a busy machine. Published programs take what one read
+/// returns for one frame, and refuse two that come in one read. And the proxy carries each connection by itself: a server with
+/// several ports may hear of one only when all that was sent on another is over.
 const TRIES: u32 = 30;
 
 /// A message of this system, sent through a proxy. Whether the client was content; nothing that the proxy does may depend on it.
@@ -70,7 +71,7 @@ fn every_system_passes_frame_by_frame_on_all_its_ports() {
         for name in ["as-built", "hardened"] {
             let layout = (system.layout)(Profile::named(system, name).unwrap());
             let one_read = layout.frames.iter().any(|spec| spec.is_one_read());
-            let tries = if one_read { TRIES } else { 1 };
+            let tries = if one_read || system.ports.len() > 1 { TRIES } else { 1 };
             let mut results = (0..tries).map(|_| passes(system, name));
             let refused: Vec<String> = results.by_ref().map_while(Result::err).collect();
             assert!(refused.len() < tries as usize, "{refused:?}");
