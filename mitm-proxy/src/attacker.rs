@@ -13,7 +13,7 @@ use protocol::theft::Middle;
 
 use crate::actions::re_encrypt::replace;
 use crate::actions::{Outgoing, Part, Target};
-use crate::rule::{Event, Rule};
+use crate::rule::{Client, Event, OnLink, Rule};
 use crate::trace::{Deed, Fate, Finding, FrameRecord, LinkEvent, LinkRecord, Origin, Trace};
 
 mod act;
@@ -324,17 +324,27 @@ impl Attacker {
         let mut frames = Vec::new();
         state.deframer(from).clone().push(bytes, &mut frames);
         frames.into_iter().find_map(|frame| {
-            let own = self.is_own(link);
-            let rule = self.select_frame(&mut matched, link, own, from, &frame)?;
+            let on = self.on_link(link);
+            let rule = self.select_frame(&mut matched, on, from, &frame)?;
             Some(Acting { rule, event: Event::Frame, link, from, frame: Some(frame) })
         })
     }
 
-    /// The rule that would act if this happened to the link now.
-    pub fn would_act_on_event(&self, event: Event, link: u32, from: Side) -> Option<Acting> {
-        let own = self.is_own(link);
-        let rule = self.select_event(&mut self.matched.clone(), event, link, own, from)?;
-        Some(Acting { rule, event, link, from, frame: None })
+    /// The rule that would act if a client opened this link to this port now.
+    pub fn would_act_on_open(&self, link: u32, port: Service) -> Option<Acting> {
+        // Nobody has heard of the link yet.
+        let on = OnLink { port, ..self.on_link(link) };
+        self.would_act_on_event(Event::Open, on, Side::Client)
+    }
+
+    /// The rule that would act if this end closed the link now.
+    pub fn would_act_on_close(&self, link: u32, from: Side) -> Option<Acting> {
+        self.would_act_on_event(Event::Close, self.on_link(link), from)
+    }
+
+    fn would_act_on_event(&self, event: Event, on: OnLink, from: Side) -> Option<Acting> {
+        let rule = self.select_event(&mut self.matched.clone(), event, on, from)?;
+        Some(Acting { rule, event, link: on.number, from, frame: None })
     }
 
     /// A client opened a link to this port.
@@ -348,8 +358,8 @@ impl Attacker {
     ) {
         self.links.insert(link, self.new_link(LinkKind::Relayed, service));
         let mut matched = std::mem::take(&mut self.matched);
-        let own = self.is_own(link);
-        let rule = self.select_event(&mut matched, Event::Open, link, own, Side::Client);
+        let on = self.on_link(link);
+        let rule = self.select_event(&mut matched, Event::Open, on, Side::Client);
         self.matched = matched;
         let (at, moment) = (trace.links.len(), trace.next_moment());
         if let Some(rule) = rule {
@@ -397,7 +407,7 @@ impl Attacker {
         trace: &mut Trace,
         effects: &mut Vec<Effect>,
     ) {
-        let own = self.is_own(link);
+        let on = self.on_link(link);
         let Some(state) = self.links.get_mut(&link) else { return };
         let happened = trace.moments();
         trace.link(now, link, state.service, LinkEvent::ClosedBy(from), None);
@@ -413,17 +423,21 @@ impl Attacker {
         effects.push(Effect::Close { link, to: from.other() });
         // The rule acts once the link is gone at both ends.
         let mut matched = std::mem::take(&mut self.matched);
-        let rule = self.select_event(&mut matched, Event::Close, link, own, from);
+        let rule = self.select_event(&mut matched, Event::Close, on, from);
         self.matched = matched;
         if let Some(rule) = rule {
             self.act(now, rule, link, from, None, trace, effects);
         }
     }
 
-    /// Whether an honest client is at the end of a link.
-    fn is_own(&self, link: u32) -> bool {
-        let made = self.links.get(&link).is_some_and(|state| state.kind == LinkKind::Own);
-        made || matches!(self.impostors.get(&link), Some((Side::Client, _)))
+    /// A link, as far as rules look at it.
+    fn on_link(&self, link: u32) -> OnLink {
+        let state = self.links.get(&link);
+        let made = state.is_some_and(|state| state.kind == LinkKind::Own);
+        let is_attackers = made || matches!(self.impostors.get(&link), Some((Side::Client, _)));
+        let client = if is_attackers { Client::Attackers } else { Client::Honest };
+        let port = state.map_or(Service(0), |state| state.service);
+        OnLink { number: link, port, client }
     }
 
     fn new_link(&self, kind: LinkKind, service: Service) -> Link {
@@ -442,23 +456,21 @@ impl Attacker {
     fn select_frame(
         &self,
         matched: &mut [u32],
-        link: u32,
-        own: bool,
+        link: OnLink,
         from: Side,
         frame: &Frame,
     ) -> Option<usize> {
-        self.select(matched, |rule| rule.when.matches_frame(link, own, from, frame))
+        self.select(matched, |rule| rule.when.matches_frame(link, from, frame))
     }
 
     fn select_event(
         &self,
         matched: &mut [u32],
         event: Event,
-        link: u32,
-        own: bool,
+        link: OnLink,
         from: Side,
     ) -> Option<usize> {
-        self.select(matched, |rule| rule.when.matches_event(event, link, own, from))
+        self.select(matched, |rule| rule.when.matches_event(event, link, from))
     }
 
     /// The first rule that matches and whose turn it is. All that match count, so `nth` means the n-th
@@ -489,7 +501,7 @@ impl Attacker {
         effects: &mut Vec<Effect>,
     ) {
         let mut matched = std::mem::take(&mut self.matched);
-        let rule = self.select_frame(&mut matched, link, self.is_own(link), from, &frame);
+        let rule = self.select_frame(&mut matched, self.on_link(link), from, &frame);
         self.matched = matched;
         self.take_frame(now, link, from, frame, rule, trace, effects);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::endpoint::Side;
+use protocol::endpoint::{Service, Side};
 use protocol::layout::{Frame, FrameSpec};
 
 use crate::actions::Action;
@@ -23,6 +23,8 @@ pub struct When {
     pub event: Event,
     /// Only on this link, from 1. Links the attacker opened match only by number.
     pub link: Option<u32>,
+    /// Only on links to this port of the server's.
+    pub port: Option<Service>,
     /// Only what this end sends.
     pub from: Option<Side>,
     /// Only frames of this type.
@@ -38,6 +40,7 @@ impl Default for When {
         Self {
             event: Event::Frame,
             link: None,
+            port: None,
             from: None,
             frame_type: None,
             fields: Vec::new(),
@@ -57,30 +60,54 @@ pub enum Event {
     Close,
 }
 
+/// The link that something happened on, as far as rules look at it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OnLink {
+    /// Its number.
+    pub number: u32,
+    /// The port of the server's that it goes to.
+    pub port: Service,
+    /// Who is at its client's end.
+    pub client: Client,
+}
+
+/// Who is at the client's end of a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Client {
+    /// An honest client.
+    Honest,
+    /// The attacker, or somebody of its.
+    Attackers,
+}
+
 impl When {
     /// Whether a frame is of the kind waited for, leaving `nth` aside.
-    pub fn matches_frame(&self, link: u32, attackers: bool, from: Side, frame: &Frame) -> bool {
+    pub fn matches_frame(&self, link: OnLink, from: Side, frame: &Frame) -> bool {
         let wanted = |(name, value): &(String, u64)| frame.number(name) == Some(*value);
-        self.may_match(link, attackers, from, &frame.spec) && self.fields.iter().all(wanted)
+        self.may_match(link, from, &frame.spec) && self.fields.iter().all(wanted)
     }
 
     /// Whether a frame of this type can be of the kind waited for, whatever is in it.
-    pub fn may_match(&self, link: u32, attackers: bool, from: Side, spec: &FrameSpec) -> bool {
+    pub fn may_match(&self, link: OnLink, from: Side, spec: &FrameSpec) -> bool {
         self.event == Event::Frame
-            && self.matches_link(link, attackers)
+            && self.matches_link(link)
             && self.from.is_none_or(|wanted| wanted == from)
             && self.frame_type.as_deref().is_none_or(|wanted| wanted == spec.name)
     }
 
     /// Whether something that happened to a link is waited for, leaving `nth` aside.
-    pub fn matches_event(&self, event: Event, link: u32, attackers: bool, from: Side) -> bool {
+    pub fn matches_event(&self, event: Event, link: OnLink, from: Side) -> bool {
         self.event == event
-            && self.matches_link(link, attackers)
+            && self.matches_link(link)
             && self.from.is_none_or(|wanted| wanted == from)
     }
 
-    fn matches_link(&self, link: u32, attackers: bool) -> bool {
-        self.link.map_or(!attackers, |wanted| wanted == link)
+    fn matches_link(&self, link: OnLink) -> bool {
+        let is_meant = match self.link {
+            Some(wanted) => wanted == link.number,
+            None => link.client == Client::Honest,
+        };
+        is_meant && self.port.is_none_or(|wanted| wanted == link.port)
     }
 }
 

@@ -16,7 +16,7 @@ use protocol::weakness::Profile;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::attacker::{Acting, Attacker};
-use crate::rule::{Event as RuleEvent, Rule};
+use crate::rule::Rule;
 use crate::script::Step;
 use crate::trace::{ClaimRecord, Misfire, Trace};
 
@@ -356,11 +356,9 @@ impl World {
                 self.attacker.would_act_on(*link, *from, bytes)
             }
             Event::Connect { link, .. } => {
-                self.attacker.would_act_on_event(RuleEvent::Open, *link, Side::Client)
+                self.attacker.would_act_on_open(*link, self.service(*link))
             }
-            Event::Closed { link, from, .. } => {
-                self.attacker.would_act_on_event(RuleEvent::Close, *link, *from)
-            }
+            Event::Closed { link, from, .. } => self.attacker.would_act_on_close(*link, *from),
             _ => None,
         }
     }

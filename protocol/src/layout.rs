@@ -154,10 +154,12 @@ pub struct FrameSpec {
     pub fields: Vec<Field>,
     /// The largest frame accepted, in bytes, header included.
     pub max: usize,
+    /// Sent only on connections to this port; `None` where it is on those to all.
+    pub port: Option<Service>,
     /// The bytes of the fields behind the [`Size::Rest`] one.
     tail: usize,
-    /// Whether a member of a JSON object tells the type, so that only a whole frame does.
-    tagged_inside: bool,
+    /// Whether the place of a tag is only known of a whole frame.
+    tagged_late: bool,
 }
 
 impl FrameSpec {
@@ -173,8 +175,20 @@ impl FrameSpec {
     pub fn of(name: &'static str, from: Option<Side>, fields: Vec<Field>, max: usize) -> Self {
         let behind = fields.iter().rev().take_while(|field| field.size != Size::Rest);
         let tail = behind.map(|field| field.size.least()).fold(0, usize::saturating_add);
-        let tagged_inside = fields.iter().any(Field::tells_inside);
-        Self { name, from, fields, max, tail, tagged_inside }
+        let tagged_late = is_tagged_late(&fields);
+        Self { name, from, fields, max, port: None, tail, tagged_late }
+    }
+
+    /// The same frame type, sent only on connections to this port.
+    #[must_use]
+    pub fn on(mut self, port: Service) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Whether `side` sends it on connections to `port`.
+    pub fn can_come(&self, port: Service, side: Side) -> bool {
+        self.from.is_none_or(|from| from == side) && self.port.is_none_or(|own| own == port)
     }
 
     /// A frame nobody could cut: all of it is one field, `bytes`.
@@ -182,12 +196,17 @@ impl FrameSpec {
         Self::of(RAW, None, vec![Field::rest("bytes", Role::Bytes)], usize::MAX)
     }
 
-    /// Whether a tag tells this type from others. One behind a field that takes the rest does not.
+    /// Whether the place of a tag is only known of a whole frame: in a JSON object, or behind a field whose end a length tells.
+    pub fn is_tagged_late(&self) -> bool {
+        self.tagged_late
+    }
+
+    /// Whether a tag tells this type from others. One behind a field that takes the rest of a read does not: a read may have more.
     pub fn is_tagged(&self) -> bool {
         let front = self.fields.iter().take_while(|field| field.size != Size::Rest);
         let tells =
             |field: &Field| matches!(field.role, Role::Tag(_)) || field.size == Size::Object;
-        self.tagged_inside || front.into_iter().any(tells)
+        self.tagged_late || front.into_iter().any(tells)
     }
 
     /// Whether a read tells where the frame ends, because nothing in it does.
@@ -289,11 +308,16 @@ impl FrameSpec {
     }
 }
 
-impl Field {
-    /// Whether it is a tag inside a JSON object.
-    fn tells_inside(&self) -> bool {
-        matches!((self.role, self.size), (Role::Tag(_), Size::Member(_)))
-    }
+/// Whether the place of a tag depends on more than the bytes in front of it.
+fn is_tagged_late(fields: &[Field]) -> bool {
+    let (mut is_measured, mut is_behind) = (false, false);
+    fields.iter().any(|field| {
+        is_measured |= field.role.is_length();
+        is_behind |=
+            is_measured && matches!(field.size, Size::Rest | Size::Until(_) | Size::Object);
+        let is_late = is_behind || matches!(field.size, Size::Member(_));
+        is_late && matches!(field.role, Role::Tag(_))
+    })
 }
 
 impl Size {
@@ -362,6 +386,15 @@ impl Layout {
             if spec.max > max {
                 Arc::make_mut(spec).max = max;
             }
+        }
+        self
+    }
+
+    /// The same, with every frame type on connections to every port: for whoever does not know which port is which.
+    #[must_use]
+    pub fn on_any_port(mut self) -> Self {
+        for spec in self.frames.iter_mut().filter(|spec| spec.port.is_some()) {
+            Arc::make_mut(spec).port = None;
         }
         self
     }

@@ -16,6 +16,8 @@ pub struct Expectation {
     pub verdicts: BTreeMap<Property, Option<Outcome>>,
     /// What is expected of all others: `held`, unless the file says otherwise.
     pub all: Option<Outcome>,
+    /// Whether the file says what is expected of all others.
+    pub speaks_of_all: bool,
     /// What must have stopped the attack. `None` if the file does not say.
     pub blocked_by: Option<BlockedBy>,
     /// What holds by chance under the scenario's seed, and without which nothing of this can be expected. `None`
@@ -30,6 +32,7 @@ impl Default for Expectation {
         Self {
             verdicts: BTreeMap::new(),
             all: Some(Outcome::Held),
+            speaks_of_all: false,
             blocked_by: None,
             rests_on_seed: None,
             line: 0,
@@ -42,6 +45,11 @@ impl Expectation {
     /// verdict will do.
     pub fn outcome(&self, property: Property) -> Option<Outcome> {
         self.verdicts.get(&property).copied().unwrap_or(self.all)
+    }
+
+    /// Whether the file says what is expected of `property`, by its name or by `all`.
+    pub fn speaks_of(&self, property: Property) -> bool {
+        self.speaks_of_all || self.verdicts.contains_key(&property)
     }
 
     /// Whether a violation is expected of `property`.

@@ -354,12 +354,13 @@ impl Court<'_> {
             ));
         }
         if let Some(plot) = &self.scenario.plot {
-            let mut own = trace.efforts.iter().filter(|effort| effort.strategy == plot.name);
-            let Some(effort) = own.next() else {
+            let mut efforts = trace.efforts.iter();
+            let Some(effort) = efforts.find(|effort| effort.strategy == plot.name) else {
                 return Some(format!("the strategy `{}` never acted", plot.name));
             };
-            if let Some(why) = &effort.idle {
-                return Some(format!("the strategy `{}` shows nothing: {why}", plot.name));
+            // What its questions have broken is broken, although it had nothing to do: see `unfinished`.
+            if effort.idle.is_some() {
+                return None;
             }
         }
         // The twin is free of refusals, so a refusal here is the answer to the attack. What a later rule would
@@ -441,12 +442,15 @@ fn out_of_luck(
     true
 }
 
-/// Why a run shows nothing in which a strategy did not come to an end. What it has broken by then is broken; of everything else
+/// Why a run shows nothing in which a strategy did not come to an end, or had nothing to do. What it has broken by then is broken; of everything else
 /// nothing can be said.
 fn unfinished(trace: &Trace, rulings: &mut [(Property, Ruling)]) -> Option<String> {
-    let effort = trace.efforts.iter().find(|effort| effort.exhausted)?;
-    let why =
-        format!("the strategy `{}` did not come to an end: {}", effort.strategy, effort.ended);
+    let why = trace.efforts.iter().find_map(|effort| match &effort.idle {
+        Some(why) => Some(format!("the strategy `{}` shows nothing: {why}", effort.strategy)),
+        None => effort.exhausted.then(|| {
+            format!("the strategy `{}` did not come to an end: {}", effort.strategy, effort.ended)
+        }),
+    })?;
     if rulings.iter().all(|(_, ruling)| ruling.outcome != Outcome::Violated) {
         return Some(why);
     }

@@ -1,9 +1,81 @@
-//! The file `scenarios new` writes: a small attack that runs as it is, every key explained.
+//! The files `scenarios new` writes: a small attack on a system that runs as it is, and one on somebody's own programs to fill
+//! in. Every key is explained.
 
 /// A commented scenario file for an attack of this name.
 pub fn starter(name: &str) -> String {
     TEMPLATE.replace("NAME", name)
 }
+
+/// A commented scenario file for an attack of this name on somebody's own programs. Its layout file is `NAME-layout.toml`.
+pub fn target(name: &str) -> String {
+    TARGET.replace("NAME", name)
+}
+
+const TARGET: &str = r#"# The name is the file name without `.toml`.
+name = "NAME"
+
+# replay, reorder, drop, bit-flip, desync, reflect, splice, impersonate, framing or availability.
+family = "replay"
+
+# FILL IN, one line: what the attacker does.
+summary = "Deliver the first message of the client twice."
+
+# FILL IN, a few sentences: what there is to learn.
+teaches = """
+A MAC says who made a frame, not that it is new. A program that does not count its messages takes a copy as well.
+"""
+
+# FILL IN: the frames that your programs send, in a file beside this one. `scenarios layout check` shows what it says.
+layout = "NAME-layout.toml"
+
+# Only these properties are judged; all, if not given. A protocol in plain text promises no secrecy.
+# scope = ["delivery-at-most-once", "order", "completeness"]
+
+# One table for each implementation. docs/targets.md and `scenarios explain target` have all keys.
+[target.mine]
+# FILL IN: program and arguments, no shell. It runs in the folder of this file. {port} is where the server listens.
+server.command = ["python3", "server.py", "--port", "{port}"]
+# The server is ready when its port listens, or when it prints this text.
+# server.ready = { line = "listening" }
+# FILL IN: for the client, {port} is the port of the attacker.
+client.command = ["python3", "client.py", "--port", "{port}"]
+# The longest that a run may take.
+limit = "20s"
+
+# How Meddle learns what the programs accept. They say it themselves, a line of JSON each (docs/claims.md): "stdout",
+# "stderr" or "file".
+claims = "stdout"
+
+# Or they claim nothing, and Meddle observes them. Take out the line above then, and the # in front of these. Every table has
+# one of: output (a line matches), reply (it sends a frame of this type), close = true (it closes first), exit (its status).
+# [[target.mine.observe]]
+# who = "client"
+# claim = "sent"
+# output = "^sending: (?<text>.*)$"
+#
+# [[target.mine.observe]]
+# who = "server"
+# claim = "delivered"
+# output = "^took: (?<text>.*)$"
+#
+# [[target.mine.observe]]
+# who = "server"
+# claim = "rejected"
+# check = "mac"
+# close = true
+
+# FILL IN: when the attacker acts, and what it does. `scenarios explain replay` and so on say what an action takes.
+[[rule]]
+when = { from = "client", type = "MSG", nth = 1 }
+do.replay = { times = 1 }
+
+# What the judge should say of each target. A property not named is expected to be "held"; the others are "violated",
+# "inconclusive" and "any". `[expect.correct]` speaks of every target without a table of its own.
+[expect.mine]
+# delivery-at-most-once = "violated"
+# The check that must have stopped the attack.
+# blocked_by = "server: sequence"
+"#;
 
 const TEMPLATE: &str = r#"# The name is the file name without `.toml`.
 name = "NAME"
@@ -37,8 +109,9 @@ script.client = [{ numbers = [10.25, 20.5] }, { numbers = [30.25, 40.5] }, "end"
 # script.client-2 = [{ wait_ms = 20 }, { numbers = "1.0,2.0" }, "end"]
 
 # A rule says when the attacker acts and what it does. The first rule that matches a frame acts on it.
-# when: link = 1 (the connection), from = "client" or "server", type (of the frame), nth = 1 (the first match
-# only), field = { round = 2 } (value of a number field), event = "open" or "close" instead of a frame.
+# when: link = 1 (the connection), port = "session" (the server's port, by its name), from = "client" or "server",
+# type (of the frame), nth = 1 (the first match only), field = { round = 2 } (value of a number field),
+# event = "open" or "close" instead of a frame.
 [[rule]]
 when = { from = "client", type = "CLIENT_DATA", nth = 1 }
 do.flip = { field = "ct", bit = 0 }
@@ -76,7 +149,10 @@ blocked_by = "server: mac"
 mod tests {
     use super::*;
     use crate::catalogue::Beside;
-    use crate::scenario::Scenario;
+    use crate::layout_file;
+    use crate::scenario::{Payloads, Scenario};
+    use crate::target::{Channel, JudgedFrom};
+    use bytes::Bytes;
 
     fn parse(source: &str) -> Scenario {
         let payloads = Beside { folder: "".into() };
@@ -89,6 +165,42 @@ mod tests {
         let scenario = parse(&starter("my-first"));
         assert_eq!((scenario.name.as_str(), scenario.rules.len()), ("my-first", 1));
         assert_eq!(scenario.seed, 7);
+    }
+
+    /// A layout file beside the scenario, and nothing else.
+    struct Layout;
+
+    impl Payloads for Layout {
+        fn read(&self, path: &str) -> Result<Bytes, String> {
+            assert_eq!(path, "my-first-layout.toml");
+            Ok(layout_file::starter("my-first").into())
+        }
+    }
+
+    fn parse_target(source: &str) -> Scenario {
+        Scenario::parse("my-first.toml", source, &Layout)
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    }
+
+    #[test]
+    fn the_starter_for_programs_is_a_scenario_as_it_is() {
+        let source = target("my-first");
+        let own = parse_target(&source).own.unwrap();
+        assert_eq!(own.targets.len(), 1);
+        let judged_from = own.targets.first().map(|target| target.judged_from.clone());
+        assert_eq!(judged_from, Some(JudgedFrom::Claims(Channel::Stdout)));
+    }
+
+    #[test]
+    fn its_observations_are_right_too() {
+        let source = target("my-first").replace("claims = \"stdout\"\n", "");
+        let (before, rest) = source.split_once("# [[target").unwrap();
+        let (tables, after) = rest.split_once("# FILL IN: when").unwrap();
+        let tables = tables.replace("\n#", "\n");
+        let source = format!("{before}[[target{tables}# {after}");
+        let own = parse_target(&source).own.unwrap();
+        let observed: Vec<usize> = own.targets.iter().map(|one| one.observe.len()).collect();
+        assert_eq!(observed, [3]);
     }
 
     #[test]

@@ -210,9 +210,7 @@ fn conclude(
     let mut expected = rulings.clone();
     // Nothing is expected of what is not judged, unless the file says so.
     expected.retain(|(property, ruling)| {
-        let named =
-            expectation.verdicts.contains_key(property) || expectation.all != Some(Outcome::Held);
-        named || !ruling.evidence.starts_with(NOT_JUDGED)
+        expectation.speaks_of(*property) || !ruling.evidence.starts_with(NOT_JUDGED)
     });
     let mismatches = mismatches(scenario, &expectation, &expected, &blocked_by);
     let declared = declared.is_some();

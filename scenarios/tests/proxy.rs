@@ -15,7 +15,8 @@ use std::process::Output;
 
 use command_line::{Listening, folder, scenarios};
 use protocol::endpoint::Kind;
-use protocol::systems::SYSTEMS;
+use protocol::systems::{SYSTEMS, System};
+use protocol::weakness::Profile;
 use serde_json::Value;
 
 fn text(bytes: Vec<u8>) -> String {
@@ -27,47 +28,53 @@ fn log(path: &Path) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// How often a conversation is tried that two programs can lose by themselves on a busy machine. Published programs take what one read
+/// returns for one frame, and refuse two that come in one read. And the proxy carries each connection by itself: a server with
+/// several ports may hear of one only when all that was sent on another is over.
+const TRIES: u32 = 30;
+
+/// A message of this system, sent through a proxy. Whether the client was content; nothing that the proxy does may depend on it.
+fn passes(system: &System, profile: &str) -> Result<(), String> {
+    let here = folder(&format!("proxy-{}-{profile}", system.name));
+    // The first seed under which no published frame holds its own delimiter.
+    let options = [system.name, "--profile", profile, "--seed", "5"];
+    let server = Listening::start(&here, &[&["serve"], &options[..], &["--listen", "0"]].concat());
+    let between = ["--system", system.name, "--profile", profile, "--log", "log.json"];
+    let to = ["proxy", "--listen", "0", "--upstream", &server.address, "--capture", "all.pcapng"];
+    let proxy = Listening::start(&here, &[&to[..], &between].concat());
+    let [flag, value] =
+        if system.carries.contains(&Kind::Text) { ["--text", "hi"] } else { ["--numbers", "1,2"] };
+    let args = [&["connect"], &options[..], &["--to", &proxy.address, flag, value]];
+    let output = scenarios(&here, &args.concat()).output().unwrap();
+    let case = format!("{} {profile}: {}", system.name, text(output.stderr));
+    let (ladder, code) = proxy.stop();
+    assert_eq!(code, Some(0), "{case}");
+    assert!(ladder.contains("client connects from") && ladder.contains("▶"), "{ladder}");
+    assert!(fs::metadata(here.join("all.pcapng")).unwrap().len() > 1000, "{case}");
+    let (printed, _) = server.stop();
+    if output.status.code() != Some(0) {
+        return Err(case);
+    }
+    assert!(printed.contains(&format!(": {value}")), "{case}{printed}");
+    let lines = log(&here.join("log.json"));
+    let frames: Vec<_> = lines.iter().filter(|line| line["what"] == "frame").collect();
+    assert!(!frames.is_empty(), "{lines:?}");
+    assert!(frames.iter().all(|frame| frame["type"] != "RAW"), "{case}{frames:?}");
+    let opened = lines.iter().filter(|line| line["what"] == "opened").count();
+    assert_eq!(opened, system.ports.len(), "{case}");
+    Ok(())
+}
+
 #[test]
 fn every_system_passes_frame_by_frame_on_all_its_ports() {
     for system in SYSTEMS {
-        for profile in ["as-built", "hardened"] {
-            let here = folder(&format!("proxy-{}-{profile}", system.name));
-            // The first seed under which no published frame holds its own delimiter.
-            let options = [system.name, "--profile", profile, "--seed", "5"];
-            let server =
-                Listening::start(&here, &[&["serve"], &options[..], &["--listen", "0"]].concat());
-            let between = ["--system", system.name, "--profile", profile, "--log", "log.json"];
-            let to = [
-                "proxy",
-                "--listen",
-                "0",
-                "--upstream",
-                &server.address,
-                "--capture",
-                "all.pcapng",
-            ];
-            let proxy = Listening::start(&here, &[&to[..], &between].concat());
-            let [flag, value] = if system.carries.contains(&Kind::Text) {
-                ["--text", "hi"]
-            } else {
-                ["--numbers", "1,2"]
-            };
-            let args = [&["connect"], &options[..], &["--to", &proxy.address, flag, value]];
-            let output = scenarios(&here, &args.concat()).output().unwrap();
-            let case = format!("{} {profile}: {}", system.name, text(output.stderr));
-            assert_eq!(output.status.code(), Some(0), "{case}");
-            let (ladder, code) = proxy.stop();
-            assert_eq!(code, Some(0), "{case}");
-            assert!(ladder.contains("client connects from") && ladder.contains("▶"), "{ladder}");
-            let (printed, _) = server.stop();
-            assert!(printed.contains(&format!(": {value}")), "{case}{printed}");
-            let lines = log(&here.join("log.json"));
-            let frames: Vec<_> = lines.iter().filter(|line| line["what"] == "frame").collect();
-            assert!(!frames.is_empty(), "{lines:?}");
-            assert!(frames.iter().all(|frame| frame["type"] != "RAW"), "{case}{frames:?}");
-            let opened = lines.iter().filter(|line| line["what"] == "opened").count();
-            assert_eq!(opened, system.ports.len(), "{case}");
-            assert!(fs::metadata(here.join("all.pcapng")).unwrap().len() > 1000, "{case}");
+        for name in ["as-built", "hardened"] {
+            let layout = (system.layout)(Profile::named(system, name).unwrap());
+            let one_read = layout.frames.iter().any(|spec| spec.is_one_read());
+            let tries = if one_read || system.ports.len() > 1 { TRIES } else { 1 };
+            let mut results = (0..tries).map(|_| passes(system, name));
+            let refused: Vec<String> = results.by_ref().map_while(Result::err).collect();
+            assert!(refused.len() < tries as usize, "{refused:?}");
         }
     }
 }

@@ -222,6 +222,33 @@ fn rule_5_an_unexpected_fix_is_a_mismatch_too() {
 }
 
 #[test]
+fn a_rule_may_wait_for_a_port_by_its_name() {
+    let on = |port: &str, event: &str| {
+        let rule =
+            format!("[[rule]]\nwhen = {{ port = \"{port}\"{event} }}\ndo.delay = {{ ms = 1 }}\n");
+        let ccm = "system = \"ccm\"\nscript.client = [{ text = \"pay bob 100\" }, \"end\"]\n";
+        run("as-built", &[ccm, &rule, NOTHING_EXPECTED]).trace
+    };
+    let touched = |port| {
+        let trace = on(port, "");
+        let frames = trace.frames.iter().filter(|frame| !frame.deeds.is_empty());
+        let mut links: Vec<u32> = frames.map(|frame| frame.link).collect();
+        links.dedup();
+        links
+    };
+    assert_eq!([touched("the exchange"), touched("client to server")], [[1], [2]]);
+    // A link is asked about before it is there.
+    for (port, opened) in [("the exchange", 1), ("client to server", 2)] {
+        let close = "[[rule]]\nwhen = { event = \"open\", port = \"PORT\" }\ndo.close = { to = \"both\" }\n";
+        let ccm = "system = \"ccm\"\nscript.client = [{ text = \"pay bob 100\" }, \"end\"]\n";
+        let rule = close.replace("PORT", port);
+        let trace = run("as-built", &[ccm, &rule, NOTHING_EXPECTED]).trace;
+        let closed = trace.links.iter().find(|record| record.rule.is_some());
+        assert_eq!(closed.map(|record| record.link), Some(opened), "{port}");
+    }
+}
+
+#[test]
 fn rule_6_the_seed_decides_every_byte() {
     let of = |seed| {
         let scenarios = scenarios::catalogue::catalogue();
@@ -243,6 +270,16 @@ fn rule_1_a_sweep_behind_another_action_proves_nothing() {
     let why = judgement.inconclusive.clone().unwrap();
     assert!(why.contains("as the first action of its rule"), "{why}");
     assert_eq!(judgement.runs, 1);
+}
+
+#[test]
+fn rule_1_a_second_sweep_says_why_it_is_none() {
+    let rules = "[[rule]]\nwhen = { link = 1, type = \"SECX\" }\n\
+                 do.flip = { field = \"ct\", every = \"byte\" }\n\
+                 [[rule]]\nwhen = { link = 2, type = \"SECX\" }\n\
+                 do.flip = { field = \"ct\", every = \"byte\" }\n";
+    let why = run("as-built", &[TWICE, rules, NOTHING_EXPECTED]).inconclusive.unwrap();
+    assert!(why.contains("`every` works once in a run"), "{why}");
 }
 
 #[test]

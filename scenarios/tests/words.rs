@@ -100,3 +100,37 @@ do.replay = { frame = { type = "SECX", nth = 1 } }
     let said = "every delivery in the order of sending, but for those that are repeated";
     assert_eq!(order, (Outcome::Held, said));
 }
+
+/// A text of `csr`, and somebody who decrypts it by asking about its padding.
+fn padding_oracle(text: &str) -> String {
+    let script = format!("script.client = [{{ text = \"{text}\" }}, \"end\"]\n");
+    let when = "when = { from = \"client\", type = \"TEXT\" }\nskip_last = 32\n";
+    format!("system = \"csr\"\n{script}[strategy]\nname = \"padding-oracle\"\n{when}")
+}
+
+#[test]
+fn what_a_padding_oracle_recovers_is_counted_within_the_message() {
+    let judgement =
+        run("as-built", &padding_oracle("sixteen bytes 16then thirty-three more and a dot."));
+    let (outcome, why) = evidence(&judgement, Property::Secrecy);
+    assert_eq!(outcome, Outcome::Violated);
+    assert!(why.starts_with("padding-oracle recovered 33 of the 49 bytes of text"), "{why}");
+    assert!(why.ends_with("from byte 17 on"), "{why}");
+    let ended = &judgement.trace.efforts[0].ended;
+    assert_eq!(
+        ended,
+        "decrypted; the first block cannot be decrypted: its initialization vector is not on the wire"
+    );
+}
+
+#[test]
+fn what_a_padding_oracle_cannot_reach_is_said_and_not_held() {
+    let judgement = run("as-built", &padding_oracle("abcdefghijklmno"));
+    let (outcome, why) = evidence(&judgement, Property::Secrecy);
+    let expected = "the strategy `padding-oracle` shows nothing: nothing is left to decrypt; \
+                    the first block cannot be decrypted: its initialization vector is not on the wire; \
+                    all of the text is in it";
+    assert_eq!((outcome, why), (Outcome::Inconclusive, expected));
+    // What the answers to its questions showed is shown all the same.
+    assert_eq!(evidence(&judgement, Property::UniformErrors).0, Outcome::Violated);
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::layout::{Frame, FrameSpec};
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Place, number, text};
+use super::{Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, Place, number, text};
 
 /// The most worlds one `every` makes.
 const MOST_VARIANTS: usize = 65_536;
@@ -84,21 +84,45 @@ struct FlipEvery {
 }
 
 impl Action for FlipEvery {
-    fn apply(&self, _: &mut Hand<'_>) -> Result<(), String> {
-        Err(format!(
-            "`every` can be used once in a scenario, as the first action of its rule, for at most {MOST_VARIANTS} runs"
-        ))
+    /// Reached only where no world was made for each flip: why not.
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+        let current = hand.current()?;
+        if !current.deeds.is_empty() {
+            return Err("`every` works as the first action of its rule".to_owned());
+        }
+        let runs = self.runs(&current.frame)?;
+        Err(if runs > MOST_VARIANTS {
+            format!("`every` stands for {runs} runs here, and {MOST_VARIANTS} are the most")
+        } else {
+            "`every` works once in a run: the runs of another rule with `every` have begun"
+                .to_owned()
+        })
     }
 
     /// One flip for each bit, or for one bit of each byte: a different one each time.
     fn variants(&self, frame: &Frame) -> Option<Vec<Arc<dyn Action>>> {
-        let range = whole_or_place(&self.place, &frame.spec, &frame.bytes).ok()?;
         let flip = |bit: usize| -> Arc<dyn Action> {
             let bit = if self.step == 8 { bit + bit / 8 % 8 } else { bit };
             Arc::new(Flip { place: self.place.clone(), bit })
         };
-        let runs = range.len() * 8 / self.step;
-        (runs <= MOST_VARIANTS).then(|| (0..runs).map(|run| flip(run * self.step)).collect())
+        let runs = self.runs(frame).ok()?;
+        let fits = (1..=MOST_VARIANTS).contains(&runs);
+        fits.then(|| (0..runs).map(|run| flip(run * self.step)).collect())
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Forks
+    }
+}
+
+impl FlipEvery {
+    /// How many runs it stands for.
+    fn runs(&self, frame: &Frame) -> Result<usize, String> {
+        let range = whole_or_place(&self.place, &frame.spec, &frame.bytes)?;
+        match range.len() * 8 / self.step {
+            0 => Err(format!("{} is empty here, so `every` has nothing to flip", self.place)),
+            runs => Ok(runs),
+        }
     }
 }
 

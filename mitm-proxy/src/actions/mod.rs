@@ -245,6 +245,23 @@ pub enum Needs {
     Recordings,
     /// Endpoints of the lab: their memory, or their keys.
     Lab,
+    /// A copy of the run for each of the actions it stands for.
+    Forks,
+}
+
+impl Needs {
+    /// Why it cannot be done to programs that run by themselves, if so.
+    pub fn lacking_in_programs(self) -> Option<&'static str> {
+        match self {
+            Self::Frame | Self::Recordings => None,
+            Self::Lab => Some(
+                "it needs endpoints of the lab, whose memory and keys can be had; programs have none",
+            ),
+            Self::Forks => Some(
+                "`every` copies the run once for each place; programs cannot be copied, so give one `bit`",
+            ),
+        }
+    }
 }
 
 /// What the attacker holds in its hand while a rule acts.

@@ -8,6 +8,7 @@ use protocol::layout::{Frame, FrameSpec, Front};
 
 use super::{Attacker, Effect, LinkKind};
 use crate::actions::Needs;
+use crate::rule::OnLink;
 use crate::trace::Trace;
 
 /// What becomes of the bytes at the front of a stream.
@@ -54,14 +55,14 @@ impl Attacker {
 
     /// What becomes of the bytes that have come from this end and were not used yet. Frames count as seen: ask once for each.
     pub fn look(&mut self, link: u32, from: Side, waiting: &[u8]) -> Passage {
-        let (own, plain) = (self.is_own(link), self.is_plain(link));
+        let (on, plain) = (self.on_link(link), self.is_plain(link));
         let Some(state) = self.links.get_mut(&link) else { return Passage::Wait };
         let deframer = state.deframer_mut(from);
         match deframer.front(waiting) {
             Front::Short => Passage::Wait,
             Front::Begun { spec, len } => {
                 let spec = spec.clone();
-                if !plain || self.may_act(link, own, from, &spec) {
+                if !plain || self.may_act(on, from, &spec) {
                     return Passage::Wait;
                 }
                 if let Some(state) = self.links.get_mut(&link) {
@@ -72,7 +73,7 @@ impl Attacker {
             Front::Whole { spec, len } => {
                 let spec = spec.clone();
                 deframer.take();
-                let rule = self.select_bytes(link, own, from, &spec, waiting.get(..len));
+                let rule = self.select_bytes(on, from, &spec, waiting.get(..len));
                 if plain && rule.is_none() {
                     return Passage::Whole { spec, len };
                 }
@@ -139,10 +140,10 @@ impl Attacker {
     }
 
     /// Whether some rule can act on a frame of this type, whatever is in it.
-    fn may_act(&self, link: u32, own: bool, from: Side, spec: &FrameSpec) -> bool {
+    fn may_act(&self, link: OnLink, from: Side, spec: &FrameSpec) -> bool {
         let waits = |(rule, matched): (&crate::rule::Rule, &u32)| {
             let due = rule.when.nth.is_none_or(|nth| nth > *matched);
-            due && rule.when.may_match(link, own, from, spec)
+            due && rule.when.may_match(link, from, spec)
         };
         self.armed && self.rules.iter().zip(&self.matched).any(waits)
     }
@@ -150,8 +151,7 @@ impl Attacker {
     /// As for any frame, without making one unless a rule looks into it.
     fn select_bytes(
         &mut self,
-        link: u32,
-        own: bool,
+        link: OnLink,
         from: Side,
         spec: &Arc<FrameSpec>,
         bytes: Option<&[u8]>,
@@ -159,7 +159,7 @@ impl Attacker {
         let mut matched = std::mem::take(&mut self.matched);
         let selected = self.select(&mut matched, |rule| {
             let when = &rule.when;
-            when.may_match(link, own, from, spec)
+            when.may_match(link, from, spec)
                 && when.fields.iter().all(|(name, value)| {
                     bytes.and_then(|bytes| spec.number(name, bytes)) == Some(*value)
                 })

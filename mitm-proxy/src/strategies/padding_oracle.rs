@@ -100,7 +100,8 @@ impl Strategy for Plan {
         }
         let time = std::time::Duration::from_nanos(now.0 - began.0);
         let counted = Effort { queries, spent, time, ..Effort::of(NAME) };
-        let effort = Effort { recovered, ended, exhausted, ..counted };
+        let idle = attack.reaches_nothing();
+        let effort = Effort { recovered, ended, idle, exhausted, ..counted };
         trace.efforts.push(effort);
         if recovered == 0 {
             world.give_up();

@@ -163,7 +163,7 @@ impl Deframer {
 fn steps(layout: &Layout, service: Service, side: Side) -> Vec<Step> {
     let known = || {
         let indexed = layout.frames.iter().enumerate();
-        indexed.filter(|(_, spec)| spec.from.is_none_or(|from| from == side))
+        indexed.filter(|(_, spec)| spec.can_come(service, side))
     };
     if layout.turns.is_empty() {
         let candidates = known().map(|(index, _)| index).collect();

@@ -146,7 +146,7 @@ impl FrameSpec {
             };
             match end {
                 End::Other => return Measure::Other,
-                End::Unknown if waiting.len() >= self.max => return BAD,
+                End::Unknown if waiting.len() >= self.max => return self.too_long(index),
                 End::Unknown => return Measure::Short,
                 End::At(end) => {
                     if let (Role::Length(length), Size::Until(delimiter)) = (field.role, field.size)
@@ -186,25 +186,38 @@ impl FrameSpec {
         };
         let fits = if open.is_some() { total >= least } else { total == least };
         if !fits || total > self.max {
-            return BAD;
+            // Another type may have that length, and tell itself by a tag that has not come yet.
+            return if self.tagged_late { Measure::Other } else { BAD };
         }
         let Some(frame) = waiting.get(..total) else {
-            return if self.tagged_inside { Measure::Short } else { Measure::Begun(total) };
+            return if self.tagged_late { Measure::Short } else { Measure::Begun(total) };
         };
-        let differs = |(field, range): (&Field, _)| match field.role {
-            Role::Tag(tag) if field.tells_inside() => frame.get(range) != Some(tag),
-            _ => false,
-        };
-        if self.tagged_inside && (self.lacks_inner_tag(frame) || self.ranges(frame).any(differs)) {
+        if self.tagged_late && !self.has_all_tags(frame) {
             return Measure::Other;
         }
         Measure::Whole(total)
     }
 
-    /// Whether a member that tells the type is not there at all.
-    fn lacks_inner_tag(&self, frame: &[u8]) -> bool {
-        let tags = self.fields.iter().filter(|field| field.tells_inside()).count();
-        self.ranges(frame).filter(|(field, _)| field.tells_inside()).count() < tags
+    /// What bytes are in which the field `index` has no end and the largest frame has: another type, if a tag behind it could
+    /// have told.
+    fn too_long(&self, index: usize) -> Measure {
+        let mut behind = self.fields.iter().skip(index + 1);
+        let is_told = behind.any(|field| matches!(field.role, Role::Tag(_)));
+        if is_told { Measure::Other } else { BAD }
+    }
+
+    /// Whether every tag is there and in its place.
+    fn has_all_tags(&self, frame: &[u8]) -> bool {
+        let tag = |field: &Field| match field.role {
+            Role::Tag(tag) => Some(tag),
+            _ => None,
+        };
+        let tags = self.fields.iter().filter(|field| tag(field).is_some()).count();
+        let found = self.ranges(frame).filter(|(field, range)| {
+            let wanted = tag(field);
+            wanted.is_some() && frame.get(range.clone()) == wanted
+        });
+        found.count() == tags
     }
 }
 

@@ -37,7 +37,8 @@ impl FrameSpec {
                     telling.bytes.insert(from, b'{');
                     at = None;
                 }
-                (Role::Tag(_), _, None) | (_, Size::Object, None) => telling.more |= !rest,
+                (Role::Tag(_), _, None) => telling.more |= !rest || self.is_tagged_late(),
+                (_, Size::Object, None) => telling.more |= !rest,
                 (_, Size::Until(_) | Size::Fixed(_), _) => at = None,
             }
         }

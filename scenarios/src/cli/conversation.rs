@@ -9,12 +9,13 @@ use mitm_proxy::net::{self, Ending};
 use protocol::endpoint::{End, Endpoint};
 use protocol::systems::System;
 
-use super::interrupt::left_to;
+use super::interrupt::reported_to;
 use super::output::Output;
 use super::{Done, live};
 use crate::live::journal::Journal;
 use crate::live::outbox::{self, Item};
 use crate::live::stop;
+use crate::target::Interrupt;
 
 /// What a client says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,9 +45,9 @@ impl Conversation {
         let patience = (seconds > 0).then(|| Duration::from_secs(seconds));
         let to = addresses.first().map_or_else(String::new, ToString::to_string);
         let given = if let Says::Items(items) = &says { items.len() as u64 } else { 0 };
-        let runtime = live::runtime()?;
+        let (runtime, interrupt) = (live::runtime()?, Interrupt::default());
         let conversation = async {
-            let stop = stop().context("cannot catch signals")?;
+            let stop = stop(&interrupt).context("cannot catch signals")?;
             let (commands, outcome) = match says {
                 Says::Items(items) => outbox::of_items(items),
                 Says::Lines => {
@@ -62,7 +63,7 @@ impl Conversation {
             anyhow::Ok((ending, outcome))
         };
         // A client says goodbye first.
-        let held = left_to(|| runtime.block_on(conversation));
+        let held = reported_to(&interrupt, || runtime.block_on(conversation));
         let written = files.finish();
         let (ending, outcome) = held?;
         // A thread that waits for standard input is not waited for.

@@ -10,6 +10,8 @@ use mitm_proxy::actions::{ACTIONS, Param, action};
 use mitm_proxy::strategies::{STRATEGIES, strategy};
 use protocol::systems::SYSTEMS;
 
+mod own;
+
 use super::Done;
 use super::check::explain as mistakes;
 use super::output::{Format, Output, print};
@@ -23,12 +25,13 @@ use crate::scenario::Scenario;
 /// Options of `explain`.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
-    /// The scenario's name, as `list` shows it, or its file; or the name of a property, a system, an action or a strategy
+    /// The scenario's name, as `list` shows it, or its file; the name of a property, a system, an action or a strategy; or
+    /// `target` and `observe`: your own programs in a scenario
     #[arg(value_name = "NAME")]
     name: String,
 }
 
-/// Explain a scenario, a property, a system, an action or a strategy.
+/// Explain a scenario, a property, a system, an action, a strategy, or tables for somebody's own programs.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let scenarios = catalogue();
     let mut known: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
@@ -36,6 +39,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     known.extend(SYSTEMS.iter().map(|system| system.name));
     known.extend(ACTIONS.iter().map(|spec| spec.name));
     known.extend(STRATEGIES.iter().map(|spec| spec.name));
+    known.extend(own::NAMES);
     let name = args.name.as_str();
     let sections = if let Some(scenario) = scenarios.iter().find(|scenario| scenario.name == name) {
         explain_scenario(scenario, "scenarios/attacks/")
@@ -53,6 +57,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
             "when all is over, on what was recorded; beside rules, if there are any"
         };
         sections.insert(1, ("when it acts", when.to_owned()));
+        sections
+    } else if let Some(sections) = own::explain(name) {
         sections
     } else if Path::new(name).is_file() {
         let found = load_file(Path::new(name));

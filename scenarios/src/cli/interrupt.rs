@@ -28,8 +28,8 @@ pub(super) fn ends_the_program() {
     }
 }
 
-/// While `f` runs, Ctrl-C is its business: a live endpoint says goodbye, a terminal that hides what is typed is
-/// set right.
+/// While `f` runs, Ctrl-C is its business: a terminal that hides what is typed is set right. It must not end the program's work
+/// because of one: the handler may hear of it only when `f` is over.
 pub(super) fn left_to<T>(f: impl FnOnce() -> T) -> T {
     LEFT_TO_OTHERS.store(true, Ordering::SeqCst);
     let result = f();
@@ -37,8 +37,8 @@ pub(super) fn left_to<T>(f: impl FnOnce() -> T) -> T {
     result
 }
 
-/// While `f` runs, the first Ctrl-C is told to `interrupt`: programs are stopped, and what there is is reported. The second ends
-/// the program at once.
+/// While `f` runs, the first Ctrl-C is told to `interrupt`: programs are stopped, live ends say goodbye, and what there is is
+/// reported. The second ends the program at once.
 pub(super) fn reported_to<T>(interrupt: &Interrupt, f: impl FnOnce() -> T) -> T {
     *TOLD.lock().unwrap_or_else(PoisonError::into_inner) = Some(interrupt.clone());
     let result = f();

@@ -109,7 +109,7 @@ fn feed(path: &Path, cutter: &mut Cutter<'_>) -> Result<()> {
 /// The frames in the order they are tried, with their fields.
 fn show(file: &LayoutFile, output: Output) -> Result<Done> {
     if output.format == Format::Json {
-        let frames: Vec<_> = file.layout.frames.iter().map(|spec| frame_json(spec)).collect();
+        let frames: Vec<_> = file.layout.frames.iter().map(|spec| frame_json(spec, file)).collect();
         let layout = json!({
             "layout": file.layout.system,
             "about": file.about,
@@ -131,7 +131,9 @@ fn show(file: &LayoutFile, output: Output) -> Result<Done> {
             Side::Server => Side::Client,
         });
         let one_read = if spec.is_one_read() { ", one read is one frame" } else { "" };
-        let _ = writeln!(text, "{}  at most {} bytes{one_read}", arrow(spec.name, to), spec.max);
+        let port = file.port_of(spec).map(|port| format!(", on {port}")).unwrap_or_default();
+        let (way, max) = (arrow(spec.name, to), spec.max);
+        let _ = writeln!(text, "{way}  at most {max} bytes{port}{one_read}");
         let fields: Vec<String> = spec.fields.iter().map(field).collect();
         for line in wrapped(&fields.join(", "), LINE - 4) {
             let _ = writeln!(text, "    {line}");
@@ -141,7 +143,7 @@ fn show(file: &LayoutFile, output: Output) -> Result<Done> {
     Ok(Done::Expected)
 }
 
-fn frame_json(spec: &FrameSpec) -> serde_json::Value {
+fn frame_json(spec: &FrameSpec, file: &LayoutFile) -> serde_json::Value {
     let fields: Vec<_> = spec
         .fields
         .iter()
@@ -150,6 +152,7 @@ fn frame_json(spec: &FrameSpec) -> serde_json::Value {
     json!({
         "type": spec.name,
         "from": spec.from.map(|from| from.to_string()),
+        "port": file.port_of(spec),
         "max": spec.max,
         "one_read": spec.is_one_read(),
         "fields": fields,

@@ -165,10 +165,7 @@ fn dispatch() -> anyhow::Result<Done> {
         return run::family(family, &args, output);
     }
     let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
-    // A server says goodbye first, all the time.
-    if !matches!(command, Commands::Serve(_)) {
-        interrupt::ends_the_program();
-    }
+    interrupt::ends_the_program();
     match command {
         Commands::All(args) => run::all(&args, output),
         Commands::Run(args) => run::paths(&args, output),

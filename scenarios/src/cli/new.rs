@@ -1,4 +1,4 @@
-//! `scenarios new NAME`: write a commented starter file.
+//! `scenarios new NAME`: write a commented starter file, for a system of the lab or for somebody's own programs.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 use super::Done;
 use super::output::{Output, print};
 use crate::diagnostic::quote;
-use crate::starter::starter;
+use crate::layout_file;
+use crate::starter::{self, starter};
 
 /// Options of `new`.
 #[derive(clap::Args, Clone, Debug)]
@@ -17,10 +18,21 @@ pub(super) struct Args {
     /// The scenario's name: lower-case words joined by `-`
     #[arg(value_name = "NAME")]
     name: String,
+    /// For your own programs: write `NAME.toml` to fill in, and the layout `NAME-layout.toml`
+    #[arg(long)]
+    target: bool,
 }
 
 /// Write `NAME.toml` into the current folder. A file that is there stays as it is.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
+    if args.target {
+        let path = write(&args.name, "scenario", "my-channel", starter::target)?;
+        let layout = format!("{}-layout", args.name);
+        write(&layout, "layout", "my-channel-layout", layout_file::starter)?;
+        let path = path.display();
+        output.remark(&format!("fill it in, then: scenarios check {path}, scenarios run {path}"));
+        return Ok(Done::Expected);
+    }
     let path = write(&args.name, "scenario", "my-first-replay", starter)?;
     output.remark(&format!("run it: scenarios run {}", path.display()));
     Ok(Done::Expected)

@@ -8,7 +8,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
-use mitm_proxy::actions::Needs;
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::capture::Format as CaptureFormat;
 use mitm_proxy::net::proxy::{Door, Keep, Options, Tap, proxy};
@@ -28,6 +27,7 @@ use crate::diagnostic::{quote, quote_path, times};
 use crate::layout_file::LayoutFile;
 use crate::live::{addresses_of, stop};
 use crate::scenario::{Frames, RuleFile};
+use crate::target::Interrupt;
 use crate::watch::{self, Ladder, Log, Names, Watch};
 
 /// How often it is looked whether the rules have changed.
@@ -125,7 +125,7 @@ impl Wire {
         match self {
             Self::System(system, _) => Frames::System(system),
             Self::Raw(layout) => Frames::Layout(layout),
-            Self::Own(file) => Frames::Layout(&file.layout),
+            Self::Own(file) => Frames::Own(file),
         }
     }
 
@@ -165,9 +165,10 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let watch = watching(args, &layout, output)?;
     let tally = watch.tally();
     let attacker = Attacker::new(layout, rules.into());
-    let captured = interrupt::left_to(|| {
+    let interrupt = Interrupt::default();
+    let captured = interrupt::reported_to(&interrupt, || {
         live::runtime()?.block_on(async {
-            let stop = stop().context("cannot catch signals")?;
+            let stop = stop(&interrupt).context("cannot catch signals")?;
             let listeners = live::listen(&listen).await?;
             let mut bound = Vec::new();
             for listener in &listeners {
@@ -236,7 +237,7 @@ fn of_scenario(path: &Path, args: &Args, output: Output) -> Result<(Wire, Vec<Ru
     {
         bail!("{} is not for {}", scenario.name, system.name);
     }
-    no_lab(&scenario.rules, &scenario.rule_lines, &scenario.path)?;
+    fit_for_programs(&scenario.rules, &scenario.rule_lines, &scenario.path)?;
     Ok((wire, scenario.rules))
 }
 
@@ -248,20 +249,20 @@ fn read_rules(path: &Path, wire: &Wire, output: Output) -> Result<Vec<Rule>> {
         RuleFile::parse(&shown, &source, wire.frames()).map_err(LoadError::Invalid)
     });
     let file = file.map_err(|error| explain(&[error], output))?;
-    no_lab(&file.rules, &file.lines, &shown)?;
     Ok(file.rules)
 }
 
-/// Refuse rules that need endpoints of the lab.
-fn no_lab(rules: &[Rule], lines: &[usize], path: &str) -> Result<()> {
-    let needs = |rule: &Rule| rule.actions.iter().any(|action| action.needs() == Needs::Lab);
-    let Some((_, line)) = rules.iter().zip(lines).find(|(rule, _)| needs(rule)) else {
+/// Refuse rules of a scenario for the lab that cannot be carried out between programs.
+fn fit_for_programs(rules: &[Rule], lines: &[usize], path: &str) -> Result<()> {
+    let lacking = |rule: &Rule| {
+        let mut actions = rule.actions.iter();
+        actions.find_map(|action| action.needs().lacking_in_programs())
+    };
+    let mut rules = rules.iter().zip(lines);
+    let Some((line, why)) = rules.find_map(|(rule, line)| Some((line, lacking(rule)?))) else {
         return Ok(());
     };
-    bail!(
-        "{}: the rule in line {line} needs endpoints of the lab, whose memory and keys can be had; a proxy has none",
-        quote(path)
-    )
+    bail!("{}: the rule in line {line} cannot be carried out here: {why}", quote(path))
 }
 
 /// Look whether the rules have changed, all the time. Rules with mistakes are explained, and the old ones stay.

@@ -9,12 +9,14 @@ use protocol::endpoint::{Command, Side};
 use protocol::systems::System;
 use tokio::sync::mpsc::{Receiver, channel};
 
+use super::interrupt::reported_to;
 use super::messages::MessageArgs;
 use super::output::Output;
 use super::sniff::CaptureLive;
 use super::{Done, live};
 use crate::live::outbox::{self, Item};
 use crate::live::{addresses, stop};
+use crate::target::Interrupt;
 
 /// Options of `serve`.
 #[derive(clap::Args, Clone, Debug)]
@@ -50,8 +52,9 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
     let addresses =
         addresses(system, args.listen.as_deref()).map_err(|why| anyhow!("--listen: {why}"))?;
     live::refuse_open(&addresses, args.danger_listen, "this server is weak on purpose")?;
-    let running = live::runtime()?.block_on(async {
-        let stop = stop().context("cannot catch signals")?;
+    let (runtime, interrupt) = (live::runtime()?, Interrupt::default());
+    let serving = async {
+        let stop = stop(&interrupt).context("cannot catch signals")?;
         let listeners = live::listen(&addresses).await?;
         let mut bound = Vec::new();
         for listener in &listeners {
@@ -64,7 +67,9 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
         let commands = if system.server_speaks { says(system, items) } else { channel(1).1 };
         net::serve(endpoint, listeners, commands, Box::new(journal), stop).await;
         anyhow::Ok(running)
-    })?;
+    };
+    // A server says goodbye first.
+    let running = reported_to(&interrupt, || runtime.block_on(serving))?;
     let captured = running.finish(output);
     let written = files.finish();
     Ok(if written { captured } else { Done::Unexpected })

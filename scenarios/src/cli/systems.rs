@@ -89,6 +89,13 @@ fn ports(system: &System) -> String {
     ports.join(", ")
 }
 
+/// How a rule names the ports.
+fn rules_by_port(system: &System) -> String {
+    let rules: Vec<String> =
+        system.ports.iter().map(|port| format!("when = {{ port = {:?} }}", port.name)).collect();
+    format!("in rules: {}", rules.join(", "))
+}
+
 fn carries(system: &System) -> String {
     let kinds: Vec<&str> = system.carries.iter().map(|kind| kind.name()).collect();
     kinds.join(", ")
@@ -113,7 +120,7 @@ pub(super) fn explain(system: &'static System) -> Vec<(&'static str, String)> {
         ("what it is", format!("{}: {}", system.name, system.about)),
         ("what it does", system.features.join("\n")),
         ("what it carries", carries(system)),
-        ("where it listens", ports(system)),
+        ("where it listens", format!("{}\n{}", ports(system), rules_by_port(system))),
         ("its messages, as-built", ladder(system, Profile::as_built(system))),
         ("its messages, hardened", ladder(system, Profile::HARDENED)),
         ("its weaknesses", weaknesses),

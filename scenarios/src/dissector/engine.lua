@@ -160,20 +160,25 @@ local function ranges(spec, text)
   return found
 end
 
--- Whether a tag inside an object is missing or another.
-local function differs_inside(spec, text)
+-- Whether every tag of a whole frame is there and in its place.
+local function has_all_tags(spec, text)
   local tags = 0
   for _, field in ipairs(spec.fields) do
-    if field.member and field.tag then tags = tags + 1 end
+    if field.tag then tags = tags + 1 end
   end
   for _, range in ipairs(ranges(spec, text)) do
     local field, at, size = range[1], range[2], range[3]
-    if field.member and field.tag then
-      if text:sub(at + 1, at + size) ~= field.tag then return true end
-      tags = tags - 1
-    end
+    if field.tag and text:sub(at + 1, at + size) == field.tag then tags = tags - 1 end
   end
-  return tags > 0
+  return tags == 0
+end
+
+-- What bytes are in which a field has no end and the largest frame has: another type, if a tag behind it could have told.
+local function too_long(spec, index)
+  for place = index + 1, #spec.fields do
+    if spec.fields[place].tag then return OTHER end
+  end
+  return BAD
 end
 
 -- Measure the bytes that wait against a frame type: OTHER, SHORT, BAD, or the bytes of the frame, which may be more than
@@ -214,7 +219,7 @@ local function measure(spec, text)
         if #text > at and text:sub(at + 1, at + 1) ~= "{" then return OTHER end
         ends = object_end(text, at)
       end
-      if not ends then return #text >= spec.max and BAD or SHORT end
+      if not ends then return #text >= spec.max and too_long(spec, index) or SHORT end
       if field.tag or field.length then head = ends end
       at = ends
     end
@@ -234,9 +239,11 @@ local function measure(spec, text)
     end
   end
   local fits = total == fewest or (open and total > fewest)
-  if not fits or total > spec.max or total < 1 then return BAD end
+  -- Another type may have that length, and tell itself by a tag that has not come yet.
+  if not fits or total > spec.max then return spec.late and OTHER or BAD end
+  if total < 1 then return BAD end
   if #text < total then return total end
-  if spec.inside and differs_inside(spec, text:sub(1, total)) then return OTHER end
+  if spec.late and not has_all_tags(spec, text:sub(1, total)) then return OTHER end
   return total, one_read
 end
 

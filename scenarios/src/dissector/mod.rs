@@ -125,12 +125,10 @@ fn table(protocol: &Protocol, lua: &mut String) {
 fn frame(spec: &FrameSpec, shown: &Shown, lua: &mut String) {
     let behind = spec.fields.iter().rev().take_while(|field| field.size != Size::Rest);
     let tail = behind.map(|field| field.size.least()).fold(0, usize::saturating_add);
-    let in_member =
-        |field: &Field| matches!((field.role, field.size), (Role::Tag(_), Size::Member(_)));
-    let inside = spec.fields.iter().any(in_member);
+    let late = spec.is_tagged_late();
     let _ = writeln!(
         lua,
-        "      {{ name = {}, max = {}, tail = {tail}, inside = {inside}, fields = {{",
+        "      {{ name = {}, max = {}, tail = {tail}, late = {late}, fields = {{",
         text(spec.name),
         spec.max,
     );
@@ -183,7 +181,7 @@ fn order(encoding: Encoding) -> &'static str {
 fn steps(layout: &Layout, service: Service, side: Side) -> String {
     let known = || {
         let indexed = (1..).zip(&layout.frames);
-        indexed.filter(move |(_, spec)| spec.from.is_none_or(|from| from == side))
+        indexed.filter(move |(_, spec)| spec.can_come(service, side))
     };
     let write = |types: Vec<usize>, ending: usize| {
         let types: Vec<String> = types.iter().map(usize::to_string).collect();

@@ -59,9 +59,9 @@ fields = [{ name = "seq", number = "digits", until = "|" }]
         r#"{ abbreviation = "seq_2", name = "seq", kind = "text", about = "Number" }"#,
         r#"name = "seq", shown = 8, ends = "|", encoding = "digits""#,
         r#"name = "body", shown = 4, rest = true"#,
-        "tail = 32, inside = false",
+        "tail = 32, late = false",
         r#"member = "ty\"pe", tag = "hello""#,
-        "inside = true",
+        "late = true",
         "{ client = { { types = { 1, 2, 3 }, ending = 0 }, },",
         r#"name = "main", port = 0"#,
     ] {

@@ -159,8 +159,9 @@ impl Visitor for Cutter<'_> {
 }
 
 impl<'w> Cutter<'w> {
-    /// A cutter for recordings of this protocol.
+    /// A cutter for recordings of this protocol. A recording does not say which of its ports is which: types of all are tried.
     pub fn new(layout: Arc<Layout>, listing: Listing<'w>) -> Self {
+        let layout = Arc::new(Arc::unwrap_or_clone(layout).on_any_port());
         let (sessions, rows) = (BTreeMap::new(), Vec::new());
         let (now, summary) = (Tick(0), Summary::default());
         Self { layout, listing, failed: None, sessions, rows, now, summary }

@@ -169,7 +169,9 @@ fn counted(reader: &mut Reader, drafts: &mut [Draft]) {
 pub(super) fn hidden(reader: &mut Reader, known: &[(FrameSpec, Range<usize>)]) {
     for (at, (spec, span)) in known.iter().enumerate() {
         let earlier = known.iter().take(at).find(|(earlier, _)| {
-            (earlier.from.is_none() || earlier.from == spec.from) && earlier.hides(spec)
+            (earlier.from.is_none() || earlier.from == spec.from)
+                && (earlier.port.is_none() || earlier.port == spec.port)
+                && earlier.hides(spec)
         });
         if let Some((earlier, _)) = earlier {
             let (name, first) = (spec.name, earlier.name);

@@ -3,19 +3,19 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use protocol::endpoint::Side;
+use protocol::endpoint::{Service, Side};
 use protocol::layout::{Field, FrameSpec, Layout, RAW, Role, Size, intern};
 use toml::de::DeValue;
 
 use super::check::{self, Drafted};
 use super::fields::{self, Draft};
-use super::{DEFAULT_MAX, LARGEST_MAX, LayoutFile, MAX_FIELDS, MAX_FILE, MAX_FRAMES};
+use super::{DEFAULT_MAX, LARGEST_MAX, LayoutFile, MAX_FIELDS, MAX_FILE, MAX_FRAMES, MAX_PORTS};
 use crate::diagnostic::{Diagnostic, quote};
 use crate::dom::{self, Node, Reader, Table};
 use crate::scenario::is_name;
 
 const KEYS: &[&str] = &["name", "about", "ports", "frame"];
-const FRAME: &[&str] = &["name", "from", "max", "json", "one-read", "fields"];
+const FRAME: &[&str] = &["name", "from", "port", "max", "json", "one-read", "fields"];
 
 /// Read a layout file.
 ///
@@ -42,7 +42,7 @@ fn file(reader: &mut Reader, root: &Table<'_>) -> Option<LayoutFile> {
         Some(node) => ports(reader, node),
         None => vec!["main".to_owned()],
     };
-    let frames = root.get("frame").map(|node| frames(reader, node)).unwrap_or_default();
+    let frames = root.get("frame").map(|node| frames(reader, node, &ports)).unwrap_or_default();
     let system = intern(name?);
     let layout = Layout { system, frames, turns: &[] };
     Some(LayoutFile { layout, about: about?, ports })
@@ -60,7 +60,13 @@ fn name<'t>(reader: &mut Reader, node: &'t Node<'t>) -> Option<&'t str> {
 
 fn ports(reader: &mut Reader, node: &Node<'_>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for node in reader.one_or_more(node, "ports").unwrap_or_default() {
+    let nodes = reader.one_or_more(node, "ports").unwrap_or_default();
+    if let Some(node) = nodes.get(MAX_PORTS) {
+        let message = format!("{} ports are too many", nodes.len());
+        reader.mistake(node.span(), message, &format!("at most {MAX_PORTS}"));
+        return names;
+    }
+    for node in nodes {
         let Some(name) = self::name(reader, node) else { continue };
         if names.iter().any(|other| other == name) {
             reader.mistake(node.span(), format!("`{name}` is named twice"), "again");
@@ -71,7 +77,7 @@ fn ports(reader: &mut Reader, node: &Node<'_>) -> Vec<String> {
     names
 }
 
-fn frames(reader: &mut Reader, node: &Node<'_>) -> Vec<Arc<FrameSpec>> {
+fn frames(reader: &mut Reader, node: &Node<'_>, ports: &[String]) -> Vec<Arc<FrameSpec>> {
     let DeValue::Array(nodes) = node.get_ref() else {
         let message = "`frame` must be an array of tables".to_owned();
         let help = "begin every frame type with `[[frame]]`".to_owned();
@@ -88,7 +94,7 @@ fn frames(reader: &mut Reader, node: &Node<'_>) -> Vec<Arc<FrameSpec>> {
     }
     let mut known: Vec<(FrameSpec, Range<usize>)> = Vec::new();
     for node in nodes {
-        let Some((spec, span)) = frame(reader, node) else { continue };
+        let Some((spec, span)) = frame(reader, node, ports) else { continue };
         if known.iter().any(|(other, _)| other.name == spec.name) {
             reader.mistake(span, format!("`{}` is declared twice", spec.name), "again");
         } else {
@@ -99,12 +105,17 @@ fn frames(reader: &mut Reader, node: &Node<'_>) -> Vec<Arc<FrameSpec>> {
     known.into_iter().map(|(spec, _)| Arc::new(spec)).collect()
 }
 
-fn frame(reader: &mut Reader, node: &Node<'_>) -> Option<(FrameSpec, Range<usize>)> {
+fn frame(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    ports: &[String],
+) -> Option<(FrameSpec, Range<usize>)> {
     let before = reader.mistakes.len();
     let table = reader.table(node, "frame", FRAME)?;
     reader.require(&table, "a frame", &["name", "fields"]);
     let name = table.get("name").and_then(|node| identifier(reader, node, "name"));
     let from = table.get("from").and_then(|node| side(reader, node));
+    let port = table.get("port").and_then(|node| port(reader, node, ports));
     let max = match table.get("max") {
         Some(node) => reader.number(node, "max", (1, LARGEST_MAX as u64)),
         None => Some(DEFAULT_MAX as u64),
@@ -125,6 +136,10 @@ fn frame(reader: &mut Reader, node: &Node<'_>) -> Option<(FrameSpec, Range<usize
     }
     let fields: Vec<Field> = drafts.into_iter().map(|draft| draft.field).collect();
     let spec = FrameSpec::of(intern(name?), from, fields, max);
+    let spec = match port {
+        Some(port) => spec.on(port),
+        None => spec,
+    };
     let span = table.get("name").map_or(table.span.clone(), toml::Spanned::span);
     (reader.mistakes.len() == before).then_some((spec, span))
 }
@@ -144,6 +159,14 @@ fn side(reader: &mut Reader, node: &Node<'_>) -> Option<Side> {
         "client" => Some(Side::Client),
         _ => Some(Side::Server),
     }
+}
+
+/// The port that a frame type is sent on, of those that the file names.
+fn port(reader: &mut Reader, node: &Node<'_>, ports: &[String]) -> Option<Service> {
+    let names: Vec<&str> = ports.iter().map(String::as_str).collect();
+    let name = reader.word(node, "port", "port", &names)?;
+    let place = names.iter().position(|known| *known == name)?;
+    u8::try_from(place).ok().map(Service)
 }
 
 /// The name of a frame type or a field: rules write it, and JSON has it as a key.

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use protocol::layout::Layout;
+use protocol::layout::{FrameSpec, Layout};
 use protocol::systems::system;
 use protocol::weakness::Profile;
 
@@ -29,6 +29,9 @@ pub const MAX_FILE: usize = 1 << 20;
 
 /// The most frame types of a protocol.
 pub const MAX_FRAMES: usize = 200;
+
+/// The most ports of a protocol.
+pub const MAX_PORTS: usize = 100;
 
 /// The most fields of a frame type.
 pub const MAX_FIELDS: usize = 100;
@@ -74,6 +77,12 @@ impl LayoutFile {
     pub fn parse(path: &str, source: &str) -> Result<Self, Diagnostics> {
         let wrong = |list| Diagnostics { path: path.to_owned(), source: source.to_owned(), list };
         frames::layout_file(source).map_err(wrong)
+    }
+
+    /// The name of the port that a frame type is sent on, if on one only.
+    pub fn port_of(&self, spec: &FrameSpec) -> Option<&str> {
+        let place = usize::from(spec.port?.0);
+        self.ports.get(place).map(String::as_str)
     }
 
     /// Read the layout file at this path.

@@ -20,6 +20,8 @@ ports = ["main"]
 name = "MSG"
 # Who sends it, "client" or "server"; both, if not given.
 from = "client"
+# On connections to which of the `ports`; all, if not given.
+# port = "main"
 # The largest frame, in bytes, header included; 1 MiB if not given.
 max = 65536
 # Fields in the order they are sent. What a field is:

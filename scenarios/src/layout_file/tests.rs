@@ -39,6 +39,27 @@ fn the_starter_is_a_layout_as_it_is_and_with_all_of_it() {
 }
 
 #[test]
+fn a_frame_type_may_be_on_one_port_only() {
+    let source = |port: &str| {
+        format!(
+            "name = \"a\"\nports = [\"control\", \"data\"]\n\
+             [[frame]]\nname = \"LINE\"\nport = \"control\"\nfields = [{{ name = \"text\", until = \"\\n\" }}]\n\
+             [[frame]]\nname = \"BLOCK\"\nport = \"{port}\"\nfields = [{{ name = \"text\", bytes = 16 }}]\n"
+        )
+    };
+    let file = parse(&source("data"));
+    let ports: Vec<_> = file.layout.frames.iter().map(|spec| file.port_of(spec)).collect();
+    assert_eq!(ports, [Some("control"), Some("data")]);
+    let message = |source: &str| {
+        let mistakes = LayoutFile::parse("a.toml", source).unwrap_err();
+        mistakes.list[0].message.clone()
+    };
+    // On one port, the first type takes everything.
+    assert!(message(&source("control")).contains("`BLOCK` never comes out"));
+    assert_eq!(message(&source("dada")), "unknown port `dada`");
+}
+
+#[test]
 fn the_readme_shows_a_layout() {
     let readme = include_str!("../../../README.md");
     let (_, section) = readme.split_once("## Your own protocol").unwrap();

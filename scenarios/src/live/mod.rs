@@ -7,6 +7,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use protocol::systems::System;
 
 use crate::diagnostic::quote;
+use crate::target::Interrupt;
 
 pub mod journal;
 pub mod keydir;
@@ -78,28 +79,30 @@ fn resolve(text: &str, port: u16) -> Result<SocketAddr, String> {
     found.next().ok_or_else(|| format!("{shown} has no address"))
 }
 
-/// When the user wants an end: Ctrl-C, or a request to terminate. The second time the program ends at once.
+/// When the user wants an end: Ctrl-C, which whoever catches it tells `interrupt`, or a request to terminate. Ctrl-C after that ends
+/// the program at once.
+///
+/// One handler catches Ctrl-C. Were there two, one of them could hear of it when the other has ended everything already.
 ///
 /// # Errors
 /// Signals cannot be caught here.
-pub fn stop() -> io::Result<impl Future<Output = ()>> {
+pub fn stop(interrupt: &Interrupt) -> io::Result<impl Future<Output = ()> + use<>> {
+    let interrupt = interrupt.clone();
     #[cfg(unix)]
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    #[cfg(unix)]
-    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
     Ok(async move {
         #[cfg(unix)]
         tokio::select! {
             _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            () = interrupt.triggered() => return,
         }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
-        tokio::spawn(async {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(130);
-            }
+        #[cfg(unix)]
+        tokio::spawn(async move {
+            interrupt.triggered().await;
+            std::process::exit(130);
         });
+        #[cfg(not(unix))]
+        interrupt.triggered().await;
     })
 }
 

@@ -13,7 +13,9 @@
 //! "Held" says that nothing was found out under this script, by this attacker. Source: semantic security, Goldwasser and Micali
 //! 1984, of which recovery and equality are the plainest failures.
 
+use memchr::memmem;
 use mitm_proxy::trace::{ClaimRecord, Finding, Knowledge};
+use protocol::endpoint::Message;
 
 use super::{Finished, Monitor, PropertySpec, Ruling, count, frames};
 use crate::property::Property;
@@ -109,6 +111,24 @@ fn some(of: &[String]) -> String {
     format!("{}{more}", first.join(", "))
 }
 
+/// What of a message stands in recovered bytes.
+fn recovered(content: &[u8], message: &Message, at: &str) -> String {
+    let (bytes, body) = (content.len(), &message.body[..]);
+    if content == body {
+        format!("{message}{at}")
+    } else if let Some(start) = memmem::find(body, content) {
+        let of = body.len();
+        // What stands there twice may have been recovered from either place.
+        let is_only = memmem::rfind(body, content) == Some(start);
+        let from = if is_only { format!(", from byte {} on", start + 1) } else { String::new() };
+        format!("{bytes} of the {of} bytes of {message}{at}{from}")
+    } else if memmem::find(content, body).is_some() {
+        format!("{bytes} bytes{at}: {message} is in them")
+    } else {
+        format!("{bytes} bytes{at}: a part of {message} is in them")
+    }
+}
+
 impl Secrecy {
     /// A violation, if what the attacker claims to know is true and none of its business.
     fn judge(&self, known: &Knowledge, needles: &Needles) -> Option<Ruling> {
@@ -124,12 +144,8 @@ impl Secrecy {
             _ if known.from.is_some() => None,
             Finding::Content(content) => {
                 let (message, _) = self.sent.shown_by(&known.what, needles).next()?;
-                let (bytes, at) = (content.len(), frames(&own));
-                let evidence = format!("{how} recovered {bytes} bytes{at}: {message} is in them");
-                let whole = *content == message.body;
-                let evidence =
-                    if whole { format!("{how} recovered {message}{at}") } else { evidence };
-                Some(Ruling::violated(evidence, own))
+                let what = recovered(content, message, &frames(&own));
+                Some(Ruling::violated(format!("{how} recovered {what}"), own))
             }
             Finding::SameBeginning { other, bytes } => {
                 let frames_of = pair(*other);

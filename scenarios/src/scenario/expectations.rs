@@ -178,11 +178,10 @@ fn expectation(
         }
         let Some(word) = reader.word(node, name, "verdict", &outcomes) else { continue };
         let outcome = Outcome::named(word);
-        match property {
-            Some(property) => {
-                expectation.verdicts.insert(property, outcome);
-            }
-            None => expectation.all = outcome,
+        if let Some(property) = property {
+            expectation.verdicts.insert(property, outcome);
+        } else {
+            (expectation.all, expectation.speaks_of_all) = (outcome, true);
         }
     }
     expectation

@@ -77,7 +77,7 @@ pub(super) fn scenario(
     let frames = root.get("recorded").map(|node| recorded::frames(reader, node, payloads));
     let (rules, rule_lines) = match (root.get("rule"), &layout) {
         (Some(node), Some(file)) => {
-            let vocabulary = Vocabulary::of_layout(&file.layout);
+            let vocabulary = Vocabulary::of_layout(&file.layout).with_ports(&file.ports);
             rules::rules(reader, node, &vocabulary.with_recorded(frames.unwrap_or_default()))
         }
         _ => Default::default(),

@@ -8,6 +8,7 @@ use super::vocabulary::Vocabulary;
 use super::{MAX_FILE, rules};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::dom::{self, Reader};
+use crate::layout_file::LayoutFile;
 
 /// What frames rules can speak of.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,8 @@ pub enum Frames<'a> {
     /// Those of a system.
     System(&'static System),
     /// Those of somebody's own protocol.
+    Own(&'a LayoutFile),
+    /// Those of a layout whose ports have no names.
     Layout(&'a Layout),
 }
 
@@ -43,7 +46,8 @@ fn read(source: &str, frames: Frames<'_>) -> Result<RuleFile, Vec<Diagnostic>> {
     let mut reader = Reader::new(source);
     let root = reader.root(document.get_ref(), &["rule"]);
     let vocabulary = match frames {
-        Frames::System(system) => Vocabulary::new(&[system]),
+        Frames::System(system) => Vocabulary::new(&[system]).of_programs(),
+        Frames::Own(file) => Vocabulary::of_layout(&file.layout).with_ports(&file.ports),
         Frames::Layout(layout) => Vocabulary::of_layout(layout),
     };
     let node = root.get("rule");

@@ -14,7 +14,7 @@ use super::{MAX_ACTIONS, MAX_RULES};
 use crate::diagnostic::{list, quote};
 use crate::dom::{Node, Reader, Table};
 
-const WHEN: &[&str] = &["event", "link", "from", "type", "nth", "field"];
+const WHEN: &[&str] = &["event", "link", "port", "from", "type", "nth", "field"];
 
 /// Read all rules, and the line each begins in.
 pub(super) fn rules(
@@ -64,6 +64,7 @@ pub(super) fn when(reader: &mut Reader, node: &Node<'_>, vocabulary: &Vocabulary
         };
     }
     when.link = table.get("link").and_then(|node| reader.ordinal(node, "link"));
+    when.port = table.get("port").and_then(|node| vocabulary.port(reader, node));
     when.nth = table.get("nth").and_then(|node| reader.ordinal(node, "nth"));
     when.from = table.get("from").and_then(|node| side(reader, node, "from"));
     if when.event != Event::Frame {
@@ -77,6 +78,9 @@ pub(super) fn when(reader: &mut Reader, node: &Node<'_>, vocabulary: &Vocabulary
         .get("type")
         .and_then(|node| vocabulary.frame_type(reader, node, when.from, Raw::Allowed))
         .map(str::to_owned);
+    if let (Some(port), Some(name), Some(node)) = (when.port, &when.frame_type, table.get("port")) {
+        vocabulary.check_port(reader, node.span(), name, port);
+    }
     if let Some(fields) = table.get("field").and_then(|node| reader.open_table(node, "field")) {
         when.fields = values(reader, &fields, when.frame_type.as_deref(), vocabulary);
     }
@@ -168,7 +172,13 @@ fn one_action(
     let spec = action(key.get_ref())?;
     let args = arguments(reader, value, spec.name, spec.params, &[], frame_type, vocabulary)?;
     match (spec.build)(&args) {
-        Ok(action) => Some(action),
+        Ok(action) => {
+            if let Some(why) = vocabulary.lacking(action.needs()) {
+                let message = format!("`{}` cannot be done to programs", spec.name);
+                reader.mistake_with_help(value.span(), message, spec.about, why.to_owned());
+            }
+            Some(action)
+        }
         Err(error) => {
             let message = format!("`{}`: {}", spec.name, error.0);
             reader.mistake(value.span(), message, spec.about);

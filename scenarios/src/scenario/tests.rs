@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mitm_proxy::rule::{Event, When};
 use mitm_proxy::script::Step;
 use proptest::prelude::*;
-use protocol::endpoint::{Message, Side};
+use protocol::endpoint::{Message, Service, Side};
 
 use super::{MAX_FILE, MAX_RULES, MAX_STEPS, Payloads, Scenario};
 use crate::catalogue::embedded_files;
@@ -76,7 +76,7 @@ fn a_rule_waits_for_what_it_says() {
     let scenario = good(&format!(
         r#"{SCRIPT}
 [[rule]]
-when = {{ link = 2, from = "client", type = "CLIENT_DATA", nth = 3, field = {{ round = 2 }} }}
+when = {{ link = 2, port = "session", from = "client", type = "CLIENT_DATA", nth = 3, field = {{ round = 2 }} }}
 do.drop = {{}}
 [[rule]]
 when = {{ event = "close", from = "server" }}
@@ -90,6 +90,7 @@ do.forward = {{}}
     let expected = When {
         event: Event::Frame,
         link: Some(2),
+        port: Some(Service(0)),
         from: Some(Side::Client),
         frame_type: Some("CLIENT_DATA".to_owned()),
         fields: vec![("round".to_owned(), 2)],

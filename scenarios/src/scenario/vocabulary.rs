@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
-use protocol::endpoint::Side;
+use mitm_proxy::actions::Needs;
+use protocol::endpoint::{Service, Side};
 use protocol::layout::{Encoding, Field, FrameSpec, Layout, RAW, Size};
 use protocol::systems::System;
 use protocol::weakness::Profile;
@@ -21,11 +22,24 @@ pub(super) struct Vocabulary {
     keys: Vec<String>,
     /// The frames of an earlier recording, by name.
     recorded: BTreeMap<String, Bytes>,
+    /// Who is attacked.
+    victims: Victims,
+}
+
+/// Who is attacked: it decides which actions there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Victims {
+    /// Endpoints of the lab, in a world.
+    Lab,
+    /// Programs that run by themselves.
+    Programs,
 }
 
 #[derive(Debug)]
 struct Known {
     name: &'static str,
+    /// The names of the server's ports, in order.
+    ports: Vec<String>,
     as_built: Layout,
     hardened: Layout,
     raw: FrameSpec,
@@ -62,19 +76,44 @@ impl Vocabulary {
     pub(super) fn new(systems: &[&'static System]) -> Self {
         let known = |system: &&'static System| Known {
             name: system.name,
+            ports: system.ports.iter().map(|port| port.name.to_owned()).collect(),
             as_built: (system.layout)(Profile::as_built(system)),
             hardened: (system.layout)(Profile::HARDENED),
             raw: FrameSpec::raw(),
         };
         let systems = systems.iter().map(known).collect();
-        Self { systems, keys: Vec::new(), recorded: BTreeMap::new() }
+        Self { systems, keys: Vec::new(), recorded: BTreeMap::new(), victims: Victims::Lab }
     }
 
-    /// The frames of somebody's own protocol.
+    /// The frames of somebody's own protocol, spoken by programs.
     pub(super) fn of_layout(layout: &Layout) -> Self {
         let (as_built, hardened) = (layout.clone(), layout.clone());
-        let known = Known { name: layout.system, as_built, hardened, raw: FrameSpec::raw() };
-        Self { systems: vec![known], keys: Vec::new(), recorded: BTreeMap::new() }
+        let (name, ports, raw) = (layout.system, Vec::new(), FrameSpec::raw());
+        let known = Known { name, ports, as_built, hardened, raw };
+        let (keys, recorded) = (Vec::new(), BTreeMap::new());
+        Self { systems: vec![known], keys, recorded, victims: Victims::Programs }
+    }
+
+    /// The same, with these names of the server's ports.
+    pub(super) fn with_ports(mut self, names: &[String]) -> Self {
+        for known in &mut self.systems {
+            known.ports = names.to_vec();
+        }
+        self
+    }
+
+    /// The same frames, spoken by programs.
+    pub(super) fn of_programs(mut self) -> Self {
+        self.victims = Victims::Programs;
+        self
+    }
+
+    /// Why an action that needs this cannot be done here, if so.
+    pub(super) fn lacking(&self, needs: Needs) -> Option<&'static str> {
+        match self.victims {
+            Victims::Lab => None,
+            Victims::Programs => needs.lacking_in_programs(),
+        }
     }
 
     /// The same, with these names of sets of key files.
@@ -175,6 +214,47 @@ impl Vocabulary {
             self.check_sender(reader, node.span(), name, side);
         }
         Some(name)
+    }
+
+    /// Read the name of a port: one that all systems have, in the same place.
+    pub(super) fn port(&self, reader: &mut Reader, node: &Node<'_>) -> Option<Service> {
+        let name = reader.string(node, "port")?;
+        let (first, others) = self.systems.split_first()?;
+        let places = first.ports.iter().enumerate();
+        let everywhere = places.filter(|(place, port)| {
+            others.iter().all(|known| known.ports.get(*place) == Some(*port))
+        });
+        let everywhere: Vec<(usize, &str)> =
+            everywhere.map(|(place, port)| (place, port.as_str())).collect();
+        let Some((place, _)) = everywhere.iter().find(|(_, port)| *port == name) else {
+            let allowed: Vec<&str> = everywhere.iter().map(|(_, port)| *port).collect();
+            let message = self.lacks(&format!("port {}", quote(name)));
+            reader.refuse(node.span(), message, name, &allowed);
+            return None;
+        };
+        u8::try_from(*place).ok().map(Service)
+    }
+
+    /// Note a frame type that is never sent on connections to this port.
+    pub(super) fn check_port(
+        &self,
+        reader: &mut Reader,
+        span: Range<usize>,
+        frame_type: &str,
+        port: Service,
+    ) {
+        let comes = |spec: &FrameSpec| spec.port.is_none_or(|own| own == port);
+        let never = |known: &&Known| {
+            known.specs(frame_type).next().is_some() && !known.specs(frame_type).any(comes)
+        };
+        if let Some(known) = self.systems.iter().find(never) {
+            let name = known.ports.get(usize::from(port.0)).map_or("", String::as_str);
+            let message = format!("`{frame_type}` is never sent on connections to `{name}`");
+            let all = known.as_built.frames.iter().filter(|spec| comes(spec));
+            let sent: Vec<&str> = all.map(|spec| spec.name).collect();
+            let help = format!("on those to `{name}` come {}", list(&sent));
+            reader.mistake_with_help(span, message, "it would never match", help);
+        }
     }
 
     fn check_sender(&self, reader: &mut Reader, span: Range<usize>, name: &str, side: Side) {
@@ -291,5 +371,27 @@ mod tests {
             vocabulary.frame_type(reader, &node, Some(Side::Client), Raw::Refused);
         });
         assert_eq!(wrong, ["the client of `other` never sends `TERMINATE`"]);
+    }
+
+    #[test]
+    fn a_type_must_come_on_the_port() {
+        const LINE: FrameDecl = FrameDecl {
+            name: "LINE",
+            from: None,
+            fields: &[Field::sized("text", Role::Bytes, Size::Until(b"\n"))],
+            max: 100,
+        };
+        let line = FrameSpec::new(&LINE, Profile::HARDENED).on(Service(1));
+        let layout = Layout { system: "two", frames: vec![Arc::new(line)], turns: &[] };
+        let ports = ["control".to_owned(), "data".to_owned()];
+        let vocabulary = Vocabulary::of_layout(&layout).with_ports(&ports);
+        let mut reader = Reader::new("");
+        vocabulary.check_port(&mut reader, 0..0, "LINE", Service(1));
+        assert!(reader.mistakes.is_empty());
+        vocabulary.check_port(&mut reader, 0..0, "LINE", Service(0));
+        let messages: Vec<String> = reader.mistakes.into_iter().map(|one| one.message).collect();
+        assert_eq!(messages, ["`LINE` is never sent on connections to `control`"]);
+        let node = DeValue::parse("\"data\"").unwrap();
+        assert_eq!(vocabulary.port(&mut Reader::new(""), &node), Some(Service(1)));
     }
 }

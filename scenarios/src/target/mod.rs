@@ -426,8 +426,7 @@ impl Interrupt {
     }
 
     /// Wait until somebody does.
-    #[cfg(unix)]
-    async fn triggered(&self) {
+    pub(crate) async fn triggered(&self) {
         let _ = self.0.subscribe().wait_for(|wanted| *wanted).await;
     }
 }

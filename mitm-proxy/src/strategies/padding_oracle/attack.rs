@@ -8,12 +8,22 @@ use super::{BLOCK, Block, Target};
 use crate::strategies::ranking::Ranking;
 use crate::world::Reply;
 
+/// How it ends when everything within reach was recovered.
+const DECRYPTED: &str = "decrypted";
+/// And when nothing is within reach.
+const NOTHING_LEFT: &str = "nothing is left to decrypt";
+/// What is out of reach.
+const HIDDEN: &str =
+    "the first block cannot be decrypted: its initialization vector is not on the wire";
+
 /// The attack, without IO: [`Attack::questions`] are ciphertexts to be sent, [`Attack::answer`] takes the replies in the same order.
 #[derive(Clone, Debug)]
 pub struct Attack {
     /// What stands in front of each block that can be decrypted, and the block.
     pairs: Vec<(Block, Block)>,
     whole: Vec<Block>,
+    /// Nothing on the wire stands in front of the first block, so nobody can decrypt it this way.
+    first_is_hidden: bool,
     skip_last: usize,
     ranking: Ranking,
     /// How a victim answers wrong padding.
@@ -67,6 +77,7 @@ impl Attack {
         Self {
             pairs,
             whole: target.blocks.clone(),
+            first_is_hidden: target.iv.is_none(),
             skip_last,
             ranking: Ranking::default(),
             wrong: None,
@@ -93,9 +104,18 @@ impl Attack {
         self.plaintext.iter().rev().copied().collect::<Vec<u8>>().into()
     }
 
+    /// Why there was nothing to recover, if so, although the victim tells wrong padding from anything else.
+    pub fn reaches_nothing(&self) -> Option<String> {
+        (self.stage == Stage::Over(NOTHING_LEFT)).then(|| self.verdict())
+    }
+
     /// How it ended, in words.
     pub fn verdict(&self) -> String {
         match self.stage {
+            Stage::Over(how @ (DECRYPTED | NOTHING_LEFT)) if self.first_is_hidden => {
+                let all = if how == DECRYPTED { "" } else { "; all of the text is in it" };
+                format!("{how}; {HIDDEN}{all}")
+            }
             Stage::Over(how) => how.to_owned(),
             _ => "not finished".to_owned(),
         }
@@ -257,7 +277,7 @@ impl Attack {
         self.stage = match pair {
             // What is not wanted of that block must be guessed all the same: a byte needs all behind it.
             Some(pair) => Stage::Decrypting(Box::new(Decrypting::new(pair))),
-            None => Stage::Over("nothing is left to decrypt"),
+            None => Stage::Over(NOTHING_LEFT),
         };
         self.prepare();
     }
@@ -297,7 +317,7 @@ impl Attack {
         match (byte.checked_sub(1), pair.checked_sub(1)) {
             (Some(byte), _) => work.byte = byte,
             (None, Some(pair)) => **work = Decrypting::new(pair),
-            (None, None) => self.stage = Stage::Over("decrypted"),
+            (None, None) => self.stage = Stage::Over(DECRYPTED),
         }
         if self.is_wanted(pair, byte) {
             self.plaintext.push(guess);

@@ -213,6 +213,56 @@ fn without_turns_the_first_type_that_fits_is_taken() {
 }
 
 #[test]
+fn a_tag_behind_what_a_length_measures_tells_the_type() {
+    let sized = |name, end: &'static str, max| {
+        let length = length(Encoding::Big, Counts::Following, 0, 2);
+        let fields = vec![length, Field::rest("body", Role::Bytes), tag(end)];
+        FrameSpec::of(name, None, fields, max)
+    };
+    let (ask, tell) = (sized("ASK", "?", 10), sized("TELL", "!", 40));
+    assert_eq!(ask.measure(b"\0\x03ab"), Measure::Short);
+    assert_eq!(ask.measure(b"\0\x03ab?"), Measure::Whole(5));
+    assert_eq!(ask.measure(b"\0\x03ab!"), Measure::Other);
+    assert!(!ask.hides(&tell) && !tell.hides(&ask));
+    let both = layout(vec![ask, tell]);
+    let stream = b"\0\x03ab!\0\x02c?\0\x0emore than ASK!";
+    assert_eq!(
+        cut(&both, stream),
+        [
+            "TELL length=\\x00\\x03 body=ab tag=!",
+            "ASK length=\\x00\\x02 body=c tag=?",
+            "TELL length=\\x00\\x0e body=more than ASK tag=!"
+        ]
+    );
+}
+
+#[test]
+fn a_tag_behind_a_field_of_any_size_tells_the_type() {
+    let named = |name, end, max| {
+        FrameSpec::of(name, None, vec![until("word", Role::Bytes, " "), tag(end)], max)
+    };
+    let both = layout(vec![named("SHORT", "S", 5), named("LONG", "L", 20)]);
+    assert_eq!(
+        cut(&both, b"abc Sabcdefgh L"),
+        ["SHORT word=abc tag=S", "LONG word=abcdefgh tag=L"]
+    );
+}
+
+#[test]
+fn types_are_those_of_the_port() {
+    let to = |name, port| spec(name, vec![until("text", Role::Bytes, "\n")]).on(Service(port));
+    let both = layout(vec![to("COMMAND", 0), to("DATA", 1)]);
+    let name = |port| {
+        let mut deframer = Deframer::new(both.clone(), Service(port), Side::Client);
+        match deframer.front(b"x\n") {
+            Front::Whole { spec, .. } => spec.name,
+            _ => "short",
+        }
+    };
+    assert_eq!([name(0), name(1), name(2)], ["COMMAND", "DATA", RAW]);
+}
+
+#[test]
 fn what_is_hidden_by_an_earlier_type_is_known() {
     let line = || spec("LINE", vec![until("text", Role::Bytes, "\n")]);
     let tagged = |text| spec("TAGGED", vec![tag(text), Field::new("body", Role::Bytes, 3)]);
