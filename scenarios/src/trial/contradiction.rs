@@ -56,19 +56,22 @@ fn answered_all_the_same(honest: &Trace, trace: &Trace, side: Side) -> Option<St
         .collect();
     let (number, original) = *copies.first()?;
     let source = trace.frame(original)?.link;
-    let now = shapes(trace, side, link);
-    let known =
-        if source == link { shapes(honest, side, link) } else { shapes(trace, side, source) };
     let check = reject.check;
     if source != link {
-        // A transcript on a connection of its own: every answer of the original is there again.
-        let all = !known.is_empty() && now == known;
+        // A transcript on a connection of its own: every answer of the original is there again. What a server says before it has
+        // been given anything that it could refuse, a greeting or its part of a handshake, is no answer.
+        let first = first_taken(trace, side, source);
+        let copy = first.and_then(|first| copy_on(trace, link, first));
+        let known = first.map(|first| shapes_after(trace, side, source, first));
+        let now = copy.map(|copy| shapes_after(trace, side, link, copy));
+        let all = known.as_ref().is_some_and(|known| !known.is_empty()) && now == known;
         return all.then(|| {
             format!(
                 "it claims to have refused something ({check}) of the transcript on link {link}, and answers all of it as it answered link {source}"
             )
         });
     }
+    let (known, now) = (shapes(honest, side, link), shapes(trace, side, link));
     // In its session: answers like those of the honest run, and more of them than frames it claims to have taken.
     let more = known
         .iter()
@@ -87,6 +90,46 @@ fn shapes(trace: &Trace, side: Side, link: u32) -> BTreeMap<(&'static str, usize
     let mut count = BTreeMap::new();
     for shape in sent(trace, side, link) {
         *count.entry(shape).or_default() += 1;
+    }
+    count
+}
+
+/// The frame that an end took first on a link: the one that brought its first delivery, or the first one it was given at all.
+fn first_taken(trace: &Trace, side: Side, link: u32) -> Option<u32> {
+    let mut claims = trace.claims.iter();
+    let delivered = claims.find_map(|record| {
+        let is_delivery = matches!(record.claim.fact, Fact::Delivered(_));
+        (is_by(record, side) && record.claim.conn.0 == link && is_delivery).then_some(record.cause)
+    });
+    delivered.flatten().or_else(|| {
+        let mut given =
+            trace.numbered().filter(|(_, frame)| frame.to == side && frame.link == link);
+        given.next().map(|(number, _)| number)
+    })
+}
+
+/// The attacker's copy of a frame on another link.
+fn copy_on(trace: &Trace, link: u32, original: u32) -> Option<u32> {
+    let mut copies = trace.numbered().filter(|(_, frame)| {
+        frame.link == link && frame.origin == Origin::Attacker { copy_of: Some(original) }
+    });
+    copies.next().map(|(number, _)| number)
+}
+
+/// What an end sent on a link after it was given a frame: types and sizes, and how often.
+fn shapes_after(
+    trace: &Trace,
+    side: Side,
+    link: u32,
+    number: u32,
+) -> BTreeMap<(&'static str, usize), usize> {
+    let from = trace.frame(number).map_or(0, |frame| frame.moment);
+    let own = trace.honest().map(|(_, frame)| frame);
+    let own = own.filter(|frame| frame.to != side && frame.link == link && frame.moment > from);
+    let mut count = BTreeMap::new();
+    for frame in own {
+        let sent = frame.as_sent();
+        *count.entry((sent.spec.name, sent.bytes.len())).or_default() += 1;
     }
     count
 }

@@ -94,3 +94,34 @@ fn who_delivers_before_anything_came_is_contradicted() {
     claim(&mut in_time, 11, Fact::Delivered(Message::text("pay bob 100")));
     assert_eq!(look(&honest, &in_time).0, []);
 }
+
+/// A session on link 1, whose second frame came from the client, and its transcript on link 2, where the server refuses.
+fn transcript(frames: &[(u32, Side, usize, Option<u32>)]) -> Trace {
+    let plain: Vec<_> = frames.iter().map(|(_, from, size, of)| (*from, *size, *of)).collect();
+    let mut trace = trace(&plain);
+    for (record, (link, ..)) in trace.frames.iter_mut().zip(frames) {
+        record.link = *link;
+    }
+    let refused = trace.next_moment() * 10;
+    claim(&mut trace, refused, REFUSED);
+    trace.claims[0].claim.conn = Conn(2);
+    trace
+}
+
+#[test]
+fn a_greeting_is_no_answer_to_a_transcript() {
+    let honest = trace(&[(S, 17, None), (C, 9, None)]);
+    let greets =
+        transcript(&[(1, S, 17, None), (1, C, 9, None), (2, S, 17, None), (2, C, 9, Some(2))]);
+    assert_eq!(look(&honest, &greets).0, []);
+    let answers = transcript(&[
+        (1, S, 17, None),
+        (1, C, 9, None),
+        (1, S, 5, None),
+        (2, S, 17, None),
+        (2, C, 9, Some(2)),
+        (2, S, 5, None),
+    ]);
+    let (findings, _) = look(&honest, &answers);
+    assert!(findings[0].to_string().contains("of the transcript on link 2"), "{findings:?}");
+}
