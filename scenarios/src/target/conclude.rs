@@ -53,6 +53,7 @@ pub(super) fn conclude(
     let Outcome { mut trace, mut open_ends, refused } = outcome;
     let mut findings = findings(target, &trace, refused, &evidence);
     findings.extend(unknown_connections(&trace, &evidence.transcript));
+    findings.extend(unsaid_connections(&trace, &evidence.transcript));
     let Evidence { mut transcript, output, first_ends, ending, .. } = evidence;
     let ended = [Side::Server, Side::Client].map(|who| {
         let (ended, at) = transcript.account(who).ended?;
@@ -97,6 +98,19 @@ fn unknown_connections(trace: &Trace, transcript: &Transcript) -> Option<Finding
     })?;
     let how = format!("one is about connection {link}, and there were only {}", known.len());
     (!known.is_empty()).then_some(Finding::Unreadable { who: seen.who, how })
+}
+
+/// Claims that do not say which connection they are about, of a program that had several in turn: which it is can only be guessed.
+fn unsaid_connections(trace: &Trace, transcript: &Transcript) -> Vec<Finding> {
+    let connections = Connections::of(trace);
+    let guessed = [Side::Server, Side::Client].into_iter().filter(|who| {
+        let Some(from) = connections.several(*who) else { return false };
+        let is_about_one = |seen: &Seen| !matches!(seen.content, Content::Known(Fact::Logged(_)));
+        let mut unsaid = transcript.seen.iter().filter(|seen| seen.conn.is_none());
+        unsaid.any(|seen| seen.who == *who && seen.by > from && is_about_one(seen))
+    });
+    let how = "it had several connections at a time, and not all of its claims say which one they are about: give them `connection`";
+    guessed.map(|who| Finding::Unreadable { who, how: how.to_owned() }).collect()
 }
 
 fn findings(target: &Target, trace: &Trace, refused: u64, evidence: &Evidence) -> Vec<Finding> {

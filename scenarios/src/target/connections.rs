@@ -1,5 +1,7 @@
 //! Which connection a program speaks of that does not say.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use mitm_proxy::trace::{LinkEvent, Origin, Trace};
 use protocol::endpoint::{Fact, Side};
 
@@ -10,6 +12,8 @@ use super::transcript::{Content, Seen};
 pub(super) struct Connections {
     /// By side: the server's, the client's. All ascending by place.
     of: [Links; 2],
+    /// The connections that clients opened.
+    clients: BTreeSet<u32>,
 }
 
 #[derive(Default)]
@@ -39,7 +43,34 @@ impl Connections {
                 opened: opened.map(|one| (one.moment, one.link)).collect(),
             }
         };
-        Self { of: [of(Side::Server), of(Side::Client)] }
+        let opened = trace.links.iter().filter(|record| record.event == LinkEvent::Opened);
+        let clients = opened.map(|record| record.link).collect();
+        Self { of: [of(Side::Server), of(Side::Client)], clients }
+    }
+
+    /// From which place on it is not certain which connection a program speaks of: frames of one come between those of another.
+    /// Connections that the attacker opens do not count: what it does is done one after the other.
+    pub(super) fn several(&self, who: Side) -> Option<u64> {
+        let [server, client] = &self.of;
+        let links = if who == Side::Server { server } else { client };
+        let frames = links.from.iter().chain(&links.to);
+        let mut places: Vec<_> =
+            frames.filter(|(_, link)| self.clients.contains(link)).copied().collect();
+        places.sort_unstable();
+        let mut left = BTreeSet::new();
+        let mut newest: Option<u32> = None;
+        let mut since = BTreeMap::new();
+        for (place, link) in places {
+            since.entry(link).or_insert(place);
+            if let Some(before) = newest.filter(|before| *before != link) {
+                if left.contains(&link) {
+                    return since.get(&before).copied();
+                }
+                left.insert(before);
+            }
+            newest = Some(link);
+        }
+        None
     }
 
     /// What is said to be sent goes with the next frame of that program, and what it took came with the last one it was given.
@@ -70,5 +101,32 @@ impl Connections {
         };
         let newest = || last(&links.opened).or_else(|| next(&links.opened));
         found.or_else(newest).unwrap_or(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(frames: &[(u64, u32)], clients: &[u32]) -> Connections {
+        let server = Links { to: frames.to_vec(), ..Links::default() };
+        Connections { of: [server, Links::default()], clients: clients.iter().copied().collect() }
+    }
+
+    #[test]
+    fn sessions_one_after_the_other_are_told_apart() {
+        let one_by_one = [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3)];
+        assert_eq!(given(&one_by_one, &[1, 2, 3]).several(Side::Server), None);
+        assert_eq!(given(&[], &[]).several(Side::Server), None);
+    }
+
+    #[test]
+    fn sessions_at_a_time_are_not_told_apart_from_the_second_on() {
+        let at_a_time = [(1, 1), (3, 2), (4, 1), (5, 2)];
+        let connections = given(&at_a_time, &[1, 2]);
+        assert_eq!(connections.several(Side::Server), Some(3));
+        assert_eq!(connections.several(Side::Client), None);
+        // The attacker's own.
+        assert_eq!(given(&at_a_time, &[1]).several(Side::Server), None);
     }
 }
