@@ -53,19 +53,27 @@ pub fn honest(own: &Own, target: &Target, stop: &Interrupt) -> Result<Run, Targe
             == count(|fact| matches!(fact, Fact::Delivered(_))) + run.unmatched.delivered;
         run.findings.is_empty() && run.open_ends.is_empty() && arrived
     };
-    retried(target, || run(own, target, &[], Prompt::default(), stop), goes_well)
+    retried(target, 0, || run(own, target, &[], Prompt::default(), stop), goes_well)
 }
+
+/// How often a run is tried again whose programs did not start, although they did without an attack.
+const STARTS: u32 = 2;
 
 /// Run until a run is good, or retries are spent.
 fn retried(
     target: &Target,
+    starts: u32,
     mut run: impl FnMut() -> Result<Run, TargetError>,
     is_good: impl Fn(&Run) -> bool,
 ) -> Result<Run, TargetError> {
     let mut tries = 0;
     loop {
         let mut run = run()?;
-        if run.interrupted || tries == target.retries || is_good(&run) {
+        // What does not start has met no attack.
+        let not_started =
+            run.findings.iter().any(|finding| matches!(finding, Finding::NotStarted { .. }));
+        let retries = if not_started { target.retries.max(starts) } else { target.retries };
+        if run.interrupted || tries >= retries || is_good(&run) {
             if tries > 0 {
                 let number = tries + 1;
                 run.remarks.push(format!(
@@ -101,7 +109,7 @@ pub fn trial(
     let over = problem.is_some() || honest.interrupted || scenario.rules.is_empty();
     let shows = |run: &Run| shows_nothing(&court, &run.trace, &run.findings).is_none();
     let attack = || run(own, target, &scenario.rules, honest.prompt, stop);
-    let attacked = if over { None } else { Some(retried(target, attack, shows)?) };
+    let attacked = if over { None } else { Some(retried(target, STARTS, attack, shows)?) };
     Ok(conclude(&court, target, &scope, honest, attacked, problem))
 }
 
@@ -180,19 +188,15 @@ fn conclude(
     let inconclusive = if interrupted { Some("interrupted".to_owned()) } else { problem };
     let inconclusive = inconclusive
         .or_else(|| attacked.as_ref().and_then(|_| shows_nothing(court, &rest.trace, &findings)));
-    let mut rulings = match &inconclusive {
-        Some(why) => {
-            Property::ALL.iter().map(|property| (*property, Ruling::inconclusive(why))).collect()
-        }
-        None => {
-            let rulings = court.rule(&rest, known);
-            let mut rulings = judged(rulings, known, &rest.trace, &findings, run.unmatched);
-            if attacked.is_some() {
-                doubt::spread(&mut rulings, &honest.trace, run);
-            }
-            rulings
-        }
+    let mut rulings: Vec<(Property, Ruling)> = if let Some(why) = &inconclusive {
+        Property::ALL.iter().map(|property| (*property, Ruling::inconclusive(why))).collect()
+    } else {
+        let rulings = court.rule(&rest, known);
+        judged(rulings, known, &rest.trace, &findings, run.unmatched)
     };
+    if attacked.is_some() {
+        doubt::spread(&mut rulings, &honest.trace, run);
+    }
     for (property, ruling) in &mut rulings {
         if !scope.has(*property) {
             *ruling = Ruling::inconclusive(format!("{NOT_JUDGED}the scope leaves it out"));
@@ -226,7 +230,10 @@ fn conclude(
 /// client's.
 fn ended_early(honest: &Run, run: &Run, findings: &mut Vec<Finding>) {
     let [server, client] = &run.ended;
-    let Some(server) = server.as_ref().filter(|_| honest.ended[0].is_none()) else { return };
+    let attacked = run.trace.fired.iter().any(|fired| *fired > 0);
+    let Some(server) = server.as_ref().filter(|_| attacked && honest.ended[0].is_none()) else {
+        return;
+    };
     let mut how = format!("{}, and does not without an attack", server.how);
     if let Some(client) = client.as_ref().filter(|client| client.at >= server.at) {
         let died = |one: &Finding| matches!(one, Finding::Died { who: Side::Client, .. });
@@ -250,6 +257,7 @@ fn shows_nothing(court: &Court<'_>, trace: &Trace, findings: &[Finding]) -> Opti
             Finding::NotImplemented { .. }
                 | Finding::Unreadable { .. }
                 | Finding::Contradicted { .. }
+                | Finding::NotStarted { .. }
         )
     };
     if let Some(finding) = findings.iter().find(unheard) {

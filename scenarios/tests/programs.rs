@@ -2,7 +2,11 @@
 //! a changed bit. Each cell has one right answer, whatever the machine is busy with.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -63,7 +67,7 @@ fn wrong(layout: &str, targets: &str) -> Vec<String> {
     let report: Value = serde_json::from_slice(&stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&stderr)));
     let cases = report["cases"].as_array().unwrap();
-    assert!(cases.len() >= 60 && cases.len() % 3 == 0, "{} cases", cases.len());
+    assert!(cases.len() >= 60 && cases.len().is_multiple_of(3), "{} cases", cases.len());
     let mut wrong = Vec::new();
     for case in cases {
         let (target, attack) =

@@ -54,26 +54,7 @@ pub(super) fn scenario(
     let family = root.get("family").and_then(|node| read::family(reader, node));
     let summary = root.get("summary").and_then(|node| read::summary(reader, node));
     let teaches = root.get("teaches").and_then(|node| reader.text(node, "teaches"));
-    let layout = match given {
-        Some(given) => Some(given.clone()),
-        None => {
-            let file = match (root.get("layout"), root.get("system")) {
-                (Some(_), Some(node)) => {
-                    let message =
-                        "`system` and `layout` both say which frames there are".to_owned();
-                    reader.mistake(node.span(), message, "leave out one of them");
-                    None
-                }
-                (Some(node), None) => layout(reader, node, payloads),
-                (None, Some(node)) => {
-                    let name = reader.text(node, "system");
-                    name.and_then(|name| builtin(reader, node, name))
-                }
-                (None, None) => None,
-            };
-            file.map(Arc::new)
-        }
-    };
+    let layout = given.cloned().or_else(|| frames_of(reader, root, payloads).map(Arc::new));
     let frames = root.get("recorded").map(|node| recorded::frames(reader, node, payloads));
     let (rules, rule_lines) = match (root.get("rule"), &layout) {
         (Some(node), Some(file)) => {
@@ -111,6 +92,23 @@ pub(super) fn scenario(
         replaced: false,
         notes: Vec::new(),
     })
+}
+
+/// Which frames there are: those of a layout file, or of one of the five systems.
+fn frames_of(reader: &mut Reader, root: &Table<'_>, payloads: &dyn Payloads) -> Option<LayoutFile> {
+    match (root.get("layout"), root.get("system")) {
+        (Some(_), Some(node)) => {
+            let message = "`system` and `layout` both say which frames there are".to_owned();
+            reader.mistake(node.span(), message, "leave out one of them");
+            None
+        }
+        (Some(node), None) => layout(reader, node, payloads),
+        (None, Some(node)) => {
+            let name = reader.text(node, "system")?;
+            builtin(reader, node, name)
+        }
+        (None, None) => None,
+    }
 }
 
 /// The layout of one of the five systems.

@@ -289,8 +289,13 @@ fn facts(trace: &Trace, seen: Vec<Seen>) -> (Vec<Said>, Unmatched) {
     let connections = Connections::of(trace);
     let mut placed = Vec::with_capacity(seen.len());
     let mut sent: BTreeMap<(Side, u32), Vec<Message>> = BTreeMap::new();
+    let mut done = Done::default();
     for mut seen in seen {
-        let conn = seen.conn.unwrap_or_else(|| connections.of_claim(&seen));
+        let conn = seen.conn.unwrap_or_else(|| {
+            let newest = connections.of_claim(&seen);
+            done.overdue(&connections, &seen, newest, &sent).unwrap_or(newest)
+        });
+        done.note(&seen, conn);
         let known = sent.entry((seen.who, conn)).or_default();
         if let Content::Unknown(Observed::Sent) = seen.content {
             let nth = known.len() + 1;
@@ -334,6 +339,48 @@ fn facts(trace: &Trace, seen: Vec<Seen>) -> (Vec<Said>, Unmatched) {
         Said { at, by, who, conn, local, peer, fact }
     });
     (said.collect(), unmatched)
+}
+
+/// What each program has said of each connection so far.
+#[derive(Default)]
+struct Done {
+    delivered: BTreeMap<(Side, u32, Message), usize>,
+    ended: BTreeSet<(Side, u32)>,
+}
+
+impl Done {
+    fn note(&mut self, seen: &Seen, conn: u32) {
+        match &seen.content {
+            Content::Known(Fact::Delivered(message)) => {
+                *self.delivered.entry((seen.who, conn, message.clone())).or_default() += 1;
+            }
+            Content::Known(Fact::Ended(_)) => {
+                self.ended.insert((seen.who, conn));
+            }
+            _ => {}
+        }
+    }
+
+    /// Where a claim seems to be about a connection of the attacker's: an earlier one that it may as well be about, said late. That
+    /// is one on which the message was sent and has not been taken, or that has not ended.
+    fn overdue(
+        &self,
+        connections: &Connections,
+        seen: &Seen,
+        newest: u32,
+        sent: &BTreeMap<(Side, u32), Vec<Message>>,
+    ) -> Option<u32> {
+        let mut earlier = connections.clients_before(newest)?;
+        earlier.find(|conn| match &seen.content {
+            Content::Known(Fact::Delivered(message)) => {
+                let sent = sent.get(&(seen.who.other(), *conn)).into_iter().flatten();
+                let taken = self.delivered.get(&(seen.who, *conn, message.clone()));
+                sent.filter(|sent| *sent == message).count() > taken.copied().unwrap_or_default()
+            }
+            Content::Known(Fact::Ended(_)) => !self.ended.contains(&(seen.who, *conn)),
+            _ => false,
+        })
+    }
 }
 
 /// Put claims, in order, among what else happened.

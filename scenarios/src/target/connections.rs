@@ -48,6 +48,12 @@ impl Connections {
         Self { of: [of(Side::Server), of(Side::Client)], clients }
     }
 
+    /// The connections that clients opened before the attacker opened this one; nothing if it did not.
+    pub(super) fn clients_before(&self, link: u32) -> Option<impl Iterator<Item = u32> + '_> {
+        let is_client = self.clients.contains(&link);
+        (!is_client).then(|| self.clients.range(..link).copied())
+    }
+
     /// From which place on it is not certain which connection a program speaks of: frames of one come between those of another.
     /// Connections that the attacker opens do not count: what it does is done one after the other.
     pub(super) fn several(&self, who: Side) -> Option<u64> {

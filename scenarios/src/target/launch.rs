@@ -41,7 +41,7 @@ pub(super) async fn doors(
     }
     // Chosen once all others are taken.
     let free = ports::free(ports).map_err(failed("no port for the server"))?;
-    for (nth, (door, port)) in doors.iter_mut().zip(free.0.iter().copied()).enumerate() {
+    for (nth, (door, port)) in doors.iter_mut().zip(free.ports.iter().copied()).enumerate() {
         let fixed = target.server.ports.get(nth).copied();
         door.upstream.set_port(fixed.unwrap_or(port));
         if let Some(port) = fixed.filter(|port| Look::best().listens(*port)) {

@@ -22,17 +22,40 @@ const LOWEST: u16 = 10_240;
 /// Ports that runs of this program have taken and not given back.
 static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// Ports for a server, while this lives: no other run of this program gets one of them.
-#[derive(Debug)]
-pub(super) struct Reserved(pub(super) Vec<u16>);
+/// Ports for a server, while this lives: no other run gets one of them, in this process or another.
+#[derive(Debug, Default)]
+pub(super) struct Reserved {
+    pub(super) ports: Vec<u16>,
+    marks: Vec<Mark>,
+}
 
 impl Drop for Reserved {
     fn drop(&mut self) {
         let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.iter().for_each(|port| {
+        self.ports.iter().for_each(|port| {
             taken.remove(port);
         });
     }
+}
+
+/// What other processes see of a reservation: a name that only one socket of this machine can have, and that goes with its process.
+#[cfg(target_os = "linux")]
+type Mark = std::os::unix::net::UnixDatagram;
+#[cfg(not(target_os = "linux"))]
+type Mark = ();
+
+/// Mark a port for other processes. Nothing, if one of them has it.
+#[cfg(target_os = "linux")]
+fn mark(port: u16) -> Option<Mark> {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+    let name = SocketAddr::from_abstract_name(format!("meddle-port-{port}")).ok()?;
+    UnixDatagram::bind_addr(&name).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn mark(_: u16) -> Option<Mark> {
+    Some(())
 }
 
 /// So many ports that are free, and each another one. They lie below those that the kernel gives to connections: between now and when
@@ -40,28 +63,28 @@ impl Drop for Reserved {
 pub(super) fn free(count: usize) -> io::Result<Reserved> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut found = Vec::with_capacity(count);
+    let mut found = Reserved::default();
     let below = lowest_of_connections();
     let span = u32::from(below.saturating_sub(LOWEST)).max(1);
     // Programs that run at the same time begin at different places.
     let start = std::process::id().wrapping_mul(2_654_435_761);
     for _ in 0..span {
-        if found.len() == count {
-            break;
+        if found.ports.len() == count {
+            return Ok(found);
         }
         let step = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(start) % span;
         let Ok(port) = u16::try_from(u32::from(LOWEST) + step) else { continue };
-        if !taken.contains(&port) && is_free(port) {
+        if let Some(mark) = mark(port).filter(|_| !taken.contains(&port) && is_free(port)) {
             taken.insert(port);
-            found.push(port);
+            found.ports.push(port);
+            found.marks.push(mark);
         }
     }
-    if found.len() == count {
-        return Ok(Reserved(found));
+    // It gives back what it has, which takes the lock.
+    drop(taken);
+    if found.ports.len() == count {
+        return Ok(found);
     }
-    found.iter().for_each(|port| {
-        taken.remove(port);
-    });
     Err(io::Error::new(
         io::ErrorKind::AddrInUse,
         format!("no {count} ports below {below} are free"),
@@ -243,7 +266,7 @@ mod tests {
     #[test]
     fn free_ports_differ() {
         let (one, other) = (free(8).unwrap(), free(8).unwrap());
-        let ports: BTreeSet<u16> = one.0.iter().chain(&other.0).copied().collect();
+        let ports: BTreeSet<u16> = one.ports.iter().chain(&other.ports).copied().collect();
         assert_eq!(ports.len(), 16);
         assert!(ports.iter().all(|port| *port < lowest_of_connections()));
     }

@@ -467,7 +467,9 @@ impl Relay {
                 }
             }
         }
-        missed.into_iter().for_each(|missed| state.note(missed));
+        for missed in missed {
+            state.note(missed);
+        }
         let unfinished = state.attacker.has_plans();
         state.trace.unfinished = unfinished;
         let mut trace = std::mem::take(&mut state.trace);

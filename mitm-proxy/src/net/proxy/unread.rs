@@ -8,8 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 /// gone or on another machine, or this system does not tell.
 pub(super) fn unread(own: SocketAddr, peer: SocketAddr) -> Option<u64> {
     #[cfg(target_os = "linux")]
-    if let Some(answer) = diag::ask(own, peer) {
-        return answer;
+    match diag::ask(own, peer) {
+        diag::Answer::Unread(bytes) => return Some(bytes),
+        diag::Answer::NoSocket => return None,
+        diag::Answer::Nothing => {}
     }
     in_table(own, peer)
 }
@@ -46,8 +48,21 @@ mod diag {
     /// Where `idiag_rqueue` stands in the answer: behind the header, 4 bytes, the socket's 48, and `idiag_expires`.
     const UNREAD: usize = 16 + 4 + 48 + 4;
 
-    /// Nothing if the kernel does not answer; otherwise what it knows.
-    pub(super) fn ask(own: SocketAddr, peer: SocketAddr) -> Option<Option<u64>> {
+    /// What the kernel says of a socket.
+    pub(super) enum Answer {
+        /// So many bytes wait for the program.
+        Unread(u64),
+        /// There is no such socket.
+        NoSocket,
+        /// It does not answer such questions.
+        Nothing,
+    }
+
+    pub(super) fn ask(own: SocketAddr, peer: SocketAddr) -> Answer {
+        asked(own, peer).unwrap_or(Answer::Nothing)
+    }
+
+    fn asked(own: SocketAddr, peer: SocketAddr) -> Option<Answer> {
         let flags = SocketFlags::CLOEXEC;
         let socket =
             socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(SOCK_DIAG)).ok()?;
@@ -92,12 +107,12 @@ mod diag {
         Some(question)
     }
 
-    fn read(answer: &[u8]) -> Option<Option<u64>> {
+    fn read(answer: &[u8]) -> Option<Answer> {
         let four = |at: usize| <[u8; 4]>::try_from(answer.get(at..at + 4)?).ok();
         let kind = <[u8; 2]>::try_from(answer.get(4..6)?).ok()?;
         match u16::from_ne_bytes(kind) {
-            BY_FAMILY => Some(Some(u32::from_ne_bytes(four(UNREAD)?).into())),
-            ERROR if i32::from_ne_bytes(four(16)?) == NO_SUCH => Some(None),
+            BY_FAMILY => Some(Answer::Unread(u32::from_ne_bytes(four(UNREAD)?).into())),
+            ERROR if i32::from_ne_bytes(four(16)?) == NO_SUCH => Some(Answer::NoSocket),
             _ => None,
         }
     }
