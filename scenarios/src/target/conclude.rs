@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mitm_proxy::net::proxy::Outcome;
 use mitm_proxy::trace::{ClaimRecord, Departing, Fate, FrameRecord, Origin, Trace};
-use protocol::endpoint::{Claim, Conn, Fact, Message, Name, Side, Tick};
+use protocol::endpoint::{Claim, Conn, Fact, Name, Side, Tick};
 
 use super::connections::Connections;
+use super::facts::facts;
 use super::order::{self, Said, in_order};
 use super::process::Ended;
 use super::transcript::{Content, NEVER, Seen, Transcript, known};
-use super::{
-    Finding, NOT_IMPLEMENTED, Observed, Output, OwnEnd, Prompt, Run, Sign, Target, Unmatched,
-};
+use super::{Finding, NOT_IMPLEMENTED, Output, OwnEnd, Prompt, Run, Sign, Target};
 use crate::diagnostic::times;
 
 /// Why a run is over.
@@ -281,106 +280,6 @@ fn place(trace: &Trace, at: Tick) -> u64 {
     let links = trace.links.iter().map(|record| (record.at, record.moment));
     let later = frames.chain(links).filter(|(other, _)| *other > at);
     later.map(|(_, moment)| moment).min().unwrap_or(NEVER)
-}
-
-/// The facts of what was seen, each program's in its own order, and what could not be told of them. What nobody can see is
-/// taken from the messages of that connection, one after the other.
-fn facts(trace: &Trace, seen: Vec<Seen>) -> (Vec<Said>, Unmatched) {
-    let connections = Connections::of(trace);
-    let mut placed = Vec::with_capacity(seen.len());
-    let mut sent: BTreeMap<(Side, u32), Vec<Message>> = BTreeMap::new();
-    let mut done = Done::default();
-    for mut seen in seen {
-        let conn = seen.conn.unwrap_or_else(|| {
-            let newest = connections.of_claim(&seen);
-            done.overdue(&connections, &seen, newest, &sent).unwrap_or(newest)
-        });
-        done.note(&seen, conn);
-        let known = sent.entry((seen.who, conn)).or_default();
-        if let Content::Unknown(Observed::Sent) = seen.content {
-            let nth = known.len() + 1;
-            let message = Message::text(format!("message {nth}, content unknown"));
-            seen.content = Content::Known(Fact::Sent(message));
-        }
-        if let Content::Known(Fact::Sent(message)) = &seen.content {
-            known.push(message.clone());
-        }
-        placed.push((seen, conn));
-    }
-    let mut unmatched = Unmatched::default();
-    let mut told: BTreeMap<(Side, u32, bool), usize> = BTreeMap::new();
-    let said = placed.into_iter().map(|(seen, conn)| {
-        let Seen { at, by, who, local, peer, content, .. } = seen;
-        let fact = match content {
-            Content::Known(fact) => fact,
-            Content::Unknown(claim) => {
-                let delivered = claim == Observed::Delivered;
-                let from = if delivered { who.other() } else { who };
-                let nth = told.entry((who, conn, delivered)).or_default();
-                let message = sent.get(&(from, conn)).and_then(|sent| sent.get(*nth));
-                *nth += 1;
-                match (delivered, message) {
-                    (true, Some(message)) => {
-                        unmatched.unseen += 1;
-                        Fact::Delivered(message.clone())
-                    }
-                    (false, Some(message)) => Fact::Acknowledged(message.clone()),
-                    (true, None) => {
-                        unmatched.delivered += 1;
-                        Fact::Logged("took a message, content unknown")
-                    }
-                    (false, None) => {
-                        unmatched.acknowledged += 1;
-                        Fact::Logged("knows that a message arrived, content unknown")
-                    }
-                }
-            }
-        };
-        Said { at, by, who, conn, local, peer, fact }
-    });
-    (said.collect(), unmatched)
-}
-
-/// What each program has said of each connection so far.
-#[derive(Default)]
-struct Done {
-    delivered: BTreeMap<(Side, u32, Message), usize>,
-    ended: BTreeSet<(Side, u32)>,
-}
-
-impl Done {
-    fn note(&mut self, seen: &Seen, conn: u32) {
-        match &seen.content {
-            Content::Known(Fact::Delivered(message)) => {
-                *self.delivered.entry((seen.who, conn, message.clone())).or_default() += 1;
-            }
-            Content::Known(Fact::Ended(_)) => {
-                self.ended.insert((seen.who, conn));
-            }
-            _ => {}
-        }
-    }
-
-    /// Where a claim seems to be about a connection of the attacker's: an earlier one that it may as well be about, said late. That
-    /// is one on which the message was sent and has not been taken, or that has not ended.
-    fn overdue(
-        &self,
-        connections: &Connections,
-        seen: &Seen,
-        newest: u32,
-        sent: &BTreeMap<(Side, u32), Vec<Message>>,
-    ) -> Option<u32> {
-        let mut earlier = connections.clients_before(newest)?;
-        earlier.find(|conn| match &seen.content {
-            Content::Known(Fact::Delivered(message)) => {
-                let sent = sent.get(&(seen.who.other(), *conn)).into_iter().flatten();
-                let taken = self.delivered.get(&(seen.who, *conn, message.clone()));
-                sent.filter(|sent| *sent == message).count() > taken.copied().unwrap_or_default()
-            }
-            Content::Known(Fact::Ended(_)) => !self.ended.contains(&(seen.who, *conn)),
-            _ => false,
-        })
-    }
 }
 
 /// Put claims, in order, among what else happened.

@@ -21,6 +21,8 @@ mod conclude;
 mod conduct;
 #[cfg(unix)]
 mod connections;
+#[cfg(unix)]
+mod facts;
 mod finding;
 #[cfg(unix)]
 mod launch;
