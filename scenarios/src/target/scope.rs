@@ -49,7 +49,11 @@ fn only(reader: &mut Reader, node: &Node<'_>) -> BTreeSet<Property> {
     let (names, mut found) = (names(), BTreeSet::new());
     for node in reader.one_or_more(node, "scope").unwrap_or_default() {
         let name = reader.word(node, "scope", "property", &names);
-        found.extend(name.and_then(Property::named));
+        let Some(property) = name.and_then(Property::named) else { continue };
+        if !found.insert(property) {
+            let message = format!("`{}` stands in `scope` twice", property.name());
+            reader.mistake(node.span(), message, "once is enough");
+        }
     }
     found
 }
@@ -57,6 +61,10 @@ fn only(reader: &mut Reader, node: &Node<'_>) -> BTreeSet<Property> {
 fn faults(reader: &mut Reader, node: &Node<'_>) -> BTreeSet<Property> {
     let Some(table) = reader.open_table(node, "honest") else { return BTreeSet::new() };
     let (names, mut found) = (names(), BTreeSet::new());
+    if table.entries().next().is_none() {
+        let message = "`honest` names no property".to_owned();
+        reader.mistake(node.span(), message, "such as `availability = \"violated\"`");
+    }
     for (key, node) in table.entries() {
         let name = key.get_ref().as_ref();
         let Some(property) = Property::named(name) else {
@@ -74,6 +82,23 @@ fn faults(reader: &mut Reader, node: &Node<'_>) -> BTreeSet<Property> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn mistakes(source: &str) -> Vec<String> {
+        let document = crate::dom::document(source, 1 << 20).unwrap();
+        let mut reader = Reader::new(source);
+        let root = reader.root(document.get_ref(), KEYS);
+        read(&mut reader, &root);
+        reader.mistakes.iter().map(|mistake| mistake.message.clone()).collect()
+    }
+
+    #[test]
+    fn what_says_nothing_or_says_it_twice_is_a_mistake() {
+        assert_eq!(mistakes("scope = [\"order\"]\nhonest.availability = \"violated\""), [""; 0]);
+        let twice = ["`order` stands in `scope` twice"];
+        assert_eq!(mistakes("scope = [\"order\", \"order\"]"), twice);
+        assert_eq!(mistakes("[honest]"), ["`honest` names no property"]);
+        assert!(mistakes("honest.order = \"held\"")[0].contains("`held`"));
+    }
 
     #[test]
     fn only_what_both_promise_is_judged() {
