@@ -76,9 +76,8 @@ fn retried(
         if run.interrupted || tries >= retries || is_good(&run) {
             if tries > 0 {
                 let number = tries + 1;
-                run.remarks.push(format!(
-                    "this is run number {number}: the ones before showed nothing (`retries`)"
-                ));
+                run.remarks
+                    .push(format!("this is run number {number}: the ones before showed nothing"));
             }
             return Ok(run);
         }
