@@ -30,6 +30,7 @@ mod search;
 mod sent;
 pub mod sniff;
 pub mod starter;
+pub mod stdout;
 pub mod target;
 pub mod trial;
 pub mod view;

@@ -14,7 +14,6 @@ use super::output::Output;
 use super::{Done, live};
 use crate::live::journal::Journal;
 use crate::live::outbox::{self, Item};
-use crate::live::stop;
 use crate::target::Interrupt;
 
 /// What a client says.
@@ -47,7 +46,7 @@ impl Conversation {
         let given = if let Says::Items(items) = &says { items.len() as u64 } else { 0 };
         let (runtime, interrupt) = (live::runtime()?, Interrupt::default());
         let conversation = async {
-            let stop = stop(&interrupt).context("cannot catch signals")?;
+            let stop = interrupt.triggered();
             let (commands, outcome) = match says {
                 Says::Items(items) => outbox::of_items(items),
                 Says::Lines => {

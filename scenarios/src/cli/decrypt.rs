@@ -10,7 +10,7 @@ use mitm_proxy::capture::{self, CaptureError, Comments};
 use serde_json::json;
 
 use super::Done;
-use super::output::{Format, Output, counted, print};
+use super::output::{Format, Output, all_of, counted, print};
 use crate::diagnostic::{escape, quote_path};
 use crate::files;
 use crate::key_log;
@@ -47,22 +47,19 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     for (packet, what) in &listener.problems {
         output.remark(&format!("packet {packet}: {what}"));
     }
-    match output.format {
-        Format::Json => print(&format!("{:#}\n", json(&opened)))?,
-        Format::Text if output.quiet => {}
-        Format::Text => print(&listed(&opened))?,
-    }
+    let written = args.out.as_ref().map_or(Ok(()), |out| write(args, out, &opened, output));
+    let printed = match output.format {
+        Format::Json => print(&format!("{:#}\n", json(&opened))),
+        Format::Text if output.quiet => Ok(()),
+        Format::Text => print(&listed(&opened)),
+    };
     output.remark(&format!(
         "{} in {}",
         counted(opened.len(), "message"),
         counted(listener.connections, "connection")
     ));
-    if let Some(out) = &args.out {
-        write(args, out, &opened, output)?;
-    }
-    if let Err(error) = read {
-        bail!("{}: {error}", quote_path(&args.file));
-    }
+    let read = read.map(drop).map_err(|error| anyhow!("{}: {error}", quote_path(&args.file)));
+    all_of([written, printed.map_err(Into::into), read])?;
     if listener.connections == 0 {
         bail!("{keys} has no secret of a connection in {}", quote_path(&args.file));
     }

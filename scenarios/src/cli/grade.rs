@@ -11,7 +11,7 @@ use reports::view::{Case, Report};
 use reports::{grade, json, junit};
 
 use super::check::{explain, with_the_rest};
-use super::output::{Format, Output, print};
+use super::output::{Format, Output, all_of, print};
 use super::{Done, interrupt};
 use crate::catalogue::{LoadError, load_attacks, read, text as utf8};
 use crate::diagnostic::quote_path;
@@ -90,14 +90,14 @@ fn graded(
         text.push_str(&grade::reasons(&rows));
     }
     let report = Report::new(graded.into_iter().flatten().collect());
-    if let Some(path) = &args.junit {
+    if output.format == Format::Json {
+        text = json::render(&report)?;
+    }
+    let junit = args.junit.as_ref().map_or(Ok(()), |path| {
         let shown = || format!("cannot write {}", quote_path(path));
-        fs::write(path, junit::render(&report)?).with_context(shown)?;
-    }
-    match output.format {
-        Format::Json => print(&json::render(&report)?)?,
-        Format::Text => print(&text)?,
-    }
+        fs::write(path, junit::render(&report)?).with_context(shown)
+    });
+    all_of([junit, print(&text).map_err(Into::into)])?;
     if !broken.is_empty() && !stop.is_triggered() {
         bail!("targets with mistakes, shown above: {}", broken.join(", "));
     }

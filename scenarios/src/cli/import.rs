@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use protocol::layout::Layout;
 
 use super::Done;
-use super::output::{Format, Output, counted, print};
+use super::output::{Format, Output, all_of, counted, print};
 use super::proxy::Wire;
 use crate::diagnostic::quote_path;
 use crate::files::{self, Existing};
@@ -76,18 +76,15 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         cut.recording.session(Some(number))?;
         cut.recording.sessions.retain(|session| session.number == number);
     }
-    match output.format {
-        Format::Json => print(&format!("{:#}\n", listing::json(&cut.recording)))?,
-        Format::Text if output.quiet => {}
-        Format::Text => print(&listing::text(&cut.recording))?,
-    }
-    if let Some(out) = &args.out {
-        scenario(args, &cut, out, output)?;
-    }
-    match cut.complaint(&args.file) {
-        Some(why) => bail!("{why}"),
-        None => Ok(Done::Expected),
-    }
+    let written = args.out.as_ref().map_or(Ok(()), |out| scenario(args, &cut, out, output));
+    let printed = match output.format {
+        Format::Json => print(&format!("{:#}\n", listing::json(&cut.recording))),
+        Format::Text if output.quiet => Ok(()),
+        Format::Text => print(&listing::text(&cut.recording)),
+    };
+    let complaint = cut.complaint(&args.file).map_or(Ok(()), |why| Err(anyhow!(why)));
+    all_of([written, printed.map_err(Into::into), complaint])?;
+    Ok(Done::Expected)
 }
 
 /// Write the scenario, and what lies beside it.

@@ -21,6 +21,7 @@ use super::systems::{LINE, arrow, wrapped};
 use crate::diagnostic::quote_path;
 use crate::layout_file::against::{Cutter, Listing};
 use crate::layout_file::{LayoutFile, starter};
+use crate::stdout::Stdout;
 
 /// How much of a capture is read at once, in bytes.
 const READ: usize = 1 << 20;
@@ -71,7 +72,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
 
 /// Cut a recording.
 fn cut(file: LayoutFile, capture: &Path, output: Output) -> Result<Done> {
-    let mut out = io::stdout().lock();
+    let mut out = Stdout::new();
     let mut nothing = io::sink();
     let listing = match output.format {
         Format::Json => Listing::Json,

@@ -10,7 +10,7 @@ use reports::ablation;
 use reports::view::ablation::Ablation;
 
 use super::Done;
-use super::output::{Format, Output, print};
+use super::output::{Format, Output, all_of, print};
 use super::progress::Shown;
 use super::select::Selection;
 use crate::catalogue::catalogue;
@@ -41,11 +41,11 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         Format::Json => json()?,
         Format::Text => all.iter().map(ablation::text).collect(),
     };
-    print(&text)?;
-    if let Some(path) = &args.json {
+    let written = args.json.as_ref().map_or(Ok(()), |path| {
         let shown = || format!("cannot write {}", quote_path(path));
-        fs::write(path, json()?).with_context(shown)?;
-    }
+        fs::write(path, json()?).with_context(shown)
+    });
+    all_of([written, print(&text).map_err(Into::into)])?;
     let sound = all.iter().all(|matrix| matrix.faults.is_empty());
     Ok(if sound { Done::Expected } else { Done::Unexpected })
 }

@@ -1,8 +1,8 @@
 //! The command line: one file per command. Data goes to standard output, everything else to standard error.
 //!
-//! Exit codes: 0 all as expected, 1 a verdict differs, 2 could not run, 130 interrupted.
+//! [`EXIT_CODES`] says how it ends.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -45,12 +45,16 @@ mod users;
 
 use output::Output;
 
+/// What the exit codes mean.
+const EXIT_CODES: &str = "Exit codes: 0 all as expected, 1 a verdict differs or not all could be written, 2 could not run, \
+    130 interrupted (143 by SIGTERM, 129 by SIGHUP).";
+
 /// A lab for meddling in the middle of secure channels: attacks from scenario files, judged by what the
 /// endpoints really did.
 #[derive(Parser, Debug)]
 #[command(name = "scenarios", version, subcommand_required = true, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 all as expected, 1 a verdict differs, 2 could not run, 130 interrupted."
+    after_help = EXIT_CODES
 )]
 struct Cli {
     #[command(flatten)]
@@ -114,7 +118,7 @@ enum Done {
     Expected,
     /// A verdict differs.
     Unexpected,
-    /// Ctrl-C; what there was up to then was reported.
+    /// A signal; what there was up to then was reported.
     Interrupted,
 }
 
@@ -124,8 +128,7 @@ pub fn main() -> ExitCode {
     match dispatch() {
         Ok(Done::Expected) => ExitCode::SUCCESS,
         Ok(Done::Unexpected) => ExitCode::from(1),
-        Ok(Done::Interrupted) => ExitCode::from(130),
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Ok(Done::Interrupted) => ExitCode::from(interrupt::code()),
         Err(error) => {
             // A mistake in a file comes with a heading of its own.
             let heading = if error.is::<check::Mistakes>() { "" } else { "error: " };
@@ -206,11 +209,4 @@ fn quiet_victims() {
             loud(info);
         }
     }));
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let of = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
-    };
-    error.chain().any(of)
 }

@@ -2,8 +2,11 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 use reports::text::Paint;
+
+pub(super) use crate::stdout::print;
 
 /// How to print.
 #[derive(Args, Clone, Copy, Debug)]
@@ -62,11 +65,11 @@ fn paint(wanted: Colour, terminal: bool) -> Paint {
     }
 }
 
-/// Write all of `text` to standard output.
-pub(super) fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+/// Everything was tried, one after the other; what failed is told together.
+pub(super) fn all_of(tried: impl IntoIterator<Item = Result<()>>) -> Result<()> {
+    let failed: Vec<String> =
+        tried.into_iter().filter_map(|one| Some(format!("{:#}", one.err()?))).collect();
+    if failed.is_empty() { Ok(()) } else { Err(anyhow!(failed.join("\n"))) }
 }
 
 /// So many things, in words: `1 file`, `2 files`.

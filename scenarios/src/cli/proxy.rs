@@ -25,8 +25,9 @@ use super::{Done, interrupt, live};
 use crate::catalogue::{LoadError, load_file, read, text};
 use crate::diagnostic::{quote, quote_path, times};
 use crate::layout_file::LayoutFile;
-use crate::live::{addresses_of, stop};
+use crate::live::addresses_of;
 use crate::scenario::{Frames, RuleFile};
+use crate::stdout::Stdout;
 use crate::target::Interrupt;
 use crate::watch::{self, Ladder, Log, Names, Watch};
 
@@ -168,7 +169,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let interrupt = Interrupt::default();
     let captured = interrupt::reported_to(&interrupt, || {
         live::runtime()?.block_on(async {
-            let stop = stop(&interrupt).context("cannot catch signals")?;
+            let stop = interrupt.triggered();
             let listeners = live::listen(&listen).await?;
             let mut bound = Vec::new();
             for listener in &listeners {
@@ -304,13 +305,13 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
 /// All that watches.
 fn watching(args: &Args, layout: &Layout, output: Output) -> Result<Watch> {
     let ladder = (!output.quiet && output.format == Format::Text)
-        .then(|| Ladder::new(watch::stdout(), output.paint()));
+        .then(|| Ladder::new(Box::new(Stdout::new()), output.paint()));
     let mut log = None;
     if let Some(path) = &args.log {
         let file = OpenOptions::new().create(true).append(true).open(path);
         log = Some(Log::new(Box::new(BufWriter::new(file.with_context(|| cannot(path))?))));
     } else if output.format == Format::Json {
-        log = Some(Log::new(watch::stdout()));
+        log = Some(Log::new(Box::new(Stdout::new())));
     }
     let mut tap = None;
     if let Some(path) = &args.capture {

@@ -1,5 +1,6 @@
 //! `scenarios replay --from CAPTURE --to ADDR`: a recorded client, played to a live server.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -109,13 +110,14 @@ pub(super) fn run(args: &Args, selection: &Selection, output: Output) -> Result<
     let verdict = Verdict::of(&session, &happened);
     let claimed = claims.map(|claims| claims.since()).transpose().context("--claims")?;
     let accepted = accepted(&verdict, claimed.as_ref());
-    match output.format {
+    drawing.printed?;
+    print(&match output.format {
         Format::Json => {
             let all = document(&session, &happened, &verdict, claimed.as_ref(), accepted);
-            print(&format!("{all:#}\n"))?;
+            format!("{all:#}\n")
         }
-        Format::Text => print(&conclusion(&session, &verdict, claimed.as_ref()))?,
-    }
+        Format::Text => conclusion(&session, &verdict, claimed.as_ref()),
+    })?;
     match accepted {
         Some(true) => Ok(Done::Unexpected),
         Some(false) => Ok(Done::Expected),
@@ -172,11 +174,13 @@ struct Drawing<'s> {
     output: Output,
     session: &'s Session,
     number: u32,
+    /// Until it fails; it is played to its end all the same.
+    printed: io::Result<()>,
 }
 
 impl<'s> Drawing<'s> {
     fn new(session: &'s Session, output: Output) -> Self {
-        Self { output, session, number: 0 }
+        Self { output, session, number: 0, printed: Ok(()) }
     }
 
     fn draws(&self) -> bool {
@@ -187,7 +191,7 @@ impl<'s> Drawing<'s> {
         self.session.links.len() > 1
     }
 
-    fn begin(&self) {
+    fn begin(&mut self) {
         if self.draws() {
             let (number, frames) = (self.session.number, self.session.frames.len());
             let head = ladder::head(self.several());
@@ -196,9 +200,10 @@ impl<'s> Drawing<'s> {
         }
     }
 
-    fn line(&self, row: &Row) {
-        // Nobody reads any more: it is played to its end all the same.
-        let _ = print(&(self.output.paint().row(row) + "\n"));
+    fn line(&mut self, row: &Row) {
+        if self.printed.is_ok() {
+            self.printed = print(&(self.output.paint().row(row) + "\n"));
+        }
     }
 
     fn show(&mut self, happening: &Happening) {

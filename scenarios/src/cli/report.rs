@@ -13,7 +13,7 @@ use reports::{html, json, junit, markdown, sarif, sequence};
 
 use super::Done;
 use super::matrix::ablations;
-use super::output::{Format, Output, print};
+use super::output::{Format, Output, all_of, print};
 use super::progress::Shown;
 use super::select::Selection;
 use crate::anatomy::{self, Depth};
@@ -112,20 +112,13 @@ impl ReportArgs {
             return Ok(());
         }
         report.details = Some(lesson::details(scenarios, commit()));
-        let mut failed = None;
-        for path in &self.report {
+        all_of(self.report.iter().map(|path| {
             let cannot = || format!("cannot write {}", quote_path(path));
-            let written = Form::of(path)
-                .and_then(|form| form.render(&report).with_context(cannot))
-                .and_then(|text| write(path, &text));
-            match written {
-                Ok(bytes) => output.remark(&format!("report: {}", sized(path, bytes))),
-                Err(error) => {
-                    failed.get_or_insert(error);
-                }
-            }
-        }
-        failed.map_or(Ok(()), Err)
+            let text = Form::of(path).and_then(|form| form.render(&report).with_context(cannot))?;
+            let bytes = write(path, &text)?;
+            output.remark(&format!("report: {}", sized(path, bytes)));
+            Ok(())
+        }))
     }
 }
 
@@ -237,8 +230,9 @@ fn write_all(args: &Args, report: &Report, output: Output) -> Result<PathBuf> {
         let json = serde_json::json!({ "files": files, "summary": report.summary });
         text = format!("{json:#}\n");
     }
-    print(&text)?;
-    if failed.is_empty() { Ok(args.out.join("index.html")) } else { bail!(failed.join("\n")) }
+    let failed = failed.into_iter().map(|error| Err(anyhow!(error)));
+    all_of(failed.chain([print(&text).map_err(Into::into)]))?;
+    Ok(args.out.join("index.html"))
 }
 
 fn ablation(args: &Args, scenarios: &[Scenario], output: Output) -> Result<Vec<Ablation>> {

@@ -9,7 +9,7 @@ use reports::{json, text};
 
 use super::capture::{CaptureArgs, Recorder};
 use super::check::with_the_rest;
-use super::output::{Format, Output, print};
+use super::output::{Format, Output, all_of, print};
 use super::progress::Shown;
 use super::report::ReportArgs;
 use super::select::Selection;
@@ -140,15 +140,19 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     let interrupted = trials::run(&trials, &mut judged, &recorder, depth, output)?;
     let captured = running.finish(output);
     let report = Report::new(judged);
-    print(&render(&report, ladders, output)?)?;
-    recorder.finish(output)?;
+    let text = render(&report, ladders, output);
     let done = match report.summary.unexpected {
         _ if interrupted => Done::Interrupted,
         0 => captured,
         _ => Done::Unexpected,
     };
     scenarios.extend(own);
-    args.report.write(report, &scenarios, output)?;
+    // Files first: who reads standard output may leave.
+    all_of([
+        recorder.finish(output),
+        args.report.write(report, &scenarios, output),
+        text.and_then(|text| Ok(print(&text)?)),
+    ])?;
     Ok(done)
 }
 

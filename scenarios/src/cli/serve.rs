@@ -14,8 +14,8 @@ use super::messages::MessageArgs;
 use super::output::Output;
 use super::sniff::CaptureLive;
 use super::{Done, live};
+use crate::live::addresses;
 use crate::live::outbox::{self, Item};
-use crate::live::{addresses, stop};
 use crate::target::Interrupt;
 
 /// Options of `serve`.
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
     live::refuse_open(&addresses, args.danger_listen, "this server is weak on purpose")?;
     let (runtime, interrupt) = (live::runtime()?, Interrupt::default());
     let serving = async {
-        let stop = stop(&interrupt).context("cannot catch signals")?;
+        let stop = interrupt.triggered();
         let listeners = live::listen(&addresses).await?;
         let mut bound = Vec::new();
         for listener in &listeners {

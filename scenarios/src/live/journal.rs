@@ -1,7 +1,7 @@
 //! What a live endpoint shows: a log with times on standard error and in a file, what it delivers on standard
 //! output, received files in the store, and a bar while something large is under way.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
@@ -18,6 +18,7 @@ use super::keys::Keys;
 use super::store::Store;
 use super::tap::Tap;
 use crate::diagnostic::escape;
+use crate::stdout::Stdout;
 use crate::view::describe;
 
 /// What goes to standard output.
@@ -56,13 +57,14 @@ pub struct Tally {
 pub struct Files {
     tap: Option<Tap>,
     keys: Option<Keys>,
+    lost: Rc<Cell<bool>>,
 }
 
 impl Files {
-    /// Write the rest; whether all of it is in the files.
+    /// Write the rest; whether all of it was written, the log, received files and standard output too.
     pub fn finish(&self) -> bool {
         let captured = self.tap.as_ref().is_none_or(Tap::finish);
-        captured && self.keys.as_ref().is_none_or(Keys::is_whole)
+        captured && self.keys.as_ref().is_none_or(Keys::is_whole) && !self.lost.get()
     }
 }
 
@@ -71,9 +73,13 @@ impl Files {
 pub struct Journal {
     began: SystemTime,
     shown: Shown,
+    /// Until it cannot be written.
+    out: Option<Stdout>,
     loudness: Loudness,
     file: Option<File>,
     store: Store,
+    /// Something could not be written.
+    lost: Rc<Cell<bool>>,
     bars: MultiProgress,
     bar: BTreeMap<Conn, ProgressBar>,
     tally: Rc<RefCell<Tally>>,
@@ -88,9 +94,11 @@ impl Journal {
         Self {
             began: SystemTime::now(),
             shown,
+            out: Some(Stdout::new()),
             loudness,
             file,
             store,
+            lost: Rc::default(),
             bars: MultiProgress::new(),
             bar: BTreeMap::new(),
             tally: Rc::default(),
@@ -108,7 +116,7 @@ impl Journal {
 
     /// The capture and the key log, if there are any.
     pub fn files(&self) -> Files {
-        Files { tap: self.tap.clone(), keys: self.keys.clone() }
+        Files { tap: self.tap.clone(), keys: self.keys.clone(), lost: self.lost.clone() }
     }
 
     /// What happened so far; it goes on counting.
@@ -128,15 +136,24 @@ impl Journal {
             && let Err(error) = file.write_all(line.as_bytes())
         {
             self.file = None;
-            let _ = writeln!(io::stderr(), "warning: the log file is given up: {error}");
+            self.give_up(&format!("the log file is given up: {error}"));
         }
     }
 
-    fn print(&self, line: &str) {
+    fn give_up(&self, why: &str) {
+        self.lost.set(true);
         self.bars.suspend(|| {
-            let mut out = io::stdout().lock();
-            let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+            let _ = writeln!(io::stderr(), "warning: {why}");
         });
+    }
+
+    fn print(&mut self, line: &str) {
+        let Some(out) = &mut self.out else { return };
+        let write = || out.write_all(line.as_bytes()).and_then(|()| out.flush());
+        if let Err(error) = self.bars.suspend(write) {
+            self.out = None;
+            self.give_up(&error.to_string());
+        }
     }
 
     fn claimed(&mut self, at: SystemTime, claim: &Claim) {
@@ -185,6 +202,7 @@ impl Journal {
                 Some(path)
             }
             Err(error) => {
+                self.lost.set(true);
                 self.log(at, Weight::Refusal, &format!("{local} #{}: {error}", conn.0));
                 None
             }

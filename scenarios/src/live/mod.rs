@@ -1,13 +1,10 @@
 //! Endpoints as programs: what `serve` and `connect` have in common around the sockets.
 
-use std::future::Future;
-use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use protocol::systems::System;
 
 use crate::diagnostic::quote;
-use crate::target::Interrupt;
 
 pub mod journal;
 pub mod keydir;
@@ -77,33 +74,6 @@ fn resolve(text: &str, port: u16) -> Result<SocketAddr, String> {
         .to_socket_addrs()
         .map_err(|error| format!("{shown} is no address: {error}; expected HOST:PORT"))?;
     found.next().ok_or_else(|| format!("{shown} has no address"))
-}
-
-/// When the user wants an end: Ctrl-C, which whoever catches it tells `interrupt`, or a request to terminate. Ctrl-C after that ends
-/// the program at once.
-///
-/// One handler catches Ctrl-C. Were there two, one of them could hear of it when the other has ended everything already.
-///
-/// # Errors
-/// Signals cannot be caught here.
-pub fn stop(interrupt: &Interrupt) -> io::Result<impl Future<Output = ()> + use<>> {
-    let interrupt = interrupt.clone();
-    #[cfg(unix)]
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    Ok(async move {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = terminate.recv() => {}
-            () = interrupt.triggered() => return,
-        }
-        #[cfg(unix)]
-        tokio::spawn(async move {
-            interrupt.triggered().await;
-            std::process::exit(130);
-        });
-        #[cfg(not(unix))]
-        interrupt.triggered().await;
-    })
 }
 
 #[cfg(test)]

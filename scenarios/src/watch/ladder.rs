@@ -26,37 +26,44 @@ pub struct Ladder {
     second: u64,
     lines: u32,
     skipped: (u64, u64),
-    /// Nobody reads any more.
-    closed: bool,
 }
 
 impl Ladder {
     /// A ladder drawn on `out`.
     pub fn new(out: Box<dyn Write + Send>, paint: Paint) -> Self {
         let (open, number, began) = (None, 0, false);
-        let (second, lines, skipped, closed) = (0, 0, (0, 0), false);
-        Self { out, paint, open, number, began, second, lines, skipped, closed }
+        let (second, lines, skipped) = (0, 0, (0, 0));
+        Self { out, paint, open, number, began, second, lines, skipped }
     }
 
     /// Draw what happened.
-    pub(super) fn entry(&mut self, entry: &Entry, batch: &Batch, names: &Names) {
+    pub(super) fn record(&mut self, batch: &Batch, names: &Names) -> io::Result<()> {
+        for entry in &batch.entries {
+            self.entry(entry, batch, names)?;
+        }
+        // Deeds may still come with the next batch, but nobody likes to wait.
+        self.close()?;
+        self.out.flush()
+    }
+
+    fn entry(&mut self, entry: &Entry, batch: &Batch, names: &Names) -> io::Result<()> {
         match entry.what {
             What::Deed(text) => {
                 if let Some(frame) = &mut self.open {
                     frame.did.push(deed(batch.text(text)));
                 }
-                return;
+                return Ok(());
             }
             What::Withheld => {
                 if let Some(frame) = &mut self.open {
                     "dropped".clone_into(&mut frame.fate);
                 }
-                return;
+                return Ok(());
             }
-            What::Sent | What::Piece => return,
+            What::Sent | What::Piece => return Ok(()),
             _ => {}
         }
-        self.close();
+        self.close()?;
         let at_us = entry.at.0 / 1000;
         let (end, other) = (side(entry.side), side(entry.side.other()));
         let name = names.of_entry(entry);
@@ -87,7 +94,7 @@ impl Ladder {
                 fate: "delivered".to_owned(),
                 anatomy: None,
             });
-            return;
+            return Ok(());
         }
         let (who, what, weight) = match entry.what {
             What::Opened(place) => {
@@ -105,67 +112,57 @@ impl Ladder {
             }
             What::Reset => (end, "is gone: the connection broke".to_owned(), Weight::Refusal),
             What::Trouble(text) => (end, escape(batch.text(text)), Weight::Refusal),
-            _ => return,
+            _ => return Ok(()),
         };
-        self.event(entry, who, what, weight);
+        self.event(entry, who, what, weight)
     }
 
-    fn event(&mut self, entry: &Entry, who: &str, what: String, weight: Weight) {
+    fn event(&mut self, entry: &Entry, who: &str, what: String, weight: Weight) -> io::Result<()> {
         let (at_us, link, who) = (entry.at.0 / 1000, entry.link, who.to_owned());
         let event = Event { at_us, moment: 0, link, who, what, weight, cause: None };
-        self.show(at_us, 0, &ladder::event_row(&event, true));
+        self.show(at_us, 0, &ladder::event_row(&event, true))
     }
 
     /// Draw the frame that is complete now.
-    fn close(&mut self) {
-        if let Some(frame) = self.open.take() {
-            self.show(frame.at_us, frame.bytes as u64, &ladder::frame_row(&frame, true));
+    fn close(&mut self) -> io::Result<()> {
+        match self.open.take() {
+            Some(frame) => {
+                self.show(frame.at_us, frame.bytes as u64, &ladder::frame_row(&frame, true))
+            }
+            None => Ok(()),
         }
     }
 
-    fn show(&mut self, at_us: u64, bytes: u64, row: &Row) {
+    fn show(&mut self, at_us: u64, bytes: u64, row: &Row) -> io::Result<()> {
         if !self.began {
             self.began = true;
-            self.line(&ladder::head(true));
+            writeln!(self.out, "{}", ladder::head(true))?;
         }
         if at_us / SECOND != self.second {
-            self.tell_skipped();
+            self.tell_skipped()?;
             (self.second, self.lines) = (at_us / SECOND, 0);
         }
         self.lines += 1;
         if self.lines > MOST_LINES {
             self.skipped.0 += 1;
             self.skipped.1 += bytes;
-            return;
+            return Ok(());
         }
-        let line = self.paint.row(row);
-        self.line(&line);
+        writeln!(self.out, "{}", self.paint.row(row))
     }
 
-    fn tell_skipped(&mut self) {
+    fn tell_skipped(&mut self) -> io::Result<()> {
         let (lines, bytes) = std::mem::take(&mut self.skipped);
         if lines > 0 {
-            self.line(&format!("      … {lines} more lines in this second, {bytes} bytes"));
+            writeln!(self.out, "      … {lines} more lines in this second, {bytes} bytes")?;
         }
+        Ok(())
     }
 
-    fn line(&mut self, line: &str) {
-        if !self.closed {
-            self.closed = writeln!(self.out, "{line}").is_err();
-        }
-    }
-
-    /// What is complete is shown now.
-    pub(super) fn flush(&mut self) {
-        // Deeds may still come with the next batch, but nobody likes to wait.
-        self.close();
-        self.closed |= self.out.flush().is_err();
-    }
-
-    pub(super) fn finish(&mut self) {
-        self.close();
-        self.tell_skipped();
-        let _ = self.out.flush();
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.close()?;
+        self.tell_skipped()?;
+        self.out.flush()
     }
 }
 
@@ -181,9 +178,4 @@ impl std::fmt::Debug for Ladder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ladder").finish_non_exhaustive()
     }
-}
-
-/// Nobody reads the ladder when standard output is closed; the proxy goes on.
-pub fn stdout() -> Box<dyn Write + Send> {
-    Box::new(io::BufWriter::new(io::stdout()))
 }

@@ -14,7 +14,7 @@ mod log;
 
 #[cfg(unix)]
 pub use disk::Disk;
-pub use ladder::{Ladder, stdout};
+pub use ladder::Ladder;
 pub use log::Log;
 
 /// The name of frames nobody could cut.
@@ -174,14 +174,14 @@ impl Recorder for Watch {
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
         for entry in &batch.entries {
             Self::count(&mut tally, entry, batch);
-            if let Some(ladder) = &mut self.ladder {
-                ladder.entry(entry, batch, &self.names);
-            }
         }
-        if let Some(ladder) = &mut self.ladder {
-            ladder.flush();
+        // What cannot be written is given up; the traffic goes on, and what was written stays.
+        if let Some(ladder) = &mut self.ladder
+            && let Err(error) = ladder.record(batch, &self.names)
+        {
+            self.ladder = None;
+            give_up(&mut tally, "ladder", &error);
         }
-        // A file that cannot be written is given up; the traffic goes on, and what was written stays.
         if let Some(log) = &mut self.log
             && let Err(error) = log.record(batch, &self.names)
         {
@@ -197,11 +197,11 @@ impl Recorder for Watch {
     }
 
     fn finish(&mut self) {
-        if let Some(ladder) = &mut self.ladder {
-            ladder.finish();
-        }
         let tally = self.tally.clone();
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(error)) = self.ladder.take().map(Ladder::finish) {
+            give_up(&mut tally, "ladder", &error);
+        }
         if let Some(Err(error)) = self.log.take().map(Log::finish) {
             give_up(&mut tally, "log", &error);
         }

@@ -90,8 +90,17 @@ pub struct Listening {
 impl Listening {
     /// Start the program and wait until it listens.
     pub fn start(folder: &Path, args: &[&str]) -> Self {
-        let mut child =
-            scenarios(folder, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::printing(folder, args, Stdio::piped())
+    }
+
+    /// The same, with its standard output going there.
+    pub fn printing(folder: &Path, args: &[&str], out: Stdio) -> Self {
+        Self::of(scenarios(folder, args).stdout(out))
+    }
+
+    /// The same of any command.
+    pub fn of(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         while !line.contains(" listens on ") {
@@ -108,6 +117,12 @@ impl Listening {
         Self { child, said: Some(said), address: address.replace(", ", ",") }
     }
 
+    /// Send it a signal of this name.
+    pub fn signal(&self, name: &str) {
+        let (signal, id) = (format!("-{name}"), self.child.id().to_string());
+        assert!(Command::new("kill").args([signal, id]).status().unwrap().success());
+    }
+
     /// Ctrl-C; what it printed, and its exit code.
     pub fn stop(self) -> (String, Option<i32>) {
         let (printed, _, code) = self.end();
@@ -115,11 +130,17 @@ impl Listening {
     }
 
     /// Ctrl-C; what it printed, what it said since to whoever started it, and its exit code.
-    pub fn end(mut self) -> (String, String, Option<i32>) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    pub fn end(self) -> (String, String, Option<i32>) {
+        self.end_by("INT")
+    }
+
+    /// The same by a signal of this name.
+    pub fn end_by(mut self, signal: &str) -> (String, String, Option<i32>) {
+        self.signal(signal);
         let mut printed = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        if let Some(mut out) = self.child.stdout.take() {
+            out.read_to_string(&mut printed).unwrap();
+        }
         let said = self.said.take().unwrap().join().unwrap();
         (printed, said, self.child.wait().unwrap().code())
     }
