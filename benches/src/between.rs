@@ -209,7 +209,7 @@ async fn attack(
     stop: oneshot::Receiver<()>,
 ) {
     let attacker = Attacker::new(Arc::new(layout()), rules(which).into());
-    let doors = vec![Door { listener, upstream }];
+    let doors = vec![Door { listener, upstream: upstream.into() }];
     let (_silent, reloads) = mpsc::unbounded_channel();
     let stop = async {
         let _ = stop.await;

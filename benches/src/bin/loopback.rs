@@ -158,13 +158,14 @@ fn converse(
     addresses: Vec<SocketAddr>,
     commands: tokio::sync::mpsc::Receiver<Command>,
 ) {
+    let hosts = addresses.into_iter().map(Into::into).collect();
     let endpoint = (system.client)(Setup::lab(profile, 5, 1));
     let observer = Box::new(Deaf);
     let forever = std::future::pending();
     // As built, ccm's goodbye may be lost to its own delimiter, and then both ends would wait for ever.
     let patience = Some(Duration::from_secs(5));
-    let ended = runtime()
-        .block_on(net::connect(endpoint, addresses, commands, patience, observer, forever));
+    let ended =
+        runtime().block_on(net::connect(endpoint, hosts, commands, patience, observer, forever));
     assert!(ended.is_ok(), "the server is there");
 }
 

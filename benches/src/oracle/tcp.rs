@@ -85,7 +85,7 @@ fn converse(profile: Profile, server: SocketAddr, message: Message) -> bool {
     let said = say.try_send(Command::Send(message)).is_ok();
     drop(say);
     let observer = Box::new(Acknowledgements(tell));
-    let addresses = vec![server];
+    let addresses = vec![server.into()];
     let forever = std::future::pending();
     let session = net::connect(endpoint, addresses, commands, None, observer, forever);
     said && runtime().block_on(session).is_ok() && told.try_recv().is_ok()

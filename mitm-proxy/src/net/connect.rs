@@ -2,18 +2,17 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use protocol::endpoint::{Command, Endpoint, Input, Service, Side};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
 use super::Observer;
 use super::driver::Driver;
+use super::host::HostPort;
 
 /// How long the session is given to end once the client is stopped.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -37,23 +36,23 @@ pub enum Ending {
 /// The first connection cannot be made.
 pub async fn connect(
     endpoint: Box<dyn Endpoint>,
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<HostPort>,
     commands: Receiver<Command>,
     patience: Option<Duration>,
     observer: Box<dyn Observer>,
     stop: impl Future<Output = ()>,
 ) -> io::Result<Ending> {
     let no_address = || io::Error::new(io::ErrorKind::InvalidInput, "no address");
-    let first = addresses.first().copied().ok_or_else(no_address)?;
+    let first = addresses.first().cloned().ok_or_else(no_address)?;
     let mut stop = pin!(stop);
-    let stream = tokio::select! {
-        stream = TcpStream::connect(first) => stream?,
+    let (stream, address) = tokio::select! {
+        connected = first.connect() => connected?,
         () = &mut stop => return Ok(Ending::Stopped),
     };
     let local = LocalSet::new();
     let run = async move {
         let driver = Driver::new(endpoint, Side::Client, addresses, observer);
-        driver.add(stream, Service::default(), first);
+        driver.add(stream, Service::default(), address);
         let ending = tokio::select! {
             ending = converse(&driver, commands, patience) => ending,
             () = stop => Ending::Stopped,

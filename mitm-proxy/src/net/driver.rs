@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
+use super::HostPort;
 use super::connection::attend;
 use super::{Event, Observer, Trouble};
 
@@ -45,7 +46,7 @@ struct State {
     endpoint: Box<dyn Endpoint>,
     side: Side,
     /// Where further connections go, by service.
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<HostPort>,
     connections: BTreeMap<Conn, Connection>,
     last: u32,
     /// Connections being made.
@@ -80,7 +81,7 @@ impl Driver {
     pub(super) fn new(
         endpoint: Box<dyn Endpoint>,
         side: Side,
-        addresses: Vec<SocketAddr>,
+        addresses: Vec<HostPort>,
         observer: Box<dyn Observer>,
     ) -> Self {
         let state = State {
@@ -211,12 +212,12 @@ impl Driver {
 
     /// Make a further connection.
     async fn open(self, service: Service) {
-        let address = self.0.state.borrow().addresses.get(usize::from(service.0)).copied();
-        let Some(address) = address else { return self.opened() };
-        match TcpStream::connect(address).await {
-            Ok(stream) => self.add(stream, service, address),
+        let to = self.0.state.borrow().addresses.get(usize::from(service.0)).cloned();
+        let Some(to) = to else { return self.opened() };
+        match to.connect().await {
+            Ok((stream, address)) => self.add(stream, service, address),
             Err(error) => {
-                let what = Trouble::Connect(address, error);
+                let what = Trouble::Connect(to, error);
                 self.tell(Event::Trouble { conn: None, what });
                 let conn = {
                     let mut state = self.0.state.borrow_mut();

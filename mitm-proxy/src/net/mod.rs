@@ -14,11 +14,13 @@ use protocol::theft::SessionSecret;
 mod connect;
 mod connection;
 mod driver;
+mod host;
 mod loopback;
 pub mod proxy;
 mod serve;
 
 pub use connect::{Ending, connect};
+pub use host::HostPort;
 pub use loopback::Loopback;
 pub use serve::serve;
 
@@ -116,7 +118,7 @@ pub enum Trouble {
     /// A connection cannot be accepted.
     Accept(io::Error),
     /// A further connection cannot be made.
-    Connect(SocketAddr, io::Error),
+    Connect(HostPort, io::Error),
     /// The connection broke.
     Broken(io::Error),
     /// The peer does not read what it is sent: more than this many bytes wait for it.
@@ -129,7 +131,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accept(error) => write!(f, "cannot accept a connection: {error}"),
-            Self::Connect(address, error) => write!(f, "cannot connect to {address}: {error}"),
+            Self::Connect(to, error) => write!(f, "cannot connect to {to}: {error}"),
             Self::Broken(error) => write!(f, "the connection broke: {error}"),
             Self::NotReading(waiting) => {
                 write!(f, "the peer does not read; {waiting} bytes wait for it: closed")

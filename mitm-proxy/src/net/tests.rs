@@ -132,7 +132,7 @@ impl Running {
             }
             last(heard).await;
         });
-        let addresses = self.addresses.clone();
+        let addresses = self.addresses.iter().copied().map(Into::into).collect();
         let patience = Some(Duration::from_mins(1));
         let observer = Box::new(claims.clone());
         let ending =
@@ -307,7 +307,8 @@ fn a_connection_refused_is_an_error() {
         let client = (helo.client)(setup(Profile::HARDENED, 1, 1));
         let observer = Box::new(Recorder::default());
         let ending =
-            connect(client, vec![free], commands, None, observer, std::future::pending()).await;
+            connect(client, vec![free.into()], commands, None, observer, std::future::pending())
+                .await;
         assert_eq!(ending.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     });
 }
@@ -324,8 +325,14 @@ fn a_silent_server_is_given_up() {
         let client = (helo.client)(setup(Profile::as_built(helo), 1, 1));
         let observer = Box::new(Recorder::default());
         let patience = Some(Duration::from_millis(50));
-        let ending =
-            connect(client, vec![address], commands, patience, observer, std::future::pending());
+        let ending = connect(
+            client,
+            vec![address.into()],
+            commands,
+            patience,
+            observer,
+            std::future::pending(),
+        );
         assert_eq!(ending.await.unwrap(), Ending::Silence);
     });
 }

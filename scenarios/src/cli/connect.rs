@@ -44,7 +44,7 @@ pub(super) struct Args {
 /// Connect, send, and end the session.
 pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<Done> {
     let system = args.live.system()?;
-    let addresses = addresses(system, args.to.as_deref()).map_err(|why| anyhow!("--to: {why}"))?;
+    let hosts = addresses(system, args.to.as_deref()).map_err(|why| anyhow!("--to: {why}"))?;
     let items = args.messages.items(system, matches)?;
     let account = match &args.user {
         Some(user) => Some(args.live.account(user, args.password_file.as_deref())?),
@@ -54,8 +54,8 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
     let journal = args.live.journal(Side::Client, output)?;
     let says = if items.is_empty() { Says::Lines } else { Says::Items(items) };
     let patience = args.patience;
-    let running = args.capture_live.start(&addresses)?;
-    let conversation = Conversation { system, endpoint, journal, addresses, patience };
+    let running = args.capture_live.start(&live::all_addresses(&hosts))?;
+    let conversation = Conversation { system, endpoint, journal, hosts, patience };
     let held = conversation.hold(says, output);
     let captured = running.finish(output);
     match held? {

@@ -1,11 +1,10 @@
 //! A client's conversation over TCP, from the first connection to what came of it.
 
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use mitm_proxy::net::{self, Ending};
+use mitm_proxy::net::{self, Ending, HostPort};
 use protocol::endpoint::{End, Endpoint};
 use protocol::systems::System;
 
@@ -31,7 +30,7 @@ pub(super) struct Conversation {
     pub(super) system: &'static System,
     pub(super) endpoint: Box<dyn Endpoint>,
     pub(super) journal: Journal,
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) hosts: Vec<HostPort>,
     /// How long to wait for a silent server, in seconds; 0 is for ever.
     pub(super) patience: u64,
 }
@@ -39,10 +38,10 @@ pub(super) struct Conversation {
 impl Conversation {
     /// Connect, say it, and end the session; whether all went as it should. After Ctrl-C it is over too.
     pub(super) fn hold(self, says: Says, output: Output) -> Result<Done> {
-        let Self { system, endpoint, journal, addresses, patience: seconds } = self;
+        let Self { system, endpoint, journal, hosts, patience: seconds } = self;
         let (tally, files) = (journal.tally(), journal.files());
         let patience = (seconds > 0).then(|| Duration::from_secs(seconds));
-        let to = addresses.first().map_or_else(String::new, ToString::to_string);
+        let to = hosts.first().map_or_else(String::new, ToString::to_string);
         let given = if let Says::Items(items) = &says { items.len() as u64 } else { 0 };
         let (runtime, interrupt) = (live::runtime()?, Interrupt::default());
         let conversation = async {
@@ -57,7 +56,7 @@ impl Conversation {
                 }
             };
             let journal = Box::new(journal);
-            let ending = net::connect(endpoint, addresses, commands, patience, journal, stop).await;
+            let ending = net::connect(endpoint, hosts, commands, patience, journal, stop).await;
             let ending = ending.with_context(|| format!("cannot connect to {to}"))?;
             anyhow::Ok((ending, outcome))
         };

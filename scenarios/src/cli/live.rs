@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
+use mitm_proxy::net::HostPort;
 use protocol::endpoint::{Endpoint, Side};
 use protocol::keyfiles::{Account, Fresh, KeySource};
 use protocol::systems::{SYSTEMS, Setup, System};
@@ -226,8 +227,8 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
 const ATTEMPTS: usize = 20;
 
 /// Refuse addresses that others can reach, unless that is wanted.
-pub(super) fn refuse_open(addresses: &[SocketAddr], wanted: bool, why: &str) -> Result<()> {
-    let open = addresses.iter().find(|address| !address.ip().is_loopback());
+pub(super) fn refuse_open(hosts: &[HostPort], wanted: bool, why: &str) -> Result<()> {
+    let open = all_addresses(hosts).into_iter().find(|address| !address.ip().is_loopback());
     match open.filter(|_| !wanted) {
         Some(open) => {
             bail!("{open} can be reached from outside, and {why}: --danger-listen allows it")
@@ -236,33 +237,38 @@ pub(super) fn refuse_open(addresses: &[SocketAddr], wanted: bool, why: &str) -> 
     }
 }
 
+/// All addresses of hosts.
+pub(super) fn all_addresses(hosts: &[HostPort]) -> Vec<SocketAddr> {
+    hosts.iter().flat_map(HostPort::addresses).collect()
+}
+
 /// Bind every port. Where any free port will do, several are free ones in a row.
-pub(super) async fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>> {
+pub(super) async fn listen(hosts: &[HostPort]) -> Result<Vec<TcpListener>> {
     let mut attempt = 0;
     loop {
         attempt += 1;
         let mut listeners: Vec<TcpListener> = Vec::new();
         let mut failed = None;
-        for address in addresses {
-            let mut address = *address;
+        for host in hosts {
+            let mut host = host.clone();
             if let Some(last) = listeners.last()
-                && address.port() == 0
+                && host.port() == 0
             {
-                address.set_port(last.local_addr()?.port().wrapping_add(1));
+                host = host.with_port(last.local_addr()?.port().wrapping_add(1));
             }
-            match TcpListener::bind(address).await {
+            match host.listen().await {
                 Ok(listener) => listeners.push(listener),
                 Err(error) => {
-                    failed = Some((address, error));
+                    failed = Some((host, error));
                     break;
                 }
             }
         }
-        let any_will_do = addresses.first().is_some_and(|first| first.port() == 0);
+        let any_will_do = hosts.first().is_some_and(|first| first.port() == 0);
         match failed {
             None => return Ok(listeners),
             Some(_) if any_will_do && attempt < ATTEMPTS => {}
-            Some((address, error)) => bail!("cannot listen on {address}: {error}"),
+            Some((host, error)) => bail!("cannot listen on {host}: {error}"),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, anyhow, bail};
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::capture::Format as CaptureFormat;
+use mitm_proxy::net::HostPort;
 use mitm_proxy::net::proxy::{Door, Keep, Options, Tap, proxy};
 use mitm_proxy::rule::Rule;
 use protocol::layout::Layout;
@@ -139,7 +139,7 @@ impl Wire {
         }
     }
 
-    pub(super) fn addresses(&self, flag: &str, text: &str) -> Result<Vec<SocketAddr>> {
+    pub(super) fn hosts(&self, flag: &str, text: &str) -> Result<Vec<HostPort>> {
         let layout = self.layout();
         addresses_of(&self.ports(), layout.system, Some(text))
             .map_err(|why| anyhow!("{flag}: {why}"))
@@ -155,10 +155,10 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         let rules = args.rules.as_deref().map(|path| read_rules(path, &wire, output));
         (wire, rules.transpose()?.unwrap_or_default())
     };
-    let listen = wire.addresses("--listen", &args.listen)?;
+    let listen = wire.hosts("--listen", &args.listen)?;
     live::refuse_open(&listen, args.danger_listen, "whoever comes is passed on")?;
-    let upstream = wire.addresses("--upstream", &args.upstream)?;
-    if let Some(nowhere) = upstream.iter().find(|address| address.port() == 0) {
+    let upstream = wire.hosts("--upstream", &args.upstream)?;
+    if let Some(nowhere) = upstream.iter().find(|host| host.port() == 0) {
         bail!("--upstream: {nowhere} has no port; expected HOST:PORT");
     }
     let most = usize::try_from(args.max_frame).unwrap_or(usize::MAX);
@@ -175,7 +175,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
             for listener in &listeners {
                 bound.push(listener.local_addr().context("cannot listen")?);
             }
-            let running = args.capture_live.start(&[&bound[..], &upstream].concat())?;
+            let running =
+                args.capture_live.start(&[&bound[..], &live::all_addresses(&upstream)].concat())?;
             let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
             let to: Vec<String> = upstream.iter().map(ToString::to_string).collect();
             // Whoever starts this from a program waits for this line.

@@ -76,8 +76,8 @@ impl Args {
 pub(super) fn run(args: &Args, selection: &Selection, output: Output) -> Result<Done> {
     let (Some(from), Some(to)) = (&args.from, &args.to) else { bail!("--from goes with --to") };
     let wire = wire(args, selection, output)?;
-    let addresses = wire.addresses("--to", to)?;
-    if let Some(nowhere) = addresses.iter().find(|address| address.port() == 0) {
+    let hosts = wire.hosts("--to", to)?;
+    if let Some(nowhere) = hosts.iter().find(|host| host.port() == 0) {
         bail!("--to: {nowhere} has no port; expected HOST:PORT");
     }
     let cut = Cut::read(from, wire)?;
@@ -101,8 +101,8 @@ pub(super) fn run(args: &Args, selection: &Selection, output: Output) -> Result<
         Some(PaceArg::Answers) | None => Pace::Answers,
     };
     let patience = Duration::from_secs(args.patience.unwrap_or(PATIENCE));
-    let (layout, addresses) = (&cut.layout, &addresses[..]);
-    let play = Play { session: &session, layout, addresses, pace, patience };
+    let (layout, hosts) = (&cut.layout, &hosts[..]);
+    let play = Play { session: &session, layout, hosts, pace, patience };
     let mut drawing = Drawing::new(&session, output);
     drawing.begin();
     let happened = play.run(&mut |happening| drawing.show(happening));

@@ -49,13 +49,13 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
     let endpoint = args.live.server(output)?;
     let journal = args.live.journal(Side::Server, output)?;
     let files = journal.files();
-    let addresses =
+    let hosts =
         addresses(system, args.listen.as_deref()).map_err(|why| anyhow!("--listen: {why}"))?;
-    live::refuse_open(&addresses, args.danger_listen, "this server is weak on purpose")?;
+    live::refuse_open(&hosts, args.danger_listen, "this server is weak on purpose")?;
     let (runtime, interrupt) = (live::runtime()?, Interrupt::default());
     let serving = async {
         let stop = interrupt.triggered();
-        let listeners = live::listen(&addresses).await?;
+        let listeners = live::listen(&hosts).await?;
         let mut bound = Vec::new();
         for listener in &listeners {
             bound.push(listener.local_addr().context("cannot listen")?);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mitm_proxy::capture::Ending;
+use mitm_proxy::net::HostPort;
 use protocol::endpoint::{Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 
@@ -44,7 +45,7 @@ pub struct Play<'a> {
     /// Its frames.
     pub layout: &'a Arc<Layout>,
     /// The server, a port each.
-    pub addresses: &'a [SocketAddr],
+    pub hosts: &'a [HostPort],
     /// When to send.
     pub pace: Pace,
     /// How long an answer may take after the last byte.
@@ -285,10 +286,10 @@ impl Player<'_, '_> {
     fn connect(&mut self, at: usize) -> io::Result<()> {
         let Some(live) = self.lives.get_mut(at) else { return Ok(()) };
         let service = usize::from(live.link.service.0);
-        let Some(address) = self.play.addresses.get(service).copied() else {
+        let Some(host) = self.play.hosts.get(service) else {
             return Err(io::Error::new(ErrorKind::NotFound, "the protocol has no such port"));
         };
-        let stream = TcpStream::connect_timeout(&address, self.play.patience)?;
+        let (stream, address) = host.connect_within(self.play.patience)?;
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(self.play.patience))?;
         let (reader, tell) = (stream.try_clone()?, self.tell.clone());

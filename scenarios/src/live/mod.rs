@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
+use mitm_proxy::net::HostPort;
 use protocol::systems::System;
 
 use crate::diagnostic::quote;
@@ -23,7 +24,7 @@ const LOOPBACK: &str = "127.0.0.1";
 ///
 /// # Errors
 /// Why that is no address, in a line.
-pub fn addresses(system: &System, text: Option<&str>) -> Result<Vec<SocketAddr>, String> {
+pub fn addresses(system: &System, text: Option<&str>) -> Result<Vec<HostPort>, String> {
     let ports: Vec<u16> = system.ports.iter().map(|port| port.port).collect();
     addresses_of(&ports, system.name, text)
 }
@@ -36,7 +37,7 @@ pub fn addresses_of(
     ports: &[u16],
     name: &str,
     text: Option<&str>,
-) -> Result<Vec<SocketAddr>, String> {
+) -> Result<Vec<HostPort>, String> {
     let first = ports.first().copied().unwrap_or(0);
     let given: Vec<&str> = text.map(|text| text.split(',').collect()).unwrap_or_default();
     let base = resolve(given.first().copied().unwrap_or(LOOPBACK), first)?;
@@ -46,7 +47,7 @@ pub fn addresses_of(
         let distant = if base.port() == 0 { Some(0) } else { base.port().checked_add(beside) };
         all.push(match (given.get(at), distant) {
             (Some(given), _) => resolve(given, *port)?,
-            (None, Some(port)) => SocketAddr::new(base.ip(), port),
+            (None, Some(port)) => base.clone().with_port(port),
             (None, None) => return Err(format!("no port is {beside} above {}", base.port())),
         });
     }
@@ -56,7 +57,7 @@ pub fn addresses_of(
     Ok(all)
 }
 
-fn resolve(text: &str, port: u16) -> Result<SocketAddr, String> {
+fn resolve(text: &str, port: u16) -> Result<HostPort, String> {
     let shown = quote(text);
     if let Ok(port) = text.parse::<u16>() {
         return resolve(LOOPBACK, port);
@@ -70,10 +71,14 @@ fn resolve(text: &str, port: u16) -> Result<SocketAddr, String> {
     } else {
         format!("{text}:{port}")
     };
-    let mut found = whole
+    if let Ok(address) = whole.parse::<SocketAddr>() {
+        return Ok(address.into());
+    }
+    let found = whole
         .to_socket_addrs()
         .map_err(|error| format!("{shown} is no address: {error}; expected HOST:PORT"))?;
-    found.next().ok_or_else(|| format!("{shown} has no address"))
+    let host = whole.rsplit_once(':').map_or("", |(host, _)| host);
+    HostPort::named(host, found).ok_or_else(|| format!("{shown} has no address"))
 }
 
 #[cfg(test)]
@@ -94,6 +99,7 @@ mod tests {
         assert_eq!(address(Some("::1")).unwrap(), "[::1]:9999");
         assert_eq!(address(Some("[::1]:5")).unwrap(), "[::1]:5");
         assert!(address(Some("1.2.3.4:99999")).unwrap_err().contains("expected HOST:PORT"));
+        assert_eq!(address(Some("localhost:7000")).unwrap(), "localhost:7000");
         assert!(address(Some("1,2")).unwrap_err().contains("2 addresses for 1 of helo"));
     }
 }

@@ -5,13 +5,12 @@
 //! has printed is read: so what a program said before it sent a frame is known before whatever that frame causes.
 
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mitm_proxy::attacker::Attacker;
-use mitm_proxy::net::proxy::{Activity, Door, Keep, Options, Outcome, Spacing, proxy};
+use mitm_proxy::net::proxy::{Activity, Keep, Options, Outcome, Spacing, proxy};
 use protocol::endpoint::{Side, Tick};
 use protocol::layout::Layout;
 use tokio::sync::{mpsc, oneshot};
@@ -85,12 +84,10 @@ async fn whole(
         _ => None,
     };
     let (doors, _reserved) = doors(target, ports).await?;
-    let addresses = |of: fn(&Door) -> io::Result<SocketAddr>| -> Result<Vec<u16>, TargetError> {
-        let ports = doors.iter().map(|door| Ok(of(door)?.port()));
-        ports.collect::<io::Result<_>>().map_err(failed("no port for the attacker"))
-    };
-    let behind = addresses(|door| Ok(door.upstream))?;
-    let before = addresses(|door| door.listener.local_addr())?;
+    let behind: Vec<u16> = doors.iter().map(|door| door.upstream.port()).collect();
+    let before = doors.iter().map(|door| Ok(door.listener.local_addr()?.port()));
+    let before: io::Result<Vec<u16>> = before.collect();
+    let before = before.map_err(failed("no port for the attacker"))?;
     let client = Launch::new(target, Side::Client, &target.client, &before, folder.as_ref())?;
     let server = Launch::new(target, Side::Server, &target.server, &behind, folder.as_ref())?;
 

@@ -2,11 +2,13 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use mitm_proxy::net::HostPort;
 use mitm_proxy::net::proxy::Door;
 use protocol::endpoint::Side;
 use tokio::net::TcpListener;
@@ -27,6 +29,7 @@ pub(super) async fn doors(
     target: &Target,
     ports: usize,
 ) -> Result<(Vec<Door>, Reserved), TargetError> {
+    let at = |port: u16| HostPort::from(SocketAddr::from((ports::HOST, port)));
     let mut doors = Vec::with_capacity(ports);
     for nth in 0..ports {
         let fixed = target.client.ports.get(nth).copied();
@@ -37,13 +40,13 @@ pub(super) async fn doors(
             }
             _ => failed("no port for the attacker")(error),
         })?;
-        doors.push(Door { listener, upstream: (ports::HOST, 0).into() });
+        doors.push(Door { listener, upstream: at(0) });
     }
     // Chosen once all others are taken.
     let free = ports::free(ports).map_err(failed("no port for the server"))?;
     for (nth, (door, port)) in doors.iter_mut().zip(free.ports.iter().copied()).enumerate() {
         let fixed = target.server.ports.get(nth).copied();
-        door.upstream.set_port(fixed.unwrap_or(port));
+        door.upstream = at(fixed.unwrap_or(port));
         if let Some(port) = fixed.filter(|port| Look::best().listens(*port)) {
             return Err(TargetError::PortTaken { who: Side::Server, port });
         }

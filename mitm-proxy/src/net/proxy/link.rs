@@ -14,6 +14,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, sleep};
 
 use super::relay::Relay;
+use crate::net::HostPort;
 
 /// How often both ends are read in a row before other links have their turn.
 const TURNS: usize = 16;
@@ -48,7 +49,7 @@ pub(super) async fn dial(relay: Relay, link: u32, service: Service) {
 
 async fn connect(relay: &Relay, link: u32, service: Service) -> Option<OwnedReadHalf> {
     let upstream = relay.upstream(service)?;
-    match reach(relay, upstream).await {
+    match reach(relay, &upstream).await {
         Ok(stream) => {
             let _ = stream.set_nodelay(true);
             let (reader, writer) = stream.into_split();
@@ -56,7 +57,7 @@ async fn connect(relay: &Relay, link: u32, service: Service) -> Option<OwnedRead
             Some(reader)
         }
         Err(error) => {
-            relay.refused(link, upstream, &error);
+            relay.refused(link, &upstream, &error);
             None
         }
     }
@@ -64,7 +65,7 @@ async fn connect(relay: &Relay, link: u32, service: Service) -> Option<OwnedRead
 
 /// Connect to the server. One that serves once and is started again is not there for a moment: it is tried again as long as anything
 /// is waited for.
-async fn reach(relay: &Relay, upstream: SocketAddr) -> io::Result<TcpStream> {
+async fn reach(relay: &Relay, upstream: &HostPort) -> io::Result<TcpStream> {
     if !relay.delay().is_zero() {
         sleep(relay.delay()).await;
     }
@@ -73,8 +74,8 @@ async fn reach(relay: &Relay, upstream: SocketAddr) -> io::Result<TcpStream> {
         sleep(AGAIN).await;
     }
     loop {
-        let error = match TcpStream::connect(upstream).await {
-            Ok(stream) => return Ok(stream),
+        let error = match upstream.connect().await {
+            Ok((stream, _)) => return Ok(stream),
             Err(error) => error,
         };
         let refused = error.kind() == io::ErrorKind::ConnectionRefused;

@@ -8,7 +8,6 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep};
 
 use crate::attacker::Attacker;
+use crate::net::HostPort;
 use crate::rule::Rule;
 use crate::trace::Trace;
 
@@ -48,7 +48,7 @@ pub struct Door {
     /// Where clients come.
     pub listener: TcpListener,
     /// Where the server is.
-    pub upstream: SocketAddr,
+    pub upstream: HostPort,
 }
 
 /// How much of what passes is kept in memory.
@@ -177,7 +177,7 @@ pub async fn proxy(
     if options.keep != Keep::All {
         attacker.remember_no_more_than_needed();
     }
-    let upstreams = doors.iter().map(|door| door.upstream).collect();
+    let upstreams = doors.iter().map(|door| door.upstream.clone()).collect();
     let Options { keep, recorder, witness, spacing, delay, is_there, activity, mut rules, began } =
         options;
     if let Spacing::ByReads(patience) = spacing {

@@ -20,6 +20,7 @@ use super::record::{Log, Recorder, What};
 use super::turn::Turn;
 use super::{Activity, IsThere, Keep, Outcome, Spacing, Witness};
 use crate::attacker::{Attacker, Effect};
+use crate::net::HostPort;
 use crate::rule::Rule;
 use crate::trace::{Fate, Trace};
 
@@ -57,7 +58,7 @@ pub(super) struct State {
     pub(super) kept: usize,
     pub(super) effects: Vec<Effect>,
     pub(super) links: BTreeMap<u32, Link>,
-    pub(super) upstreams: Vec<SocketAddr>,
+    pub(super) upstreams: Vec<HostPort>,
     delay: Duration,
     is_there: Option<IsThere>,
     /// How many connections to servers were begun.
@@ -72,7 +73,7 @@ pub(super) struct State {
 
 /// Where the servers are, and how to go about them.
 pub(super) struct Upstreams {
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) addresses: Vec<HostPort>,
     pub(super) delay: Duration,
     pub(super) is_there: Option<IsThere>,
     pub(super) spacing: Spacing,
@@ -225,8 +226,8 @@ impl Relay {
         })
     }
 
-    pub(super) fn upstream(&self, service: Service) -> Option<SocketAddr> {
-        self.0.state.borrow().upstreams.get(usize::from(service.0)).copied()
+    pub(super) fn upstream(&self, service: Service) -> Option<HostPort> {
+        self.0.state.borrow().upstreams.get(usize::from(service.0)).cloned()
     }
 
     /// How long to wait before each connection to the server.
@@ -260,7 +261,7 @@ impl Relay {
     }
 
     /// The connection to the server cannot be made.
-    pub(super) fn refused(&self, link: u32, upstream: SocketAddr, error: &io::Error) {
+    pub(super) fn refused(&self, link: u32, upstream: &HostPort, error: &io::Error) {
         self.with(|turn| {
             turn.state.refused += 1;
             let text = format!("cannot connect to {upstream}: {error}");

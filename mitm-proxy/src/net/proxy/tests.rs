@@ -101,7 +101,7 @@ fn start_before(server: StdListener, rules: Vec<Rule>, keep: Keep, began: Instan
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             tell.send(listener.local_addr().unwrap()).unwrap();
             let attacker = Attacker::new(layout(), rules.into());
-            let doors = vec![Door { listener, upstream }];
+            let doors = vec![Door { listener, upstream: upstream.into() }];
             let stop = async { stopped.await.unwrap_or(()) };
             let options =
                 Options { recorder: Some(recorder), ..Options::new(keep, new_rules, began) };

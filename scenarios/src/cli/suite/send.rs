@@ -30,7 +30,7 @@ fn send(menu: &mut Menu<'_>, item: Item) -> Result<()> {
     let system = suite()?;
     item.check(system).map_err(|why| anyhow!("{why}"))?;
     let to = menu.args.to.as_deref();
-    let addresses = addresses(system, to).map_err(|why| anyhow!("--to: {why}"))?;
+    let hosts = addresses(system, to).map_err(|why| anyhow!("--to: {why}"))?;
     let account = menu.user()?.clone();
     let seed = u64::from_be_bytes(menu.entropy.bytes());
     let setup = Setup::lab(menu.args.place.profile()?, seed, 1);
@@ -39,7 +39,7 @@ fn send(menu: &mut Menu<'_>, item: Item) -> Result<()> {
     // A server of this system sends no files.
     let journal = journal(None, Path::new("received"), menu.output)?;
     let patience = menu.args.patience;
-    let conversation = Conversation { system, endpoint, journal, addresses, patience };
+    let conversation = Conversation { system, endpoint, journal, hosts, patience };
     match conversation.hold(Says::Items(vec![item]), menu.output)? {
         Done::Interrupted => interrupted(),
         Done::Expected | Done::Unexpected => Ok(()),
