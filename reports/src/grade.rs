@@ -5,13 +5,17 @@ use std::fmt::Write;
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{ContentArrangement, Table};
 
+use crate::text::Page;
 use crate::view::Case;
 
-/// The table, at most `width` columns wide. A row has the name of a target and its cases, in the order of the attacks; it may
+/// The widest table, in columns.
+const WIDEST: u16 = 160;
+
+/// The table. A row has the name of a target and its cases, in the order of the attacks; it may
 /// break off.
-pub fn table(attacks: &[&str], rows: &[(&str, &[Case])], width: u16) -> String {
+pub fn table(attacks: &[&str], rows: &[(&str, &[Case])], page: Page) -> String {
     let mut table = Table::new();
-    table.load_style(ASCII_MARKDOWN).set_width(width);
+    table.load_style(ASCII_MARKDOWN).set_width(page.table_width(WIDEST));
     table.set_content_arrangement(ContentArrangement::Dynamic);
     let names = attacks.iter().copied();
     table.set_header(["target"].into_iter().chain(names).chain(["right"]));

@@ -3,8 +3,6 @@
 //! A violation the scenario expects is a note; one it does not expect is an error, as is everything else that went otherwise. What nothing
 //! can be said of is open.
 
-use std::fmt::Write;
-
 use serde_json::{Value, json};
 
 use crate::plain::visible;
@@ -95,7 +93,7 @@ fn result(
     });
     if let (Some(lesson), Some(result)) = (lessons.next(), result.as_object_mut()) {
         let location = json!([{ "physicalLocation": {
-            "artifactLocation": { "uri": uri(&lesson.file) },
+            "artifactLocation": { "uri": lesson.uri },
             "region": { "startLine": lesson.line.max(1) },
         } }]);
         result.insert("locations".to_owned(), location);
@@ -111,20 +109,4 @@ fn show(value: &mut Value) {
         Value::Object(values) => values.values_mut().for_each(show),
         _ => {}
     }
-}
-
-/// A path as a relative reference: every byte that would mean something else is percent-encoded.
-fn uri(path: &str) -> String {
-    let mut uri = String::with_capacity(path.len());
-    for byte in path.replace('\\', "/").bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                uri.push(char::from(byte));
-            }
-            other => {
-                let _ = write!(uri, "%{other:02X}");
-            }
-        }
-    }
-    uri
 }

@@ -40,17 +40,45 @@ impl Paint {
     }
 }
 
+/// What text is made for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// With colour or without.
+    pub paint: Paint,
+    /// How many columns there are; not known where it does not go to a terminal.
+    pub columns: Option<u16>,
+}
+
+impl Page {
+    /// A file.
+    pub const PLAIN: Self = Self { paint: Paint::Plain, columns: None };
+
+    /// How wide a table may be that is at most `widest` columns wide.
+    pub(crate) fn table_width(self, widest: u16) -> u16 {
+        self.columns.map_or(widest, |columns| columns.min(widest))
+    }
+}
+
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const RED: Style = AnsiColor::Red.on_default().bold();
 const GREEN: Style = AnsiColor::Green.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 
+/// What stands before a ladder.
+const INDENT: &str = "  ";
+
+/// The widest table of cases, in columns.
+const WIDEST: u16 = 140;
+/// In fewer columns its cells would be too narrow to read.
+const NARROWEST: u16 = 110;
+
 /// The most findings shown of a case.
 const MOST_KNOWN: usize = 8;
 
 /// One case: what it is, its ladder, its verdicts.
-pub fn case(case: &Case, paint: Paint) -> String {
+pub fn case(case: &Case, page: Page) -> String {
+    let paint = page.paint;
     let mut text = String::new();
     let mut title =
         format!("{} · {} · {} · seed {}", case.scenario, case.system, case.profile, case.seed);
@@ -69,8 +97,9 @@ pub fn case(case: &Case, paint: Paint) -> String {
     if case.runs > 1 {
         let _ = writeln!(text, "  {} runs; this is one of them:\n", case.runs);
     }
-    for row in rows(case) {
-        let _ = writeln!(text, "  {}", paint.row(&row));
+    let columns = page.columns.map(|columns| usize::from(columns).saturating_sub(INDENT.len()));
+    for row in rows(case, columns) {
+        let _ = writeln!(text, "{INDENT}{}", paint.row(&row));
     }
     text.push('\n');
     text.push_str(&verdicts(case, paint));
@@ -178,8 +207,46 @@ pub(crate) fn cost(effort: &Effort) -> String {
     format!("{}; {ended}", parts.join(", "))
 }
 
-/// All cases in a table, at most `width` columns wide, and the counts below.
-pub fn summary(report: &Report, width: u16, paint: Paint) -> String {
+/// All cases in a table, or as a list where there is no room for one, and the counts below.
+pub fn summary(report: &Report, page: Page) -> String {
+    let narrow = page.columns.is_some_and(|columns| columns < NARROWEST);
+    let cases = if narrow { list(report) } else { table(report, page.table_width(WIDEST)) };
+    format!("{cases}{}\n", counts(report, page.paint))
+}
+
+/// What a case has shown, in the words of the summary.
+struct Line {
+    verdict: String,
+    violates: String,
+    stopped: String,
+    expected: &'static str,
+}
+
+impl Line {
+    fn of(case: &Case) -> Self {
+        let expected = match (case.expected, case.declared) {
+            (false, _) => "NO",
+            (true, false) => "not declared",
+            (true, true) => "yes",
+        };
+        let violates = case.properties_with("violated").join(", ");
+        Self { verdict: shout(case.outcome()), violates, stopped: case.stopped_by(), expected }
+    }
+}
+
+fn list(report: &Report) -> String {
+    let mut text = String::new();
+    for case in &report.cases {
+        let Line { verdict, violates, stopped, expected } = Line::of(case);
+        let Case { scenario, system, profile, .. } = case;
+        let _ = writeln!(text, "{scenario} · {system} · {profile}");
+        let what = [verdict, violates].join(" ");
+        let _ = writeln!(text, "  {}; stopped by {stopped}; as expected: {expected}", what.trim());
+    }
+    text
+}
+
+fn table(report: &Report, width: u16) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_content_arrangement(ContentArrangement::Dynamic);
@@ -194,22 +261,14 @@ pub fn summary(report: &Report, width: u16, paint: Paint) -> String {
         }
     }
     for case in &report.cases {
-        let expected = match (case.expected, case.declared) {
-            (false, _) => "NO",
-            (true, false) => "not declared",
-            (true, true) => "yes",
-        };
-        let verdict = shout(case.outcome());
-        let violates = case.properties_with("violated").join(", ");
+        let Line { verdict, violates, stopped, expected } = Line::of(case);
         let Case { scenario, system, profile, .. } = case;
-        let stopped = case.stopped_by();
         table.add_row([scenario, system, profile, &verdict, &violates, &stopped, expected]);
     }
     let mut text = String::new();
     for line in table.lines() {
         let _ = writeln!(text, "{}", line.trim_end());
     }
-    let _ = writeln!(text, "{}", counts(report, paint));
     text
 }
 

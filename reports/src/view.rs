@@ -1,6 +1,7 @@
 //! The view model: everything a report can show, as plain text and numbers.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -58,6 +59,9 @@ pub struct Case {
     pub over: String,
     /// What decided every random byte.
     pub seed: u64,
+    /// How long it took in real time, if that was measured. Not in JSON: the same case gives the same bytes.
+    #[serde(skip)]
+    pub took: Option<Duration>,
     /// What "held" speaks of: `under this script`.
     pub scope: String,
     /// What the scenario does, in a sentence.

@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use quick_xml::events::Event as Xml;
 use reports::view::ablation::{Ablation, Cell, Row};
@@ -94,6 +95,7 @@ fn case(scenario: &str, profile: &str, outcome: &str) -> Case {
         profile: profile.to_owned(),
         over: "world".to_owned(),
         seed: 7,
+        took: Some(Duration::from_millis(1250)),
         scope: "under this script".to_owned(),
         summary: "Change a bit.".to_owned(),
         expected: true,
@@ -149,6 +151,7 @@ fn report() -> Report {
         scenario: scenario.to_owned(),
         system: "helo".to_owned(),
         file: format!("attacks/bit flip/{scenario}.toml"),
+        uri: format!("attacks/bit%20flip/{scenario}.toml"),
         line,
         teaches: "A MAC notices.\n\nSecond paragraph.".to_owned(),
         works: vec!["no-mac: anything goes".to_owned()],

@@ -84,6 +84,25 @@ pub enum LoadError {
     Invalid(Diagnostics),
 }
 
+impl LoadError {
+    /// The file or folder; the second of two of one name.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Missing { path }
+            | Self::Unreadable { path, .. }
+            | Self::IsFolder { path }
+            | Self::NotRegular { path }
+            | Self::TooLarge { path }
+            | Self::NotUtf8 { path, .. }
+            | Self::NoScenario { path }
+            | Self::TooManyFiles { path }
+            | Self::NoSuchLayout { name: path }
+            | Self::Duplicate { second: path, .. }
+            | Self::Invalid(Diagnostics { path, .. }) => path,
+        }
+    }
+}
+
 impl Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -218,11 +237,12 @@ fn load_one(path: &Path, layout: Option<&Arc<LayoutFile>>) -> Result<Scenario, L
     let shown = path.display().to_string();
     let source = text(&shown, read(path)?)?;
     let beside = Beside { folder: path.parent().unwrap_or(Path::new("")).to_owned() };
-    match layout {
+    let scenario = match layout {
         Some(layout) => Scenario::parse_attack(&shown, &source, &beside, layout),
         None => Scenario::parse(&shown, &source, &beside),
-    }
-    .map_err(LoadError::Invalid)
+    };
+    let scenario = scenario.map_err(LoadError::Invalid)?;
+    Ok(Scenario { file: Some(path.to_owned()), ..scenario })
 }
 
 /// What a file is meant to be.

@@ -6,25 +6,23 @@ use protocol::systems::System;
 use reports::view::ablation::{Ablation, Cell, Row};
 use reports::view::details::{Definition, Details, Lesson};
 
-use crate::catalogue::embedded_files;
 use crate::family::Family;
 use crate::matrix::Matrix;
 use crate::properties::PROPERTIES;
 use crate::property::Outcome;
 use crate::scenario::Scenario;
+use crate::uri;
 
 /// Where the files of the catalogue are, in the repository.
 const CATALOGUE: &str = "scenarios/attacks/";
 
 /// What there is to tell about these scenarios.
 pub fn details(scenarios: &[Scenario], commit: String) -> Details {
-    let embedded: BTreeSet<&str> = embedded_files().into_iter().map(|(path, _)| path).collect();
     let lessons = scenarios.iter().flat_map(|scenario| {
-        let folder = if embedded.contains(scenario.path.as_str()) { CATALOGUE } else { "" };
-        let systems = scenario.systems.iter().map(|system| lesson(scenario, system, folder));
+        let systems = scenario.systems.iter().map(|system| lesson(scenario, system));
         let own = scenario.own.iter().map(move |own| {
             let system = own.layout.layout.system.to_owned();
-            Lesson { system, ..plain(scenario, folder) }
+            Lesson { system, ..plain(scenario) }
         });
         systems.chain(own).collect::<Vec<_>>()
     });
@@ -56,11 +54,19 @@ pub fn details(scenarios: &[Scenario], commit: String) -> Details {
     }
 }
 
-fn plain(scenario: &Scenario, folder: &str) -> Lesson {
+fn plain(scenario: &Scenario) -> Lesson {
+    let (file, uri) = if let Some(path) = &scenario.file {
+        (scenario.path.clone(), uri::of_file(path))
+    } else {
+        let file = format!("{CATALOGUE}{}", scenario.path);
+        let uri = uri::relative(&file);
+        (file, uri)
+    };
     Lesson {
         scenario: scenario.name.clone(),
         system: String::new(),
-        file: format!("{folder}{}", scenario.path),
+        file,
+        uri,
         line: scenario.rule_lines.first().copied().unwrap_or(1),
         teaches: scenario.teaches.trim().to_owned(),
         works: Vec::new(),
@@ -68,7 +74,7 @@ fn plain(scenario: &Scenario, folder: &str) -> Lesson {
     }
 }
 
-fn lesson(scenario: &Scenario, system: &'static System, folder: &str) -> Lesson {
+fn lesson(scenario: &Scenario, system: &'static System) -> Lesson {
     let planted = scenario.needs.iter().filter_map(|weakness| system.planted(*weakness));
     let works = planted.clone().map(|found| format!("{}: {}", found.weakness.name(), found.breaks));
     let stops = planted.map(|found| format!("without {}: {}", found.weakness.name(), found.fix));
@@ -76,7 +82,7 @@ fn lesson(scenario: &Scenario, system: &'static System, folder: &str) -> Lesson 
         system: system.name.to_owned(),
         works: works.collect(),
         stops: stops.collect(),
-        ..plain(scenario, folder)
+        ..plain(scenario)
     }
 }
 

@@ -98,6 +98,7 @@ fn view_of(subject: &Subject<'_>, judgement: &Judgement) -> view::Case {
         profile: subject.profile.to_owned(),
         over: subject.over.to_owned(),
         seed: subject.seed,
+        took: None,
         scope: "under this script".to_owned(),
         summary: scenario.summary.clone(),
         expected: mismatches.is_empty(),

@@ -9,7 +9,7 @@ use std::path::Path;
 use protocol::weakness::Profile;
 use rayon::prelude::*;
 use reports::markdown;
-use reports::text::{self, Paint};
+use reports::text::{self, Page};
 use reports::view::Report;
 use scenarios::catalogue::catalogue;
 use scenarios::judge::{Case, Over, judge};
@@ -56,8 +56,8 @@ fn every_case_is_as_expected_as_it_was_before_and_the_same_twice() {
             first.inconclusive
         );
         assert!(first.declared, "{name}");
-        let shown = text::case(first, Paint::Plain);
-        assert_eq!(shown, text::case(second, Paint::Plain), "{name}: two renderings differ");
+        let shown = text::case(first, Page::PLAIN);
+        assert_eq!(shown, text::case(second, Page::PLAIN), "{name}: two renderings differ");
         insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!(name.as_str(), shown);
         });

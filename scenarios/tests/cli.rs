@@ -67,6 +67,23 @@ fn a_layout_is_started_and_checked() {
 }
 
 #[test]
+fn mistakes_have_their_places_in_json_too() {
+    let here = folder("check-json");
+    let right = include_str!("../attacks/replay/replay-data-in-session.toml");
+    fs::write(here.join("replay-data-in-session.toml"), right).unwrap();
+    fs::write(
+        here.join("wrong.toml"),
+        right.replacen("family = \"replay\"", "family = \"repley\"", 1),
+    )
+    .unwrap();
+    check(
+        "check-json",
+        &here,
+        &["check", "replay-data-in-session.toml", "wrong.toml", "nowhere.toml", "--format", "json"],
+    );
+}
+
+#[test]
 fn json_has_the_promised_form() {
     let here = folder("json");
     let output = scenarios(&here, &["replay", "--format", "json"]).output().unwrap();

@@ -91,7 +91,7 @@ fn reports_captures_and_key_logs_are_written_whoever_reads_the_text() {
         "run",
         "differs.toml",
         "--report",
-        "d.xml",
+        "d.sarif",
         "--report",
         "d.json",
         "--capture",
@@ -101,7 +101,7 @@ fn reports_captures_and_key_logs_are_written_whoever_reads_the_text() {
         "--profile",
         "as-built",
     ];
-    nowhere("results-run", &run, 1, &["d.xml", "d.json", "c.pcapng", "k.txt"]);
+    nowhere("results-run", &run, 1, &["d.sarif", "d.json", "c.pcapng", "k.txt"]);
 }
 
 #[test]

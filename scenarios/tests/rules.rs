@@ -204,7 +204,7 @@ fn rule_4_held_says_under_what() {
     };
     let shown = scenarios::view::case(case, &judge(case));
     assert_eq!(shown.scope, "under this script");
-    let text = reports::text::case(&shown, reports::text::Paint::Plain);
+    let text = reports::text::case(&shown, reports::text::Page::PLAIN);
     assert!(text.contains("\"held\" means held        under this script"), "{text}");
 }
 

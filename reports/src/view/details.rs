@@ -35,6 +35,9 @@ pub struct Lesson {
     pub system: String,
     /// The file it is in, as the user or the repository names it.
     pub file: String,
+    /// The same for tools that look it up: relative to the root of the repository or the working folder, or `file:`. Not in JSON.
+    #[serde(skip)]
+    pub uri: String,
     /// The line its first rule begins in, from 1; 1 where it has none.
     pub line: usize,
     /// A few sentences: what there is to learn.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use anyhow::{Error, Result, bail};
 use reports::text::Paint;
+use serde_json::{Value, json};
 
 use super::Done;
 use super::output::{Format, Output, print};
 use crate::catalogue::{FileKind, LoadError, Loaded, kind, load_any, read, text};
-use crate::diagnostic::{Color, escape};
+use crate::diagnostic::{Color, Diagnostic, escape};
 use crate::layout_file::LayoutFile;
 use crate::scenario::{Scenario, targets};
 use crate::target::Target;
@@ -34,7 +35,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let Checked { valid, errors } = checked(&args.paths, layout.as_ref());
     if output.format == Format::Json {
         let names: Vec<&str> = valid.iter().map(|(name, _)| name.as_str()).collect();
-        let json = serde_json::json!({ "valid": names });
+        let mistakes: Vec<_> = errors.iter().flat_map(mistakes).collect();
+        let json = json!({ "valid": names, "mistakes": mistakes });
         print(&format!("{json:#}\n"))?;
     } else if !output.quiet {
         let lines: Vec<String> =
@@ -42,6 +44,24 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         print(&lines.concat())?;
     }
     if errors.is_empty() { Ok(Done::Expected) } else { Err(explain(&errors, output)) }
+}
+
+/// What is wrong with a file, for programs. Lines and columns count from 1, columns in characters; what is wrong with a whole file has
+/// neither.
+fn mistakes(error: &LoadError) -> Vec<Value> {
+    let LoadError::Invalid(found) = error else {
+        return vec![json!({ "file": error.path(), "message": error.to_string() })];
+    };
+    let one = |it: &Diagnostic| {
+        let ((line, column), (end_line, end_column)) =
+            (found.position(it.span.start), found.position(it.span.end));
+        let expected = Some(&it.label).filter(|label| !label.is_empty());
+        json!({
+            "file": found.path, "line": line, "column": column, "end_line": end_line, "end_column": end_column,
+            "message": it.message, "label": expected, "help": it.help,
+        })
+    };
+    found.list.iter().map(one).collect()
 }
 
 /// What was found of some files.

@@ -12,6 +12,7 @@ use reports::{grade, json, junit};
 
 use super::check::{explain, with_the_rest};
 use super::output::{Format, Output, all_of, print};
+use super::progress::timed;
 use super::{Done, interrupt};
 use crate::catalogue::{LoadError, load_attacks, read, text as utf8};
 use crate::diagnostic::quote_path;
@@ -20,9 +21,6 @@ use crate::scenario::{Own, Scenario, TargetsFile, targets};
 use crate::target::{Interrupt, Run, Scope, Target};
 use crate::trial::{honest, trial};
 use crate::view;
-
-/// The widest table, in columns.
-const WIDTH: u16 = 160;
 
 /// Options of `grade`.
 #[derive(clap::Args, Clone, Debug)]
@@ -85,7 +83,7 @@ fn graded(
     let none: &[Case] = &[];
     let rows = rows.chain(broken.iter().map(|name| (name.as_str(), none)));
     let rows: Vec<(&str, &[Case])> = rows.collect();
-    let mut text = grade::table(&names, &rows, WIDTH);
+    let mut text = grade::table(&names, &rows, output.page());
     if !output.quiet {
         text.push_str(&grade::reasons(&rows));
     }
@@ -133,9 +131,11 @@ fn attack(
         if stop.is_triggered() {
             break;
         }
-        let done = trial(attack, &own, target, &twin, stop)
-            .with_context(|| format!("target {}", target.name))?;
-        let mut case = view::trial(attack, &own, target, &done);
+        let mut case = timed(|| {
+            let done = trial(attack, &own, target, &twin, stop)
+                .with_context(|| format!("target {}", target.name))?;
+            anyhow::Ok(view::trial(attack, &own, target, &done))
+        })?;
         if case.is_not_implemented() {
             // Neither right nor wrong.
             case.expected = true;

@@ -1,12 +1,14 @@
 //! What every command prints with: format, colour, quiet.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
+use anstream::ColorChoice;
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
-use reports::text::Paint;
+use reports::text::{Page, Paint};
 
 pub(super) use crate::stdout::print;
+use crate::terminal;
 
 /// How to print.
 #[derive(Args, Clone, Copy, Debug)]
@@ -17,7 +19,7 @@ pub(super) struct Output {
     /// Print only what is not as expected, and the counts
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
-    /// When to colour; `auto` is on a terminal, unless `NO_COLOR` is set
+    /// When to colour; `auto` is on a terminal that can, unless `NO_COLOR` is set
     #[arg(long, value_enum, default_value_t = Colour::Auto, global = true, visible_alias = "colour")]
     pub(super) color: Colour,
 }
@@ -40,12 +42,17 @@ pub(super) enum Colour {
 impl Output {
     /// Whether to colour standard output.
     pub(super) fn paint(self) -> Paint {
-        paint(self.color, io::stdout().is_terminal())
+        paint(self.color, anstream::AutoStream::choice(&io::stdout()))
+    }
+
+    /// What text on standard output is made for.
+    pub(super) fn page(self) -> Page {
+        Page { paint: self.paint(), columns: terminal::columns() }
     }
 
     /// Whether to colour standard error.
     pub(super) fn paint_errors(self) -> Paint {
-        paint(self.color, io::stderr().is_terminal())
+        paint(self.color, anstream::AutoStream::choice(&io::stderr()))
     }
 
     /// A remark for people, on standard error.
@@ -56,11 +63,10 @@ impl Output {
     }
 }
 
-fn paint(wanted: Colour, terminal: bool) -> Paint {
-    let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+fn paint(wanted: Colour, found: ColorChoice) -> Paint {
     match wanted {
         Colour::Always => Paint::Colour,
-        Colour::Auto if terminal && !forbidden => Paint::Colour,
+        Colour::Auto if found != ColorChoice::Never => Paint::Colour,
         Colour::Auto | Colour::Never => Paint::Plain,
     }
 }

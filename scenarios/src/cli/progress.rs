@@ -2,17 +2,20 @@
 //! `--quiet`.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, Write as _};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mitm_proxy::strategies::Progress;
+use reports::view::Case;
 
 use super::output::Output;
+use crate::terminal;
 
 /// Runs that are over before show nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -53,7 +56,7 @@ impl Shown {
                 if !told(PATIENCE) {
                     return;
                 }
-                if io::stderr().is_terminal() {
+                if terminal::draws() {
                     let bar = bar();
                     draw(&bar, &state);
                     while told(BAR) {
@@ -72,6 +75,12 @@ impl Shown {
             (stop, ticker)
         });
         Self { state, ticker }
+    }
+
+    /// Do one case, which has this name, and measure how long it takes.
+    pub(super) fn timed(&self, name: &str, work: impl FnOnce() -> Case) -> Case {
+        let Ok(case) = timed(|| Ok::<_, Infallible>(self.case(name, work)));
+        case
     }
 
     /// Do one case, which has this name.
@@ -107,6 +116,17 @@ impl Drop for Shown {
             let _ = ticker.join();
         }
     }
+}
+
+/// Do a case, and measure how long it takes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real time, for reports that have it; no verdict knows"
+)]
+pub(super) fn timed<E>(work: impl FnOnce() -> Result<Case, E>) -> Result<Case, E> {
+    let began = Instant::now();
+    let case = work()?;
+    Ok(Case { took: Some(began.elapsed()), ..case })
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

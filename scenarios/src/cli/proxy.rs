@@ -306,7 +306,7 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
 /// All that watches.
 fn watching(args: &Args, layout: &Layout, output: Output) -> Result<Watch> {
     let ladder = (!output.quiet && output.format == Format::Text)
-        .then(|| Ladder::new(Box::new(Stdout::new()), output.paint()));
+        .then(|| Ladder::new(Box::new(Stdout::new()), output.page()));
     let mut log = None;
     if let Some(path) = &args.log {
         let file = OpenOptions::new().create(true).append(true).open(path);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use reports::ladder::{self, Row, Tone};
+use reports::ladder::{Lanes, Links, Row, Tone};
 use reports::view::{Event, Frame, Weight};
 use serde_json::{Value, json};
 
@@ -174,27 +174,26 @@ struct Drawing<'s> {
     output: Output,
     session: &'s Session,
     number: u32,
+    lanes: Lanes,
     /// Until it fails; it is played to its end all the same.
     printed: io::Result<()>,
 }
 
 impl<'s> Drawing<'s> {
     fn new(session: &'s Session, output: Output) -> Self {
-        Self { output, session, number: 0, printed: Ok(()) }
+        let links = if session.links.len() > 1 { Links::Several } else { Links::One };
+        let lanes = Lanes::new(links, output.page().columns.map(usize::from));
+        Self { output, session, number: 0, lanes, printed: Ok(()) }
     }
 
     fn draws(&self) -> bool {
         self.output.format == Format::Text && !self.output.quiet
     }
 
-    fn several(&self) -> bool {
-        self.session.links.len() > 1
-    }
-
     fn begin(&mut self) {
         if self.draws() {
             let (number, frames) = (self.session.number, self.session.frames.len());
-            let head = ladder::head(self.several());
+            let head = self.lanes.head();
             let text = format!("session {number} of the capture, {frames} frames\n");
             self.line(&Row { text: text + &head, tone: Tone::Head });
         }
@@ -248,7 +247,7 @@ impl<'s> Drawing<'s> {
         let link = link(happening);
         let (at_us, who) = (happening.at.0 / 1000, who.to_owned());
         let event = Event { at_us, moment: 0, link, who, what, weight, cause: None };
-        ladder::event_row(&event, self.several())
+        self.lanes.event(&event)
     }
 
     fn frame(
@@ -276,7 +275,7 @@ impl<'s> Drawing<'s> {
             fate: if to == "client" { "absorbed" } else { "delivered" }.to_owned(),
             anatomy: None,
         };
-        let mut row = ladder::frame_row(&frame, self.several());
+        let mut row = self.lanes.frame(&frame);
         row.text = format!("{}  {remark}", row.text.trim_end());
         row
     }

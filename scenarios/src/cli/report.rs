@@ -169,7 +169,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     }
     let progress = Shown::new(cases.len(), output);
     let judged = cases.par_iter().map(|case| {
-        progress.case(&case.scenario.name, || {
+        progress.timed(&case.scenario.name, || {
             let judgement = judge(*case);
             let mut view = view::case(*case, &judgement);
             anatomy::add(&mut view, &judgement.trace, Depth::Fields);

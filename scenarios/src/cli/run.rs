@@ -22,9 +22,6 @@ use crate::payload::Payload;
 use crate::scenario::Scenario;
 use crate::{anatomy, view};
 
-/// The widest table, in columns.
-const TABLE_WIDTH: u16 = 140;
-
 /// Options of a run.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
@@ -127,7 +124,7 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     let shown = Shown::new(cases.len(), output);
     let recorder = Recorder::new(&args.capture, cases.len() + trials.len());
     let judged = cases.par_iter().map(|case: &Case<'_>| {
-        shown.case(&case.scenario.name, || {
+        shown.timed(&case.scenario.name, || {
             let judgement = judge_with(*case, &kit.tools(&shown));
             recorder.record(*case, &judgement);
             let mut view = view::case(*case, &judgement);
@@ -160,20 +157,20 @@ fn render(report: &Report, ladders: Ladders, output: Output) -> Result<String> {
     if output.format == Format::Json {
         return Ok(json::render(report)?);
     }
-    let paint = output.paint();
+    let page = output.page();
     let mut out = String::new();
     if output.quiet {
-        out.push_str(&text::unexpected(report, paint));
-        out.push_str(&text::counts(report, paint));
+        out.push_str(&text::unexpected(report, page.paint));
+        out.push_str(&text::counts(report, page.paint));
         out.push('\n');
         return Ok(out);
     }
     let shown = report.cases.iter().filter(|case| ladders == Ladders::Always || !case.expected);
     for case in shown {
-        out.push_str(&text::case(case, paint));
+        out.push_str(&text::case(case, page));
         out.push('\n');
     }
-    out.push_str(&text::summary(report, TABLE_WIDTH, paint));
+    out.push_str(&text::summary(report, page));
     Ok(out)
 }
 

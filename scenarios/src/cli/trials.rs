@@ -6,6 +6,7 @@ use reports::view::Case;
 use super::capture::Recorder;
 use super::interrupt;
 use super::output::Output;
+use super::progress::timed;
 use crate::anatomy::{self, Depth};
 use crate::capture::Subject;
 use crate::scenario::{Own, Scenario};
@@ -31,13 +32,17 @@ pub(super) fn run(
                 let (name, of) = (&scenario.name, trials.len());
                 output.remark(&format!("{} of {of}: {name} on {}", at + 1, target.name));
             }
-            let honest = honest(own, target, &stop)?;
-            let done = trial(scenario, own, target, &honest, &stop)?;
-            recorder.record_own(&Subject::own(scenario, own, target), &done.judgement);
-            let mut shown = view::trial(scenario, own, target, &done);
-            anatomy::add(&mut shown, &done.judgement.trace, depth);
-            judged.push(shown);
-            if done.interrupted || stop.is_triggered() {
+            let mut interrupted = false;
+            judged.push(timed(|| {
+                let honest = honest(own, target, &stop)?;
+                let done = trial(scenario, own, target, &honest, &stop)?;
+                recorder.record_own(&Subject::own(scenario, own, target), &done.judgement);
+                let mut shown = view::trial(scenario, own, target, &done);
+                anatomy::add(&mut shown, &done.judgement.trace, depth);
+                interrupted = done.interrupted;
+                anyhow::Ok(shown)
+            })?);
+            if interrupted || stop.is_triggered() {
                 return Ok(true);
             }
         }

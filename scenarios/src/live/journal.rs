@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mitm_proxy::net::{Event, Observer};
 use protocol::endpoint::{Claim, Conn, End, Fact, Kind, Message, Tick};
 use reports::view::Weight;
@@ -19,6 +19,7 @@ use super::store::Store;
 use super::tap::Tap;
 use crate::diagnostic::escape;
 use crate::stdout::Stdout;
+use crate::terminal;
 use crate::view::describe;
 
 /// What goes to standard output.
@@ -99,7 +100,7 @@ impl Journal {
             file,
             store,
             lost: Rc::default(),
-            bars: MultiProgress::new(),
+            bars: MultiProgress::with_draw_target(target()),
             bar: BTreeMap::new(),
             tally: Rc::default(),
             tap: None,
@@ -234,6 +235,11 @@ impl Journal {
             self.bars.remove(&bar);
         }
     }
+}
+
+/// Where bars are drawn.
+fn target() -> ProgressDrawTarget {
+    if terminal::draws() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
 }
 
 impl Observer for Journal {

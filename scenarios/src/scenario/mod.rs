@@ -4,6 +4,7 @@
 //! one go, each at its line and column with what would have been right.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -88,8 +89,10 @@ pub struct Scenario {
     pub rule_lines: Vec<usize>,
     /// What the judge is expected to say.
     pub expect: Expect,
-    /// The file it was read from.
+    /// The file it was read from, as it is shown.
     pub path: String,
+    /// The same as the system has it; none in the catalogue.
+    pub file: Option<PathBuf>,
     /// Somebody's own input stands in place of what the script sends. It may be too short to say anything of
     /// secrecy, and that is then no surprise.
     pub replaced: bool,

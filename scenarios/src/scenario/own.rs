@@ -89,6 +89,7 @@ pub(super) fn scenario(
         rule_lines,
         expect: expect?,
         path: path.to_owned(),
+        file: None,
         replaced: false,
         notes: Vec::new(),
     })

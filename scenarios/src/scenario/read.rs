@@ -115,6 +115,7 @@ fn read(
         rule_lines,
         expect: expect?,
         path: path.to_owned(),
+        file: None,
         replaced: false,
         notes: Vec::new(),
     })

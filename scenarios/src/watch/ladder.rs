@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use mitm_proxy::net::proxy::{Batch, Entry, What};
-use reports::ladder::{self, Row};
-use reports::text::Paint;
+use reports::ladder::{Lanes, Links, Row};
+use reports::text::{Page, Paint};
 use reports::view::{Deed, Event, Frame, Weight};
 
 use super::{Names, side};
@@ -19,6 +19,7 @@ const SECOND: u64 = 1_000_000;
 pub struct Ladder {
     out: Box<dyn Write + Send>,
     paint: Paint,
+    lanes: Lanes,
     open: Option<Frame>,
     number: u64,
     began: bool,
@@ -30,10 +31,11 @@ pub struct Ladder {
 
 impl Ladder {
     /// A ladder drawn on `out`.
-    pub fn new(out: Box<dyn Write + Send>, paint: Paint) -> Self {
+    pub fn new(out: Box<dyn Write + Send>, page: Page) -> Self {
+        let Page { paint, columns } = page;
         let (open, number, began) = (None, 0, false);
-        let (second, lines, skipped) = (0, 0, (0, 0));
-        Self { out, paint, open, number, began, second, lines, skipped }
+        let lanes = Lanes::new(Links::Several, columns.map(usize::from));
+        Self { out, paint, lanes, open, number, began, second: 0, lines: 0, skipped: (0, 0) }
     }
 
     /// Draw what happened.
@@ -120,15 +122,13 @@ impl Ladder {
     fn event(&mut self, entry: &Entry, who: &str, what: String, weight: Weight) -> io::Result<()> {
         let (at_us, link, who) = (entry.at.0 / 1000, entry.link, who.to_owned());
         let event = Event { at_us, moment: 0, link, who, what, weight, cause: None };
-        self.show(at_us, 0, &ladder::event_row(&event, true))
+        self.show(at_us, 0, &self.lanes.event(&event))
     }
 
     /// Draw the frame that is complete now.
     fn close(&mut self) -> io::Result<()> {
         match self.open.take() {
-            Some(frame) => {
-                self.show(frame.at_us, frame.bytes as u64, &ladder::frame_row(&frame, true))
-            }
+            Some(frame) => self.show(frame.at_us, frame.bytes as u64, &self.lanes.frame(&frame)),
             None => Ok(()),
         }
     }
@@ -136,7 +136,7 @@ impl Ladder {
     fn show(&mut self, at_us: u64, bytes: u64, row: &Row) -> io::Result<()> {
         if !self.began {
             self.began = true;
-            writeln!(self.out, "{}", ladder::head(true))?;
+            writeln!(self.out, "{}", self.lanes.head())?;
         }
         if at_us / SECOND != self.second {
             self.tell_skipped()?;
