@@ -210,7 +210,7 @@ async fn attack(
 ) {
     let attacker = Attacker::new(Arc::new(layout()), rules(which).into());
     let doors = vec![Door { listener, upstream: upstream.into() }];
-    let (_silent, reloads) = mpsc::unbounded_channel();
+    let (_silent, reloads) = mpsc::channel(1);
     let stop = async {
         let _ = stop.await;
     };

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::channel;
 use std::thread::{JoinHandle, spawn};
 
-use mitm_proxy::net::{self, Event, Observer};
+use mitm_proxy::net::{self, Event, Limits, Observer};
 use protocol::endpoint::{Endpoint, Tick};
 use protocol::systems::{Setup, System};
 use protocol::weakness::Profile;
@@ -39,10 +39,11 @@ impl Serving {
                 let _ = tell.send(own.collect());
                 let endpoint: Box<dyn Endpoint> = (system.server)(Setup::lab(profile, 1, 0));
                 let (_silent, commands) = tokio::sync::mpsc::channel(1);
-                net::serve(endpoint, listeners, commands, Box::new(observer), async {
+                let (limits, observer) = (Limits::of_this_process(), Box::new(observer));
+                let stop = async {
                     let _ = stopped.await;
-                })
-                .await;
+                };
+                net::serve(endpoint, listeners, limits, commands, observer, stop).await;
             });
         });
         let addresses = told.recv().unwrap_or_default();

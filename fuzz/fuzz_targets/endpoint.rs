@@ -9,7 +9,7 @@ use protocol::weakness::Profile;
 fuzz_target!(|segments: Vec<Vec<u8>>| {
     for system in SYSTEMS {
         for profile in [Profile::as_built(system), Profile::HARDENED] {
-            let setup = Setup { profile, seed: 7, number: 1 };
+            let setup = Setup::lab(profile, 7, 1);
             for mut endpoint in [(system.client)(setup), (system.server)(setup)] {
                 let mut out = Output::default();
                 for port in 0..system.ports.len() as u8 {

@@ -1,8 +1,12 @@
 //! What the sessions of a connection-per-session system have in common: the way out, and one wake-up.
 
+use std::time::Duration;
+
 use crate::endpoint::{Claim, Conn, End, Fact, Name, Output, Reject, Tick};
 use crate::inbox::Inbox;
+use crate::systems::Setup;
 use crate::theft::SessionSecret;
+use crate::weakness::Weakness;
 
 /// The way out of one session: its writes and claims.
 #[derive(Debug)]
@@ -51,6 +55,25 @@ impl Port<'_> {
     pub(crate) fn abort(&mut self, reject: Reject) {
         self.claim(Fact::Rejected(reject));
         self.end(End::Aborted);
+    }
+}
+
+/// How long an endpoint waits for its peer.
+#[derive(Clone, Copy, Hash, Debug)]
+pub(crate) struct Timeouts {
+    /// How many times as long as usual; none for ever.
+    times: Option<u32>,
+}
+
+impl Timeouts {
+    pub(crate) fn of(setup: &Setup) -> Self {
+        let ends = !setup.profile.has(Weakness::NoTimeout);
+        Self { times: ends.then_some(setup.patience) }
+    }
+
+    /// When an endpoint that has waited since `since`, and usually has this patience, gives up.
+    pub(crate) fn deadline(self, since: Tick, patience: Duration) -> Option<Tick> {
+        self.times.map(|times| since.after(patience.saturating_mul(times)))
     }
 }
 

@@ -85,12 +85,15 @@ pub struct Setup {
     pub number: u32,
     /// When tick 0 is, in seconds since 1970.
     pub epoch: u64,
+    /// How many times as long as usual it waits for its peer: 1, but for peers that are held up, or a machine that is busy. What never
+    /// gives up still does not.
+    pub patience: u32,
 }
 
 impl Setup {
     /// In the lab, whose time begins at [`EPOCH`].
     pub fn lab(profile: Profile, seed: u64, number: u32) -> Self {
-        Self { profile, seed, number, epoch: EPOCH }
+        Self { profile, seed, number, epoch: EPOCH, patience: 1 }
     }
 }
 

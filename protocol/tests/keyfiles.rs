@@ -51,7 +51,7 @@ impl KeySource for Folder<'_> {
 /// Let client 2 say one thing; what both ends did.
 fn converse(system: &System, profile: Profile, keys: [&KeyFiles; 2]) -> Vec<Fact> {
     let keys = keys.map(Folder);
-    let setup = |seed, number| Setup { profile, seed, number, epoch: NOW };
+    let setup = |seed, number| Setup { epoch: NOW, ..Setup::lab(profile, seed, number) };
     let mut ends: [Box<dyn Endpoint>; 2] = [
         (system.keys.client)(setup(1, 2), &keys[0]).unwrap(),
         (system.keys.server)(setup(2, 0), &keys[1]).unwrap(),

@@ -53,7 +53,8 @@ pub(super) async fn attend(driver: Driver, conn: Conn, mut stream: TcpStream, wa
             }
         }
     }
-    if stream.shutdown().await.is_ok() {
+    // One that had to make room is not waited for.
+    if driver.has(conn) && stream.shutdown().await.is_ok() {
         driver.tell(Event::Finished { conn });
         if !ended {
             let _ = timeout(LINGER, discard(&driver, conn, &stream)).await;

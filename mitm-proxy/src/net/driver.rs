@@ -1,21 +1,22 @@
 //! One endpoint and its connections: inputs in, outputs carried out.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use protocol::endpoint::{Conn, Endpoint, Fact, Input, Output, Service, Side, Tick};
+use protocol::endpoint::{Claim, Conn, Endpoint, Fact, Input, Output, Service, Side, Tick};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::HostPort;
 use super::connection::attend;
+use super::limits::{Limits, who_goes};
 use super::{Event, Observer, Trouble};
 
 /// The most bytes one read returns.
@@ -38,6 +39,8 @@ struct Shared {
     state: RefCell<State>,
     /// Something happened that somebody may wait for.
     changed: Notify,
+    /// The endpoint asked to be woken.
+    wakes: Notify,
     /// When something was last sent or received.
     active: Cell<Instant>,
 }
@@ -57,6 +60,9 @@ struct State {
     /// How many commands were given, and how many of them sent or refused.
     given: u64,
     done: u64,
+    /// When the endpoint wants to be woken, and whether somebody sees to it.
+    wakes: BTreeSet<Tick>,
+    has_timer: bool,
 }
 
 /// One connection, as the driver sees it.
@@ -66,6 +72,9 @@ struct Connection {
     sent: usize,
     queued: usize,
     closing: bool,
+    /// Where the peer is, and whether it has shown who it is.
+    from: IpAddr,
+    known: bool,
     wake: Rc<Notify>,
 }
 
@@ -96,11 +105,13 @@ impl Driver {
             observer,
             given: 0,
             done: 0,
+            wakes: BTreeSet::new(),
+            has_timer: false,
         };
         let began = Instant::now();
         let active = Cell::new(began);
         let state = RefCell::new(state);
-        Self(Rc::new(Shared { began, state, changed: Notify::new(), active }))
+        Self(Rc::new(Shared { began, state, changed: Notify::new(), wakes: Notify::new(), active }))
     }
 
     pub(super) fn now(&self) -> Tick {
@@ -145,7 +156,9 @@ impl Driver {
             state.last = state.last.wrapping_add(1);
             let conn = Conn(state.last);
             let (queue, wake) = (VecDeque::new(), wake.clone());
-            let connection = Connection { queue, sent: 0, queued: 0, closing: false, wake };
+            let (from, known) = (address.ip().to_canonical(), false);
+            let connection =
+                Connection { queue, sent: 0, queued: 0, closing: false, from, known, wake };
             state.connections.insert(conn, connection);
             conn
         };
@@ -182,6 +195,7 @@ impl Driver {
         }
         for claim in out.claims.drain(..) {
             state.done += u64::from(settles(&claim.fact));
+            state.learn(&claim);
             state.observer.on_event(now, Event::Claimed(&claim));
         }
         state.observer.on_event(now, Event::Stepped(input));
@@ -197,17 +211,36 @@ impl Driver {
         for conn in out.closes.drain(..) {
             state.close(conn);
         }
-        if let Some(at) = out.wake {
-            spawn_local(self.clone().wake(at));
+        if let Some(at) = out.wake
+            && state.wakes.insert(at)
+        {
+            if !std::mem::replace(&mut state.has_timer, true) {
+                spawn_local(self.clone().keep_time());
+            }
+            self.0.wakes.notify_one();
         }
         state.out = out;
         drop(guard);
         self.0.changed.notify_waiters();
     }
 
-    async fn wake(self, at: Tick) {
-        tokio::time::sleep_until(self.0.began + Duration::from_nanos(at.0)).await;
-        self.step(Input::Timeout);
+    /// Wake the endpoint when it asked to be woken: one timer, however often it asks.
+    async fn keep_time(self) {
+        loop {
+            let next = self.0.state.borrow().wakes.first().copied();
+            let Some(next) = next else {
+                self.0.wakes.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = sleep_until(self.0.began + Duration::from_nanos(next.0)) => {
+                    let now = self.now();
+                    self.0.state.borrow_mut().wakes.retain(|at| *at > now);
+                    self.step(Input::Timeout);
+                }
+                () = self.0.wakes.notified() => {}
+            }
+        }
     }
 
     /// Make a further connection.
@@ -243,6 +276,36 @@ impl Driver {
         for conn in all {
             state.close(conn);
         }
+    }
+
+    /// Make room for one more connection: if there is none, somebody goes who has not shown who they are. Whether there is room now.
+    pub(super) fn make_room(&self, limits: Limits) -> bool {
+        let goes = {
+            let state = self.0.state.borrow();
+            // One that is closing has had its turn.
+            let unknown = state.connections.iter().filter(|(_, it)| !it.known || it.closing);
+            let (all, strangers) = (state.connections.len(), unknown.clone().count());
+            if all < limits.connections && strangers < limits.unknown {
+                return true;
+            }
+            who_goes(unknown.map(|(conn, it)| (*conn, it.from)))
+        };
+        let Some(conn) = goes else {
+            self.tell(Event::Trouble { conn: None, what: Trouble::Full });
+            return false;
+        };
+        self.tell(Event::Trouble { conn: Some(conn), what: Trouble::Crowded });
+        self.hung_up(conn);
+        // Its task finds nothing to do, and lets go of it at once.
+        if let Some(connection) = self.0.state.borrow_mut().connections.remove(&conn) {
+            connection.wake.notify_one();
+        }
+        true
+    }
+
+    /// Whether the connection is still attended to.
+    pub(super) fn has(&self, conn: Conn) -> bool {
+        self.0.state.borrow().connections.contains_key(&conn)
     }
 
     pub(super) fn interest(&self, conn: Conn) -> Interest {
@@ -344,6 +407,15 @@ fn settles(fact: &Fact) -> bool {
 }
 
 impl State {
+    /// A peer has shown who it is once the endpoint believes in a session with it, or has exchanged a message.
+    fn learn(&mut self, claim: &Claim) {
+        if let Fact::Established(_) | Fact::Delivered(_) | Fact::Acknowledged(_) = claim.fact
+            && let Some(connection) = self.connections.get_mut(&claim.conn)
+        {
+            connection.known = true;
+        }
+    }
+
     fn send(&mut self, now: Tick, conn: Conn, bytes: Vec<u8>) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         if connection.closing || bytes.is_empty() {

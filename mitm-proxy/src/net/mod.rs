@@ -15,12 +15,14 @@ mod connect;
 mod connection;
 mod driver;
 mod host;
+mod limits;
 mod loopback;
 pub mod proxy;
 mod serve;
 
 pub use connect::{Ending, connect};
 pub use host::HostPort;
+pub use limits::Limits;
 pub use loopback::Loopback;
 pub use serve::serve;
 
@@ -123,6 +125,10 @@ pub enum Trouble {
     Broken(io::Error),
     /// The peer does not read what it is sent: more than this many bytes wait for it.
     NotReading(usize),
+    /// There was no room for another connection, and this one's peer had not shown who it is.
+    Crowded,
+    /// There is no room for another connection, and every peer has shown who it is: the new one is closed.
+    Full,
     /// The endpoint panicked on what this connection sent. It is closed.
     Panicked,
 }
@@ -136,6 +142,10 @@ impl fmt::Display for Trouble {
             Self::NotReading(waiting) => {
                 write!(f, "the peer does not read; {waiting} bytes wait for it: closed")
             }
+            Self::Crowded => f.write_str(
+                "no room for more connections: closed, its peer has not shown who it is",
+            ),
+            Self::Full => f.write_str("no room for another connection: closed"),
             Self::Panicked => f.write_str("the endpoint panicked (a bug): closed"),
         }
     }

@@ -11,6 +11,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use super::driver::Driver;
+use super::limits::Limits;
 use super::{Event, Observer, Trouble};
 
 /// The pause after a connection that could not be accepted: most often the process is out of descriptors.
@@ -18,11 +19,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long connections are given to end once the server is stopped.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Serve on `listeners`, one for each of the system's ports in order, until `stop`. What comes from `commands`
-/// the server says to its clients.
+/// Serve on `listeners`, one for each of the system's ports in order, until `stop`, and no more connections than `limits` allows. What
+/// comes from `commands` the server says to its clients.
 pub async fn serve(
     endpoint: Box<dyn Endpoint>,
     listeners: Vec<TcpListener>,
+    limits: Limits,
     mut commands: Receiver<Command>,
     observer: Box<dyn Observer>,
     stop: impl Future<Output = ()>,
@@ -32,7 +34,7 @@ pub async fn serve(
         .run_until(async move {
             let driver = Driver::new(endpoint, Side::Server, Vec::new(), observer);
             for (service, listener) in (0..).map(Service).zip(listeners) {
-                spawn_local(accept(driver.clone(), listener, service));
+                spawn_local(accept(driver.clone(), listener, service, limits));
             }
             let mut stop = pin!(stop);
             loop {
@@ -52,10 +54,13 @@ pub async fn serve(
         .await;
 }
 
-async fn accept(driver: Driver, listener: TcpListener, service: Service) {
+async fn accept(driver: Driver, listener: TcpListener, service: Service, limits: Limits) {
     loop {
         match listener.accept().await {
-            Ok((stream, address)) => driver.add(stream, service, address),
+            Ok((stream, address)) if driver.make_room(limits) => {
+                driver.add(stream, service, address);
+            }
+            Ok(_) => {}
             Err(error) => {
                 driver.tell(Event::Trouble { conn: None, what: Trouble::Accept(error) });
                 sleep(PAUSE).await;

@@ -91,6 +91,10 @@ struct Running {
 
 impl Running {
     async fn start(system: &System, endpoint: Box<dyn Endpoint>) -> Self {
+        Self::start_with(system, endpoint, Limits::of_this_process()).await
+    }
+
+    async fn start_with(system: &System, endpoint: Box<dyn Endpoint>, limits: Limits) -> Self {
         let mut listeners = Vec::new();
         for _ in system.ports {
             listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
@@ -101,7 +105,7 @@ impl Running {
         let observer = Box::new(claims.clone());
         let task = spawn_local(async move {
             let (_silent, commands) = channel(1);
-            serve(endpoint, listeners, commands, observer, async {
+            serve(endpoint, listeners, limits, commands, observer, async {
                 let _ = stopped.await;
             })
             .await;
@@ -148,7 +152,8 @@ impl Running {
 }
 
 fn setup(profile: Profile, seed: u64, number: u32) -> Setup {
-    Setup::lab(profile, seed, number)
+    // So long that only a hang meets it.
+    Setup { patience: 10_000, ..Setup::lab(profile, seed, number) }
 }
 
 fn profiles(system: &System) -> [Profile; 2] {
@@ -295,6 +300,35 @@ fn strangers_who_send_garbage_or_nothing_do_not_disturb_the_others() {
                 }
             });
         }
+    }
+}
+
+#[test]
+fn a_flood_of_strangers_costs_itself_its_connections() {
+    for system in SYSTEMS {
+        // As built, whoever comes to a data port first belongs to the next session.
+        run(async {
+            let limits = Limits { connections: 12, unknown: 8 };
+            let endpoint = (system.server)(setup(Profile::HARDENED, 1, 0));
+            let server = Running::start_with(system, endpoint, limits).await;
+            let mut strangers = Vec::new();
+            for _ in 0..40 {
+                let mut stranger = TcpStream::connect(server.addresses[0]).await.unwrap();
+                stranger.write_all(b"H").await.unwrap();
+                strangers.push(stranger);
+            }
+            let sent = messages(system, Profile::HARDENED);
+            let client = (system.client)(setup(Profile::HARDENED, CLIENT_SEED, 1));
+            let client = server.hear(client, sent.clone()).await;
+            assert!(client.has_ended_cleanly(), "{}", system.name);
+            assert_eq!(server.claims.delivered().len(), sent.len(), "{}", system.name);
+            // The first of them were told at once.
+            for stranger in &mut strangers[..30] {
+                let mut rest = Vec::new();
+                let _ = stranger.read_to_end(&mut rest).await;
+            }
+            server.end().await;
+        });
     }
 }
 

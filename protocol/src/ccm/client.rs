@@ -80,7 +80,7 @@ impl Client {
     pub fn with_keys(setup: Setup, keys: Arc<ClientKeys>) -> Self {
         Self {
             entropy: Entropy::new(setup.seed, &format!("ccm client {}", setup.number)),
-            setting: Setting::new(setup.profile, keys.own.public_key().size()),
+            setting: Setting::new(&setup, keys.own.public_key().size()),
             keys,
             number: setup.number,
             name: client_name(identity(setup)),
@@ -162,7 +162,10 @@ impl Client {
             }
         };
         inbox.push(bytes);
-        session.heard = now;
+        // The exchange's time counts from the start: bytes that trickle in earn no more.
+        if let State::Talking(_) = session.state {
+            session.heard = now;
+        }
     }
 
     fn closed(&mut self, conn: Conn, out: &mut Output) {

@@ -48,7 +48,8 @@ pub struct Server {
 #[derive(Clone, Hash, Debug)]
 struct Exchange {
     inbox: Inbox,
-    heard: Tick,
+    /// When it began, or what it waits for now became due.
+    since: Tick,
     state: State,
 }
 
@@ -90,7 +91,7 @@ impl Server {
     pub fn with_keys(setup: Setup, keys: Arc<ServerKeys>) -> Self {
         Self {
             entropy: Entropy::new(setup.seed, "ccm server"),
-            setting: Setting::new(setup.profile, keys.own.public_key().size()),
+            setting: Setting::new(&setup, keys.own.public_key().size()),
             keys,
             name: Name::from(SERVER),
             exchanges: BTreeMap::new(),
@@ -112,7 +113,7 @@ impl Server {
         between.on(conn).log("connection accepted");
         let inbox = Inbox::default();
         if service == EXCHANGE {
-            let exchange = Exchange { inbox, heard: now, state: State::ExpectKey };
+            let exchange = Exchange { inbox, since: now, state: State::ExpectKey };
             self.exchanges.insert(conn, exchange);
         } else {
             self.waiting.push(Waiting { conn, service, inbox, since: now });
@@ -123,7 +124,6 @@ impl Server {
     fn receive(&mut self, now: Tick, conn: Conn, bytes: &[u8], out: &mut Output) {
         if let Some(exchange) = self.exchanges.get_mut(&conn) {
             exchange.inbox.push(bytes);
-            exchange.heard = now;
             self.drive_exchange(now, conn, out);
         } else if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.conn == conn) {
             waiting.inbox.push(bytes);
@@ -237,7 +237,7 @@ impl Server {
         } else {
             State::ExpectTrue(Box::new(session))
         };
-        let exchange = Exchange { inbox: Inbox::default(), heard: now, state };
+        let exchange = Exchange { inbox: Inbox::default(), since: now, state };
         self.exchanges.insert(conn, exchange);
     }
 
@@ -371,7 +371,7 @@ impl Server {
         let late = |since, patience| setting.deadline(since, patience).is_some_and(|at| at <= now);
         let reject = Reject::new(Check::Timeout, "peer");
         let nobody = Name::from(NOBODY);
-        for (conn, _) in self.exchanges.extract_if(.., |_, exchange| late(exchange.heard, PATIENCE))
+        for (conn, _) in self.exchanges.extract_if(.., |_, exchange| late(exchange.since, PATIENCE))
         {
             Between { local: &self.name, peer: &nobody, out }.on(conn).abort(reject);
         }
@@ -392,7 +392,7 @@ impl Server {
 
     /// When something is to be done without anything arriving.
     fn deadlines(&self, now: Tick) -> impl Iterator<Item = Tick> {
-        let exchanges = self.exchanges.values().map(|exchange| (exchange.heard, PATIENCE));
+        let exchanges = self.exchanges.values().map(|exchange| (exchange.since, PATIENCE));
         let waiting = self.waiting.iter().map(|waiting| (waiting.since, PATIENCE));
         let sessions = self.sessions.values().map(|session| (session.heard, session.patience()));
         let deadlines = exchanges.chain(waiting).chain(sessions);

@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::ccm::wire;
 use crate::endpoint::{Conn, Name, Output, Tick};
 use crate::layout::Layout;
-use crate::session::Port;
-use crate::weakness::{Profile, Weakness};
+use crate::session::{Port, Timeouts};
+use crate::systems::Setup;
+use crate::weakness::Profile;
 
 /// How long a hardened endpoint waits for a peer whose turn it is.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,18 +22,20 @@ pub(super) const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) profile: Profile,
+    timeouts: Timeouts,
     pub(super) layout: Layout,
 }
 
 impl Setting {
     /// With RSA keys of that many bytes.
-    pub(super) fn new(profile: Profile, rsa: usize) -> Arc<Self> {
-        Arc::new(Self { profile, layout: wire::layout_for(profile, rsa) })
+    pub(super) fn new(setup: &Setup, rsa: usize) -> Arc<Self> {
+        let (profile, timeouts) = (setup.profile, Timeouts::of(setup));
+        Arc::new(Self { profile, timeouts, layout: wire::layout_for(profile, rsa) })
     }
 
-    /// When an endpoint that last heard its peer at `heard`, and has this patience, gives up waiting.
+    /// When an endpoint that last heard its peer at `heard`, and usually has this patience, gives up waiting.
     pub(super) fn deadline(&self, heard: Tick, patience: Duration) -> Option<Tick> {
-        (!self.profile.has(Weakness::NoTimeout)).then(|| heard.after(patience))
+        self.timeouts.deadline(heard, patience)
     }
 
     /// Until when to be silent after a message sent `now`.

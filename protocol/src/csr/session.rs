@@ -11,7 +11,7 @@ use crate::endpoint::{Check, Name, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::layout::Layout;
 use crate::pki::x509::{Certificate, Checks, Roles, X509Error};
-use crate::session::Port;
+use crate::session::{Port, Timeouts};
 use crate::systems::Setup;
 use crate::weakness::{Profile, Weakness};
 
@@ -38,6 +38,7 @@ pub(super) fn counted(schedule: &mut Schedule, port: &mut Port<'_>) -> Result<()
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) profile: Profile,
+    timeouts: Timeouts,
     pub(super) layout: Layout,
     pub(super) own: Credentials,
     /// When tick 0 is, in seconds since 1970.
@@ -47,7 +48,8 @@ pub(super) struct Setting {
 impl Setting {
     pub(super) fn new(setup: Setup, own: Credentials) -> Arc<Self> {
         let Setup { profile, epoch, .. } = setup;
-        Arc::new(Self { profile, layout: wire::layout(profile), own, epoch })
+        let timeouts = Timeouts::of(&setup);
+        Arc::new(Self { profile, timeouts, layout: wire::layout(profile), own, epoch })
     }
 
     /// Check the certificate of whoever is on the `peer` side; return its name and key.
@@ -78,9 +80,9 @@ impl Setting {
         Ok((local_name(&common_name), Arc::new(key)))
     }
 
-    /// When an endpoint that last heard its peer at `heard`, and has this patience, gives up waiting.
+    /// When an endpoint that last heard its peer at `heard`, and usually has this patience, gives up waiting.
     pub(super) fn deadline(&self, heard: Tick, patience: Duration) -> Option<Tick> {
-        (!self.profile.has(Weakness::NoTimeout)).then(|| heard.after(patience))
+        self.timeouts.deadline(heard, patience)
     }
 
     /// Until when to be silent after a message sent `now` that the peer does not answer.

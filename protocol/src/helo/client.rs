@@ -123,7 +123,7 @@ impl Client {
         let name = own.me.name.clone();
         Self {
             entropy: Entropy::new(setup.seed, &format!("helo {name}")),
-            setting: Setting::new(setup.profile, own),
+            setting: Setting::new(&setup, own),
             number: setup.number,
             name,
             queue: VecDeque::new(),
@@ -210,7 +210,10 @@ impl Endpoint for Client {
                 if let Some(session) = self.session.as_mut().filter(|session| session.conn == conn)
                 {
                     session.inbox.push(bytes);
-                    session.heard = now;
+                    // The handshake's time counts from the start: bytes that trickle in earn no more.
+                    if session.is_established() {
+                        session.heard = now;
+                    }
                     self.drive(now, out);
                 }
             }
@@ -268,6 +271,10 @@ impl Endpoint for Client {
 }
 
 impl Session {
+    fn is_established(&self) -> bool {
+        matches!(self.state, State::Idle(_) | State::ExpectAck(_))
+    }
+
     /// The session as it then stands, or nothing once it has ended.
     fn drive(
         self,

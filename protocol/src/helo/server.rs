@@ -115,7 +115,7 @@ impl Server {
         Self {
             entropy: Entropy::new(setup.seed, "helo server"),
             name: own.me.name.clone(),
-            setting: Setting::new(setup.profile, own),
+            setting: Setting::new(&setup, own),
             sessions: BTreeMap::new(),
             alarm: Alarm::default(),
         }
@@ -132,7 +132,6 @@ impl Server {
     fn receive(&mut self, now: Tick, conn: Conn, bytes: &[u8], out: &mut Output) {
         let Some(mut session) = self.sessions.remove(&conn) else { return };
         session.inbox.push(bytes);
-        session.heard = now;
         let peer = session.peer.clone();
         let mut port = Port { conn, local: &self.name, peer, out };
         let mut context = Context {
@@ -142,7 +141,11 @@ impl Server {
             port: &mut port,
         };
         match session.drive(&mut context) {
-            Ok(Some(session)) => {
+            Ok(Some(mut session)) => {
+                // Until a session is established its time counts from the start: bytes that trickle in earn no more.
+                if session.is_established() {
+                    session.heard = now;
+                }
                 self.sessions.insert(conn, session);
             }
             Ok(None) => port.end(End::Clean),
@@ -210,10 +213,13 @@ impl Endpoint for Server {
 }
 
 impl Session {
+    fn is_established(&self) -> bool {
+        matches!(self.state, State::Active(_))
+    }
+
     /// When to stop waiting for the device. Once the session is established it may take its time.
     fn deadline(&self, setting: &Setting) -> Option<Tick> {
-        let patience =
-            if matches!(self.state, State::Active(_)) { IDLE_PATIENCE } else { PATIENCE };
+        let patience = if self.is_established() { IDLE_PATIENCE } else { PATIENCE };
         setting.deadline(self.heard, patience)
     }
 

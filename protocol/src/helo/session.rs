@@ -9,6 +9,8 @@ use crate::helo::lab::{Credentials, SERVER, is_device};
 use crate::helo::wire::{self, RSA};
 use crate::layout::Layout;
 use crate::pki::Certificate;
+use crate::session::Timeouts;
+use crate::systems::Setup;
 use crate::weakness::{Profile, Weakness};
 
 /// How long a hardened endpoint waits for a peer whose turn it is.
@@ -20,13 +22,15 @@ pub(super) const IDLE_PATIENCE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) profile: Profile,
+    timeouts: Timeouts,
     pub(super) layout: Layout,
     pub(super) own: Credentials,
 }
 
 impl Setting {
-    pub(super) fn new(profile: Profile, own: Credentials) -> Arc<Self> {
-        Arc::new(Self { profile, layout: wire::layout(profile), own })
+    pub(super) fn new(setup: &Setup, own: Credentials) -> Arc<Self> {
+        let (profile, timeouts) = (setup.profile, Timeouts::of(setup));
+        Arc::new(Self { profile, timeouts, layout: wire::layout(profile), own })
     }
 
     /// Check the certificate of whoever is on the `peer` side; return its name and the key to use
@@ -62,9 +66,9 @@ impl Setting {
         Ok((Name::from(name), key))
     }
 
-    /// When an endpoint that last heard its peer at `heard`, and has this patience, gives up waiting.
+    /// When an endpoint that last heard its peer at `heard`, and usually has this patience, gives up waiting.
     pub(super) fn deadline(&self, heard: Tick, patience: Duration) -> Option<Tick> {
-        (!self.profile.has(Weakness::NoTimeout)).then(|| heard.after(patience))
+        self.timeouts.deadline(heard, patience)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::ratchet::keys::{CHAINS, Keyring, Keys, Master, SHARED, Share};
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
+use crate::session::{Alarm, Timeouts};
 use crate::systems::Setup;
 use crate::theft::SessionSecret;
 use crate::weakness::{Profile, Weakness};
@@ -34,12 +35,14 @@ pub fn with_keys(setup: Setup, keyring: &Keyring) -> Box<dyn Endpoint> {
 struct Client {
     shared: Shared,
     state: State,
+    alarm: Alarm,
 }
 
 /// What outlives a session.
 #[derive(Clone)]
 struct Shared {
     profile: Profile,
+    timeouts: Timeouts,
     layout: Arc<Layout>,
     master: Arc<Master>,
     id: u8,
@@ -72,8 +75,8 @@ struct Session {
     /// The one sent with the HELLO, until the CHALLENGE comes.
     share: Option<Share>,
     round: u32,
-    /// When the client loses patience; unused as built.
-    deadline: Tick,
+    /// When the client loses patience, if ever.
+    deadline: Option<Tick>,
 }
 
 /// A session whose data is on its way.
@@ -93,8 +96,13 @@ impl State {
         }
     }
 
-    fn waits_for_server(&self) -> bool {
-        matches!(self, Self::ExpectChallenge(_) | Self::ExpectResponse(_))
+    /// When the client loses patience, if it waits for the server.
+    fn deadline(&self) -> Option<Tick> {
+        match self {
+            Self::Idle | Self::Ready(_) => None,
+            Self::ExpectChallenge(session)
+            | Self::ExpectResponse(ExpectResponse { session, .. }) => session.deadline,
+        }
     }
 }
 
@@ -120,18 +128,15 @@ impl Endpoint for Client {
                 return;
             }
             Input::Timeout => {
-                let waits = self.state.waits_for_server();
-                if let Some(session) = self.state.session()
-                    && waits
-                    && !self.shared.profile.has(Weakness::NoTimeout)
-                    && session.deadline <= now
-                {
+                self.alarm.rang(now);
+                if self.state.deadline().is_some_and(|deadline| deadline <= now) {
                     self.refuse(Reject::new(Check::Timeout, "answer"), out);
                 }
-                return;
+                return self.alarm.set(self.state.deadline().into_iter(), out);
             }
         }
         self.next_command(now, out);
+        self.alarm.set(self.state.deadline().into_iter(), out);
     }
 
     fn fork(&self) -> Box<dyn Endpoint> {
@@ -139,9 +144,9 @@ impl Endpoint for Client {
     }
 
     fn digest(&self, mut hasher: &mut dyn Hasher) {
-        let Shared { profile, layout: _, master, id, local: _, peer: _, entropy, commands } =
-            &self.shared;
-        (profile, master.as_slice(), id, entropy, commands, &self.state).hash(&mut hasher);
+        let Shared { profile, master, id, entropy, commands, .. } = &self.shared;
+        (profile, master.as_slice(), id, entropy, commands, &self.state, self.alarm)
+            .hash(&mut hasher);
     }
 
     fn buffered(&self) -> usize {
@@ -187,6 +192,7 @@ impl Client {
         Self {
             shared: Shared {
                 profile: setup.profile,
+                timeouts: Timeouts::of(&setup),
                 layout: Arc::new(wire::layout(setup.profile)),
                 master: Arc::new(Master::new(keyring.master(id).unwrap_or_default().to_vec())),
                 id,
@@ -196,6 +202,7 @@ impl Client {
                 commands: VecDeque::new(),
             },
             state: State::Idle,
+            alarm: Alarm::default(),
         }
     }
 
@@ -307,7 +314,7 @@ impl Shared {
             out.claims.push(self.claim(conn, Fact::Running(keys.client_fingerprint())));
         }
         out.writes.push((conn, frame));
-        let deadline = self.expect_answer(now, out);
+        let deadline = self.timeouts.deadline(now, PATIENCE);
         let inbox = Inbox::default();
         State::ExpectChallenge(Session { conn, inbox, keys, share, round: 0, deadline })
     }
@@ -325,7 +332,7 @@ impl Shared {
         self.evolve(&mut session.keys, DATA, &frame);
         out.writes.push((session.conn, frame));
         out.claims.push(self.claim(session.conn, Fact::Sent(message.clone())));
-        session.deadline = self.expect_answer(now, out);
+        session.deadline = self.timeouts.deadline(now, PATIENCE);
         ExpectResponse { session, share, message }
     }
 
@@ -359,14 +366,6 @@ impl Shared {
         if let Some(sent) = self.spec(name).and_then(|spec| Received::cut(spec, frame).ok()) {
             keys.evolve_c2s(sent.ct, &sent.iv);
         }
-    }
-
-    fn expect_answer(&self, now: Tick, out: &mut Output) -> Tick {
-        let deadline = now.after(PATIENCE);
-        if !self.profile.has(Weakness::NoTimeout) {
-            out.wake_at(deadline);
-        }
-        deadline
     }
 
     /// Take one frame. On an error the session is gone and its connection is returned.

@@ -17,6 +17,7 @@ use crate::ratchet::numbers;
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
+use crate::session::{Alarm, Timeouts};
 use crate::systems::Setup;
 use crate::theft::SessionSecret;
 use crate::weakness::{Profile, Weakness};
@@ -37,6 +38,7 @@ pub fn with_keys(setup: Setup, keyring: Keyring) -> Box<dyn Endpoint> {
 struct Server {
     profile: Profile,
     layout: Arc<Layout>,
+    timeouts: Timeouts,
     keyring: Arc<Keyring>,
     local: Name,
     entropy: Entropy,
@@ -45,6 +47,7 @@ struct Server {
     live: BTreeMap<u8, Session>,
     /// How many HELLOs were accepted.
     hellos: u64,
+    alarm: Alarm,
 }
 
 /// An open connection.
@@ -55,7 +58,8 @@ struct Link {
     bound: Option<u8>,
     /// Hardened: a session whose client has not yet proven its key under the challenge.
     tentative: Option<Session>,
-    deadline: Tick,
+    /// When the server stops waiting for the client, if ever.
+    deadline: Option<Tick>,
 }
 
 /// A session, from the CHALLENGE on.
@@ -77,8 +81,8 @@ impl Endpoint for Server {
     fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
         match input {
             Input::Opened(conn, _) => {
-                let deadline = self.expect(HANDSHAKE_PATIENCE, now, out);
-                let inbox = Inbox::default();
+                let (inbox, deadline) =
+                    (Inbox::default(), self.timeouts.deadline(now, HANDSHAKE_PATIENCE));
                 self.links.insert(conn, Link { inbox, bound: None, tentative: None, deadline });
             }
             Input::Received(conn, bytes) => {
@@ -91,6 +95,7 @@ impl Endpoint for Server {
             Input::Timeout => self.give_up_on_the_silent(now, out),
             Input::Command(_) => {}
         }
+        self.alarm.set(self.links.values().filter_map(|link| link.deadline), out);
     }
 
     fn fork(&self) -> Box<dyn Endpoint> {
@@ -99,8 +104,8 @@ impl Endpoint for Server {
 
     fn digest(&self, mut hasher: &mut dyn Hasher) {
         // The keyring never changes.
-        let Self { profile, layout: _, keyring: _, local: _, entropy, links, live, hellos } = self;
-        (profile, entropy, links, live, hellos).hash(&mut hasher);
+        let Self { profile, entropy, links, live, hellos, alarm, .. } = self;
+        (profile, entropy, links, live, hellos, alarm).hash(&mut hasher);
     }
 
     fn buffered(&self) -> usize {
@@ -135,6 +140,7 @@ impl Server {
     fn new(setup: Setup, keyring: Keyring) -> Self {
         Self {
             profile: setup.profile,
+            timeouts: Timeouts::of(&setup),
             layout: Arc::new(wire::layout(setup.profile)),
             keyring: Arc::new(keyring),
             local: Name::from("server"),
@@ -142,19 +148,12 @@ impl Server {
             links: BTreeMap::new(),
             live: BTreeMap::new(),
             hellos: 0,
+            alarm: Alarm::default(),
         }
     }
 
     fn claim(&self, conn: Conn, peer: &Name, fact: Fact) -> Claim {
         Claim { conn, local: self.local.clone(), peer: peer.clone(), fact }
-    }
-
-    fn expect(&self, patience: Duration, now: Tick, out: &mut Output) -> Tick {
-        let deadline = now.after(patience);
-        if !self.profile.has(Weakness::NoTimeout) {
-            out.wake_at(deadline);
-        }
-        deadline
     }
 
     fn read(&mut self, conn: Conn, now: Tick, out: &mut Output) {
@@ -276,7 +275,6 @@ impl Server {
             let fact = Fact::Running(keys.session_fingerprint());
             out.claims.push(self.claim(conn, &peer, fact));
         }
-        let deadline = self.expect(HANDSHAKE_PATIENCE, now, out);
         let numbers = VecDeque::new();
         self.hellos += 1;
         let hello = self.hellos;
@@ -284,7 +282,7 @@ impl Server {
             Session { id, hello, conn, peer, keys, round: 1, established: unmixed, numbers };
         if let Some(link) = self.links.get_mut(&conn) {
             link.bound = Some(id);
-            link.deadline = deadline;
+            link.deadline = self.timeouts.deadline(now, HANDSHAKE_PATIENCE);
             if evicts {
                 self.live.insert(id, session);
             } else {
@@ -357,9 +355,8 @@ impl Server {
 
     /// Put a session that has proven its key among the live ones. One it replaces is over.
     fn keep(&mut self, conn: Conn, session: Session, now: Tick, out: &mut Output) {
-        let deadline = self.expect(IDLE_PATIENCE, now, out);
         if let Some(link) = self.links.get_mut(&conn) {
-            link.deadline = deadline;
+            link.deadline = self.timeouts.deadline(now, IDLE_PATIENCE);
         }
         let peer = session.peer.clone();
         if let Some(replaced) = self.live.insert(session.id, session) {
@@ -481,10 +478,8 @@ impl Server {
     }
 
     fn give_up_on_the_silent(&mut self, now: Tick, out: &mut Output) {
-        if self.profile.has(Weakness::NoTimeout) {
-            return;
-        }
-        let late = |link: &Link| link.deadline <= now;
+        self.alarm.rang(now);
+        let late = |link: &Link| link.deadline.is_some_and(|deadline| deadline <= now);
         let silent: Vec<Conn> =
             self.links.iter().filter(|(_, link)| late(link)).map(|(conn, _)| *conn).collect();
         for conn in silent {

@@ -235,7 +235,10 @@ impl Endpoint for Client {
                     if !matches!(session.state, State::OneWay(_)) {
                         session.inbox.push(bytes);
                     }
-                    session.heard = now;
+                    // The handshake's time counts from the start: bytes that trickle in earn no more.
+                    if session.is_established() {
+                        session.heard = now;
+                    }
                     self.drive(now, out);
                 }
             }
@@ -326,6 +329,10 @@ fn open_one_way(context: &mut Context<'_, '_>) -> Result<OneWay, Reject> {
 }
 
 impl Session {
+    fn is_established(&self) -> bool {
+        matches!(self.state, State::Idle(_) | State::ExpectReceipt(_))
+    }
+
     /// The session as it then stands, or nothing once it has ended.
     fn drive(
         self,

@@ -135,6 +135,16 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Something came. Until a session is established its time counts from the start: bytes that trickle in earn no more.
+    fn heard(&mut self, now: Tick, conn: Conn) {
+        let session = self.sessions.get_mut(&conn);
+        if let Some(session) = session.filter(|session| session.is_established()) {
+            session.heard = now;
+        }
+    }
+}
+
 impl Endpoint for Server {
     fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
         match input {
@@ -142,8 +152,8 @@ impl Endpoint for Server {
             Input::Received(conn, bytes) => {
                 if let Some(session) = self.sessions.get_mut(&conn) {
                     session.inbox.push(bytes);
-                    session.heard = now;
                     self.drive(conn, out);
+                    self.heard(now, conn);
                 }
             }
             Input::Closed(conn) => {
@@ -204,10 +214,13 @@ impl Endpoint for Server {
 }
 
 impl Session {
+    fn is_established(&self) -> bool {
+        matches!(self.state, State::Active(_))
+    }
+
     /// When to stop waiting for the client. A user who has logged in may take its time.
     fn deadline(&self, setting: &Setting) -> Option<Tick> {
-        let patience =
-            if matches!(self.state, State::Active(_)) { IDLE_PATIENCE } else { PATIENCE };
+        let patience = if self.is_established() { IDLE_PATIENCE } else { PATIENCE };
         setting.deadline(self.heard, patience)
     }
 

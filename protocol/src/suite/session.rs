@@ -8,6 +8,7 @@ use crate::endpoint::{Check, Reject, Tick};
 use crate::layout::Layout;
 use crate::pki::users::{Names, Scheme, is_allowed};
 use crate::pki::x509::{Certificate, Checks, Roles, X509Error};
+use crate::session::Timeouts;
 use crate::suite::lab::{Keyring, SERVER_COMMON_NAME};
 use crate::suite::wire::{self, RSA};
 use crate::systems::Setup;
@@ -34,6 +35,7 @@ pub fn names(profile: Profile) -> Names {
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) profile: Profile,
+    timeouts: Timeouts,
     pub(super) layout: Layout,
     pub(super) keyring: Arc<Keyring>,
     /// When tick 0 is, in seconds since 1970.
@@ -43,7 +45,8 @@ pub(super) struct Setting {
 impl Setting {
     pub(super) fn new(setup: Setup, keyring: Arc<Keyring>) -> Arc<Self> {
         let Setup { profile, epoch, .. } = setup;
-        Arc::new(Self { profile, layout: wire::layout(profile), keyring, epoch })
+        let timeouts = Timeouts::of(&setup);
+        Arc::new(Self { profile, timeouts, layout: wire::layout(profile), keyring, epoch })
     }
 
     /// Check the server's certificate; return its key.
@@ -85,9 +88,9 @@ impl Setting {
         users.log_in(name, password).map_err(|_| refused)
     }
 
-    /// When an endpoint that last heard its peer at `heard`, and has this patience, gives up waiting.
+    /// When an endpoint that last heard its peer at `heard`, and usually has this patience, gives up waiting.
     pub(super) fn deadline(&self, heard: Tick, patience: Duration) -> Option<Tick> {
-        (!self.profile.has(Weakness::NoTimeout)).then(|| heard.after(patience))
+        self.timeouts.deadline(heard, patience)
     }
 }
 

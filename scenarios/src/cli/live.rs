@@ -50,6 +50,9 @@ pub(super) struct LiveArgs {
     /// Decides every random byte, for a run that can be repeated; the system's randomness if not given
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// Wait so many times as long for the peer as usual: for frames that are held up by hand
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    patience_factor: u32,
     /// Write what this end sends and gets into this capture, for Wireshark: .pcapng, or classic .pcap
     #[arg(long, value_name = "FILE")]
     capture: Option<PathBuf>,
@@ -129,7 +132,7 @@ impl LiveArgs {
         } else {
             getrandom::u64().map_err(|error| anyhow!("no randomness: {error}"))?
         };
-        Ok(Setup::lab(profile, seed, number))
+        Ok(Setup { patience: self.patience_factor, ..Setup::lab(profile, seed, number) })
     }
 
     /// The journal to keep of this side, and the capture beside it.

@@ -15,7 +15,7 @@ use mitm_proxy::rule::Rule;
 use protocol::layout::Layout;
 use protocol::systems::System;
 use protocol::weakness::Profile;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::Instant;
 
 use super::check::explain;
@@ -188,7 +188,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
             );
             let doors = listeners.into_iter().zip(upstream);
             let doors = doors.map(|(listener, upstream)| Door { listener, upstream }).collect();
-            let (reload, reloads) = unbounded_channel();
+            let (reload, reloads) = channel(1);
             let options = Options {
                 recorder: Some(Box::new(watch)),
                 ..Options::new(Keep::Last(LAST), reloads, Instant::now())
@@ -271,7 +271,7 @@ fn fit_for_programs(rules: &[Rule], lines: &[usize], path: &str) -> Result<()> {
 async fn look_for_changes(
     path: Option<&Path>,
     wire: &Wire,
-    reload: UnboundedSender<Arc<[Rule]>>,
+    reload: Sender<Arc<[Rule]>>,
     output: Output,
 ) {
     let Some(path) = path else { return std::future::pending().await };
@@ -286,7 +286,7 @@ async fn look_for_changes(
         match read_rules(path, wire, output) {
             Ok(rules) => {
                 output.remark(&format!("rules read again: {}", rules.len()));
-                if reload.send(rules.into()).is_err() {
+                if reload.send(rules.into()).await.is_err() {
                     return;
                 }
             }

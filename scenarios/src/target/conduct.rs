@@ -122,7 +122,7 @@ async fn whole(
 
     let pulse = Pulse::default();
     let (tell, told) = oneshot::channel::<()>();
-    let (_reloads, rules) = mpsc::unbounded_channel();
+    let (_reloads, rules) = mpsc::channel(1);
     // Links and programs have one clock, or what is printed because of a frame could be dated before it.
     let began = Instant::now();
     stage.programs.begin(began);

@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use protocol::endpoint::{Service, Side};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep};
 
 use crate::attacker::Attacker;
-use crate::net::HostPort;
+use crate::net::{HostPort, Limits};
 use crate::rule::Rule;
 use crate::trace::Trace;
 
@@ -78,14 +78,14 @@ pub struct Options {
     /// What can be asked of it while it runs.
     pub activity: Activity,
     /// New rules may come any time.
-    pub rules: UnboundedReceiver<Arc<[Rule]>>,
+    pub rules: Receiver<Arc<[Rule]>>,
     /// Time counts from here on.
     pub began: Instant,
 }
 
 impl Options {
     /// Nobody is told anything, and nothing is spaced.
-    pub fn new(keep: Keep, rules: UnboundedReceiver<Arc<[Rule]>>, began: Instant) -> Self {
+    pub fn new(keep: Keep, rules: Receiver<Arc<[Rule]>>, began: Instant) -> Self {
         Self {
             keep,
             recorder: None,
@@ -187,9 +187,11 @@ pub async fn proxy(
     let upstreams = Upstreams { addresses: upstreams, delay, is_there, spacing };
     let relay = Relay::new(attacker, keep, upstreams, watched, began)?;
     let local = LocalSet::new();
+    // A link has two ends.
+    let most = Limits::of_this_process().connections / 2;
     let run = async {
         for (service, door) in (0..).map(Service).zip(doors) {
-            spawn_local(accept(relay.clone(), door.listener, service));
+            spawn_local(accept(relay.clone(), door.listener, service, most));
         }
         spawn_local(relay.clone().keep_recording());
         let mut stop = pin!(stop);
@@ -206,8 +208,19 @@ pub async fn proxy(
     Ok(relay.finish())
 }
 
-async fn accept(relay: Relay, listener: TcpListener, service: Service) {
+/// Take clients, but no more than there is room for: the others wait where the system has them wait.
+async fn accept(relay: Relay, listener: TcpListener, service: Service, most: usize) {
+    let mut full = false;
     loop {
+        if relay.open_links() >= most {
+            if !std::mem::replace(&mut full, true) {
+                let text = format!("{most} links are open: further clients wait");
+                relay.trouble(0, Side::Client, &text);
+            }
+            sleep(PAUSE).await;
+            continue;
+        }
+        full = false;
         match listener.accept().await {
             Ok((stream, from)) => {
                 spawn_local(link::serve(relay.clone(), stream, from, service));

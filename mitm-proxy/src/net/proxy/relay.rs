@@ -226,6 +226,11 @@ impl Relay {
         })
     }
 
+    /// How many links are open.
+    pub(super) fn open_links(&self) -> usize {
+        self.0.state.borrow().links.len()
+    }
+
     pub(super) fn upstream(&self, service: Service) -> Option<HostPort> {
         self.0.state.borrow().upstreams.get(usize::from(service.0)).cloned()
     }

@@ -78,7 +78,7 @@ struct Running {
     address: SocketAddr,
     server: StdListener,
     heard: Heard,
-    reloads: mpsc::UnboundedSender<Arc<[Rule]>>,
+    reloads: mpsc::Sender<Arc<[Rule]>>,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<Outcome>,
 }
@@ -93,7 +93,7 @@ fn start_before(server: StdListener, rules: Vec<Rule>, keep: Keep, began: Instan
     let heard = Heard::default();
     let (tell, told) = channel();
     let (stop, stopped) = oneshot::channel::<()>();
-    let (reloads, new_rules) = mpsc::unbounded_channel();
+    let (reloads, new_rules) = mpsc::channel(1);
     let recorder = Box::new(heard.clone());
     let thread = spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -334,7 +334,7 @@ fn new_rules_begin_to_count() {
     let (mut client, mut server) = running.connect();
     client.write_all(&[frame(1, b"a"), frame(2, b"b")].concat()).unwrap();
     assert_eq!(read(&mut server, 6), frame(2, b"b"));
-    running.reloads.send(first().into()).unwrap();
+    running.reloads.blocking_send(first().into()).unwrap();
     // The proxy takes what waits in any order: sooner or later the new rules drop a frame.
     let mut expected = 0u8;
     for sent in 0.. {

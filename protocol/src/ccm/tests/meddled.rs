@@ -92,7 +92,7 @@ fn anyone_is_the_client_where_clients_are_not_authenticated() {
     use crate::entropy::Entropy;
     for profile in [as_built(), Profile::only(Weakness::NoClientAuthentication), Profile::HARDENED]
     {
-        let setting = Setting::new(profile, 512);
+        let setting = Setting::new(&setup(profile, 1), 512);
         let mut entropy = Entropy::new(1, "attacker");
         let stranger = ClientKeys {
             own: ClientKeys::lab(3).own.clone(),

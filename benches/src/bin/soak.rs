@@ -1,0 +1,108 @@
+//! `soak [MESSAGES [PERCENT]]`: every system's server as a program, one session, so many messages in all (a million if not given). Its
+//! memory may grow by so many percent (10 if not given) from when a fifth of them is there to the end.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::process::{Child, Command as Process, ExitCode, Stdio};
+use std::thread::spawn;
+
+use benches::live::{Deaf, runtime};
+use mitm_proxy::net;
+use protocol::endpoint::{Command, Kind, Message};
+use protocol::systems::{SYSTEMS, Setup, System};
+use protocol::weakness::Profile;
+use tokio::sync::mpsc::{Receiver, channel};
+
+/// How many messages if not given.
+const MESSAGES: u64 = 1_000_000;
+/// How many percent if not given.
+const PERCENT: f64 = 10.0;
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let (messages, percent) = match &args[..] {
+        [] => (MESSAGES, PERCENT),
+        [messages] => (messages.parse()?, PERCENT),
+        [messages, percent] => (messages.parse()?, percent.parse()?),
+        _ => return Err("usage: soak [MESSAGES [PERCENT]]".into()),
+    };
+    let each = messages.div_ceil(SYSTEMS.len() as u64).max(5);
+    let mut flat = true;
+    for system in SYSTEMS {
+        let [early, late] = soak(system, each)?;
+        let grown = (late / early - 1.0) * 100.0;
+        let name = system.name;
+        writeln!(io::stdout(), "{name}: {each} messages, {early:.0} KiB, then {late:.0} KiB")?;
+        if grown > percent {
+            writeln!(io::stderr(), "{name}: the server grew by {grown:.0} %: too much")?;
+            flat = false;
+        }
+    }
+    Ok(if flat { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The server's memory in KiB, when a fifth of the messages is there and when all are.
+fn soak(system: &'static System, messages: u64) -> Result<[f64; 2], Box<dyn Error>> {
+    let program = env::current_exe()?.with_file_name("scenarios");
+    let mut server = Process::new(&program)
+        .args(["serve", system.name, "--profile", "hardened", "--quiet", "--listen", "0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{}: {error}; build it first", program.display()))?;
+    let measured = session(system, &mut server, messages);
+    server.kill()?;
+    server.wait()?;
+    measured
+}
+
+fn session(
+    system: &'static System,
+    server: &mut Child,
+    messages: u64,
+) -> Result<[f64; 2], Box<dyn Error>> {
+    let mut line = String::new();
+    let mut errors = BufReader::new(server.stderr.take().ok_or("no standard error")?);
+    errors.read_line(&mut line)?;
+    let (_, listed) = line.trim().split_once(" listens on ").ok_or("it does not listen")?;
+    let addresses: Result<Vec<SocketAddr>, _> = listed.split(", ").map(str::parse).collect();
+    let addresses = addresses?;
+    let (say, commands) = channel(1);
+    let client = spawn(move || converse(system, addresses, commands));
+    let message = if system.carries.contains(&Kind::Text) {
+        Message::text("meet me at noon")
+    } else {
+        Message::numbers("1.25")
+    };
+    let mut held = [0.0; 2];
+    for (part, held) in [messages / 5, messages - messages / 5].into_iter().zip(&mut held) {
+        for _ in 0..part {
+            say.blocking_send(Command::Send(message.clone()))
+                .map_err(|_| format!("{}: the session ended early", system.name))?;
+        }
+        *held = resident(server.id())?;
+    }
+    drop(say);
+    client.join().map_err(|_| "the client has panicked")?;
+    Ok(held)
+}
+
+/// Be a client until there are no more commands. What is sent is answered before much more is.
+fn converse(system: &System, addresses: Vec<SocketAddr>, commands: Receiver<Command>) {
+    let endpoint = (system.client)(Setup { patience: 1000, ..Setup::lab(Profile::HARDENED, 5, 1) });
+    let hosts = addresses.into_iter().map(Into::into).collect();
+    let forever = std::future::pending();
+    let session = net::connect(endpoint, hosts, commands, None, Box::new(Deaf), forever);
+    assert!(runtime().block_on(session).is_ok(), "the server is there");
+}
+
+/// What a process has in memory, in KiB.
+fn resident(process: u32) -> Result<f64, Box<dyn Error>> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let held = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let held = held.and_then(|held| held.split_whitespace().next()).ok_or("no VmRSS")?;
+    Ok(held.parse()?)
+}

@@ -1,0 +1,88 @@
+//! How many connections there may be, and who goes when there is no room for another: of those that have not shown who they are, the
+//! oldest of the address that has the most of them. A flood from one place costs itself its connections, and others keep theirs.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use protocol::endpoint::Conn;
+
+/// Descriptors that are left to everything else: listeners, logs, captures, files that are stored.
+const RESERVED: usize = 64;
+/// The most connections where the system sets no limit, or a very high one.
+const MOST: usize = 65_536;
+/// The fewest, however little the system allows.
+const FEWEST: usize = 16;
+
+/// How many connections there may be at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// All together.
+    pub connections: usize,
+    /// Those whose peers have not shown who they are.
+    pub unknown: usize,
+}
+
+impl Limits {
+    /// As many as the descriptors of this process allow, which are raised as far as the system lets it; half of them for peers that
+    /// have not shown who they are.
+    pub fn of_this_process() -> Self {
+        let connections = descriptors().saturating_sub(RESERVED).clamp(FEWEST, MOST);
+        Self { connections, unknown: connections / 2 }
+    }
+}
+
+#[cfg(unix)]
+fn descriptors() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // Only as far as is of use: some programs close every number there may be.
+    let enough = u64::try_from(MOST + RESERVED).unwrap_or(u64::MAX);
+    let wanted = maximum.unwrap_or(enough).min(enough);
+    let allowed = match current {
+        Some(current) if current < wanted => {
+            let raised = Rlimit { current: Some(wanted), maximum };
+            if setrlimit(Resource::Nofile, raised).is_ok() { wanted } else { current }
+        }
+        current => current.unwrap_or(enough),
+    };
+    usize::try_from(allowed).unwrap_or(usize::MAX)
+}
+
+#[cfg(not(unix))]
+fn descriptors() -> usize {
+    MOST
+}
+
+/// Who goes, of those that have not shown who they are, in the order in which they came; nobody if there are none.
+pub(super) fn who_goes(unknown: impl IntoIterator<Item = (Conn, IpAddr)>) -> Option<Conn> {
+    // How many there are of each address, and the first of them.
+    let mut by_address: BTreeMap<IpAddr, (usize, Conn)> = BTreeMap::new();
+    for (conn, address) in unknown {
+        by_address.entry(address).or_insert((0, conn)).0 += 1;
+    }
+    let most = by_address.into_values().max_by_key(|(count, first)| (*count, u32::MAX - first.0));
+    most.map(|(_, first)| first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_of_the_address_with_the_most_goes() {
+        let at = |last: u8| IpAddr::from([10, 0, 0, last]);
+        let all = [(1, at(1)), (2, at(2)), (3, at(2)), (4, at(3)), (5, at(3))];
+        let goes = |all: &[(u32, IpAddr)]| who_goes(all.iter().map(|(c, at)| (Conn(*c), *at)));
+        assert_eq!(goes(&all), Some(Conn(2)));
+        assert_eq!(goes(&all[..1]), Some(Conn(1)));
+        assert_eq!(goes(&all[2..]), Some(Conn(4)));
+        assert_eq!(goes(&[]), None);
+    }
+
+    #[test]
+    fn there_is_room_for_some_and_half_of_it_for_the_unknown() {
+        let Limits { connections, unknown } = Limits::of_this_process();
+        assert!((FEWEST..=MOST).contains(&connections), "{connections}");
+        assert_eq!(unknown, connections / 2);
+    }
+}
