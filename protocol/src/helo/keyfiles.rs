@@ -99,7 +99,7 @@ fn identity(
     let read = Certificate::decode(json.as_bytes());
     let read = read.map_err(|_| wrong(KeyProblem::Not("a JSON certificate")))?;
     let certified = read.verify(authority);
-    let certified = certified.map_err(|_| wrong(KeyProblem::Mismatch(CA_PUBLIC)))?;
+    let certified = certified.map_err(|why| wrong(KeyProblem::NotCertified(CA_PUBLIC, why)))?;
     if certified != public {
         return Err(wrong(KeyProblem::Mismatch("the private key of its party")));
     }

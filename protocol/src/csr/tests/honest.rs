@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_lab_keys_load_and_their_certificates_verify() {
-    use crate::pki::x509::{Certificate, Checks, Roles};
+    use crate::pki::x509::{Certificate, Checks, Reading, Roles};
     let lab = Keyring::lab();
     for (identity, common_name) in lab.devices.iter().chain([&lab.server]).zip([
         "Device 001",
@@ -14,7 +14,12 @@ fn the_lab_keys_load_and_their_certificates_verify() {
     ]) {
         let certificate = Certificate::from_pem(&identity.certificate).unwrap();
         let common_name = Some(common_name);
-        let checks = Checks { now: Some(EPOCH), authority: Some(Roles), common_name };
+        let checks = Checks {
+            now: Some(EPOCH),
+            authority: Some(Roles),
+            common_name,
+            reading: Reading::Strict,
+        };
         let key = certificate.verify(&lab.authority_certificate, checks).unwrap();
         assert_eq!(key, identity.key.public_key());
         assert_eq!(key.size(), 256);
