@@ -35,11 +35,12 @@ pub fn read_within(
         summary: Summary::default(),
         sessions: Sessions::default(),
         held: 0,
+        recent: 0,
         now: Tick(0),
     };
     let ended = reading.all(input);
     let packet = reading.summary.packets;
-    let Reading { mut sessions, mut summary, mut held, now, .. } = reading;
+    let Reading { mut sessions, mut summary, mut held, mut recent, now, .. } = reading;
     let visitor = reading.visitor;
     let (session, from) = (0, Side::Client);
     let mut sink = Sink {
@@ -47,6 +48,7 @@ pub fn read_within(
         summary: &mut summary,
         limits,
         held: &mut held,
+        recent: &mut recent,
         session,
         from,
         at: now,
@@ -68,6 +70,7 @@ struct Reading<'a> {
     summary: Summary,
     sessions: Sessions,
     held: usize,
+    recent: usize,
     now: Tick,
 }
 
@@ -92,6 +95,7 @@ impl Reading<'_> {
             summary: &mut self.summary,
             limits: self.limits,
             held: &mut self.held,
+            recent: &mut self.recent,
             session: 0,
             from: Side::Client,
             at: self.now,
