@@ -60,8 +60,12 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     if let Some(out) = &args.out {
         write(args, out, &opened, output)?;
     }
-    if let Err(error) = read {
-        bail!("{}: {error}", quote_path(&args.file));
+    match read {
+        Err(error) => bail!("{}: {error}", quote_path(&args.file)),
+        Ok(summary) if summary.sessions == 0 => {
+            bail!("{} has {}", quote_path(&args.file), summary.reasons())
+        }
+        Ok(_) => {}
     }
     if listener.connections == 0 {
         bail!("{keys} has no secret of a connection in {}", quote_path(&args.file));

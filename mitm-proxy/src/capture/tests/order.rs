@@ -229,7 +229,10 @@ fn a_packet_that_was_cut_short_leaves_a_gap() {
     let mut headless = super::packets(&talk(Format::Pcap));
     headless[0].truncate(30);
     let (log, _) = run(&headless[..1]);
-    assert_eq!(log.problems, [(1, "its TCP header is cut short or wrong".to_owned())]);
+    assert_eq!(
+        log.problems,
+        [(1, "it is of TCP, with a header that is cut short or wrong".to_owned())]
+    );
 }
 
 #[test]
