@@ -124,6 +124,35 @@ fn new_keys_carry_a_conversation_and_those_of_another_folder_do_not() {
     }
 }
 
+/// As the published server does at its start.
+#[test]
+fn a_server_of_helo_issues_its_certificate_where_there_is_none() {
+    let helo = SYSTEMS.iter().find(|system| system.name == "helo").unwrap();
+    let whole = generate(helo, 1, 2);
+    let mut keys = whole.clone();
+    keys.remove("certificates/server_certificate.json");
+    for profile in [Profile::as_built(helo), Profile::HARDENED] {
+        let facts = converse(helo, profile, [&whole, &keys]);
+        assert!(facts.iter().any(|fact| matches!(fact, Fact::Delivered(_))), "{}", profile.name());
+    }
+    // Not without the authority's key, and not for a device.
+    let setup = |number| Setup { epoch: NOW, ..Setup::lab(Profile::HARDENED, 1, number) };
+    keys.remove("keys/ca_private_key.pem");
+    let error = (helo.keys.server)(setup(0), &keys).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "certificates/server_certificate.json: missing; expected a JSON certificate"
+    );
+    let mut keys = whole.clone();
+    keys.remove("certificates/device_certificate.json");
+    let error = (helo.keys.client)(setup(1), &keys).err().unwrap();
+    assert_eq!(error.path, "certificates/device_certificate.json");
+    // One that is there and broken is not replaced.
+    let mut keys = whole;
+    keys.insert("certificates/server_certificate.json".to_owned(), "{}".to_owned());
+    assert!((helo.keys.server)(setup(0), &keys).is_err());
+}
+
 #[test]
 fn a_missing_or_broken_file_is_named() {
     for system in SYSTEMS {
