@@ -39,6 +39,8 @@ struct Server {
     layout: Arc<Layout>,
     keyring: Arc<Keyring>,
     local: Name,
+    /// When tick 0 is, in seconds since 1970.
+    epoch: u64,
     entropy: Entropy,
     links: BTreeMap<Conn, Link>,
     /// The active sessions, by client identity.
@@ -98,8 +100,18 @@ impl Endpoint for Server {
     }
 
     fn digest(&self, mut hasher: &mut dyn Hasher) {
-        // The keyring never changes.
-        let Self { profile, layout: _, keyring: _, local: _, entropy, links, live, hellos } = self;
+        // The keyring and the epoch never change.
+        let Self {
+            profile,
+            layout: _,
+            keyring: _,
+            local: _,
+            epoch: _,
+            entropy,
+            links,
+            live,
+            hellos,
+        } = self;
         (profile, entropy, links, live, hellos).hash(&mut hasher);
     }
 
@@ -138,6 +150,7 @@ impl Server {
             layout: Arc::new(wire::layout(setup.profile)),
             keyring: Arc::new(keyring),
             local: Name::from("server"),
+            epoch: setup.epoch,
             entropy: Entropy::new(setup.seed, "ratchet server"),
             links: BTreeMap::new(),
             live: BTreeMap::new(),
@@ -254,8 +267,10 @@ impl Server {
         out.secrets.push((conn, SessionSecret::new(CHAINS, &keys.to_bytes())));
         keys.evolve_c2s(received.ct, &received.iv);
         keys.bind_hello(self.profile, frame);
+        // As Python prints a time: seconds since 1970, and a fraction of seven digits.
+        let (seconds, rest) = (now.0 / 1_000_000_000, now.0 % 1_000_000_000);
         let plaintext =
-            format!("ServerChallenge-{}.{:06}", now.0 / 1_000_000_000, now.0 / 1000 % 1_000_000);
+            format!("ServerChallenge-{}.{:07}", self.epoch.saturating_add(seconds), rest / 100);
         let public = share.as_ref().map(|share| share.public);
         let challenge = self.seal(CHALLENGE, id, 0, &keys, public, plaintext.as_bytes());
         keys.evolve_s2c(plaintext.as_bytes());
