@@ -104,20 +104,21 @@ fn reordered(here: &Path, name: &str, link: u32, head: &[u8], order: &[usize]) {
         writer.data(at, 1, Side::Client, text.as_bytes(), &[]).unwrap();
     }
     let file = writer.finish().unwrap();
+    // The file's head but for its link type; times, lengths and bytes of each packet.
     let (start, mut rest) = file.split_at(24);
     let mut packets = Vec::new();
-    while !rest.is_empty() {
-        let length = u32::from_le_bytes(rest[8..12].try_into().unwrap()) as usize;
-        let (packet, after) = rest.split_at(16 + length);
-        packets.push(packet);
+    while let Some((packet, after)) = rest.split_at_checked(16) {
+        let (times, lengths) = packet.split_at(8);
+        let length = u32::from_le_bytes(*lengths.first_chunk().unwrap()) as usize;
+        let (bytes, after) = after.split_at(length);
+        packets.push((times, bytes));
         rest = after;
     }
-    let mut written = [&start[..20], &link.to_le_bytes()].concat();
+    let mut written = [start.split_at(20).0, &link.to_le_bytes()].concat();
     for at in order {
-        let (times, bytes) = packets[*at].split_at(8);
-        let bytes = [head, &bytes[8..]].concat();
-        let length = u32::try_from(bytes.len()).unwrap().to_le_bytes();
-        written.extend([times, &length, &length, &bytes].concat());
+        let (times, bytes) = packets.get(*at).unwrap();
+        let length = u32::try_from(head.len() + bytes.len()).unwrap().to_le_bytes();
+        written.extend([times, &length[..], &length, head, bytes].concat());
     }
     fs::write(here.join(name), written).unwrap();
 }
