@@ -82,7 +82,8 @@ pub enum Size {
     /// Always this many.
     Fixed(usize),
     /// What the other fields leave of the frame. At most one field of a frame has this size, and those behind it
-    /// are of fixed size. Where no length stands before it, one read is one frame: it takes all that has arrived.
+    /// are of fixed size. Where no length stands before it, one read is one frame: it takes all that has arrived, or all before
+    /// the tag behind it, if there is one and a whole frame ends in the read.
     Rest,
     /// Up to the first of these bytes, at least one, which are part of the frame and of no field.
     Until(&'static [u8]),

@@ -23,6 +23,9 @@ pub struct System {
     pub carries: &'static [Kind],
     /// Whether the server's application sends messages of its own.
     pub server_speaks: bool,
+    /// Whether its certificates have dates. Those of the lab are valid in the lab's time, and so an endpoint that has them lives in
+    /// that time, wherever it runs.
+    pub dated: bool,
     /// How many client identities the lab has for it, numbered from 1.
     pub clients: u32,
     /// The weaknesses of the published program.

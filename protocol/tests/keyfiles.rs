@@ -6,13 +6,14 @@
     reason = "a test says what it expects by panicking"
 )]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use protocol::endpoint::{
     Command, Conn, Endpoint, Fact, Input, Kind, Message, Output, Service, Side, Tick,
 };
 use protocol::entropy::Entropy;
 use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource, Wanted};
+use protocol::pki::armour;
 use protocol::pki::users::{LAB, Names, Scheme, Users};
 use protocol::suite;
 use protocol::systems::{EPOCH, SYSTEMS, Setup, System};
@@ -30,17 +31,17 @@ fn generate(system: &System, seed: u64, clients: u32) -> KeyFiles {
 struct Folder<'a>(&'a KeyFiles);
 
 impl KeySource for Folder<'_> {
-    fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
+    fn read_bytes(&self, path: &str) -> Result<Option<Vec<u8>>, KeyError> {
         let scheme = match path {
             suite::AUTH => Scheme::Sha256,
             suite::PASSWORDS => Scheme::Argon2id,
-            _ => return self.0.read(path),
+            _ => return self.0.read_bytes(path),
         };
         let Some(text) = self.0.read(path)? else { return Ok(None) };
-        let Ok(mut users) = Users::from_text(scheme, &text) else { return Ok(Some(text)) };
+        let Ok(mut users) = Users::from_text(scheme, &text) else { return Ok(Some(text.into())) };
         let entropy = &mut Entropy::new(1, "salt");
         users.register("ann", "secret", Names::Checked, LAB, entropy).unwrap();
-        Ok(Some(users.to_text()))
+        Ok(Some(users.to_text().into()))
     }
 
     fn account(&self) -> Option<Account> {
@@ -123,6 +124,35 @@ fn new_keys_carry_a_conversation_and_those_of_another_folder_do_not() {
     }
 }
 
+/// As the published server does at its start.
+#[test]
+fn a_server_of_helo_issues_its_certificate_where_there_is_none() {
+    let helo = SYSTEMS.iter().find(|system| system.name == "helo").unwrap();
+    let whole = generate(helo, 1, 2);
+    let mut keys = whole.clone();
+    keys.remove("certificates/server_certificate.json");
+    for profile in [Profile::as_built(helo), Profile::HARDENED] {
+        let facts = converse(helo, profile, [&whole, &keys]);
+        assert!(facts.iter().any(|fact| matches!(fact, Fact::Delivered(_))), "{}", profile.name());
+    }
+    // Not without the authority's key, and not for a device.
+    let setup = |number| Setup { epoch: NOW, ..Setup::lab(Profile::HARDENED, 1, number) };
+    keys.remove("keys/ca_private_key.pem");
+    let error = (helo.keys.server)(setup(0), &keys).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "certificates/server_certificate.json: missing; expected a JSON certificate"
+    );
+    let mut keys = whole.clone();
+    keys.remove("certificates/device_certificate.json");
+    let error = (helo.keys.client)(setup(1), &keys).err().unwrap();
+    assert_eq!(error.path, "certificates/device_certificate.json");
+    // One that is there and broken is not replaced.
+    let mut keys = whole;
+    keys.insert("certificates/server_certificate.json".to_owned(), "{}".to_owned());
+    assert!((helo.keys.server)(setup(0), &keys).is_err());
+}
+
 #[test]
 fn a_missing_or_broken_file_is_named() {
     for system in SYSTEMS {
@@ -150,5 +180,82 @@ fn a_missing_or_broken_file_is_named() {
             none.iter()
                 .all(|error| { matches!(error.as_ref().unwrap().why, KeyProblem::Missing(_)) })
         );
+    }
+}
+
+/// Files as they are on a disk, with a user.
+struct Disk(BTreeMap<String, Vec<u8>>, Option<Account>);
+
+impl KeySource for Disk {
+    fn read_bytes(&self, path: &str) -> Result<Option<Vec<u8>>, KeyError> {
+        Ok(self.0.get(path).cloned())
+    }
+
+    fn account(&self) -> Option<Account> {
+        self.1.clone()
+    }
+}
+
+/// Writes what is in a file in another way.
+type Rewrite = fn(&armour::Block) -> Vec<u8>;
+
+/// A folder may have been through other programs: DER, lines of another length, text around them in another encoding.
+#[test]
+fn keys_and_certificates_may_be_written_in_other_ways() {
+    for system in SYSTEMS {
+        let keys = generate(system, 1, 1);
+        let account = Folder(&keys).account();
+        let setup = |number| Setup { epoch: NOW, ..Setup::lab(Profile::HARDENED, 1, number) };
+        let ways: [(&str, Rewrite); 2] = [
+            ("DER", |block| block.der.to_vec()),
+            ("text around", |block| {
+                let pem = block.to_pem().unwrap().replace('\n', "  \r\n");
+                [b"caf\xe9\r\n", pem.as_bytes(), b"\xff"].concat()
+            }),
+        ];
+        for (way, rewrite) in ways {
+            let rewritten = keys.iter().map(|(path, text)| {
+                let pem = text.starts_with("-----BEGIN ");
+                let block = || armour::read(text.as_bytes()).unwrap().remove(0);
+                (path.clone(), if pem { rewrite(&block()) } else { text.clone().into_bytes() })
+            });
+            let disk = Disk(rewritten.collect(), account.clone());
+            let client = (system.keys.client)(setup(1), &disk).err();
+            let server = (system.keys.server)(setup(0), &disk).err();
+            assert_eq!((client, server), (None, None), "{} {way}", system.name);
+        }
+    }
+}
+
+#[test]
+fn why_a_key_or_certificate_will_not_do_is_said() {
+    let csr = SYSTEMS.iter().find(|system| system.name == "csr").unwrap();
+    let keys = generate(csr, 1, 1);
+    let said = |path: &str, text: &str| {
+        let mut broken = keys.clone();
+        broken.insert(path.to_owned(), text.to_owned());
+        let setup = Setup { epoch: NOW, ..Setup::lab(Profile::HARDENED, 1, 1) };
+        (csr.keys.client)(setup, &broken).err().unwrap().to_string()
+    };
+    let (key, cert) = ("device_server/device_private_key.pem", "device_server/device_cert.pem");
+    let ca = "ca/ca_certificate.pem";
+    for (path, text, expected) in [
+        (key, &keys[key].replace("RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), "encrypted; only"),
+        (key, &keys[cert], "but: \"CERTIFICATE\""),
+        (key, &keys[key].replace("END", "FIN"), "begins in line 1 has no END line"),
+        (key, &keys[key].replace("MII", "M*I"), "begins in line 1 is not Base64"),
+        (
+            cert,
+            &include_str!("openssl/party-bmp.pem").to_owned(),
+            "ca_certificate.pem: another issuer",
+        ),
+        (
+            ca,
+            &include_str!("openssl/root-utf8.pem").to_owned(),
+            "ca_certificate.pem: another issuer",
+        ),
+    ] {
+        let said = said(path, text);
+        assert!(said.contains(expected), "{path}: {said}");
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use protocol::crypto::rsa::PrivateKey;
 use protocol::csr::{AUTHORITY, EPOCH, PERIOD};
 use protocol::entropy::Entropy;
-use protocol::pki::x509::{Certificate, Checks, Issuer, Kind, Period, Request, Roles, X509Error};
+use protocol::pki::x509::{
+    Certificate, Checks, Issuer, Kind, Period, Reading, Request, Roles, X509Error,
+};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert, ring};
 
@@ -41,7 +43,7 @@ fn authority() -> Certificate {
 
 /// What rustls-webpki says of a device's certificate, at a time in seconds since 1970.
 fn theirs(der: &[u8], authority: &Certificate, now: u64) -> Result<(), webpki::Error> {
-    let trusted = CertificateDer::from(authority.to_der().unwrap());
+    let trusted = CertificateDer::from(authority.der().to_vec());
     let anchors = [anchor_from_trusted_cert(&trusted)?];
     let der = CertificateDer::from(der);
     let algorithms = [ring::RSA_PKCS1_2048_8192_SHA256];
@@ -54,9 +56,9 @@ fn theirs(der: &[u8], authority: &Certificate, now: u64) -> Result<(), webpki::E
 
 /// What rustls-webpki says of a certificate by an authority whose own is by [`authority`].
 fn theirs_below(party: &Certificate, between: &Certificate, now: u64) -> Result<(), webpki::Error> {
-    let trusted = CertificateDer::from(authority().to_der().unwrap());
+    let trusted = CertificateDer::from(authority().der().to_vec());
     let anchors = [anchor_from_trusted_cert(&trusted)?];
-    let (party, between) = (party.to_der().unwrap(), between.to_der().unwrap());
+    let (party, between) = (party.der().to_vec(), between.der().to_vec());
     let (party, between) = (CertificateDer::from(party), [CertificateDer::from(between)]);
     let algorithms = [ring::RSA_PKCS1_2048_8192_SHA256];
     let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
@@ -69,16 +71,17 @@ fn theirs_below(party: &Certificate, between: &Certificate, now: u64) -> Result<
 /// What we say of it.
 fn ours(der: &[u8], authority: &Certificate, now: u64) -> Result<(), X509Error> {
     let common_name = Some("Device 001");
-    let checks = Checks { now: Some(now), authority: Some(Roles), common_name };
+    let checks =
+        Checks { now: Some(now), authority: Some(Roles), common_name, reading: Reading::Strict };
     Certificate::from_der(der)?.verify(authority, checks).map(|_| ())
 }
 
 #[test]
 fn what_we_issue_both_accept() {
     let authority = authority();
-    let device = issued(&authority_key(), PERIOD, Kind::Party).to_der().unwrap();
+    let device = issued(&authority_key(), PERIOD, Kind::Party).der().to_vec();
     // Without extensions a certificate is of version 1, which they do not read.
-    let bare = issued(&authority_key(), PERIOD, Kind::Bare).to_der().unwrap();
+    let bare = issued(&authority_key(), PERIOD, Kind::Bare).der().to_vec();
     for now in [EPOCH, EPOCH + 100 * DAY, PERIOD.until] {
         assert_eq!(theirs(&device, &authority, now), Ok(()));
         assert_eq!(ours(&device, &authority, now), Ok(()));
@@ -115,14 +118,14 @@ fn what_they_reject_we_reject() {
             X509Error::Authority,
         ),
     ] {
-        let der = certificate.to_der().unwrap();
+        let der = certificate.der().to_vec();
         assert!(theirs(&der, &authority, now).is_err(), "{what}");
         assert_eq!(ours(&der, &authority, now), Err(expected), "{what}");
     }
     let other = Issuer { subject: "CN=Other Root,O=MyCA,C=TR", ..issuer(&authority_key()) }
         .certify_itself(PERIOD, Kind::Authority)
         .unwrap();
-    let der = good.to_der().unwrap();
+    let der = good.der().to_vec();
     assert!(theirs(&der, &other, EPOCH).is_err());
     assert_eq!(ours(&der, &other, EPOCH), Err(X509Error::Issuer));
 }
@@ -145,7 +148,7 @@ fn an_authority_need_not_say_what_its_key_is_for_but_what_it_says_counts() {
         let party = issuer.sign(&request, period, Kind::Party).unwrap();
         let theirs = theirs_below(&party, &authority, period.from);
         assert_eq!(theirs, Ok(()));
-        let ours = ours(&party.to_der().unwrap(), &authority, period.from);
+        let ours = ours(party.der(), &authority, period.from);
         assert_eq!(ours.err(), (!may_sign).then_some(X509Error::Authority));
     }
 }
@@ -155,7 +158,7 @@ fn an_authority_need_not_say_what_its_key_is_for_but_what_it_says_counts() {
 fn what_is_critical_and_not_known_neither_accepts() {
     let authority = authority();
     let unknown = include_str!("authorities/unknown-critical-extension.pem");
-    let unknown = Certificate::from_pem(unknown).unwrap().to_der().unwrap();
+    let unknown = Certificate::from_pem(unknown).unwrap().der().to_vec();
     let now = PERIOD.until - DAY;
     let refused = Err(webpki::Error::UnsupportedCriticalExtension);
     assert_eq!(theirs(&unknown, &authority, now), refused);
@@ -167,7 +170,7 @@ fn what_is_critical_and_not_known_neither_accepts() {
 #[test]
 fn no_bit_can_be_changed() {
     let authority = authority();
-    let good = issued(&authority_key(), PERIOD, Kind::Party).to_der().unwrap();
+    let good = issued(&authority_key(), PERIOD, Kind::Party).der().to_vec();
     for bit in 0..good.len() * 8 {
         let mut bad = good.clone();
         if let Some(byte) = bad.get_mut(bit / 8) {

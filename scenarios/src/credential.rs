@@ -1,15 +1,17 @@
-//! What a file of the user's holds: a key, a request, a certificate; in PEM or, for the certificates of `helo`, in
-//! JSON. Whoever needs one kind says so and is told what is there instead.
+//! What a file of the user's holds: a key, a request, a certificate; in PEM or DER or, for the certificates of `helo`,
+//! in JSON. Whoever needs one kind says so and is told what is there instead.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use protocol::crypto::rsa::{PrivateKey, PublicKey};
 use protocol::pki;
+use protocol::pki::armour::{self, ArmourError, Block};
 use protocol::pki::x509::{Certificate, Request};
+use zeroize::Zeroizing;
 
 use crate::diagnostic::{quote, quote_path};
-use crate::files::{ReadError, read_text};
+use crate::files::{LARGEST, ReadError, read_within};
 
 /// One thing out of a file.
 #[derive(Clone, Debug)]
@@ -40,14 +42,14 @@ pub enum Encoding {
 pub enum CredentialError {
     /// It cannot be read.
     Read(ReadError),
-    /// There is neither PEM nor JSON in it.
-    Nothing(PathBuf),
+    /// It is no JSON, and cannot be taken apart as PEM or DER.
+    Armour(PathBuf, ArmourError),
     /// The key in it is encrypted.
     Encrypted(PathBuf),
     /// It holds something of this kind, which is not known here.
     Unknown(PathBuf, String),
-    /// What it holds says it is one of these, and is none or a broken one.
-    Broken(PathBuf, &'static str),
+    /// What it holds says it is one of these, and is none or a broken one; and why.
+    Broken(PathBuf, &'static str, String),
     /// It holds the first of these, and the second is expected.
     Other(PathBuf, &'static str, &'static str),
 }
@@ -56,12 +58,15 @@ impl fmt::Display for CredentialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (path, why) = match self {
             Self::Read(error) => return error.fmt(f),
-            Self::Nothing(path) => (path, "neither PEM nor a JSON certificate is in it".to_owned()),
+            Self::Armour(path, ArmourError::Nothing) => {
+                (path, "neither PEM, DER nor a JSON certificate is in it".to_owned())
+            }
+            Self::Armour(path, why) => (path, why.to_string()),
             Self::Encrypted(path) => {
                 (path, "the key is encrypted; only unencrypted keys are read".to_owned())
             }
             Self::Unknown(path, label) => (path, format!("holds {}", quote(label))),
-            Self::Broken(path, what) => (path, format!("no usable {what}")),
+            Self::Broken(path, what, why) => (path, format!("no usable {what}: {why}")),
             Self::Other(path, is, wanted) => (path, format!("holds no {wanted}, but: {is}")),
         };
         write!(f, "{}: {why}", quote_path(path))
@@ -94,64 +99,54 @@ impl Credential {
 /// # Errors
 /// [`CredentialError`], also where only a part is broken.
 pub fn read(path: &Path) -> Result<Vec<Credential>, CredentialError> {
-    let text = read_text(path).map_err(CredentialError::Read)?;
-    if text.trim_start().starts_with('{') {
-        let named = pki::Certificate::decode(text.trim().as_bytes());
-        let named = named.map_err(|_| CredentialError::Broken(path.to_owned(), NAMED))?;
-        return Ok(vec![Credential::Named(named)]);
+    let file = Zeroizing::new(read_within(path, LARGEST).map_err(CredentialError::Read)?);
+    let json = file.trim_ascii();
+    if json.starts_with(b"{") {
+        let named = pki::Certificate::decode(json);
+        let broken = |_| CredentialError::Broken(path.to_owned(), NAMED, flaw(json));
+        return Ok(vec![Credential::Named(named.map_err(broken)?)]);
     }
-    let found: Result<Vec<_>, _> = blocks(&text).map(|block| parse(path, &block)).collect();
-    let found = found?;
-    if found.is_empty() { Err(CredentialError::Nothing(path.to_owned())) } else { Ok(found) }
+    let blocks = armour::read(&file);
+    let blocks = blocks.map_err(|why| CredentialError::Armour(path.to_owned(), why))?;
+    blocks.iter().map(|block| parse(path, block)).collect()
 }
 
-/// One PEM block: its label, and all of it.
-struct Block<'a> {
-    label: &'a str,
-    pem: &'a str,
+/// What is wrong with a JSON certificate that cannot be read.
+fn flaw(json: &[u8]) -> String {
+    match serde_json::from_slice::<serde_json::Value>(json) {
+        Err(error) => error.to_string(),
+        Ok(_) => "expected certificate.common_name, certificate.public_key and signature in Base64"
+            .to_owned(),
+    }
 }
 
-/// The PEM blocks of a text. What stands around them is for people.
-fn blocks(text: &str) -> impl Iterator<Item = Block<'_>> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let (_, begun) = rest.split_once("-----BEGIN ")?;
-        let start = text.len() - begun.len() - "-----BEGIN ".len();
-        let (label, _) = begun.split_once("-----").unwrap_or((begun, ""));
-        let end = format!("-----END {label}-----");
-        let length = begun.find(&end).map_or(begun.len(), |at| at + end.len());
-        rest = begun.get(length..).unwrap_or_default();
-        let pem = text.get(start..text.len() - rest.len()).unwrap_or_default();
-        Some(Block { label, pem })
-    })
-}
-
-fn parse(path: &Path, block: &Block<'_>) -> Result<Credential, CredentialError> {
-    let broken = |what| CredentialError::Broken(path.to_owned(), what);
+fn parse(path: &Path, block: &Block) -> Result<Credential, CredentialError> {
+    if block.encrypted {
+        return Err(CredentialError::Encrypted(path.to_owned()));
+    }
+    let broken = |what| {
+        let why = block.problem().unwrap_or_else(|| "it cannot be read".to_owned());
+        CredentialError::Broken(path.to_owned(), what, why)
+    };
+    let pem = block.to_pem().unwrap_or_default();
     let private = |encoding| {
-        let key = PrivateKey::from_pem(block.pem).map_err(|_| broken(PRIVATE))?;
+        let key = PrivateKey::from_pem(&pem).map_err(|_| broken(PRIVATE))?;
         Ok(Credential::Private(key, encoding))
     };
     let public = |encoding| {
-        let key = PublicKey::from_pem(block.pem).map_err(|_| broken(PUBLIC))?;
+        let key = PublicKey::from_pem(&pem).map_err(|_| broken(PUBLIC))?;
         Ok(Credential::Public(key, encoding))
     };
-    match block.label {
-        "ENCRYPTED PRIVATE KEY" => Err(CredentialError::Encrypted(path.to_owned())),
-        "RSA PRIVATE KEY" if block.pem.contains("ENCRYPTED") => {
-            Err(CredentialError::Encrypted(path.to_owned()))
+    match block.label.as_str() {
+        armour::PRIVATE => private(Encoding::Pkcs8),
+        armour::RSA_PRIVATE => private(Encoding::Pkcs1),
+        armour::PUBLIC => public(Encoding::Pkcs8),
+        armour::RSA_PUBLIC => public(Encoding::Pkcs1),
+        armour::REQUEST => {
+            Ok(Credential::Request(Request::read_der(&block.der).map_err(|_| broken(REQUEST))?))
         }
-        "PRIVATE KEY" => private(Encoding::Pkcs8),
-        "RSA PRIVATE KEY" => private(Encoding::Pkcs1),
-        "PUBLIC KEY" => public(Encoding::Pkcs8),
-        "RSA PUBLIC KEY" => public(Encoding::Pkcs1),
-        // Another name for it, which older programs write.
-        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
-            let pem = block.pem.replace("NEW CERTIFICATE REQUEST", "CERTIFICATE REQUEST");
-            Ok(Credential::Request(Request::from_pem(&pem).map_err(|_| broken(REQUEST))?))
-        }
-        "CERTIFICATE" => {
-            let read = Certificate::from_pem(block.pem).map_err(|_| broken(CERTIFICATE))?;
+        armour::CERTIFICATE => {
+            let read = Certificate::read_der(&block.der).map_err(|_| broken(CERTIFICATE))?;
             Ok(Credential::Certificate(Box::new(read)))
         }
         label => Err(CredentialError::Unknown(path.to_owned(), label.to_owned())),
@@ -213,23 +208,4 @@ pub fn certificate(path: &Path) -> Result<Certificate, CredentialError> {
         Credential::Certificate(certificate) => Some((**certificate).clone()),
         _ => None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_are_cut_out_of_what_stands_around_them() {
-        let text =
-            "Subject: x\n-----BEGIN A-----\nAA==\n-----END A-----\n\nmore\n-----BEGIN B-----\nBB";
-        let found: Vec<_> = blocks(text).map(|block| (block.label, block.pem)).collect();
-        let a = "-----BEGIN A-----\nAA==\n-----END A-----";
-        assert_eq!(found, [("A", a), ("B", "-----BEGIN B-----\nBB")]);
-        for odd in
-            ["-----BEGIN ", "-----BEGIN é", "-----BEGIN -----", "-----BEGIN A-----END A-----"]
-        {
-            assert_eq!(blocks(odd).count(), 1, "{odd}");
-        }
-    }
 }

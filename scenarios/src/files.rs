@@ -82,6 +82,15 @@ pub fn read_text(path: &Path) -> Result<String, ReadError> {
 /// # Errors
 /// [`ReadError`].
 pub fn read_text_within(path: &Path, most: usize) -> Result<String, ReadError> {
+    let content = read_within(path, most)?;
+    String::from_utf8(content).map_err(|_| ReadError::NotText(path.to_owned()))
+}
+
+/// Read all of a file of at most so many bytes, which may be anything.
+///
+/// # Errors
+/// [`ReadError`], but never [`ReadError::NotText`].
+pub fn read_within(path: &Path, most: usize) -> Result<Vec<u8>, ReadError> {
     let own = || path.to_owned();
     let failed = |error| ReadError::Failed(own(), error);
     if !path.metadata().map_err(failed)?.is_file() {
@@ -93,7 +102,7 @@ pub fn read_text_within(path: &Path, most: usize) -> Result<String, ReadError> {
     if content.len() > most {
         return Err(ReadError::TooLarge(own(), most));
     }
-    String::from_utf8(content).map_err(|_| ReadError::NotText(own()))
+    Ok(content)
 }
 
 /// Write a file with this content. Folders on the way are made.

@@ -95,6 +95,64 @@ fn sessions_and_frames_are_listed() {
     assert_eq!((code, text.matches("RAW  ").count()), (0, 4), "{text}");
 }
 
+/// A classic capture of one connection, less these packets and with the others in this order.
+fn reordered(here: &Path, name: &str, link: u32, head: &[u8], order: &[usize]) {
+    let mut writer = Writer::new(Vec::new(), Format::Pcap, &[]).unwrap();
+    let (client, server) = ("10.0.0.1:50000".parse().unwrap(), "10.0.0.2:443".parse().unwrap());
+    writer.open(1, 1, client, server).unwrap();
+    for (at, text) in (2..).zip(["one", "two", "three"]) {
+        writer.data(at, 1, Side::Client, text.as_bytes(), &[]).unwrap();
+    }
+    let file = writer.finish().unwrap();
+    // The file's head but for its link type; times, lengths and bytes of each packet.
+    let (start, mut rest) = file.split_at(24);
+    let mut packets = Vec::new();
+    while let Some((packet, after)) = rest.split_at_checked(16) {
+        let (times, lengths) = packet.split_at(8);
+        let length = u32::from_le_bytes(*lengths.first_chunk().unwrap()) as usize;
+        let (bytes, after) = after.split_at(length);
+        packets.push((times, bytes));
+        rest = after;
+    }
+    let mut written = [start.split_at(20).0, &link.to_le_bytes()].concat();
+    for at in order {
+        let (times, bytes) = packets.get(*at).unwrap();
+        let length = u32::try_from(head.len() + bytes.len()).unwrap().to_le_bytes();
+        written.extend([times, &length[..], &length, head, bytes].concat());
+    }
+    fs::write(here.join(name), written).unwrap();
+}
+
+#[test]
+fn why_there_is_nothing_to_import_is_said() {
+    let here = folder("import-nothing");
+    reordered(&here, "nflog.pcap", 239, &[0; 4], &[0, 1, 2, 3]);
+    let pppoe = [&[0; 12][..], &[0x88, 0x64]].concat();
+    reordered(&here, "pppoe.pcap", 1, &pppoe, &[0, 1, 2]);
+    for (file, said) in [
+        ("nflog.pcap", "4 packets are of link type 239 (NFLOG), which is not known here"),
+        ("pppoe.pcap", "3 packets are of EtherType 8864 (PPPoE session), not IP"),
+    ] {
+        fs::write(here.join("keys"), "").unwrap();
+        for args in [&["import", file][..], &["capture", "--keys", "keys", file]] {
+            let (code, _, errors) = ran(&here, args);
+            assert_eq!(code, 2, "{errors}");
+            assert!(errors.contains(said), "{errors}");
+        }
+    }
+}
+
+#[test]
+fn a_capture_that_begins_in_the_middle_out_of_order_is_listed_whole() {
+    let here = folder("import-middle");
+    // Packets with data are 3, 5 and 7; the others acknowledge them.
+    reordered(&here, "middle.pcap", 101, &[], &[5, 3, 4, 6, 7, 8]);
+    let (code, text, errors) = ran(&here, &["import", "middle.pcap"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(text.contains("client: 3 frames, 11 bytes"), "{text}");
+    assert_eq!(text.matches("packet ").count(), 1, "no more than the missing SYN: {text}");
+}
+
 #[test]
 fn a_recording_becomes_a_scenario_with_the_verdicts_of_the_catalogue() {
     // The options say for the run what the recorded client sent.

@@ -5,17 +5,26 @@
     clippy::expect_used,
     reason = "a test says what it expects by unwrapping"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is tested has sockets, and the clock of the machine"
+)]
 
 mod command_line;
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use command_line::{Listening, folder, scenarios};
-use protocol::endpoint::Kind;
-use protocol::systems::{SYSTEMS, System};
+use protocol::crypto::cbc::{Key128, decrypt};
+use protocol::crypto::{Secret, sha256};
+use protocol::endpoint::{Command, Conn, Input, Kind, Message, Service, Tick};
+use protocol::systems::{SYSTEMS, Setup, System};
+use protocol::weakness::Profile;
 
 const PROFILES: [&str; 2] = ["as-built", "hardened"];
 
@@ -169,4 +178,71 @@ fn a_server_that_speaks_says_what_it_is_told_and_makes_its_keys_at_start() {
     files.sort();
     // The private halves stayed with their owners.
     assert_eq!(files, ["clientPK.pem", "serverPK.pem"]);
+}
+
+/// The first published server of `suite` reads one message and closes.
+#[test]
+fn a_server_that_closes_after_one_message_is_a_clean_end() {
+    let here = folder("live-one-message");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            // Closes without anything unread: the published frame is 614 bytes and a text of two, one block.
+            let mut frame = vec![0; 2 * 256 + 16 + 64 + 6];
+            stream.read_exact(&mut frame).unwrap();
+        }
+    });
+    let args = ["connect", "suite", "--to", &address, "--text", "hi"];
+    let output = scenarios(&here, &args).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(output.stderr));
+    // What was not said is not forgotten.
+    let output = scenarios(&here, &args).args(["--text", "again"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(output.stderr));
+    server.join().unwrap();
+}
+
+/// As the published server: seconds since 1970 by the clock of the machine, in three blocks.
+#[test]
+fn the_challenge_of_ratchet_is_the_time() {
+    let here = folder("live-challenge");
+    let server = serve(&here, &["ratchet"]);
+    let ratchet = SYSTEMS.iter().find(|system| system.name == "ratchet").unwrap();
+    let profile = Profile::as_built(ratchet);
+    let mut client = (ratchet.client)(Setup::lab(profile, 1, 1));
+    let mut out = protocol::endpoint::Output::default();
+    client.step(Tick(0), Input::Command(&Command::Send(Message::numbers("1"))), &mut out);
+    client.step(Tick(0), Input::Opened(Conn(1), Service(0)), &mut out);
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.write_all(&out.writes[0].1).unwrap();
+    let mut challenge = [0; 107];
+    stream.read_exact(&mut challenge).unwrap();
+    assert_eq!(challenge[..4], 103_u32.to_be_bytes());
+    let key = &sha256(&[b"client1_master_k", b"S2C-ENC"])[..16];
+    let key = Key128::from(Secret(key.try_into().unwrap()));
+    let iv = challenge[11..27].try_into().unwrap();
+    let plaintext = decrypt(key.ready(), &iv, &mut challenge[27..75]).unwrap();
+    let plaintext = std::str::from_utf8(plaintext).unwrap();
+    let said = plaintext.strip_prefix("ServerChallenge-").unwrap();
+    let (seconds, fraction) = said.split_once('.').unwrap();
+    assert_eq!(fraction.len(), 7, "{said}");
+    // The clock of this machine, within an hour.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    assert!(now.abs_diff(seconds.parse().unwrap()) < 3600, "{said}");
+}
+
+#[test]
+fn a_server_of_helo_issues_its_own_certificate() {
+    let here = folder("live-helo-issues");
+    assert_eq!(
+        scenarios(&here, &["pki", "init", "helo", "--out", "keys"]).status().unwrap().code(),
+        Some(0)
+    );
+    fs::remove_file(here.join("keys/certificates/server_certificate.json")).unwrap();
+    let server = serve(&here, &["helo", "--keys", "keys"]);
+    let args = ["connect", "helo", "--keys", "keys", "--to", &server.address, "--text", "hi"];
+    let output = scenarios(&here, &args).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(output.stderr));
+    assert_eq!(server.stop(), ("device: hi\n".to_owned(), Some(0)));
 }

@@ -155,7 +155,7 @@ fn what_is_wrong_with_a_file_or_an_option_is_a_line() {
         "pki keygen --out new.pem --bits 1024",
         "pki keygen --out ann.pem/new.pem --seed 1",
         "pki sign --csr ann.csr --ca-key other.pem --ca-cert ca-cert.pem --out x.crt",
-        "pki sign --csr ann.csr --ca-key ca.pem --ca-cert ca-cert.pem --days 30000 --out x.crt",
+        "pki sign --csr ann.csr --ca-key ca.pem --ca-cert ca-cert.pem --days 3000000 --out x.crt",
         "pki issue --name device --key ann.csr --ca-key ca.pem --out x.json",
     ];
     transcript("pki-wrong", &here, &lines);
@@ -182,6 +182,96 @@ fn a_request_that_was_changed_is_not_signed() {
     fs::write(here.join("forged.csr"), forged).unwrap();
     let line = "pki sign --csr forged.csr --ca-key ca.pem --ca-cert ca-cert.pem --out x.crt";
     transcript("pki-forged-request", &here, &[line, "pki show forged.csr"]);
+}
+
+/// Copies of files that OpenSSL made.
+fn theirs(here: &Path) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/tests/openssl");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, here.join(path.file_name().unwrap())).unwrap();
+    }
+}
+
+#[test]
+fn what_cannot_be_checked_is_not_called_wrong() {
+    let here = authority("pki-unchecked");
+    theirs(&here);
+    let lines = [
+        "pki show sha1.csr",
+        "pki sign --csr sha1.csr --ca-key ca.pem --ca-cert ca-cert.pem --out x.crt",
+        "pki show sha384.csr",
+        "pki show pss.csr",
+        "pki sign --csr sha512.csr --ca-key ca.pem --ca-cert ca-cert.pem --out x.crt",
+        "pki verify party-bmp.pem --ca root-utf8.pem --at 2050-06-01",
+        "pki verify party-teletex.der --ca root-universal.pem --at 2050-06-01",
+        "pki verify party-pss.pem --ca root-utf8.pem --at 2050-06-01",
+    ];
+    transcript("pki-unchecked", &here, &lines);
+}
+
+#[test]
+fn alternative_names_are_kept_and_looked_at() {
+    let here = authority("pki-alternatives");
+    theirs(&here);
+    let lines = [
+        "pki sign --csr alternatives.csr --ca-key ca.pem --ca-cert ca-cert.pem --out x.crt --seed 4",
+        "pki verify x.crt --ca ca-cert.pem --name a.lab.example.org",
+        "pki verify x.crt --ca ca-cert.pem --name 192.0.2.7",
+        "pki verify x.crt --ca ca-cert.pem --name b.example.org",
+    ];
+    transcript("pki-alternatives", &here, &lines);
+}
+
+#[test]
+fn certificates_are_valid_up_to_the_year_9999() {
+    let here = authority("pki-9999");
+    let long = "pki authority --key ca.pem --subject CN=Lab --out long.pem --days 2900000";
+    assert_eq!(run(&here, long), 0);
+    let signed =
+        "pki sign --csr ann.csr --ca-key ca.pem --ca-cert long.pem --out x.crt --days 10000";
+    assert_eq!(run(&here, signed), 0);
+    for (at, expected) in [("2050-06-01", 0), ("2090-06-01", 1), ("9999-12-31", 1)] {
+        assert_eq!(
+            run(&here, &format!("pki verify x.crt --ca long.pem --at {at}")),
+            expected,
+            "{at}"
+        );
+        assert_eq!(
+            run(&here, &format!("pki verify long.pem --ca long.pem --at {at}")),
+            i32::from(at == "9999-12-31"),
+            "{at}"
+        );
+    }
+    if !no_openssl() {
+        assert!(openssl(&here, "verify -attime 2540000000 -CAfile long.pem x.crt"));
+    }
+}
+
+#[test]
+fn files_in_der_are_read_wherever_pem_is() {
+    let here = authority("pki-der");
+    let der = |file: &str| {
+        let pem = fs::read(here.join(file)).unwrap();
+        let der = protocol::pki::armour::read(&pem).unwrap().remove(0).der;
+        fs::write(here.join(format!("{file}.der")), &*der).unwrap();
+    };
+    for file in ["ca.pem", "ca-cert.pem", "ann.pem", "ann-public.pem", "ann.csr", "ann.crt"] {
+        der(file);
+    }
+    for line in [
+        "pki sign --csr ann.csr.der --ca-key ca.pem.der --ca-cert ca-cert.pem.der --out x.crt",
+        "pki verify x.crt --ca ca-cert.pem.der --name ann",
+        "pki verify ann.crt.der --ca ca-cert.pem",
+        "pki csr --key ann.pem.der --subject CN=x --out x.csr",
+        "pki issue --name device --key ann-public.pem.der --ca-key ca.pem.der --out x.json",
+    ] {
+        assert_eq!(run(&here, line), 0, "{line}");
+    }
+    let show = |file: &str| shown(&here, &["pki", "show", file]).replace(".der", "");
+    for file in ["ca.pem", "ann-public.pem", "ann.csr", "ann.crt"] {
+        assert_eq!(show(&format!("{file}.der")), show(file));
+    }
 }
 
 /// Skipped where there is no such program.
@@ -238,8 +328,8 @@ fn what_openssl_makes_is_read_and_signed() {
         &here,
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ec.pem -out ec.crt -subj /CN=ec"
     ));
-    assert!(show("ec.crt").contains("no usable RSA key"));
-    assert_eq!(run(&here, "pki verify ec.crt --ca ec.crt"), 1);
+    assert!(show("ec.crt").contains("no usable RSA key, but one for id-ecPublicKey"));
+    assert_eq!(run(&here, "pki verify ec.crt --ca ec.crt"), 2);
     assert_eq!(run(&here, "pki show ec.pem"), 2);
     assert!(openssl(&here, "rsa -in bob.pem -aes128 -passout pass:x -out locked.pem"));
     assert!(show("locked.pem").contains("the key is encrypted"));

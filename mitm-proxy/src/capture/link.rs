@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket, TcpSlice, TransportSlice};
 
+use super::unused::Unused;
+
 /// Link types by their number (the registry of draft-ietf-opsawg-pcaplinktype).
 const NULL: u16 = 0;
 const ETHERNET: u16 = 1;
@@ -39,12 +41,8 @@ pub(super) struct Arrived<'a> {
 #[derive(Debug)]
 pub(super) enum Content<'a> {
     Tcp(Arrived<'a>),
-    /// Another protocol.
-    Other,
-    /// TCP or IP, and of no use for this reason.
-    Useless(&'static str),
-    /// Of a link type nobody knows here.
-    UnknownLink,
+    /// None of use, for this reason.
+    Unused(Unused),
 }
 
 /// Look into a packet of a link type.
@@ -64,9 +62,9 @@ pub(super) fn content(link: u16, bytes: &[u8]) -> Content<'_> {
             (Some(kind), Some(rest)) => Some(of_type(kind, rest)),
             _ => None,
         },
-        _ => return Content::UnknownLink,
+        _ => return Content::Unused(Unused::Link(link)),
     };
-    sliced.map_or(Content::Other, |sliced| tcp(&sliced))
+    sliced.map_or(Content::Unused(Unused::Unreadable), |sliced| tcp(&sliced))
 }
 
 /// Whether this address family is IPv4 or IPv6, in either byte order: every BSD has a number of its own for IPv6.
@@ -102,16 +100,24 @@ fn tcp<'a>(sliced: &LaxSlicedPacket<'a>) -> Content<'a> {
                 usize::from(ip.header().payload_length()),
                 ip.extensions().slice().len(),
             ),
-            _ => return Content::Other,
+            Some(LaxNetSlice::Arp(_)) => {
+                return Content::Unused(Unused::EtherType(EtherType::ARP.0));
+            }
+            None => {
+                let kind = sliced.ether_payload().map(|payload| payload.ether_type);
+                let kind = kind.filter(|kind| ![EtherType::IPV4, EtherType::IPV6].contains(kind));
+                let why = kind.map_or(Unused::Unreadable, |kind| Unused::EtherType(kind.0));
+                return Content::Unused(why);
+            }
         };
     if payload.ip_number != IpNumber::TCP {
-        return Content::Other;
+        return Content::Unused(Unused::Protocol(payload.ip_number.0));
     }
     if payload.fragmented {
-        return Content::Useless("a fragment of an IP packet: fragments are not put together");
+        return Content::Unused(Unused::Fragment);
     }
     let Some(TransportSlice::Tcp(tcp)) = &sliced.transport else {
-        return Content::Useless("its TCP header is cut short or wrong");
+        return Content::Unused(Unused::Header);
     };
     let cut = length.saturating_sub(before + payload.payload.len());
     Content::Tcp(arrived(tcp, source, destination, cut))

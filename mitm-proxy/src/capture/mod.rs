@@ -19,6 +19,7 @@ mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
+mod unused;
 mod visit;
 mod way;
 mod writer;
@@ -27,6 +28,7 @@ pub use annotate::{Comments, annotate};
 pub use error::{CaptureError, Why};
 pub use preserve::Preserver;
 pub use read::{read, read_within};
+pub use unused::Unused;
 pub use visit::{Limits, Summary, Visitor};
 pub use writer::Writer;
 

@@ -10,14 +10,16 @@ use super::packets::{Packet, Packets};
 use super::sessions::Sessions;
 use super::sink::Sink;
 use super::source::Broken;
+use super::unused::Unused;
 use super::visit::{Limits, Summary, Visitor};
 
 /// Read a pcapng or pcap file and tell what its TCP connections carried. It is read once, front to back.
 ///
 /// Packets of link type Ethernet (with VLAN tags), raw IP, BSD loopback and Linux cooked are understood. The client of a
 /// connection is who sent the SYN. Bytes of a side come in order and once, whatever the order and number of segments; those
-/// that arrived first count. Bytes that are not there are skipped once the other side has acknowledged them, or too much
-/// has been held because of them ([`Limits`]). If the file breaks off, all that it holds has been told when the error is
+/// that arrived first count. The order of the packets does not matter: where a stream begins, and which of its bytes are
+/// missing, is decided at the end of the file, or when too much has been held because of it ([`Limits`]). Until then both
+/// directions of the connection wait, and are told in the order of their packets. If the file breaks off, all that it holds has been told when the error is
 /// returned.
 pub fn read(input: impl Read, visitor: &mut dyn Visitor) -> Result<Summary, CaptureError> {
     read_within(Limits::default(), input, visitor)
@@ -35,11 +37,12 @@ pub fn read_within(
         summary: Summary::default(),
         sessions: Sessions::default(),
         held: 0,
+        recent: 0,
         now: Tick(0),
     };
     let ended = reading.all(input);
     let packet = reading.summary.packets;
-    let Reading { mut sessions, mut summary, mut held, now, .. } = reading;
+    let Reading { mut sessions, mut summary, mut held, mut recent, now, .. } = reading;
     let visitor = reading.visitor;
     let (session, from) = (0, Side::Client);
     let mut sink = Sink {
@@ -47,6 +50,7 @@ pub fn read_within(
         summary: &mut summary,
         limits,
         held: &mut held,
+        recent: &mut recent,
         session,
         from,
         at: now,
@@ -68,6 +72,7 @@ struct Reading<'a> {
     summary: Summary,
     sessions: Sessions,
     held: usize,
+    recent: usize,
     now: Tick,
 }
 
@@ -92,6 +97,7 @@ impl Reading<'_> {
             summary: &mut self.summary,
             limits: self.limits,
             held: &mut self.held,
+            recent: &mut self.recent,
             session: 0,
             from: Side::Client,
             at: self.now,
@@ -100,24 +106,20 @@ impl Reading<'_> {
         if packet.overlong {
             sink.problem("it is longer than its block");
         }
-        let Some(link) = packet.link else {
-            sink.summary.other += 1;
-            sink.problem("it is of an interface that was not described");
-            return;
-        };
-        match content(link, packet.bytes) {
+        let content = packet
+            .link
+            .map_or(Content::Unused(Unused::Interface), |link| content(link, packet.bytes));
+        match content {
             Content::Tcp(segment) => {
                 sink.summary.tcp += 1;
                 self.sessions.arrive(&segment, &mut sink);
             }
-            Content::Other => sink.summary.other += 1,
-            Content::Useless(why) => {
+            Content::Unused(why) => {
                 sink.summary.other += 1;
-                sink.problem(why);
-            }
-            Content::UnknownLink => {
-                sink.summary.other += 1;
-                sink.problem(&format!("its link type, {link}, is not known"));
+                *sink.summary.unused.entry(why).or_default() += 1;
+                if why.is_problem() {
+                    sink.problem(&format!("it is {why}"));
+                }
             }
         }
     }

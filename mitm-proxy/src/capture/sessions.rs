@@ -1,16 +1,22 @@
-//! The connections of a capture: which one a segment belongs to, who is the client, when it is over.
+//! The connections of a capture: which one a segment belongs to, who is the client, in which order its two directions are
+//! told, when it is over.
+//!
+//! Packets may be in any order. So nothing is told of a connection while something earlier may still come: before it is
+//! known where its directions begin, and while bytes are missing that the other side says it has. Both directions wait
+//! then, and are told in the order of their packets. What waits is bounded ([`Limits`](super::Limits)).
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 
-use protocol::endpoint::Side;
+use protocol::endpoint::{Side, Tick};
 
 use super::Ending;
 use super::link::Arrived;
 use super::sink::Sink;
-use super::way::{Brought, Way};
+use super::way::{Brought, Turn, Way};
 
-/// How far from the next byte a RST is believed, in bytes: a stray one ends nothing.
+/// How far from what is known a RST or a late SYN is believed, in bytes: a stray one ends or begins nothing.
 const NEAR: u64 = 1 << 20;
 
 /// Both addresses of a connection, the smaller first.
@@ -24,15 +30,32 @@ pub(super) struct Sessions {
 
 #[derive(Debug)]
 struct Session {
-    number: u32,
-    client: SocketAddr,
-    to_server: Way,
-    to_client: Way,
-    reset: bool,
+    /// From 1, once it is told.
+    number: Option<u32>,
+    /// Who sent the SYN, once that is known.
+    client: Option<SocketAddr>,
+    pair: Pair,
+    /// What the smaller address sends, and what the other does.
+    ways: [Way; 2],
+    /// A RST: from which of the two, in which packet, and when.
+    reset: Option<(usize, u64, Tick)>,
+    /// It was told.
+    over: bool,
     /// It was said that data follows the reset.
     told: bool,
-    /// The packet that was its last so far.
+    /// The packet that was its first, when that was, and the one that was its last so far.
+    first: (u64, Tick),
     latest: u64,
+    packets: u64,
+}
+
+/// How much longer something is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Patience {
+    /// As long as there is room.
+    Room,
+    /// No longer: nothing more will come.
+    None,
 }
 
 impl Sessions {
@@ -44,8 +67,7 @@ impl Sessions {
         match (role, known) {
             (Role::Member, Some(session)) => session.arrive(segment, sink),
             (_, known) => {
-                let begins = segment.syn || !segment.payload.is_empty();
-                if !begins || segment.rst {
+                if segment.rst {
                     sink.summary.stray += 1;
                     return;
                 }
@@ -54,17 +76,25 @@ impl Sessions {
                     self.table.remove(&pair);
                 }
                 self.make_room(sink);
-                let mut session = Session::new(segment, sink);
+                let mut session = Session::new(pair, sink);
                 session.arrive(segment, sink);
                 self.table.insert(pair, session);
             }
         }
     }
 
-    /// The capture is over: tell what was waited for.
+    /// The capture is over: tell what was waited for, in the order of the packets.
     pub(super) fn finish(&mut self, sink: &mut Sink<'_>) {
         let mut sessions: Vec<Session> = std::mem::take(&mut self.table).into_values().collect();
-        sessions.sort_by_key(|session| session.number);
+        sessions.sort_by_key(|session| session.first.0);
+        let turns = sessions.iter().enumerate().map(|(at, session)| Reverse((session.turn(), at)));
+        let mut turns: BinaryHeap<_> = turns.collect();
+        while let Some(Reverse((_, at))) = turns.pop() {
+            let Some(session) = sessions.get_mut(at) else { continue };
+            if session.step(Patience::None, sink) {
+                turns.push(Reverse((session.turn(), at)));
+            }
+        }
         for session in &mut sessions {
             session.finish(sink);
         }
@@ -82,9 +112,9 @@ impl Sessions {
         all.sort_unstable();
         for (_, _, pair) in all.iter().take(most.div_ceil(4)) {
             let Some(mut session) = self.table.remove(pair) else { continue };
-            if !session.is_over() {
-                session.finish(sink);
-                let number = session.number;
+            let followed = !session.is_over();
+            session.finish(sink);
+            if let Some(number) = session.number.filter(|_| followed) {
                 let most = sink.limits.sessions;
                 sink.problem(&format!(
                     "more than {most} connections at once: session {number} is not followed further"
@@ -103,55 +133,59 @@ enum Role {
 }
 
 impl Session {
-    /// A session that this segment shows first.
-    fn new(segment: &Arrived<'_>, sink: &mut Sink<'_>) -> Self {
-        let sender = match (segment.syn, segment.acknowledged) {
-            (true, answered) => answered.is_none(),
-            (false, _) => segment.from.port() >= segment.to.port(),
-        };
-        let (client, server) =
-            if sender { (segment.from, segment.to) } else { (segment.to, segment.from) };
-        sink.summary.sessions = sink.summary.sessions.saturating_add(1);
-        let number = sink.summary.sessions;
-        if !segment.syn {
-            sink.problem(&format!(
-                "session {number} begins without a SYN: {client}, with the higher port, is taken for the client"
-            ));
+    /// A session that a packet shows first.
+    fn new(pair: Pair, sink: &Sink<'_>) -> Self {
+        Self {
+            number: None,
+            client: None,
+            pair,
+            ways: Default::default(),
+            reset: None,
+            over: false,
+            told: false,
+            first: (sink.packet, sink.at),
+            latest: 0,
+            packets: 0,
         }
-        sink.visitor.opened(number, client, server, sink.at);
-        let (to_server, to_client) = (Way::default(), Way::default());
-        Self { number, client, to_server, to_client, reset: false, told: false, latest: 0 }
     }
 
     fn is_over(&self) -> bool {
-        self.reset || (self.to_server.closed && self.to_client.closed)
+        self.over || self.ways.iter().all(|way| way.closed)
     }
 
-    fn side(&self, address: SocketAddr) -> Side {
-        if address == self.client { Side::Client } else { Side::Server }
+    /// Which of the ways this address sends.
+    fn index(&self, from: SocketAddr) -> usize {
+        usize::from(from != self.pair.0)
     }
 
-    /// What this side sends, and what the other does.
-    fn ways(&mut self, from: Side) -> (&mut Way, &mut Way) {
-        match from {
-            Side::Client => (&mut self.to_server, &mut self.to_client),
-            Side::Server => (&mut self.to_client, &mut self.to_server),
-        }
+    /// What an address sends, and what the other does.
+    fn ways(&mut self, from: usize) -> (&mut Way, &mut Way) {
+        let [one, other] = &mut self.ways;
+        if from == 0 { (one, other) } else { (other, one) }
+    }
+
+    /// Which side sends a way.
+    fn side(&self, way: usize) -> Side {
+        let address = if way == 0 { self.pair.0 } else { self.pair.1 };
+        if self.client == Some(address) { Side::Client } else { Side::Server }
     }
 
     fn role(&self, segment: &Arrived<'_>) -> Role {
         if !segment.syn {
             return Role::Member;
         }
-        let from = self.side(segment.from);
-        let way = match from {
-            Side::Client => &self.to_server,
-            Side::Server => &self.to_client,
-        };
+        let [one, other] = &self.ways;
+        let way = if segment.from == self.pair.0 { one } else { other };
+        let first = segment.sequence.wrapping_add(1);
         let again = way.initial == Some(segment.sequence);
-        let answers = from == Side::Server && !way.has_begun() && !self.is_over();
+        // A capture may have the SYN after what it begins.
+        let late = match way.initial {
+            None if way.has_begun() => way.begins_at(first),
+            None => u64::try_from(way.lowest_from(first)).is_ok_and(|before| before <= NEAR),
+            Some(_) => false,
+        };
         // An answer to a session that goes on belongs to it, right or wrong; a SYN by itself begins another.
-        if again || answers || (segment.acknowledged.is_some() && !self.is_over()) {
+        if again || late || (segment.acknowledged.is_some() && !self.is_over()) {
             Role::Member
         } else {
             Role::Foreign
@@ -159,66 +193,209 @@ impl Session {
     }
 
     fn arrive(&mut self, segment: &Arrived<'_>, sink: &mut Sink<'_>) {
-        let from = self.side(segment.from);
+        let from = self.index(segment.from);
         self.latest = sink.packet;
-        if self.reset {
+        self.packets += 1;
+        if segment.syn && !self.begin(segment, from, sink) {
+            return;
+        }
+        let (side, number) = (self.side(from), self.number.unwrap_or_default());
+        sink.about(number, side);
+        if self.over {
             if !segment.payload.is_empty()
                 && !self.told
-                && self.ways(from).0.distance(segment.sequence) >= 0
+                && self.ways(from).0.is_ahead(segment.sequence)
             {
                 self.told = true;
-                sink.problem(&format!("data after the reset of session {}", self.number));
+                sink.problem(&format!("data after the reset of session {number}"));
             }
             return;
         }
-        let number = self.number;
-        let (way, back) = self.ways(from);
-        let mut sequence = segment.sequence;
-        if segment.syn {
-            sequence = sequence.wrapping_add(1);
-            if !way.has_begun() {
-                way.initial = Some(segment.sequence);
-                way.begin(sequence);
-            } else if way.initial != Some(segment.sequence) {
-                sink.problem(&format!("a second, different SYN of the {from} in session {number}"));
-                return;
-            }
-        }
         if let Some(acknowledged) = segment.acknowledged {
-            back.acknowledge(acknowledged, sink.about(number, from.other()));
+            self.ways(from).1.acknowledge(acknowledged);
         }
-        sink.about(number, from);
         if segment.cut > 0 {
             sink.problem(&format!("{} bytes of it were not captured", segment.cut));
         }
+        let sequence = segment.sequence.wrapping_add(u32::from(segment.syn));
         if segment.rst {
-            self.reset(segment, from, sink);
+            self.reset(sequence, from, sink);
         } else if segment.fin || !segment.payload.is_empty() || segment.cut > 0 {
             let Arrived { payload, cut, fin, psh, .. } = *segment;
-            way.arrive(Brought { sequence, payload, cut, fin, psh }, sink);
+            let waits = self.ways.iter().any(Way::is_waiting);
+            let turn = if waits || self.number.is_none() { Turn::Later } else { Turn::Now };
+            self.ways(from).0.arrive(Brought { sequence, payload, cut, fin, psh }, turn, sink);
         }
+        self.tell(sink);
+    }
+
+    /// A SYN arrives: it says who is the client, and where a direction begins; an answered one says it of both. Nothing
+    /// more is to be taken of a wrong one.
+    fn begin(&mut self, segment: &Arrived<'_>, from: usize, sink: &mut Sink<'_>) -> bool {
+        let client = if segment.acknowledged.is_some() { segment.to } else { segment.from };
+        let client = *self.client.get_or_insert(client);
+        self.open(client, sink);
+        let (side, number) = (self.side(from), self.number.unwrap_or_default());
+        sink.about(number, side);
+        let (way, back) = self.ways(from);
+        let first = segment.sequence.wrapping_add(1);
+        if !way.has_begun() {
+            way.initial = Some(segment.sequence);
+            way.begin(first, sink);
+        } else if way.initial.is_none() && way.begins_at(first) {
+            way.initial = Some(segment.sequence);
+        } else if way.initial != Some(segment.sequence) {
+            sink.problem(&format!("a second, different SYN of the {side} in session {number}"));
+            return false;
+        }
+        if let Some(acknowledged) = segment.acknowledged
+            && !back.has_begun()
+            && u64::try_from(back.lowest_from(acknowledged)).is_ok_and(|before| before <= NEAR)
+        {
+            back.begin(acknowledged, sink.about(number, side.other()));
+        }
+        true
+    }
+
+    /// Tell that there is a session.
+    fn open(&mut self, client: SocketAddr, sink: &mut Sink<'_>) {
+        if self.number.is_some() {
+            return;
+        }
+        let server = if client == self.pair.0 { self.pair.1 } else { self.pair.0 };
+        sink.summary.sessions = sink.summary.sessions.saturating_add(1);
+        let number = sink.summary.sessions;
+        (self.number, self.client) = (Some(number), Some(client));
+        sink.visitor.opened(number, client, server, self.first.1);
     }
 
     /// A RST arrives. What it carries is no data.
-    fn reset(&mut self, segment: &Arrived<'_>, from: Side, sink: &mut Sink<'_>) {
-        if self.is_over() {
+    fn reset(&mut self, sequence: u32, from: usize, sink: &mut Sink<'_>) {
+        if self.is_over() || self.reset.is_some() {
             return;
         }
-        if self.ways(from).0.distance(segment.sequence).unsigned_abs() > NEAR {
+        if self.ways(from).0.distance(sequence) > NEAR {
             sink.problem("a RST outside the window, ignored");
             return;
         }
-        self.finish(sink);
-        self.reset = true;
-        sink.about(self.number, from);
-        sink.visitor.closed(self.number, from, sink.at, Ending::Reset);
+        self.reset = Some((from, sink.packet, sink.at));
     }
 
+    /// Tell whatever need not wait.
+    fn tell(&mut self, sink: &mut Sink<'_>) {
+        while self.step(Patience::Room, sink) {}
+    }
+
+    /// Nothing more will come: tell everything.
     fn finish(&mut self, sink: &mut Sink<'_>) {
-        if !self.reset {
-            self.to_server.finish(sink.about(self.number, Side::Client));
-            self.to_client.finish(sink.about(self.number, Side::Server));
+        while self.step(Patience::None, sink) {}
+        if self.number.is_none() {
+            sink.summary.stray += self.packets;
         }
+        for way in &mut self.ways {
+            way.release(sink);
+        }
+    }
+
+    /// The packet of what comes next, for the order among sessions.
+    fn turn(&self) -> u64 {
+        if self.number.is_none() {
+            return self.first.0;
+        }
+        self.ways.iter().filter_map(Way::following).min().unwrap_or(u64::MAX)
+    }
+
+    /// Take one step; nothing is left to do if there was none.
+    fn step(&mut self, patience: Patience, sink: &mut Sink<'_>) -> bool {
+        let (packet, at) = (sink.packet, sink.at);
+        let stepped = self.step_at(patience, sink);
+        (sink.packet, sink.at) = (packet, at);
+        stepped
+    }
+
+    fn step_at(&mut self, patience: Patience, sink: &mut Sink<'_>) -> bool {
+        if self.over {
+            return false;
+        }
+        let full = patience == Patience::None || self.is_too_much(sink);
+        // What holds up both directions.
+        if self.ways.iter().any(|way| !way.has_begun() && way.is_waiting()) {
+            if !full {
+                return false;
+            }
+            self.guess(sink);
+            self.ways.iter_mut().for_each(Way::decide);
+            return true;
+        }
+        if let Some(at) = self.ways.iter().position(Way::lacks) {
+            return full && self.skip(at, sink);
+        }
+        // Whose turn it is.
+        let turns = self.ways.iter().enumerate();
+        let next = turns.filter_map(|(at, way)| Some((way.next()?, at))).min();
+        if let Some((packet, at)) = next {
+            let (side, number) = (self.side(at), self.number.unwrap_or_default());
+            sink.about(number, side).at_packet(packet);
+            self.ways(at).0.tell(sink);
+            return true;
+        }
+        let waiting = self.ways.iter().any(Way::is_waiting);
+        if waiting && !full {
+            return false;
+        }
+        // The gaps are all that is left: the one that was found first.
+        let gaps = self.ways.iter().enumerate();
+        let gap = gaps.filter_map(|(at, way)| Some((way.following()?, at))).min();
+        if let Some((_, at)) = gap {
+            return self.skip(at, sink);
+        }
+        self.end(patience, sink)
+    }
+
+    /// Everything was told: what else was said to be there, and the reset.
+    fn end(&mut self, patience: Patience, sink: &mut Sink<'_>) -> bool {
+        let number = self.number.unwrap_or_default();
+        if patience == Patience::None || self.reset.is_some() {
+            for at in [0, 1] {
+                let side = self.side(at);
+                self.ways(at).0.finish(sink.about(number, side));
+            }
+        }
+        if let Some((from, packet, at)) = self.reset
+            && self.number.is_some()
+        {
+            self.over = true;
+            let side = self.side(from);
+            sink.about(number, side).at_packet(packet).at(at);
+            sink.visitor.closed(number, side, at, Ending::Reset);
+        }
+        false
+    }
+
+    fn skip(&mut self, at: usize, sink: &mut Sink<'_>) -> bool {
+        let (side, number) = (self.side(at), self.number.unwrap_or_default());
+        self.ways(at).0.skip(sink.about(number, side))
+    }
+
+    /// Without a SYN, the higher port is taken for the client's.
+    fn guess(&mut self, sink: &mut Sink<'_>) {
+        if self.client.is_some() {
+            return;
+        }
+        let (one, other) = self.pair;
+        let client = if one.port() >= other.port() { one } else { other };
+        self.open(client, sink);
+        let number = self.number.unwrap_or_default();
+        sink.at_packet(self.first.0).problem(&format!(
+            "session {number} begins without a SYN: {client}, with the higher port, is taken for the client"
+        ));
+    }
+
+    /// Whether it holds more than it may.
+    fn is_too_much(&self, sink: &Sink<'_>) -> bool {
+        let cost = |way: &Way| way.cost() > sink.limits.direction;
+        let holds = self.ways.iter().any(|way| way.cost() > 0);
+        self.ways.iter().any(cost) || (holds && *sink.held > sink.limits.total)
     }
 }
 

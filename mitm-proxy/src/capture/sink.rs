@@ -12,6 +12,8 @@ pub(super) struct Sink<'a> {
     pub(super) limits: Limits,
     /// The cost of all pieces held.
     pub(super) held: &'a mut usize,
+    /// Bytes that were told and are kept all the same.
+    pub(super) recent: &'a mut usize,
     pub(super) session: u32,
     pub(super) from: Side,
     pub(super) at: Tick,
@@ -23,6 +25,18 @@ impl Sink<'_> {
     pub(super) fn about(&mut self, session: u32, from: Side) -> &mut Self {
         self.session = session;
         self.from = from;
+        self
+    }
+
+    /// The same, about this time.
+    pub(super) fn at(&mut self, at: Tick) -> &mut Self {
+        self.at = at;
+        self
+    }
+
+    /// The same, about this packet.
+    pub(super) fn at_packet(&mut self, packet: u64) -> &mut Self {
+        self.packet = packet;
         self
     }
 

@@ -1,10 +1,16 @@
 //! What a capture tells whoever reads it, and within which bounds.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use protocol::endpoint::{Side, Tick};
 
 use super::Ending;
+use super::unused::Unused;
+
+/// How many reasons are told one by one.
+const MOST_REASONS: usize = 8;
 
 /// Is told what a capture holds, in order. Times count from the first packet; packets and sessions count from 1.
 pub trait Visitor {
@@ -43,6 +49,8 @@ pub struct Summary {
     pub tcp: u64,
     /// Packets of other protocols, and those that could not be made out.
     pub other: u64,
+    /// The same, by the reason.
+    pub unused: BTreeMap<Unused, u64>,
     /// TCP packets that belong to no connection followed: neither a SYN nor data before them.
     pub stray: u64,
     /// Connections.
@@ -55,7 +63,31 @@ pub struct Summary {
     pub problems: u64,
 }
 
-/// How much memory reading takes at most, besides one packet.
+impl Summary {
+    /// Why there is no connection, where there is none: how many packets there are, and what they are instead.
+    pub fn reasons(&self) -> String {
+        let s = if self.packets == 1 { "" } else { "s" };
+        let mut text = format!("no TCP connection in its {} packet{s}", self.packets);
+        let mut reasons: Vec<_> = self.unused.iter().collect();
+        reasons.sort_by_key(|(_, count)| Reverse(**count));
+        let shown = reasons.iter().take(MOST_REASONS);
+        let mut parts: Vec<_> = shown.map(|(why, count)| why.counted(**count)).collect();
+        let others: u64 = reasons.iter().skip(MOST_REASONS).map(|(_, count)| **count).sum();
+        if others > 0 {
+            parts.push(format!("{others} packets are of other kinds"));
+        }
+        if self.stray > 0 {
+            parts.push(format!("TCP without a SYN or data: {}", self.stray));
+        }
+        if !parts.is_empty() {
+            text = format!("{text}: {}", parts.join("; "));
+        }
+        text
+    }
+}
+
+/// How much memory reading takes at most, besides one packet. Of bytes that were told the last 64 KiB of a direction, and as many
+/// as `total` of all, are kept as well: what is sent again is compared with them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Bytes held of one direction because others before them are missing.

@@ -31,8 +31,8 @@ pub struct Folder {
 }
 
 impl KeySource for Folder {
-    fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
-        self.files.read(path)
+    fn read_bytes(&self, path: &str) -> Result<Option<Vec<u8>>, KeyError> {
+        self.files.read_bytes(path)
     }
 
     fn kept(&self) -> Option<Arc<dyn KeySource + Send + Sync>> {

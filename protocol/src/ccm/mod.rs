@@ -115,6 +115,7 @@ pub const SYSTEM: System = System {
     ],
     carries: &[Kind::Text, Kind::Image, Kind::Video],
     server_speaks: true,
+    dated: false,
     clients: 3,
     planted: &[
         Planted {

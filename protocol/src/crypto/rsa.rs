@@ -4,7 +4,7 @@
 //! timing to protect, and blinding would spend entropy.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{self, Hasher};
 
 use rsa::pkcs1::{
     DecodeRsaPrivateKey, DecodeRsaPublicKey, EncodeRsaPrivateKey, EncodeRsaPublicKey,
@@ -19,6 +19,10 @@ use sha2::Sha256;
 
 use crate::crypto::sha256;
 use crate::entropy::Entropy;
+
+mod scheme;
+
+pub use scheme::{Hash, Scheme};
 
 /// The DER prefix of a SHA-256 digest in a PKCS#1 v1.5 signature (RFC 8017 section 9.2, note 1).
 const SHA256_PREFIX: [u8; 19] = [
@@ -141,7 +145,7 @@ impl PublicKey {
     }
 }
 
-impl Hash for PublicKey {
+impl hash::Hash for PublicKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.fingerprint().hash(state);
     }

@@ -368,7 +368,9 @@ impl ExpectHello {
     fn receive(self, hello: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
         let Self { mut transcript, nonce } = self;
         transcript.absorb(Side::Server, wire::body(hello));
-        let (pem, server_nonce) = wire::read_hello(wire::body(hello))?;
+        let body = wire::body(hello);
+        wire::is_one(context.setting.profile, body, wire::HELLO_MISREAD)?;
+        let (pem, server_nonce) = wire::read_hello(body)?;
         let (_, server) = context.setting.believe(context.now, Side::Server, &pem)?;
         context.port.log("server certificate verified");
         let nonces = Nonces { device: nonce, server: server_nonce };
@@ -380,7 +382,9 @@ impl ExpectShare {
     fn receive(self, share: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
         let Self { transcript, nonces, server } = self;
         let profile = context.setting.profile;
-        let (theirs, signature) = wire::read_share(wire::body(share))?;
+        let body = wire::body(share);
+        wire::is_one(profile, body, wire::SECDH_MISREAD)?;
+        let (theirs, signature) = wire::read_share(body)?;
         if wire::server_signs(profile) {
             let digest = transcript.signed(profile, Side::Server, &[&theirs]);
             verify(&server, &digest, &signature)?;

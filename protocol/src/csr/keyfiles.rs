@@ -9,9 +9,9 @@ use crate::csr::{Client, Server};
 use crate::endpoint::{Endpoint, Name};
 use crate::entropy::Entropy;
 use crate::keyfiles::{
-    KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, need, private_key,
+    CERTIFICATES, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, pem, private_key,
 };
-use crate::pki::x509::{Certificate, Checks, Issuer, Kind, Period, Request};
+use crate::pki::x509::{Certificate, Checks, Issuer, Kind, Period, Reading, Request};
 use crate::systems::Setup;
 use crate::weakness::Profile;
 
@@ -69,10 +69,11 @@ fn credentials(source: &dyn KeySource, file: &str) -> Result<Credentials, KeyErr
     let key = private_key(source, &path(file, "private_key"))?;
     let cert = path(file, "cert");
     let (pem, own) = certificate(source, &cert)?;
-    let lenient = Checks { now: None, authority: None, common_name: None };
+    let reading = Reading::Tolerant;
+    let lenient = Checks { now: None, authority: None, common_name: None, reading };
     let certified = own.verify(&authority, lenient);
-    let certified =
-        certified.map_err(|_| KeyError::new(&cert, KeyProblem::Mismatch(CA_CERTIFICATE)))?;
+    let certified = certified
+        .map_err(|why| KeyError::new(&cert, KeyProblem::NotIssued(CA_CERTIFICATE, why)))?;
     if certified != key.public_key() {
         let other = "the private key of its party";
         return Err(KeyError::new(&cert, KeyProblem::Mismatch(other)));
@@ -82,8 +83,9 @@ fn credentials(source: &dyn KeySource, file: &str) -> Result<Credentials, KeyErr
 }
 
 fn certificate(source: &dyn KeySource, path: &str) -> Result<(String, Certificate), KeyError> {
-    const HOLDS: &str = "an X.509 certificate (PEM)";
-    let pem = need(source, path, HOLDS)?;
+    const HOLDS: &str = "an X.509 certificate (PEM or DER)";
+    let pem = pem(source, path, CERTIFICATES, HOLDS)?;
+    let pem = pem.ok_or_else(|| KeyError::new(path, KeyProblem::Missing(HOLDS)))?;
     let read = Certificate::from_pem(&pem);
     let read = read.map_err(|_| KeyError::new(path, KeyProblem::Not(HOLDS)))?;
     Ok((pem, read))

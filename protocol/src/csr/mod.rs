@@ -114,6 +114,7 @@ pub const SYSTEM: System = System {
     ],
     carries: &[Kind::Text, Kind::Image, Kind::Video],
     server_speaks: false,
+    dated: true,
     clients: 3,
     planted: &[
         Planted {

@@ -307,6 +307,7 @@ fn receive_hello(hello: &Received, context: &mut Context<'_, '_>) -> Result<Stat
     let profile = context.setting.profile;
     let mut transcript = Transcript::default();
     transcript.absorb(Side::Client, wire::body(hello));
+    wire::is_one(profile, wire::body(hello), wire::HELLO_MISREAD)?;
     let (pem, device_nonce) = wire::read_hello(wire::body(hello))?;
     let nonce: [u8; NONCE] = context.entropy.bytes();
     let own = wire::hello(&context.me.certificate, &nonce);
@@ -344,6 +345,7 @@ impl ExpectShare {
     fn receive(self, share: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
         let Self { settled: Agreeing { transcript, nonces, device }, ours } = self;
         let profile = context.setting.profile;
+        wire::is_one(profile, wire::body(share), wire::ECDH_MISREAD)?;
         let (theirs, signature) = wire::read_share(wire::body(share))?;
         if !profile.has(Weakness::NoProofOfPossession) {
             let digest = transcript.signed(profile, Side::Client, &[ours.share(), &theirs]);

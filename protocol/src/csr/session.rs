@@ -10,7 +10,7 @@ use crate::csr::wire::{self, RSA};
 use crate::endpoint::{Check, Name, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::layout::Layout;
-use crate::pki::x509::{Certificate, Checks, Roles, X509Error};
+use crate::pki::x509::{Certificate, Checks, Reading, Roles, X509Error};
 use crate::session::{Port, Timeouts};
 use crate::systems::Setup;
 use crate::weakness::{Profile, Weakness};
@@ -67,6 +67,7 @@ impl Setting {
             // Where names are not looked at, nor is what a certificate may be used for.
             authority: named.then_some(Roles),
             common_name: (named && peer == Side::Server).then_some(SERVER_COMMON_NAME),
+            reading: Reading::Strict,
         };
         let trusted = &self.own.authority;
         let key = certificate.verify(trusted, checks).map_err(refusal)?;
@@ -98,6 +99,7 @@ fn refusal(error: X509Error) -> Reject {
         X509Error::Validity => Reject::new(Check::Validity, "validity"),
         X509Error::Form
         | X509Error::Issuer
+        | X509Error::Algorithm(_)
         | X509Error::Signature
         | X509Error::Authority
         | X509Error::Extension

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::crypto::ecdh::SHARE;
 use crate::csr::keys::NONCE;
@@ -292,6 +293,36 @@ pub(super) fn share(share: &[u8; SHARE], signature: Option<&[u8]>) -> Vec<u8> {
         Some(signature) => {
             [SHARE_HEAD, share.as_bytes(), SHARE_MIDDLE, signature.as_bytes(), TAIL].concat()
         }
+    }
+}
+
+/// How a read is no message of a handshake, where one read should be one: what is said where it has more, or less.
+pub(super) type Misread = (&'static str, &'static str);
+/// Of a hello.
+pub(super) const HELLO_MISREAD: Misread =
+    ("HELLO and more in one read", "a part of HELLO in one read");
+/// Of the device's share.
+pub(super) const ECDH_MISREAD: Misread =
+    ("ECDH and more in one read", "a part of ECDH in one read");
+/// Of the server's share.
+pub(super) const SECDH_MISREAD: Misread =
+    ("SECDH and more in one read", "a part of SECDH in one read");
+
+/// Check that a read is one JSON message, where nothing is framed: the published program takes it for one.
+///
+/// # Errors
+/// `layout`, with what the read is instead.
+pub(super) fn is_one(profile: Profile, body: &[u8], (more, less): Misread) -> Result<(), Reject> {
+    if !profile.has(Weakness::NoFraming) {
+        return Ok(());
+    }
+    let mut values = serde_json::Deserializer::from_slice(body).into_iter::<IgnoredAny>();
+    let first = values.next();
+    let rest = body.get(values.byte_offset()..).unwrap_or_default().trim_ascii();
+    match first {
+        Some(Ok(_)) if !rest.is_empty() => Err(Reject::new(Check::Layout, more)),
+        Some(Err(error)) if error.is_eof() => Err(Reject::new(Check::Layout, less)),
+        _ => Ok(()),
     }
 }
 

@@ -24,7 +24,10 @@ pub(super) const KEYS: KeySet = KeySet {
         ("keys/server_private_key.pem", "the server's key"),
         ("keys/server_public_key.pem", "its public half; an as-built device uses it"),
         ("certificates/device_certificate.json", "the device's certificate"),
-        ("certificates/server_certificate.json", "the server's certificate"),
+        (
+            "certificates/server_certificate.json",
+            "the server's certificate; where it is missing, a server issues it with the authority's key",
+        ),
     ],
     client,
     server,
@@ -54,17 +57,30 @@ fn certificate_path(name: &str) -> String {
 }
 
 fn client(setup: Setup, source: &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError> {
-    let own = credentials(source, &device_name(setup.number))?;
+    let own = credentials(source, &device_name(setup.number), Missing::Refuse)?;
     Ok(Box::new(Client::with_credentials(setup, own)))
 }
 
 fn server(setup: Setup, source: &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError> {
-    let own = credentials(source, SERVER)?;
+    let own = credentials(source, SERVER, Missing::Issue)?;
     Ok(Box::new(Server::with_credentials(setup, own)))
 }
 
+/// What to do where a party has no certificate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Missing {
+    /// Say that it is missing.
+    Refuse,
+    /// Issue it with the authority's key, if that is there, as the published server does at its start.
+    Issue,
+}
+
 /// What the party of this name holds.
-fn credentials(source: &dyn KeySource, name: &str) -> Result<Credentials, KeyError> {
+fn credentials(
+    source: &dyn KeySource,
+    name: &str,
+    missing: Missing,
+) -> Result<Credentials, KeyError> {
     let authority = match public_key(source, CA_PUBLIC)? {
         Some(key) => key,
         None if source.read(CA_PRIVATE)?.is_some() => private_key(source, CA_PRIVATE)?.public_key(),
@@ -73,7 +89,7 @@ fn credentials(source: &dyn KeySource, name: &str) -> Result<Credentials, KeyErr
             return Err(KeyError::new(CA_PUBLIC, KeyProblem::Missing(holds)));
         }
     };
-    let me = identity(source, name, &authority)?;
+    let me = identity(source, name, &authority, missing)?;
     let mut devices = Vec::new();
     for number in 1..=MOST_DEVICES {
         let name = device_name(number);
@@ -90,21 +106,38 @@ fn identity(
     source: &dyn KeySource,
     name: &str,
     authority: &PublicKey,
+    missing: Missing,
 ) -> Result<Identity, KeyError> {
     let key = private_key(source, &private_path(name))?;
     let public = key.public_key();
     let path = certificate_path(name);
-    let json = need(source, &path, "a JSON certificate")?;
+    let json = match (source.read(&path)?, missing) {
+        (Some(json), _) => json,
+        (None, Missing::Issue) if source.read_bytes(CA_PRIVATE)?.is_some() => {
+            issued(source, name, &public)?
+        }
+        _ => need(source, &path, "a JSON certificate")?,
+    };
     let wrong = |why| KeyError::new(&path, why);
     let read = Certificate::decode(json.as_bytes());
     let read = read.map_err(|_| wrong(KeyProblem::Not("a JSON certificate")))?;
     let certified = read.verify(authority);
-    let certified = certified.map_err(|_| wrong(KeyProblem::Mismatch(CA_PUBLIC)))?;
+    let certified = certified.map_err(|why| wrong(KeyProblem::NotCertified(CA_PUBLIC, why)))?;
     if certified != public {
         return Err(wrong(KeyProblem::Mismatch("the private key of its party")));
     }
     let certificate = json.trim().as_bytes().to_vec();
     Ok(Identity { name: Name::from(name), key, public: Arc::new(public), certificate })
+}
+
+/// A certificate for this party with the authority's key of the folder.
+fn issued(source: &dyn KeySource, name: &str, public: &PublicKey) -> Result<String, KeyError> {
+    let unmakeable =
+        || KeyError::new(&certificate_path(name), KeyProblem::Unmakeable("a certificate"));
+    let authority = private_key(source, CA_PRIVATE)?;
+    let pem = public.to_pem().map_err(|_| unmakeable())?;
+    let certificate = Certificate::issue(&authority, name, &pem).map_err(|_| unmakeable())?;
+    Ok(String::from_utf8_lossy(&certificate.encode()).into_owned())
 }
 
 /// The server's key, for whoever got hold of the folder.

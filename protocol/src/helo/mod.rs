@@ -97,6 +97,7 @@ pub const SYSTEM: System = System {
     ],
     carries: &[Kind::Text, Kind::Image, Kind::Video],
     server_speaks: false,
+    dated: false,
     clients: 3,
     planted: &[
         Planted {

@@ -180,8 +180,10 @@ impl FrameSpec {
             _ if waiting.len() < head => return Measure::Short,
             (Some(total), _) => total,
             (None, None) => at,
-            // One read is one frame.
-            (None, Some(_)) if waiting.len() >= least => waiting.len(),
+            // One read is one frame, unless it shows where the next begins.
+            (None, Some(open)) if waiting.len() >= least => {
+                self.within_read(waiting, at, open).unwrap_or(waiting.len())
+            }
             (None, Some(_)) => return Measure::Short,
         };
         let fits = if open.is_some() { total >= least } else { total == least };
@@ -196,6 +198,17 @@ impl FrameSpec {
             return Measure::Other;
         }
         Measure::Whole(total)
+    }
+
+    /// The size of a frame in a read that has more, where a tag behind the field that takes the rest tells: that field begins at
+    /// `at`, and ends before the first such tag.
+    #[cold]
+    fn within_read(&self, waiting: &[u8], at: usize, open: usize) -> Option<usize> {
+        let Role::Tag(tag) = self.fields.get(open + 1)?.role else { return None };
+        let found = memmem::find(waiting.get(at..)?, tag)?;
+        let total = at + found + self.tail;
+        let frame = waiting.get(..total).filter(|frame| frame.len() < waiting.len())?;
+        self.has_all_tags(frame).then_some(total)
     }
 
     /// What bytes are in which the field `index` has no end and the largest frame has: another type, if a tag behind it could

@@ -1,6 +1,7 @@
 //! Certificates of the JSON kind: a name and a public key, signed by a certificate authority.
-//! X.509 and users have files of their own.
+//! X.509, users, and what people keep in files have files of their own.
 
+pub mod armour;
 pub mod users;
 pub mod x509;
 

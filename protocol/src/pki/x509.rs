@@ -1,41 +1,30 @@
-//! X.509 (RFC 5280) as a small certificate authority uses it: requests (PKCS#10, RFC 2986),
-//! certificates, and a chain check whose parts can be left out one by one. Everything is signed with
-//! RSA PKCS#1 v1.5 and SHA-256, so the same arguments give the same bytes.
+//! X.509 (RFC 5280) as a small certificate authority uses it: certificates, and a chain check whose parts can be left
+//! out one by one. What is made here is signed with RSA PKCS#1 v1.5 and SHA-256, so the same arguments give the same bytes.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use rsa::pkcs1v15::Signature;
 use x509_cert::Certificate as Parsed;
-use x509_cert::builder::profile::BuilderProfile;
-use x509_cert::builder::{Builder, CertificateBuilder};
 use x509_cert::certificate::TbsCertificate;
-use x509_cert::der::asn1::UtcTime;
-use x509_cert::der::flagset::FlagSet;
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::pem::{self, LineEnding, PemLabel};
-use x509_cert::der::{Decode, Encode, EncodePem};
-use x509_cert::ext::pkix::{
-    BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
-};
-use x509_cert::ext::{Extension, ToExtension};
-use x509_cert::name::Name;
-use x509_cert::request::{CertReq, RequestBuilder};
-use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
+use x509_cert::der::{self, DateTime, Decode, Encode, Header, Reader, SliceReader};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
 use x509_cert::time::{Time, Validity};
 
 use crate::crypto::rsa::{PrivateKey, PublicKey};
-use crate::crypto::sha256;
 use crate::entropy::Entropy;
 
+mod alternative;
 mod details;
+mod name;
+mod request;
+mod signature;
 
 pub use details::{Details, Said};
-
-/// `sha256WithRSAEncryption` (RFC 8017 appendix C).
-const SHA256_WITH_RSA: &str = "1.2.840.113549.1.1.11";
+pub use request::{Issuer, Request};
+pub use signature::Algorithm;
 
 /// Why a request or certificate is not made or not believed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +33,8 @@ pub enum X509Error {
     Form,
     /// It names another issuer.
     Issuer,
+    /// It is signed in a way that is not known here, or not accepted.
+    Algorithm(Algorithm),
     /// It is not signed with the key it should be signed with.
     Signature,
     /// It is not valid yet, or no longer.
@@ -61,6 +52,9 @@ pub enum X509Error {
 impl fmt::Display for X509Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Algorithm(algorithm) => {
+                return write!(f, "signed in a way not known here: {algorithm}");
+            }
             Self::Form => "not PEM or DER of the declared form",
             Self::Issuer => "another issuer",
             Self::Signature => "not signed with the issuer's key",
@@ -74,6 +68,18 @@ impl fmt::Display for X509Error {
 }
 
 impl std::error::Error for X509Error {}
+
+/// Why the DER of a file is not a request or a certificate: what is wrong with it, and at which byte.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Malformed(der::Error);
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Malformed {}
 
 /// A distinguished name as text, most specific part first (RFC 4514): `CN=Device 001,O=MyDevice,C=TR`.
 pub type Subject<'a> = &'a str;
@@ -94,9 +100,10 @@ impl Period {
     }
 
     fn to_validity(self) -> Result<Validity, X509Error> {
+        // UTCTime up to 2049, GeneralizedTime from then on (RFC 5280 section 4.1.2.5).
         let time = |seconds| {
-            UtcTime::from_unix_duration(Duration::from_secs(seconds))
-                .map(Time::UtcTime)
+            DateTime::from_unix_duration(Duration::from_secs(seconds))
+                .map(Time::from)
                 .map_err(|_| X509Error::Validity)
         };
         Ok(Validity::new(time(self.from)?, time(self.until)?))
@@ -114,145 +121,6 @@ pub enum Kind {
     Party,
 }
 
-/// Tells the builder whose certificate it makes.
-struct Issuing {
-    issuer: Name,
-    subject: Name,
-    kind: Kind,
-}
-
-impl BuilderProfile for Issuing {
-    fn get_issuer(&self, _: &Name) -> Name {
-        self.issuer.clone()
-    }
-
-    fn get_subject(&self) -> Name {
-        self.subject.clone()
-    }
-
-    fn build_extensions(
-        &self,
-        _: SubjectPublicKeyInfoRef<'_>,
-        _: SubjectPublicKeyInfoRef<'_>,
-        tbs: &TbsCertificate,
-    ) -> x509_cert::builder::Result<Vec<Extension>> {
-        let (ca, usage): (bool, FlagSet<KeyUsages>) = match self.kind {
-            Kind::Bare => return Ok(Vec::new()),
-            Kind::Authority => (true, KeyUsages::KeyCertSign.into()),
-            Kind::Party => (false, KeyUsages::DigitalSignature.into()),
-        };
-        let constraints = BasicConstraints { ca, path_len_constraint: None };
-        let first = constraints.to_extension(tbs.subject(), &[])?;
-        let second = KeyUsage(usage).to_extension(tbs.subject(), &[])?;
-        Ok(vec![first, second])
-    }
-}
-
-/// A certificate signing request: a name and a key, signed with that key.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Request(CertReq);
-
-impl Request {
-    /// Ask for a certificate for `subject`.
-    ///
-    /// # Errors
-    /// [`X509Error::Name`] for a subject that is no distinguished name, [`X509Error::Key`] for a key too
-    /// small to sign.
-    pub fn new(subject: Subject<'_>, key: &PrivateKey) -> Result<Self, X509Error> {
-        let subject = Name::from_str(subject).map_err(|_| X509Error::Name)?;
-        RequestBuilder::new(subject)
-            .and_then(|request| request.build::<_, Signature>(&key.signer()))
-            .map(Self)
-            .map_err(|_| X509Error::Key)
-    }
-
-    /// Read a PEM `CERTIFICATE REQUEST`.
-    ///
-    /// # Errors
-    /// [`X509Error::Form`].
-    pub fn from_pem(pem: &str) -> Result<Self, X509Error> {
-        let der = der_of(pem, CertReq::PEM_LABEL)?;
-        CertReq::from_der(&der).map(Self).map_err(|_| X509Error::Form)
-    }
-
-    /// Write a PEM `CERTIFICATE REQUEST`.
-    ///
-    /// # Errors
-    /// [`X509Error::Form`] if it is too large for DER.
-    pub fn to_pem(&self) -> Result<String, X509Error> {
-        self.0.to_pem(LineEnding::LF).map_err(|_| X509Error::Form)
-    }
-
-    /// Check that whoever asks holds the key; return the key.
-    ///
-    /// # Errors
-    /// [`X509Error::Key`], then [`X509Error::Signature`].
-    pub fn verify(&self) -> Result<PublicKey, X509Error> {
-        let key = public_key(&self.0.info.public_key)?;
-        let signed = self.0.info.to_der().map_err(|_| X509Error::Form)?;
-        let algorithm = self.0.algorithm.oid.to_string();
-        verify(&key, &algorithm, &signed, self.0.signature.as_bytes())?;
-        Ok(key)
-    }
-}
-
-/// A certificate authority at work: whose name and key it signs with.
-#[derive(Debug)]
-pub struct Issuer<'a> {
-    /// Its own name.
-    pub subject: Subject<'a>,
-    /// Its key.
-    pub key: &'a PrivateKey,
-    /// Gives serial numbers.
-    pub entropy: Entropy,
-}
-
-impl Issuer<'_> {
-    /// The authority's certificate for itself.
-    ///
-    /// # Errors
-    /// As [`Request::new`], and [`X509Error::Validity`] for a period outside 1970 to 2049.
-    pub fn certify_itself(&mut self, period: Period, kind: Kind) -> Result<Certificate, X509Error> {
-        let request = Request::new(self.subject, self.key)?;
-        self.sign(&request, period, kind)
-    }
-
-    /// Sign a request, once its own signature is checked.
-    ///
-    /// # Errors
-    /// As [`Request::verify`], and [`X509Error::Validity`] for a period outside 1970 to 2049.
-    pub fn sign(
-        &mut self,
-        request: &Request,
-        period: Period,
-        kind: Kind,
-    ) -> Result<Certificate, X509Error> {
-        let issuer = Name::from_str(self.subject).map_err(|_| X509Error::Name)?;
-        certify((issuer, self.key), request, (period, kind), &mut self.entropy)
-    }
-}
-
-/// Sign a request, once its own signature is checked.
-fn certify(
-    (issuer, key): (Name, &PrivateKey),
-    request: &Request,
-    (period, kind): (Period, Kind),
-    entropy: &mut Entropy,
-) -> Result<Certificate, X509Error> {
-    request.verify()?;
-    let issuing = Issuing { issuer, subject: request.0.info.subject.clone(), kind };
-    let mut serial: [u8; 16] = entropy.bytes();
-    // A serial number is positive and its first byte is not zero (RFC 5280 section 4.1.2.2).
-    let [first, ..] = &mut serial;
-    *first = *first & 0x3f | 0x40;
-    let serial = SerialNumber::new(&serial).map_err(|_| X509Error::Form)?;
-    let certified = request.0.info.public_key.clone();
-    CertificateBuilder::new(issuing, serial, period.to_validity()?, certified)
-        .and_then(|builder| builder.build::<_, Signature>(&key.signer()))
-        .map(Certificate)
-        .map_err(|_| X509Error::Form)
-}
-
 /// Which parts of a chain check are made. All of them, unless a weakness says otherwise.
 #[derive(Clone, Copy, Debug)]
 pub struct Checks<'a> {
@@ -262,6 +130,18 @@ pub struct Checks<'a> {
     pub authority: Option<Roles>,
     /// Whose certificate it should be; without it, the subject is not looked at.
     pub common_name: Option<&'a str>,
+    /// How strictly it is read.
+    pub reading: Reading,
+}
+
+/// How strictly a certificate is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reading {
+    /// As endpoints read what comes over a wire: PKCS#1 v1.5 with SHA-256 over DER without any liberty, names equal
+    /// byte for byte.
+    Strict,
+    /// As people expect of a file: RSA with any hash that is known here, and names in any string type.
+    Tolerant,
 }
 
 /// That an authority is marked as one, and a party is not marked as an authority.
@@ -270,7 +150,11 @@ pub struct Roles;
 
 /// An X.509 certificate.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Certificate(Parsed);
+pub struct Certificate {
+    parsed: Parsed,
+    /// As it was read, byte for byte.
+    der: Vec<u8>,
+}
 
 impl Certificate {
     /// Read a PEM `CERTIFICATE`.
@@ -279,7 +163,8 @@ impl Certificate {
     /// [`X509Error::Form`].
     pub fn from_pem(pem: &str) -> Result<Self, X509Error> {
         let der = der_of(pem, Parsed::PEM_LABEL)?;
-        Parsed::from_der(&der).map(Self).map_err(|_| X509Error::Form)
+        let parsed = Parsed::from_der(&der).map_err(|_| X509Error::Form)?;
+        Ok(Self { parsed, der })
     }
 
     /// Read DER.
@@ -287,24 +172,36 @@ impl Certificate {
     /// # Errors
     /// [`X509Error::Form`], also for what another writer would spell differently.
     pub fn from_der(der: &[u8]) -> Result<Self, X509Error> {
-        let read = Self(Parsed::from_der(der).map_err(|_| X509Error::Form)?);
-        if read.to_der()? == der { Ok(read) } else { Err(X509Error::Form) }
+        let read = Self::made(Parsed::from_der(der).map_err(|_| X509Error::Form)?)?;
+        if read.der == der { Ok(read) } else { Err(X509Error::Form) }
+    }
+
+    /// Read the DER of a file.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn read_der(der: &[u8]) -> Result<Self, Malformed> {
+        Ok(Self { parsed: tolerant(der)?, der: der.to_vec() })
+    }
+
+    /// What was made here.
+    fn made(parsed: Parsed) -> Result<Self, X509Error> {
+        let der = parsed.to_der().map_err(|_| X509Error::Form)?;
+        Ok(Self { parsed, der })
     }
 
     /// Write a PEM `CERTIFICATE`.
     ///
     /// # Errors
-    /// [`X509Error::Form`] if it is too large for DER.
+    /// [`X509Error::Form`] if it is too large for PEM.
     pub fn to_pem(&self) -> Result<String, X509Error> {
-        self.0.to_pem(LineEnding::LF).map_err(|_| X509Error::Form)
+        pem::encode_string(Parsed::PEM_LABEL, LineEnding::LF, &self.der)
+            .map_err(|_| X509Error::Form)
     }
 
-    /// Write DER.
-    ///
-    /// # Errors
-    /// [`X509Error::Form`] if it is too large for DER.
-    pub fn to_der(&self) -> Result<Vec<u8>, X509Error> {
-        self.0.to_der().map_err(|_| X509Error::Form)
+    /// Its DER, as it was read.
+    pub fn der(&self) -> &[u8] {
+        &self.der
     }
 
     /// Sign a request in the name of the authority whose certificate this is, with its key. The name goes over
@@ -326,20 +223,30 @@ impl Certificate {
         if !self.may_sign() {
             return Err(X509Error::Authority);
         }
-        certify((self.0.tbs_certificate().subject().clone(), key), request, terms, entropy)
+        request::certify(
+            (self.parsed.tbs_certificate().subject().clone(), key),
+            request,
+            terms,
+            entropy,
+        )
     }
 
     /// Whether it is that of an authority and excludes no signing of certificates with its key.
     pub fn may_sign(&self) -> bool {
-        may_sign(self.0.tbs_certificate())
+        may_sign(self.parsed.tbs_certificate())
     }
 
     /// The subject's common name; nothing if it has none, or several.
     pub fn common_name(&self) -> Option<String> {
-        let subject = self.0.tbs_certificate().subject();
+        let subject = self.parsed.tbs_certificate().subject();
         let own = subject.common_name().ok()??;
-        let names = subject.iter().filter(|part| part.oid.to_string() == "2.5.4.3").count();
+        let names = subject.iter().filter(|part| part.oid == name::COMMON_NAME).count();
         (names == 1).then(|| own.value().into_owned())
+    }
+
+    /// The same, also where it is a string of a type that endpoints do not accept.
+    pub fn readable_common_name(&self) -> Option<String> {
+        name::common_name(self.parsed.tbs_certificate().subject())
     }
 
     /// The subject's key.
@@ -347,12 +254,12 @@ impl Certificate {
     /// # Errors
     /// [`X509Error::Key`].
     pub fn public_key(&self) -> Result<PublicKey, X509Error> {
-        public_key(self.0.tbs_certificate().subject_public_key_info())
+        public_key(self.parsed.tbs_certificate().subject_public_key_info())
     }
 
     /// Whether this certificate says that `authority` issued it. That proves nothing: anyone can write a name.
     pub fn names_as_issuer(&self, authority: &Certificate) -> bool {
-        self.0.tbs_certificate().issuer() == authority.0.tbs_certificate().subject()
+        self.parsed.tbs_certificate().issuer() == authority.parsed.tbs_certificate().subject()
     }
 
     /// Check that `authority`, which is trusted, issued this certificate, and return its key. The
@@ -365,17 +272,8 @@ impl Certificate {
         authority: &Certificate,
         checks: Checks<'_>,
     ) -> Result<PublicKey, X509Error> {
-        let (own, issuer) = (self.0.tbs_certificate(), authority.0.tbs_certificate());
-        if own.issuer() != issuer.subject() {
-            return Err(X509Error::Issuer);
-        }
-        let algorithm = self.0.signature_algorithm();
-        if algorithm != own.signature() {
-            return Err(X509Error::Signature);
-        }
-        let signed = own.to_der().map_err(|_| X509Error::Form)?;
-        let signature = self.0.signature().as_bytes();
-        verify(&authority.public_key()?, &algorithm.oid.to_string(), &signed, signature)?;
+        self.is_issued_by(authority, checks.reading)?;
+        let (own, issuer) = (self.parsed.tbs_certificate(), authority.parsed.tbs_certificate());
         if let Some(now) = checks.now
             && ![own, issuer].iter().all(|certificate| is_valid(certificate, now))
         {
@@ -389,10 +287,48 @@ impl Certificate {
         if checks.authority.is_some() && ![own, issuer].iter().all(|it| is_understood(it)) {
             return Err(X509Error::Extension);
         }
-        if checks.common_name.is_some() && self.common_name().as_deref() != checks.common_name {
+        let common_name = match checks.reading {
+            Reading::Strict => self.common_name(),
+            Reading::Tolerant => self.readable_common_name(),
+        };
+        if checks.common_name.is_some() && common_name.as_deref() != checks.common_name {
             return Err(X509Error::Name);
         }
         self.public_key()
+    }
+
+    /// Check that it names `authority` as its issuer and is signed with its key. Nothing else is looked at.
+    ///
+    /// # Errors
+    /// In this order: issuer, key (the authority's is no RSA key), algorithm, signature.
+    pub fn is_issued_by(&self, authority: &Certificate, reading: Reading) -> Result<(), X509Error> {
+        let (own, issuer) = (self.parsed.tbs_certificate(), authority.parsed.tbs_certificate());
+        let named = match reading {
+            Reading::Strict => own.issuer() == issuer.subject(),
+            Reading::Tolerant => name::same(own.issuer(), issuer.subject()),
+        };
+        if !named {
+            return Err(X509Error::Issuer);
+        }
+        if self.parsed.signature_algorithm() != own.signature() {
+            return Err(X509Error::Signature);
+        }
+        let key = authority.public_key()?;
+        let signature = self.parsed.signature().as_bytes();
+        let strict;
+        let signed = match reading {
+            Reading::Strict => {
+                strict = own.to_der().map_err(|_| X509Error::Form)?;
+                &strict
+            }
+            Reading::Tolerant => signed_part(&self.der)?,
+        };
+        self.algorithm().verify(&key, signed, signature, reading)
+    }
+
+    /// How it is signed.
+    pub fn algorithm(&self) -> Algorithm {
+        Algorithm::of(self.parsed.signature_algorithm())
     }
 }
 
@@ -439,15 +375,20 @@ fn public_key(info: &SubjectPublicKeyInfoOwned) -> Result<PublicKey, X509Error> 
     PublicKey::from_spki(&der).map_err(|_| X509Error::Key)
 }
 
-fn verify(
-    key: &PublicKey,
-    algorithm: &str,
-    signed: &[u8],
-    signature: Option<&[u8]>,
-) -> Result<(), X509Error> {
-    let signature = signature.filter(|_| algorithm == SHA256_WITH_RSA);
-    key.verify_pkcs1v15(&sha256(&[signed]), signature.unwrap_or_default())
-        .map_err(|_| X509Error::Signature)
+/// What is read of the DER of a file, also where its names have strings of a type that the parser does not know.
+fn tolerant<T: for<'a> Decode<'a, Error = der::Error>>(der: &[u8]) -> Result<T, Malformed> {
+    T::from_der(der)
+        .or_else(|error| T::from_der(&name::stand_in(der)).map_err(|_| Malformed(error)))
+}
+
+/// The first part of a request or certificate, which the signature is over, as it was read.
+fn signed_part(der: &[u8]) -> Result<&[u8], X509Error> {
+    let part = |der| {
+        let mut reader = SliceReader::new(der)?;
+        Header::decode(&mut reader)?;
+        reader.tlv_bytes()
+    };
+    part(der).map_err(|_: der::Error| X509Error::Form)
 }
 
 #[cfg(test)]

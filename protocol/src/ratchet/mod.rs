@@ -67,6 +67,7 @@ pub const SYSTEM: System = System {
     ],
     carries: &[Kind::Numbers],
     server_speaks: false,
+    dated: false,
     clients: keys::CLIENTS as u32,
     planted: &[
         Planted {

@@ -41,6 +41,8 @@ struct Server {
     timeouts: Timeouts,
     keyring: Arc<Keyring>,
     local: Name,
+    /// When tick 0 is, in seconds since 1970.
+    epoch: u64,
     entropy: Entropy,
     links: BTreeMap<Conn, Link>,
     /// The active sessions, by client identity.
@@ -103,7 +105,7 @@ impl Endpoint for Server {
     }
 
     fn digest(&self, mut hasher: &mut dyn Hasher) {
-        // The keyring never changes.
+        // The keyring and the epoch never change.
         let Self { profile, entropy, links, live, hellos, alarm, .. } = self;
         (profile, entropy, links, live, hellos, alarm).hash(&mut hasher);
     }
@@ -144,6 +146,7 @@ impl Server {
             layout: Arc::new(wire::layout(setup.profile)),
             keyring: Arc::new(keyring),
             local: Name::from("server"),
+            epoch: setup.epoch,
             entropy: Entropy::new(setup.seed, "ratchet server"),
             links: BTreeMap::new(),
             live: BTreeMap::new(),
@@ -253,8 +256,10 @@ impl Server {
         out.secrets.push((conn, SessionSecret::new(CHAINS, &keys.to_bytes())));
         keys.evolve_c2s(received.ct, &received.iv);
         keys.bind_hello(self.profile, frame);
+        // As Python prints a time: seconds since 1970, and a fraction of seven digits.
+        let (seconds, rest) = (now.0 / 1_000_000_000, now.0 % 1_000_000_000);
         let plaintext =
-            format!("ServerChallenge-{}.{:06}", now.0 / 1_000_000_000, now.0 / 1000 % 1_000_000);
+            format!("ServerChallenge-{}.{:07}", self.epoch.saturating_add(seconds), rest / 100);
         let public = share.as_ref().map(|share| share.public);
         let challenge = self.seal(CHALLENGE, id, 0, &keys, public, plaintext.as_bytes());
         keys.evolve_s2c(plaintext.as_bytes());

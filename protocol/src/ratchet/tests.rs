@@ -148,6 +148,13 @@ fn as_built_frames_are_the_published_bytes() {
     assert_eq!(hello[hello.len() - 32..], mac);
     let (_, _, challenge) = &lab.wire[1];
     assert_eq!(hex(&challenge[4..11]), "14010000000002");
+    // The time takes 17 digits and a point: three blocks.
+    assert_eq!(challenge.len(), 107);
+    let layout = super::wire::layout(Profile::as_built(&SYSTEM));
+    let spec = layout.frames.iter().find(|spec| spec.name == "SERVER_CHALLENGE").unwrap();
+    let received = super::wire::Received::cut(spec, challenge).unwrap();
+    let plaintext = received.open(&keys.s2c, 0, Side::Server).unwrap();
+    assert_eq!(plaintext, b"ServerChallenge-1767225600.0015000");
     lab.send(1, "1.5");
     let (_, _, data) = &lab.wire[2];
     assert_eq!(hex(&data[4..11]), "1e010000000101");

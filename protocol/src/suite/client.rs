@@ -212,11 +212,16 @@ impl Client {
     }
 
     /// Whether nothing was left to say but goodbye, where that is said by closing: it does not matter then which
-    /// end closes first.
+    /// end closes first. The first published server closes after one message.
     fn is_over(&self, session: &Session) -> bool {
-        self.setting.profile.has(Weakness::EndNotAuthenticated)
-            && matches!(session.state, State::Idle(_))
-            && self.queue.front() == Some(&Command::End)
+        let said = match &session.state {
+            State::Idle(_) => self.queue.front() == Some(&Command::End),
+            State::OneWay(state) => {
+                state.running && matches!(self.queue.front(), None | Some(&Command::End))
+            }
+            _ => false,
+        };
+        said && self.setting.profile.has(Weakness::EndNotAuthenticated)
     }
 
     fn port<'a>(&'a self, conn: Conn, out: &'a mut Output) -> Port<'a> {

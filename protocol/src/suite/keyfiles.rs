@@ -7,7 +7,8 @@ use crate::crypto::rsa::PrivateKey;
 use crate::endpoint::{Endpoint, Side};
 use crate::entropy::Entropy;
 use crate::keyfiles::{
-    Account, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, private_key,
+    Account, CERTIFICATES, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, PRIVATE_KEYS,
+    PUBLIC_KEYS, Wanted, pem, private_key,
 };
 use crate::pki::users::{LAB, Scheme, Users};
 use crate::pki::x509::{Issuer, Kind, Period, Request};
@@ -78,8 +79,16 @@ fn keyring(
         Side::Client => &[CA_CERT, SERVER_CERT, SERVER_PUBLIC],
         Side::Server => &[SERVER_CERT, SERVER_PRIVATE, AUTH, PASSWORDS],
     };
-    for path in own {
-        texts.extend(source.read(path)?.map(|text| ((*path).to_owned(), text)));
+    for &path in own {
+        let text = match path {
+            CA_CERT | SERVER_CERT => {
+                pem(source, path, CERTIFICATES, "an X.509 certificate (PEM or DER)")?
+            }
+            SERVER_PRIVATE => pem(source, path, PRIVATE_KEYS, "an RSA private key (PEM or DER)")?,
+            SERVER_PUBLIC => pem(source, path, PUBLIC_KEYS, "an RSA public key (PEM or DER)")?,
+            _ => source.read(path)?,
+        };
+        texts.extend(text.map(|text| (path.to_owned(), text)));
     }
     let text = |path: &str| texts.get(path).map(String::as_str);
     let files = Files {
@@ -104,10 +113,10 @@ fn problem(error: KeyringError) -> KeyError {
     };
     match error {
         KeyringError::Key(file, _) => {
-            KeyError::new(place(file), KeyProblem::Not("an RSA key of 2048 bits (PEM)"))
+            KeyError::new(place(file), KeyProblem::Not("an RSA key of 2048 bits"))
         }
         KeyringError::Certificate(file, _) => {
-            KeyError::new(place(file), KeyProblem::Not("an X.509 certificate (PEM)"))
+            KeyError::new(place(file), KeyProblem::Not("an X.509 certificate"))
         }
         KeyringError::Users(file, error) => {
             let expected = "a name, a comma and a hash of this file's kind, each name once";

@@ -323,7 +323,7 @@ fn receive_hello(hello: &Parts, context: &mut Context<'_, '_>) -> Result<State, 
     let (profile, keyring) = (context.setting.profile, &context.setting.keyring);
     let key = keyring.server.as_ref().ok_or(Reject::new(Check::Identity, "server_private"))?;
     let certificate = keyring.server_certificate.as_ref();
-    let certificate = certificate.and_then(|certificate| certificate.to_der().ok());
+    let certificate = certificate.map(|certificate| certificate.der().to_vec());
     let certificate = certificate.ok_or(Reject::new(Check::Identity, "server_cert"))?;
 
     let theirs = hello.field("share");

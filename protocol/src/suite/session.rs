@@ -7,7 +7,7 @@ use crate::crypto::rsa::PublicKey;
 use crate::endpoint::{Check, Reject, Tick};
 use crate::layout::Layout;
 use crate::pki::users::{Names, Scheme, is_allowed};
-use crate::pki::x509::{Certificate, Checks, Roles, X509Error};
+use crate::pki::x509::{Certificate, Checks, Reading, Roles, X509Error};
 use crate::session::Timeouts;
 use crate::suite::lab::{Keyring, SERVER_COMMON_NAME};
 use crate::suite::wire::{self, RSA};
@@ -65,6 +65,7 @@ impl Setting {
                 now: Some(self.epoch.saturating_add(now.millis() / 1000)),
                 authority: Some(Roles),
                 common_name: Some(SERVER_COMMON_NAME),
+                reading: Reading::Strict,
             };
             certificate.verify(trusted, checks)
         };
@@ -101,6 +102,7 @@ pub(super) fn refusal(error: X509Error) -> Reject {
         X509Error::Validity => Reject::new(Check::Validity, "validity"),
         X509Error::Form
         | X509Error::Issuer
+        | X509Error::Algorithm(_)
         | X509Error::Signature
         | X509Error::Authority
         | X509Error::Extension

@@ -42,7 +42,7 @@ impl Conversation {
         let (tally, files) = (journal.tally(), journal.files());
         let patience = (seconds > 0).then(|| Duration::from_secs(seconds));
         let to = hosts.first().map_or_else(String::new, ToString::to_string);
-        let given = if let Says::Items(items) = &says { items.len() as u64 } else { 0 };
+        let given = if let Says::Items(items) = &says { Some(items.len() as u64) } else { None };
         let (runtime, interrupt) = (live::runtime()?, Interrupt::default());
         let conversation = async {
             let stop = interrupt.triggered();
@@ -70,8 +70,9 @@ impl Conversation {
             bail!("{why}");
         }
         let tally = tally.borrow();
+        // Nothing, where the session was over before standard input was.
         let due = match outcome {
-            Some(Ok(count)) => count,
+            Some(Ok(count)) => Some(count),
             _ => given,
         };
         let count = |count: u64| format!("{count} message{}", if count == 1 { "" } else { "s" });
@@ -91,7 +92,11 @@ impl Conversation {
             let how = tally.end.map_or("without a word", End::name);
             let _ = writeln!(io::stderr(), "the session ended: {how}");
         }
-        let done = tally.sent >= due && tally.refused.is_empty() && tally.end == Some(End::Clean);
+        if due.is_none() {
+            let _ = writeln!(io::stderr(), "the session was over before the end of standard input");
+        }
+        let said = due.is_some_and(|due| tally.sent >= due);
+        let done = said && tally.refused.is_empty() && tally.end == Some(End::Clean);
         Ok(if done && written { Done::Expected } else { Done::Unexpected })
     }
 }

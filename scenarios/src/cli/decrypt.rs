@@ -58,7 +58,12 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         counted(opened.len(), "message"),
         counted(listener.connections, "connection")
     ));
-    let read = read.map(drop).map_err(|error| anyhow!("{}: {error}", quote_path(&args.file)));
+    let file = quote_path(&args.file);
+    let read = match read {
+        Err(error) => Err(anyhow!("{file}: {error}")),
+        Ok(summary) if summary.sessions == 0 => Err(anyhow!("{file} has {}", summary.reasons())),
+        Ok(_) => Ok(()),
+    };
     all_of([written, printed.map_err(Into::into), read])?;
     if listener.connections == 0 {
         bail!("{keys} has no secret of a connection in {}", quote_path(&args.file));

@@ -102,7 +102,7 @@ fn feed(path: &Path, cutter: &mut Cutter<'_>) -> Result<()> {
         }
     };
     if summary.sessions == 0 {
-        bail!("{shown} has no TCP connection in its {} packets", summary.packets);
+        bail!("{shown} has {}", summary.reasons());
     }
     Ok(())
 }

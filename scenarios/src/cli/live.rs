@@ -126,13 +126,14 @@ impl LiveArgs {
 
     /// What an endpoint is made from.
     fn setup(&self, number: u32) -> Result<Setup> {
-        let profile = self.profile()?;
+        let (system, profile) = (self.system()?, self.profile()?);
         let seed = if let Some(seed) = self.seed {
             seed
         } else {
             getrandom::u64().map_err(|error| anyhow!("no randomness: {error}"))?
         };
-        Ok(Setup { patience: self.patience_factor, ..Setup::lab(profile, seed, number) })
+        let lab = Setup { patience: self.patience_factor, ..Setup::lab(profile, seed, number) };
+        Ok(if system.dated { lab } else { Setup { epoch: now(), ..lab } })
     }
 
     /// The journal to keep of this side, and the capture beside it.

@@ -181,6 +181,16 @@ local function too_long(spec, index)
   return BAD
 end
 
+-- The bytes of a frame in a read that has more, where a tag behind the field that takes the rest tells.
+local function within_read(spec, text, at, open)
+  local behind = spec.fields[open + 1]
+  if not behind or not behind.tag then return nil end
+  local found = text:find(behind.tag, at + 1, true)
+  if not found then return nil end
+  local total = found - 1 + spec.tail
+  if total < #text and has_all_tags(spec, text:sub(1, total)) then return total end
+end
+
 -- Measure the bytes that wait against a frame type: OTHER, SHORT, BAD, or the bytes of the frame, which may be more than
 -- there are; and whether a read tells where it ends.
 local function measure(spec, text)
@@ -233,7 +243,8 @@ local function measure(spec, text)
     if not open then
       total = at
     elseif #text >= fewest then
-      total, one_read = #text, true
+      total = within_read(spec, text, at, open)
+      if not total then total, one_read = #text, true end
     else
       return SHORT
     end

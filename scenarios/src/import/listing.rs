@@ -44,6 +44,9 @@ pub fn text(recording: &Recording) -> String {
     for (packet, what) in &recording.problems {
         let _ = writeln!(text, "packet {packet}: {what}");
     }
+    if recording.unlisted_problems > 0 {
+        let _ = writeln!(text, "… and {} problems more", recording.unlisted_problems);
+    }
     text
 }
 
@@ -73,6 +76,7 @@ pub fn json(recording: &Recording) -> Value {
         "sessions": sessions,
         "problems": recording.problems.iter().map(problem).collect::<Vec<_>>(),
         "unlisted": recording.unlisted,
+        "unlisted_problems": recording.unlisted_problems,
         "broken": recording.broken,
     })
 }

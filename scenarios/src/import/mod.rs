@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mitm_proxy::capture::{self, CaptureError, Ending};
+use mitm_proxy::capture::{self, CaptureError, Ending, Summary};
 use protocol::endpoint::{Service, Side, Tick};
 use protocol::layout::{Layout, RAW};
 
@@ -43,6 +43,8 @@ pub struct Recording {
     pub broken: Option<String>,
     /// Frames that were counted and not kept: there were too many.
     pub unlisted: u64,
+    /// Problems likewise.
+    pub unlisted_problems: u64,
 }
 
 /// The connections a client and a server had together.
@@ -151,7 +153,7 @@ pub enum ImportError {
     /// It is no capture, or ends before the first connection.
     Useless(PathBuf, CaptureError),
     /// There is no connection in it.
-    NoSession(PathBuf, u64),
+    NoSession(PathBuf, Box<Summary>),
     /// There is no session of this number; there are so many.
     NoSuchSession(u32, usize),
     /// No session has a frame.
@@ -169,8 +171,8 @@ impl fmt::Display for ImportError {
         match self {
             Self::Unreadable(path, error) => write!(f, "cannot read {}: {error}", quote_path(path)),
             Self::Useless(path, error) => write!(f, "{}: {error}", quote_path(path)),
-            Self::NoSession(path, packets) => {
-                write!(f, "{} has no TCP connection in its {packets} packets", quote_path(path))
+            Self::NoSession(path, summary) => {
+                write!(f, "{} has {}", quote_path(path), summary.reasons())
             }
             Self::NoSuchSession(number, there) => {
                 write!(f, "--session {number}: the capture has sessions 1 to {there}")
@@ -218,7 +220,7 @@ impl Recording {
         let (mut recording, overflow) = recorder.finish();
         match read {
             Ok(summary) if summary.sessions == 0 => {
-                return Err(ImportError::NoSession(path.to_owned(), summary.packets));
+                return Err(ImportError::NoSession(path.to_owned(), Box::new(summary)));
             }
             Ok(_) => {}
             Err(error) if recording.sessions.is_empty() => {

@@ -222,6 +222,8 @@ impl Visitor for Recorder {
     fn problem(&mut self, packet: u64, what: &str) {
         if self.recording.problems.len() < MOST_PROBLEMS {
             self.recording.problems.push((packet, escape(what)));
+        } else {
+            self.recording.unlisted_problems += 1;
         }
     }
 }

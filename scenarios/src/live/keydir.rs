@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource};
 
-use crate::files::{ReadError, read_text};
+use crate::files::{LARGEST, ReadError, read_within};
 
 /// A folder with key files.
 #[derive(Clone, Debug)]
 pub struct KeyDir(pub PathBuf);
 
 impl KeySource for KeyDir {
-    fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
-        let why = match read_text(&self.0.join(path)) {
-            Ok(text) => return Ok(Some(text)),
+    fn read_bytes(&self, path: &str) -> Result<Option<Vec<u8>>, KeyError> {
+        let why = match read_within(&self.0.join(path), LARGEST) {
+            Ok(file) => return Ok(Some(file)),
             Err(ReadError::Failed(_, error)) if error.kind() == ErrorKind::NotFound => {
                 return Ok(None);
             }
@@ -42,8 +42,9 @@ pub struct WithFresh {
 }
 
 impl KeySource for WithFresh {
-    fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
-        self.made.get(path).map_or_else(|| self.folder.read(path), |text| Ok(Some(text.clone())))
+    fn read_bytes(&self, path: &str) -> Result<Option<Vec<u8>>, KeyError> {
+        let made = self.made.read_bytes(path)?;
+        made.map_or_else(|| self.folder.read_bytes(path), |file| Ok(Some(file)))
     }
 
     fn kept(&self) -> Option<Arc<dyn KeySource + Send + Sync>> {
@@ -61,8 +62,8 @@ pub struct LoggingIn<S> {
 }
 
 impl<S: KeySource> KeySource for LoggingIn<S> {
-    fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
-        self.keys.read(path)
+    fn read_bytes(&self, path: &str) -> Result<Option<Vec<u8>>, KeyError> {
+        self.keys.read_bytes(path)
     }
 
     fn account(&self) -> Option<Account> {

@@ -182,7 +182,7 @@ impl People {
         let certificate = Request::new(&format!("CN={name}"), key)
             .and_then(|request| authority.sign(&authority_key, &request, terms, making.entropy))
             .and_then(|certificate| certificate.to_pem())
-            .map_err(|_| PeopleError::Unmakeable("a certificate with the folder's authority"))?;
+            .map_err(PeopleError::Unissued)?;
         write(path, certificate.as_bytes(), Existing::Keep)?;
         Ok(Part::Made(path.to_owned()))
     }

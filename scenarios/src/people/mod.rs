@@ -13,7 +13,8 @@ use protocol::crypto::rsa::PrivateKey;
 use protocol::entropy::Entropy;
 use protocol::keyfiles::Account;
 use protocol::pki::users::{Names, OWASP, Scheme, Users, UsersError};
-use protocol::suite::{AUTH, PASSWORDS, names, scheme};
+use protocol::pki::x509::X509Error;
+use protocol::suite::{AUTH, CA_CERT, CA_KEY, PASSWORDS, names, scheme};
 use protocol::weakness::Profile;
 
 use crate::credential::CredentialError;
@@ -70,6 +71,8 @@ pub enum PeopleError {
     Small(u32),
     /// A key or certificate cannot be made.
     Unmakeable(&'static str),
+    /// The authority of the folder cannot issue a certificate.
+    Unissued(X509Error),
 }
 
 impl fmt::Display for PeopleError {
@@ -107,6 +110,16 @@ impl fmt::Display for PeopleError {
             }
             Self::Small(bits) => write!(f, "a key of {bits} bits; at least 2048 are needed"),
             Self::Unmakeable(what) => write!(f, "cannot make {what}"),
+            Self::Unissued(X509Error::Key) => write!(
+                f,
+                "cannot make a certificate: {CA_CERT} is not the certificate of the key in {CA_KEY}"
+            ),
+            Self::Unissued(X509Error::Authority) => {
+                write!(f, "cannot make a certificate: {CA_CERT} is not that of an authority")
+            }
+            Self::Unissued(why) => {
+                write!(f, "cannot make a certificate with the folder's authority: {why}")
+            }
         }
     }
 }

@@ -193,3 +193,14 @@ fn who_is_removed_leaves_nothing_unless_the_other_file_has_them_too() {
     assert_eq!(hardened.remove("ann").unwrap().len(), 3);
     assert!(!scratch.files().iter().any(|file| file.contains("ann")));
 }
+
+#[test]
+fn why_the_authority_issues_no_certificate_is_said() {
+    let scratch = Scratch::with_authority("unissued");
+    let other = (suite().keys.lab.unwrap())()["server_private.pem"].clone();
+    write(&scratch.0.join(CA_KEY), other.as_bytes(), Replace).unwrap();
+    let people = scratch.people("as-built");
+    let error = register(&people, "ann", "secret").unwrap_err().to_string();
+    let said = "crypto/certificates/ca_cert.pem is not the certificate of the key in crypto/certificates/ca_key.pem";
+    assert!(error.contains(said), "{error}");
+}

@@ -133,18 +133,38 @@ pub(super) struct Folder(PathBuf);
 
 impl Folder {
     pub(super) fn create() -> Result<Self, TargetError> {
+        Self::create_in(&std::env::temp_dir())
+    }
+
+    fn create_in(folder: &Path) -> Result<Self, TargetError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("meddle-claims-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = folder.join(name);
         let made = DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(failed("no folder for claims"))?;
-        Ok(Self(path))
+        match made {
+            Ok(()) => Ok(Self(path)),
+            Err(error) => Err(TargetError::NoFolder { path, error }),
+        }
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(Path::new(&self.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named_with_what_to_do() {
+        let made = Folder::create_in(&std::env::temp_dir()).map(|folder| folder.0.is_dir());
+        assert!(made.unwrap());
+        let error = Folder::create_in(Path::new("/no/such/folder")).err().unwrap().to_string();
+        assert!(error.contains("`/no/such/folder/meddle-claims-"), "{error}");
+        assert!(error.contains("No such file") && error.contains("TMPDIR"), "{error}");
     }
 }

@@ -271,7 +271,9 @@ impl Run {
             | TargetError::NoSuchPort { who, .. }
             | TargetError::PortTaken { who, .. } => *who,
             TargetError::NoSuchFrame { .. } => Side::Server,
-            TargetError::Io { .. } | TargetError::NotHere => return None,
+            TargetError::Io { .. } | TargetError::NoFolder { .. } | TargetError::NotHere => {
+                return None;
+            }
         };
         let mut run = Self {
             trace: Trace::default(),
@@ -372,6 +374,13 @@ pub enum TargetError {
         /// Why it failed.
         error: io::Error,
     },
+    /// A folder for what programs write cannot be made.
+    NoFolder {
+        /// Where.
+        path: PathBuf,
+        /// Why it failed.
+        error: io::Error,
+    },
     /// Programs are only started on Unix.
     NotHere,
 }
@@ -399,6 +408,11 @@ impl Display for TargetError {
                 write!(f, "port {port}, which the {who} is fixed to, is taken by another program")
             }
             Self::Io { what, error } => write!(f, "{what}: {error}"),
+            Self::NoFolder { path, error } => write!(
+                f,
+                "cannot make a folder for claims, {}: {error}; TMPDIR says where such folders are",
+                crate::diagnostic::quote_path(path)
+            ),
             Self::NotHere => f.write_str("programs can only be started on Unix"),
         }
     }

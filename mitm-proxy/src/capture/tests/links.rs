@@ -42,7 +42,7 @@ fn every_link_layer_is_understood() {
     }
     let (log, summary) = whole(&behind(147, &[]));
     assert_eq!((log.problems.len(), summary.other), (22, 22));
-    assert_eq!(log.problems[0].1, "its link type, 147, is not known");
+    assert_eq!(log.problems[0].1, "it is of link type 147, which is not known here");
 }
 
 fn tcp(sequence: u32, syn: bool) -> TcpHeader {
@@ -101,7 +101,14 @@ fn fragments_and_other_protocols_are_counted() {
     assert_eq!((summary.packets, summary.tcp, summary.other), (5, 0, 5));
     let said: Vec<u64> = log.problems.iter().map(|(packet, _)| *packet).collect();
     assert_eq!(said, [1, 3]);
-    assert!(log.problems[0].1.starts_with("a fragment"));
+    assert!(log.problems[0].1.starts_with("it is a fragment"));
+    assert_eq!(
+        summary.reasons(),
+        "no TCP connection in its 5 packets: \
+         2 packets are fragments of IP packets, and fragments are not put together here; \
+         2 packets are too short, or of no protocol that is known here; \
+         1 packet is of IP protocol 17 (UDP), not TCP"
+    );
 }
 
 #[test]
@@ -115,4 +122,27 @@ fn padding_of_ethernet_is_no_data() {
     }
     let (log, summary) = whole(&pcap(1, &packets));
     assert_eq!((&log.sessions[&1].client, summary.problems), (&there(), 0));
+}
+
+#[test]
+fn why_there_is_no_connection_is_counted() {
+    let head = |kind: [u8; 2]| [&[0; 12][..], &kind].concat();
+    for (link, head, expected) in [
+        (239, vec![0; 4], "22 packets are of link type 239 (NFLOG), which is not known here"),
+        (
+            1,
+            [head([0x88, 0x64]), vec![0x11, 0, 0, 9, 0, 42, 0, 0x21]].concat(),
+            "22 packets are of EtherType 8864 (PPPoE session), not IP",
+        ),
+        (1, head([0x12, 0x34]), "22 packets are of EtherType 1234, not IP"),
+    ] {
+        let (_, summary) = whole(&behind(link, &head));
+        assert_eq!(summary.reasons(), format!("no TCP connection in its 22 packets: {expected}"));
+    }
+    let acknowledgement = &packets(&talk(Format::Pcap))[2..3];
+    let (_, summary) = whole(&pcap(101, acknowledgement));
+    assert_eq!(
+        summary.reasons(),
+        "no TCP connection in its 1 packet: TCP without a SYN or data: 1"
+    );
 }

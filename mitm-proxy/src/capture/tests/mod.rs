@@ -31,6 +31,8 @@ struct Told {
 struct Log {
     sessions: BTreeMap<u32, Told>,
     problems: Vec<(u64, String)>,
+    /// Who sent what was told, and in which packet.
+    told: Vec<(Side, u64)>,
     latest: Tick,
 }
 
@@ -49,6 +51,7 @@ impl Visitor for Log {
 
     fn data(&mut self, session: u32, from: Side, at: Tick, packet: u64, bytes: &[u8]) {
         assert!(packet > 0 && !bytes.is_empty());
+        self.told.push((from, packet));
         let told = self.of(session, at);
         assert!(told.closed.iter().all(|(_, how)| *how != Ending::Reset), "over is over");
         match from {

@@ -65,7 +65,83 @@ fn what_was_there_first_counts() {
     let mut wanted = there();
     wanted[25..45].fill(0xee);
     assert_eq!(log.sessions[&1].client, wanted);
-    assert_eq!(summary.problems, 0);
+    let said = |of, again| {
+        format!(
+            "{of} of {again} bytes sent again are others than before; those that came first count"
+        )
+    };
+    assert_eq!(log.problems, [(6, said(5, 5)), (7, said(10, 10)), (8, said(5, 5))]);
+    assert_eq!(summary.problems, 3);
+}
+
+#[test]
+fn other_bytes_in_place_of_those_that_were_told_are_said() {
+    let mut packets = bare();
+    let mut other = packets[3].clone();
+    other[PAYLOAD + 3] ^= 1;
+    other[PAYLOAD + 4] ^= 1;
+    packets.insert(6, other);
+    packets.insert(7, packets[3].clone());
+    let (log, summary) = run(&packets);
+    assert_eq!((&log.sessions[&1].client, summary.problems), (&there(), 1));
+    let said = "2 of 10 bytes sent again are others than before; those that came first count";
+    assert_eq!(log.problems, [(7, said.to_owned())]);
+}
+
+#[test]
+fn bytes_that_come_too_late_are_said() {
+    let mut packets = bare();
+    packets.truncate(8);
+    let lost = packets.remove(3);
+    packets.push(lost);
+    let mut log = Log::default();
+    let limits = Limits { direction: 300, ..Limits::default() };
+    read_within(limits, &pcap(101, &packets)[..], &mut log).unwrap();
+    assert_eq!(log.sessions[&1].client, [&there()[..10], &there()[20..]].concat());
+    let late = "10 bytes of session 1 that were given up before, not taken".to_owned();
+    assert_eq!(log.problems.last(), Some(&(8, late)));
+    assert_eq!(log.sessions[&1].missing, 10);
+
+    // A connection that was followed from its middle on, when what was before is seen.
+    let mut packets = bare().split_off(2);
+    packets.truncate(6);
+    let early = packets.remove(0);
+    packets.push(early);
+    let mut log = Log::default();
+    read_within(limits, &pcap(101, &packets)[..], &mut log).unwrap();
+    assert_eq!(log.sessions[&1].client, there()[10..]);
+    let early = "10 bytes before the beginning of session 1, not taken".to_owned();
+    assert_eq!(log.problems.last(), Some(&(6, early)));
+    // Where there is room, nothing is too late.
+    let (log, summary) = run(&packets);
+    assert_eq!((&log.sessions[&1].client, summary.problems), (&there(), 1));
+}
+
+#[test]
+fn a_handshake_out_of_order_is_one_session() {
+    let whole = packets(&talk(Format::Pcap));
+    // SYN, its answer, an acknowledgement, the first data.
+    for order in [[1, 0, 2, 3], [3, 0, 1, 2], [3, 1, 0, 2], [2, 3, 1, 0], [2, 1, 3, 0]] {
+        let mut packets: Vec<_> = order.iter().map(|at| whole[*at].clone()).collect();
+        packets.extend_from_slice(&whole[4..]);
+        let (log, summary) = run(&packets);
+        let told = &log.sessions[&1];
+        assert_eq!((summary.sessions, summary.problems, summary.stray), (1, 0, 0), "{order:?}");
+        assert_eq!(told.ends, Some((CLIENT.parse().unwrap(), SERVER.parse().unwrap())));
+        assert_eq!((&told.client, &told.server, told.closed.len()), (&there(), &back(), 2));
+    }
+}
+
+#[test]
+fn directions_that_waited_are_told_in_the_order_of_their_packets() {
+    // What the client sent second is not in the capture, although the server has it: what both sent afterwards waits.
+    let mut packets = packets(&talk(Format::Pcap));
+    packets.remove(4);
+    let (log, _) = run(&packets);
+    let mut sorted = log.told.clone();
+    sorted.sort_by_key(|(_, packet)| *packet);
+    assert_eq!(log.told, sorted);
+    assert!(log.told.iter().any(|(side, _)| *side == Side::Server));
 }
 
 #[test]
@@ -153,7 +229,10 @@ fn a_packet_that_was_cut_short_leaves_a_gap() {
     let mut headless = super::packets(&talk(Format::Pcap));
     headless[0].truncate(30);
     let (log, _) = run(&headless[..1]);
-    assert_eq!(log.problems, [(1, "its TCP header is cut short or wrong".to_owned())]);
+    assert_eq!(
+        log.problems,
+        [(1, "it is of TCP, with a header that is cut short or wrong".to_owned())]
+    );
 }
 
 #[test]
@@ -249,6 +328,30 @@ proptest! {
         prop_assert_eq!(&log.sessions[&1].client, &there());
         prop_assert_eq!(&log.sessions[&1].server, &back());
         prop_assert_eq!((summary.problems, log.sessions[&1].closed.len()), (0, 2));
+    }
+
+    /// Also of a capture that begins in the middle of a connection, with a part of its handshake or none.
+    #[test]
+    fn any_order_of_all_packets_gives_the_same_streams(
+        order in Just((0..22).collect::<Vec<usize>>()).prop_shuffle(),
+        again in proptest::collection::vec(0_usize..22, 0..6),
+        from in 0_usize..5,
+    ) {
+        let all = packets(&talk(Format::Pcap));
+        prop_assert_eq!(all.len(), 22);
+        let mut shuffled = order.clone();
+        shuffled.extend(again);
+        shuffled.retain(|place| *place >= from);
+        let shuffled: Vec<_> = shuffled.into_iter().map(|place| all[place].clone()).collect();
+        let (mut log, summary) = run(&shuffled);
+        let (mut expected, _) = run(&all[from..]);
+        // Who closed first, the order of the two packets decides.
+        for log in [&mut log, &mut expected] {
+            log.sessions.values_mut().for_each(|told| told.closed.sort_by_key(|(side, _)| *side));
+        }
+        prop_assert_eq!(&log.sessions, &expected.sessions);
+        prop_assert_eq!(summary.problems, u64::from(from > 1));
+        prop_assert_eq!((summary.sessions, summary.missing, summary.stray), (1, 0, 0));
     }
 
     #[test]

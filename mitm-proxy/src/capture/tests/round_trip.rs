@@ -211,6 +211,8 @@ proptest! {
             }
         }
         let (log, _) = whole(&writer.finish().unwrap());
-        prop_assert_eq!(log, wanted);
+        // Which packets the bytes were in is not known here.
+        let packets = |log: Log| Log { told: Vec::new(), ..log };
+        prop_assert_eq!(packets(log), packets(wanted));
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_lab_keys_load_and_their_certificates_verify() {
-    use crate::pki::x509::{Certificate, Checks, Roles};
+    use crate::pki::x509::{Certificate, Checks, Reading, Roles};
     let lab = Keyring::lab();
     for (identity, common_name) in lab.devices.iter().chain([&lab.server]).zip([
         "Device 001",
@@ -14,7 +14,12 @@ fn the_lab_keys_load_and_their_certificates_verify() {
     ]) {
         let certificate = Certificate::from_pem(&identity.certificate).unwrap();
         let common_name = Some(common_name);
-        let checks = Checks { now: Some(EPOCH), authority: Some(Roles), common_name };
+        let checks = Checks {
+            now: Some(EPOCH),
+            authority: Some(Roles),
+            common_name,
+            reading: Reading::Strict,
+        };
         let key = certificate.verify(&lab.authority_certificate, checks).unwrap();
         assert_eq!(key, identity.key.public_key());
         assert_eq!(key.size(), 256);
@@ -92,7 +97,8 @@ fn segmentation_matters_only_where_nothing_is_framed() {
             pair.open();
             pair.pump(&mut untouched);
             if profile.has(Weakness::NoFraming) {
-                assert_eq!(pair.rejects(SERVER), ["layout (json)"], "{}", profile.name());
+                let said = ["layout (a part of HELLO in one read)"];
+                assert_eq!(pair.rejects(SERVER), said, "{}", profile.name());
                 assert_eq!(pair.delivered(), <[&str; 0]>::default());
             } else {
                 assert_eq!(pair.claims, whole.claims, "{}", profile.name());
@@ -127,6 +133,32 @@ fn media_are_read_on_and_the_next_message_may_follow_at_once() {
         let expected = if profile == Profile::HARDENED { 2 } else { 0 };
         assert_eq!(pair.delivered().len(), expected);
     }
+}
+
+/// The published server sends its hello and its share one after the other: a network may bring both in one read.
+#[test]
+fn a_hello_and_a_share_in_one_read_are_told_apart_but_not_taken() {
+    let mut pair = Pair::new(&SYSTEM, as_built());
+    pair.open();
+    let mut joined = Vec::new();
+    let mut join = |side: Side, frame: &Frame| {
+        if side == Side::Client {
+            return None;
+        }
+        joined.extend_from_slice(&frame.bytes);
+        Some(if frame.spec.name == "SECDH" { vec![joined.clone()] } else { Vec::new() })
+    };
+    pair.commands(&texts());
+    pair.pump(&mut join);
+    assert_eq!(pair.rejects("device"), ["layout (HELLO and more in one read)"]);
+    // Whoever looks at the wire sees two messages.
+    let layout = Arc::new(wire::layout(as_built()));
+    let mut cut = Vec::new();
+    let mut deframer = Deframer::new(layout, Service(0), Side::Server);
+    deframer.push(&Bytes::from(joined.clone()), &mut cut);
+    let names: Vec<_> = cut.iter().map(|frame| frame.spec.name).collect();
+    assert_eq!(names, ["HELLO", "SECDH"]);
+    assert_eq!(cut.iter().map(|frame| frame.bytes.len()).sum::<usize>(), joined.len());
 }
 
 #[test]

@@ -1,18 +1,14 @@
 //! What certificates and requests say, in words for people. Nothing here believes it.
 
-use std::fmt::Display;
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use x509_cert::der::Decode;
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages,
     SubjectAltName, SubjectKeyIdentifier,
 };
 
-use super::{Certificate, Period, Request, SHA256_WITH_RSA, X509Error, public_key};
+use super::{Certificate, Period, Request, X509Error, alternative, name, public_key, signature};
 use crate::crypto::checksum::hex;
 use crate::crypto::rsa::PublicKey;
 use crate::crypto::sha256;
@@ -30,7 +26,7 @@ pub struct Details {
     pub issuer: String,
     /// When it is valid.
     pub period: Period,
-    /// How it is signed: a name, or an object identifier.
+    /// How it is signed.
     pub algorithm: String,
     /// Its extensions, in order.
     pub extensions: Vec<Said>,
@@ -50,33 +46,40 @@ pub struct Said {
 impl Certificate {
     /// What it says.
     pub fn details(&self) -> Details {
-        let own = self.0.tbs_certificate();
+        let own = self.parsed.tbs_certificate();
         let [from, until] = [own.validity().not_before, own.validity().not_after]
             .map(|time| time.to_unix_duration().as_secs());
         Details {
             version: own.version() as u8 + 1,
             serial: hex(own.serial_number().as_bytes()),
-            subject: own.subject().to_string(),
-            issuer: own.issuer().to_string(),
+            subject: name::text(own.subject()),
+            issuer: name::text(own.issuer()),
             period: Period { from, until },
-            algorithm: algorithm(self.0.signature_algorithm().oid),
+            algorithm: self.algorithm().to_string(),
             extensions: own.extensions().into_iter().flatten().map(said).collect(),
         }
     }
 
     /// SHA-256 over its DER.
-    ///
-    /// # Errors
-    /// [`X509Error::Form`] if it is too large for DER.
-    pub fn fingerprint(&self) -> Result<[u8; 32], X509Error> {
-        Ok(sha256(&[&self.to_der()?]))
+    pub fn fingerprint(&self) -> [u8; 32] {
+        sha256(&[self.der()])
+    }
+
+    /// What the subject's key is for: `rsaEncryption`, or the name of another algorithm.
+    pub fn key_algorithm(&self) -> String {
+        signature::key_algorithm(self.parsed.tbs_certificate().subject_public_key_info())
     }
 }
 
 impl Request {
     /// For whom it asks, most specific part first (RFC 4514).
     pub fn subject(&self) -> String {
-        self.0.info.subject.to_string()
+        name::text(&self.parsed.info.subject)
+    }
+
+    /// What the key is for: `rsaEncryption`, or the name of another algorithm.
+    pub fn key_algorithm(&self) -> String {
+        signature::key_algorithm(&self.parsed.info.public_key)
     }
 
     /// The key it asks for; [`Request::verify`] says whether whoever asks holds it.
@@ -84,17 +87,12 @@ impl Request {
     /// # Errors
     /// [`X509Error::Key`].
     pub fn public_key(&self) -> Result<PublicKey, X509Error> {
-        public_key(&self.0.info.public_key)
+        public_key(&self.parsed.info.public_key)
     }
 }
 
-fn algorithm(oid: impl Display) -> String {
-    let oid = oid.to_string();
-    if oid == SHA256_WITH_RSA { "sha256WithRSAEncryption".to_owned() } else { oid }
-}
-
 /// The extensions that are common, in words; of others, the size.
-fn said(extension: &Extension) -> Said {
+pub(super) fn said(extension: &Extension) -> Said {
     let value = extension.extn_value.as_bytes();
     let known = [
         (BasicConstraints::OID, "basicConstraints", constraints as fn(&[u8]) -> Option<String>),
@@ -149,26 +147,7 @@ fn extended(der: &[u8]) -> Option<String> {
 }
 
 fn names(der: &[u8]) -> Option<String> {
-    let SubjectAltName(names) = SubjectAltName::from_der(der).ok()?;
-    Some(joined(names.iter().map(|name| match name {
-        GeneralName::DnsName(name) => format!("DNS:{}", name.as_str()),
-        GeneralName::Rfc822Name(name) => format!("email:{}", name.as_str()),
-        GeneralName::UniformResourceIdentifier(name) => format!("URI:{}", name.as_str()),
-        GeneralName::DirectoryName(name) => format!("directory:{name}"),
-        GeneralName::IpAddress(address) => ip(address.as_bytes()),
-        GeneralName::RegisteredId(oid) => format!("OID:{oid}"),
-        GeneralName::OtherName(_) | GeneralName::EdiPartyName(_) => "another kind".to_owned(),
-    })))
-}
-
-fn ip(bytes: &[u8]) -> String {
-    if let Ok(four) = <[u8; 4]>::try_from(bytes) {
-        format!("IP:{}", Ipv4Addr::from(four))
-    } else if let Ok(sixteen) = <[u8; 16]>::try_from(bytes) {
-        format!("IP:{}", Ipv6Addr::from(sixteen))
-    } else {
-        "IP: cannot be read".to_owned()
-    }
+    alternative::texts(der).map(|names| names.join(", "))
 }
 
 fn subject_key(der: &[u8]) -> Option<String> {

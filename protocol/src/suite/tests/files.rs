@@ -4,7 +4,7 @@ use super::*;
 use crate::crypto::rsa::PrivateKey;
 use crate::keyfiles::Account;
 use crate::pki::users::{LAB, Names, Scheme, Users, UsersError};
-use crate::pki::x509::{Checks, Issuer, Kind as Extensions, Request, Roles};
+use crate::pki::x509::{Checks, Issuer, Kind as Extensions, Reading, Request, Roles};
 
 /// What the lab's keys and accounts make, by file name: certificates and password files.
 fn made() -> Vec<(&'static str, String)> {
@@ -47,8 +47,12 @@ fn the_lab_files_are_what_the_lab_keys_make() {
 #[test]
 fn the_lab_keys_belong_together() {
     let lab = lab();
-    let checks =
-        Checks { now: Some(EPOCH), authority: Some(Roles), common_name: Some(SERVER_COMMON_NAME) };
+    let checks = Checks {
+        now: Some(EPOCH),
+        authority: Some(Roles),
+        common_name: Some(SERVER_COMMON_NAME),
+        reading: Reading::Strict,
+    };
     let certificate = lab.server_certificate.unwrap();
     let key = certificate.verify(lab.authority_certificate.as_ref().unwrap(), checks).unwrap();
     assert_eq!(Some(&key), lab.server_public.as_ref());

@@ -320,6 +320,31 @@ fn a_cut_connection() {
     }
 }
 
+/// Nobody says goodbye to a published server, and the first one closes after one message.
+#[test]
+fn a_server_that_closes_after_one_message() {
+    let ended = |commands: &[Command], conversed: bool| {
+        let mut pair = Pair::new(&SYSTEM, as_built());
+        pair.commands(commands);
+        pair.open();
+        if conversed {
+            pair.pump(&mut untouched);
+        }
+        pair.step(Side::Client, Input::Closed(LINK));
+        pair.ends(USER)
+    };
+    let all = texts();
+    for (commands, conversed, expected) in [
+        (&all[..1], true, End::Clean),
+        (&all[1..], true, End::Clean),
+        // It still has something to say, or has said nothing.
+        (&all[..], false, End::Truncated),
+        (&[], true, End::Truncated),
+    ] {
+        assert_eq!(ended(commands, conversed), [expected], "{commands:?}");
+    }
+}
+
 /// The client waits for its receipt, so what is dropped is missed at once; the goodbye counts as well.
 #[test]
 fn a_dropped_text() {

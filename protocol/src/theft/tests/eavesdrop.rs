@@ -152,8 +152,8 @@ fn records_open_in_any_order_where_keys_stay() {
 struct Folder(KeyFiles);
 
 impl KeySource for Folder {
-    fn read(&self, path: &str) -> Result<Option<String>, KeyError> {
-        self.0.read(path)
+    fn read_bytes(&self, path: &str) -> Result<Option<Vec<u8>>, KeyError> {
+        self.0.read_bytes(path)
     }
 
     fn account(&self) -> Option<Account> {

@@ -133,7 +133,7 @@ fn unmakeable(error: X509Error, subject: &str) -> anyhow::Error {
         X509Error::Name => {
             anyhow!("{subject} is no distinguished name; expected such as \"CN=ann,O=Lab,C=TR\"")
         }
-        X509Error::Validity => anyhow!("--days: the last day would be later than 2049"),
+        X509Error::Validity => anyhow!("--days: the last day would be later than the year 9999"),
         error => anyhow!("no certificate for {subject}: {error}"),
     }
 }

@@ -91,12 +91,18 @@ pub(in crate::cli) fn facts(credential: &Credential) -> Facts {
             facts.push((
                 "signature",
                 json!(match &verified {
-                    Ok(_) => "made with the key it asks for",
-                    Err(X509Error::Key) => "not checked",
-                    Err(_) => "WRONG: not made with the key it asks for",
+                    Ok(_) => "made with the key it asks for".to_owned(),
+                    Err(X509Error::Signature) => {
+                        "WRONG: not made with the key it asks for".to_owned()
+                    }
+                    Err(X509Error::Key) => {
+                        format!("not checked: its key is for {}", request.key_algorithm())
+                    }
+                    Err(why) => format!("not checked: {why}"),
                 }),
             ));
-            facts.extend(of_key(request.public_key().ok().as_ref()));
+            facts.push(("algorithm", json!(request.algorithm().to_string())));
+            facts.extend(of_subject(request.public_key().ok().as_ref(), &request.key_algorithm()));
         }
         Credential::Certificate(certificate) => facts.extend(of_certificate(certificate)),
         Credential::Named(certificate) => {
@@ -131,11 +137,18 @@ fn of_certificate(certificate: &Certificate) -> Facts {
         ("algorithm", json!(details.algorithm)),
         ("extensions", Value::from(extensions.collect::<Vec<_>>())),
     ];
-    if let Ok(fingerprint) = certificate.fingerprint() {
-        facts.push(("sha256", json!(hex(&fingerprint))));
-    }
-    facts.extend(of_key(certificate.public_key().ok().as_ref()));
+    facts.push(("sha256", json!(hex(&certificate.fingerprint()))));
+    let key = certificate.public_key();
+    facts.extend(of_subject(key.ok().as_ref(), &certificate.key_algorithm()));
     facts
+}
+
+/// The key of a subject, which may be for another algorithm.
+fn of_subject(key: Option<&PublicKey>, algorithm: &str) -> Facts {
+    if key.is_none() {
+        return vec![("key", json!(format!("no usable RSA key, but one for {algorithm}")))];
+    }
+    of_key(key)
 }
 
 /// What tells keys apart, also from other programs: SHA-256 over `SubjectPublicKeyInfo`.

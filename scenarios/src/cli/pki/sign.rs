@@ -44,9 +44,13 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     // Said here, because a certificate that cannot be made has several reasons of the same name.
     match request.verify() {
         Err(X509Error::Key) => {
-            bail!("{}: asks for a key that is no RSA key", quote_path(&args.csr))
+            let (csr, algorithm) = (quote_path(&args.csr), request.key_algorithm());
+            bail!("{csr}: asks for a key that is no RSA key, but one for {algorithm}")
         }
-        Err(_) => bail!("{}: not signed with the key it asks for", quote_path(&args.csr)),
+        Err(X509Error::Signature) => {
+            bail!("{}: not signed with the key it asks for", quote_path(&args.csr))
+        }
+        Err(why) => bail!("{}: could not be checked: {why}", quote_path(&args.csr)),
         Ok(_) => {}
     }
     let period = period(args.days);
@@ -69,6 +73,11 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     };
     let signed = signed.map_err(|error| unmakeable(error, &request.subject()))?;
     args.how.write(&args.out, &signed, output)?;
+    let unkept = request.unkept();
+    if !unkept.is_empty() {
+        let unkept = crate::diagnostic::escape(&unkept.join(", "));
+        output.remark(&format!("warning: not kept of what the request asks for: {unkept}"));
+    }
     if period.until > own.until {
         output.remark("warning: it is valid for longer than the authority's own certificate");
     }

@@ -1,10 +1,10 @@
 //! `scenarios pki verify`: whether a certificate is valid, and the first check it failed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Result, bail};
-use protocol::pki::x509::{Certificate, Checks, Said, X509Error};
+use protocol::pki::x509::{Certificate, Reading, Said, X509Error};
 use protocol::pki::{self, CertificateError};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// The authority: its certificate for X.509, its key for a JSON certificate
     #[arg(long, value_name = "FILE")]
     ca: PathBuf,
-    /// Whose it should be: the common name
+    /// Whose it should be: the common name, or a subject alternative name such as a.example or 192.0.2.1
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// When, such as 2026-06-01T12:00:00Z or 2026-06-01 [default: now]
@@ -34,6 +34,14 @@ pub(super) struct Args {
 
 /// A check that failed: its name, and in words.
 type Failed = (&'static str, String);
+
+/// Why a certificate is not said to be valid.
+enum Failure<'a> {
+    /// It is not: this check failed.
+    Not(&'static str, String),
+    /// That could not be found out, because of what is in this file.
+    Unchecked(&'a Path, String),
+}
 
 /// Check it.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
@@ -52,7 +60,15 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     }
     let (whose, failed) = match subject {
         Some(Credential::Certificate(own)) => {
-            (own.details().subject, check_x509(&own, &certificate(&args.ca)?, args, at).err())
+            let authority = certificate(&args.ca)?;
+            let failed = match check_x509(&own, &authority, args, at) {
+                Ok(()) => None,
+                Err(Failure::Not(check, why)) => Some((check, why)),
+                Err(Failure::Unchecked(which, why)) => {
+                    bail!("{}: could not be checked: {why}", quote_path(which))
+                }
+            };
+            (own.details().subject, failed)
         }
         Some(Credential::Named(own)) => {
             if args.at.is_some() {
@@ -89,35 +105,38 @@ fn seconds(text: &str) -> Result<u64> {
     }
 }
 
-fn check_x509(
+fn check_x509<'a>(
     own: &Certificate,
     authority: &Certificate,
-    args: &Args,
+    args: &'a Args,
     at: u64,
-) -> Result<(), Failed> {
-    // An authority may be checked here like any other subject: who signs is what counts.
-    let checks = Checks { now: None, authority: None, common_name: None };
+) -> Result<(), Failure<'a>> {
     let (said, issuer) = (own.details(), authority.details());
-    own.verify(authority, checks).map_err(|error| match error {
+    // An authority may be checked here like any other subject: who signs is what counts.
+    own.is_issued_by(authority, Reading::Tolerant).map_err(|error| match error {
         X509Error::Issuer => {
-            ("issuer", format!("issued by {}, and this is {}", said.issuer, issuer.subject))
+            let why = format!("issued by {}, and this is {}", said.issuer, issuer.subject);
+            Failure::Not("issuer", why)
         }
-        X509Error::Key => ("key", "no usable RSA key inside, or in the authority's".to_owned()),
-        _ if said.algorithm != "sha256WithRSAEncryption" => {
-            ("signature", format!("signed in a way not known here: {}", said.algorithm))
+        X509Error::Key => {
+            let algorithm = authority.key_algorithm();
+            Failure::Unchecked(&args.ca, format!("its key is no RSA key, but one for {algorithm}"))
         }
-        _ => ("signature", "not signed with the authority's key".to_owned()),
+        X509Error::Algorithm(_) => Failure::Unchecked(&args.cert, error.to_string()),
+        _ => Failure::Not("signature", "not signed with the authority's key".to_owned()),
     })?;
     if !authority.may_sign() {
         let why = format!("{} may not sign certificates", issuer.subject);
-        return Err(("authority", why));
+        return Err(Failure::Not("authority", why));
     }
     for (whose, period) in [("", said.period), ("the authority's own: ", issuer.period)] {
         if at < period.from {
-            return Err(("validity", format!("{whose}not before {}", time(period.from))));
+            let why = format!("{whose}not before {}", time(period.from));
+            return Err(Failure::Not("validity", why));
         }
         if at > period.until {
-            return Err(("validity", format!("{whose}expired {}", time(period.until))));
+            let why = format!("{whose}expired {}", time(period.until));
+            return Err(Failure::Not("validity", why));
         }
     }
     // What is not understood may restrict the certificate (RFC 5280 section 4.2).
@@ -125,10 +144,22 @@ fn check_x509(
     for (whose, details) in [("", said), ("the authority's own: ", issuer)] {
         if let Some(said) = details.extensions.iter().find(unknown) {
             let why = format!("{whose}{} is critical, and not known here", said.extension);
-            return Err(("extension", why));
+            return Err(Failure::Not("extension", why));
         }
     }
-    check_name(own.common_name().as_deref(), args.name.as_deref())
+    match args.name.as_deref() {
+        Some(wanted) if !own.is_for(wanted) => {
+            let common = own.readable_common_name();
+            let names: Vec<_> = common.into_iter().chain(own.alternatives()).collect();
+            let own = if names.is_empty() {
+                "without exactly one common name".to_owned()
+            } else {
+                format!("for {}", names.join(", "))
+            };
+            Err(Failure::Not("name", format!("{own}, not for {wanted}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_json(
@@ -144,13 +175,10 @@ fn check_json(
             ("key", "no usable RSA key inside".to_owned())
         }
     })?;
-    check_name(Some(&own.common_name), name)
-}
-
-fn check_name(own: Option<&str>, wanted: Option<&str>) -> Result<(), Failed> {
-    if wanted.is_none() || own == wanted {
-        return Ok(());
+    match name {
+        Some(wanted) if own.common_name != wanted => {
+            Err(("name", format!("for {}, not for {wanted}", own.common_name)))
+        }
+        _ => Ok(()),
     }
-    let own = own.map_or("without exactly one common name".to_owned(), |own| format!("for {own}"));
-    Err(("name", format!("{own}, not for {}", wanted.unwrap_or_default())))
 }
