@@ -4,6 +4,7 @@
 use std::fmt;
 
 use protocol::crypto::cbc::padded;
+pub use protocol::records::Cipher;
 use protocol::systems::{SYSTEMS, System};
 use protocol::weakness::Profile;
 
@@ -34,17 +35,6 @@ pub enum Work {
     Seal(Record, usize),
     /// Open a record of so many bytes.
     Open(Record, usize),
-}
-
-/// A cipher in a mode.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cipher {
-    /// AES-128-CBC with PKCS#7 padding.
-    Aes128Cbc,
-    /// AES-256-CBC with PKCS#7 padding.
-    Aes256Cbc,
-    /// AES-256-CCM with a nonce of 11 bytes and a tag of 16.
-    Aes256Ccm,
 }
 
 /// An operation of RSA-2048.
@@ -85,18 +75,14 @@ pub struct Record {
 }
 
 impl Record {
-    /// What its records are encrypted with. Those in CBC have HMAC-SHA256 as well.
-    pub fn cipher(self) -> Cipher {
-        match self.system.name {
-            "ccm" => Cipher::Aes256Ccm,
-            "csr" => Cipher::Aes256Cbc,
-            _ => Cipher::Aes128Cbc,
-        }
+    /// What its records are encrypted with, where that can be compared. Those in CBC have HMAC-SHA256 as well.
+    pub fn cipher(self) -> Option<Cipher> {
+        (self.system.records)(self.profile()).cipher()
     }
 
     /// Whether every record has keys of its own, so that nobody has them ready.
     pub fn rekeys(self) -> bool {
-        self.system.name == "ratchet"
+        (self.system.records)(self.profile()).rekeys()
     }
 
     /// What stands around the ciphertext of a record of `bytes` bytes, but for its tag of 32: authenticated as well.
@@ -198,17 +184,6 @@ impl Work {
     /// Whether one run takes so long that few of them have to do.
     pub fn is_slow(self) -> bool {
         matches!(self, Self::Rsa(Rsa::Generate))
-    }
-}
-
-impl Cipher {
-    /// The standard name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Aes128Cbc => "AES-128-CBC",
-            Self::Aes256Cbc => "AES-256-CBC",
-            Self::Aes256Ccm => "AES-256-CCM",
-        }
     }
 }
 

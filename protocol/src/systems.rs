@@ -51,8 +51,32 @@ pub struct System {
     /// Somebody in the middle of a session, where sessions begin with a key agreement that somebody without any key can take part
     /// in under some profile.
     pub middle: Option<InTheMiddle>,
+    /// The frames whose content whoever has the memory of their receiver can change ([`Endpoint::rewrite`]).
+    pub sealed: &'static [&'static str],
+    /// What `scenarios timing` forges, where something is known to forge.
+    pub forgery: Option<Forgery>,
     /// How a session's key travels, where the client chooses it and encrypts it under the server's RSA key.
     pub transport: Option<Transport>,
+}
+
+/// Two kinds of a forged frame that its receiver should refuse alike, and in the same time.
+#[derive(Clone, Copy, Debug)]
+pub struct Forgery {
+    /// The type of the frame, which a client sends.
+    pub frame: &'static str,
+    /// What is wrong with it.
+    pub kinds: Forged,
+}
+
+/// What is wrong with a forged frame, in two ways.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forged {
+    /// The key encrypted in the field `ct` has right PKCS #1 padding, or wrong padding.
+    KeyPadding,
+    /// The record in the field `ct` has wrong padding, or a wrong MAC.
+    PaddingOrMac,
+    /// The MAC is wrong in its first byte, or in its last byte.
+    MacEnds,
 }
 
 /// A port a server listens on.

@@ -117,6 +117,10 @@ fn new_keys_carry_a_conversation_and_those_of_another_folder_do_not() {
         for profile in [Profile::as_built(system), Profile::HARDENED] {
             let case = format!("{} {}", system.name, profile.name());
             assert!(delivered(&converse(system, profile, [&ours, &ours])), "{case}");
+            // A system without keys has no strangers.
+            if system.keys.files.is_empty() {
+                continue;
+            }
             let strangers = converse(system, profile, [&ours, &theirs]);
             assert!(!delivered(&strangers), "{case}");
             assert!(strangers.iter().any(|fact| matches!(fact, Fact::Rejected(_))), "{case}");

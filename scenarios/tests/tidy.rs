@@ -125,6 +125,28 @@ fn files_hold_one_thing() {
     }
 }
 
+/// What is true of one system stands in its folder: code that asks for a system by name forgets the next one.
+#[test]
+fn no_system_is_asked_for_by_name_outside_its_folder() {
+    // The text of a file that is written for a user.
+    let excepted = ["scenarios/src/starter.rs"];
+    let crates =
+        ["protocol/src", "mitm-proxy/src", "scenarios/src", "reports/src", "benches/src/work.rs"];
+    for (path, text) in files(&[".rs"]) {
+        let shown = path.display().to_string();
+        let is_test = shown.contains("/tests/") || shown.ends_with("tests.rs");
+        if is_test || excepted.contains(&&*shown) || !crates.iter().any(|it| path.starts_with(it)) {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        for system in SYSTEMS {
+            let own = Path::new("protocol/src").join(system.name);
+            let named = code.contains(&format!("\"{}\"", system.name));
+            assert!(!named || path.starts_with(own), "{shown}: \"{}\"", system.name);
+        }
+    }
+}
+
 #[test]
 fn nothing_is_left_unfinished_or_switched_off() {
     // Written in two halves, or this file would find itself.

@@ -72,14 +72,15 @@ pub(super) fn runner(work: Work) -> Option<Runner> {
             })
         }
         Work::Seal(record, bytes) => {
-            let (cipher, header) = (record.cipher(), record.header(bytes));
+            let (cipher, header) = (record.cipher()?, record.header(bytes));
+            let rekeys = record.rekeys();
             let (mut key, plaintext) = (encrypting(cipher)?, crate::file(bytes));
             let mut mac = authenticating();
             consume(
                 bytes,
                 move || ours::roomy(&plaintext),
                 move |mut buffer| {
-                    if record.rekeys() {
+                    if rekeys {
                         key = encrypting(cipher).expect("it was one before");
                         mac = authenticating();
                     }
@@ -89,7 +90,8 @@ pub(super) fn runner(work: Work) -> Option<Runner> {
             )
         }
         Work::Open(record, bytes) => {
-            let (cipher, header) = (record.cipher(), record.header(bytes));
+            let (cipher, header) = (record.cipher()?, record.header(bytes));
+            let rekeys = record.rekeys();
             let (mut key, mut mac) = (decrypting(cipher)?, authenticating());
             let sealed = ours::encrypted(cipher, bytes).0;
             let sent = tag(&mac, &header, &sealed);
@@ -97,7 +99,7 @@ pub(super) fn runner(work: Work) -> Option<Runner> {
                 bytes,
                 move || sealed.clone(),
                 move |mut buffer| {
-                    if record.rekeys() {
+                    if rekeys {
                         key = decrypting(cipher).expect("it was one before");
                         mac = authenticating();
                     }

@@ -45,7 +45,7 @@ pub(super) fn runner(work: Work) -> Option<Runner> {
         Work::Rsa(rsa) => rsa_2048(rsa).expect(FITS),
         Work::P256(operation) => p256(operation).expect(FITS),
         Work::Seal(record, bytes) => {
-            let cipher = record.cipher();
+            let cipher = record.cipher()?;
             let (mut symmetric, plaintext) = (Symmetric::new(cipher, bytes), crate::file(bytes));
             let (key, header) = (PKey::hmac(&KEY).expect(FITS), record.header(bytes));
             repeat(move || {
@@ -55,7 +55,7 @@ pub(super) fn runner(work: Work) -> Option<Runner> {
             })
         }
         Work::Open(record, bytes) => {
-            let cipher = record.cipher();
+            let cipher = record.cipher()?;
             let mut symmetric = Symmetric::new(cipher, bytes);
             let (sealed, tag) = ours::encrypted(cipher, bytes);
             let (key, header) = (PKey::hmac(&KEY).expect(FITS), record.header(bytes));

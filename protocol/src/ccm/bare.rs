@@ -7,7 +7,7 @@ use crate::endpoint::Reject;
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::layout::{Layout, number};
-use crate::records::{RecordLayer, SHORT};
+use crate::records::{Cipher, RecordLayer, SHORT};
 use crate::weakness::Profile;
 
 #[derive(Debug)]
@@ -28,6 +28,10 @@ pub(super) fn records(profile: Profile) -> Box<dyn RecordLayer> {
 }
 
 impl RecordLayer for Bare {
+    fn cipher(&self) -> Option<Cipher> {
+        Some(Cipher::Aes256Ccm)
+    }
+
     fn seal(&mut self, content: &[u8]) -> Result<Vec<u8>, Reject> {
         self.sealer.seal(&[content], &mut self.entropy)
     }

@@ -90,7 +90,7 @@ pub use lab::{ClientKeys, Clients, MODULUS, SERVER, ServerKeys, generate};
 pub use server::Server;
 
 use crate::endpoint::Kind;
-use crate::systems::{Listening, Planted, System};
+use crate::systems::{Forged, Forgery, Listening, Planted, System};
 use crate::weakness::Weakness;
 
 /// `ccm` in the table of systems.
@@ -188,7 +188,7 @@ pub const SYSTEM: System = System {
             weakness: Weakness::NoTimeout,
             breaks: "A peer that falls silent holds a session for ever.",
             fix: "An endpoint gives up after 5 s of silence while it waits.",
-            code: "protocol/src/ccm/session.rs",
+            code: "protocol/src/session.rs",
         },
     ],
     layout: wire::layout,
@@ -201,5 +201,7 @@ pub const SYSTEM: System = System {
     secrets: eavesdrop::SECRETS,
     register: None,
     middle: None,
+    sealed: &["MSG"],
+    forgery: Some(Forgery { frame: "KEY", kinds: Forged::KeyPadding }),
     transport: Some(eavesdrop::TRANSPORT),
 };

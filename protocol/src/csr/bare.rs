@@ -9,7 +9,7 @@ use crate::endpoint::Reject;
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::layout::Layout;
-use crate::records::{RecordLayer, SHORT};
+use crate::records::{Cipher, RecordLayer, SHORT};
 use crate::weakness::Profile;
 
 #[derive(Debug)]
@@ -32,6 +32,10 @@ pub(super) fn records(profile: Profile) -> Box<dyn RecordLayer> {
 }
 
 impl RecordLayer for Bare {
+    fn cipher(&self) -> Option<Cipher> {
+        Some(Cipher::Aes256Cbc)
+    }
+
     fn seal(&mut self, content: &[u8]) -> Result<Vec<u8>, Reject> {
         let iv = if self.channel.profile.has(crate::weakness::Weakness::StaticIv) {
             self.channel.schedule.keys.iv.0

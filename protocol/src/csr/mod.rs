@@ -87,7 +87,7 @@ pub use lab::{
 pub use server::Server;
 
 use crate::endpoint::Kind;
-use crate::systems::{Listening, Planted, System};
+use crate::systems::{Forged, Forgery, Listening, Planted, System};
 use crate::weakness::Weakness;
 
 /// What the server replies to a text.
@@ -199,7 +199,7 @@ pub const SYSTEM: System = System {
             weakness: Weakness::NoTimeout,
             breaks: "A peer that falls silent holds a session for ever.",
             fix: "An endpoint gives up after 5 s of silence while it waits.",
-            code: "protocol/src/csr/session.rs",
+            code: "protocol/src/session.rs",
         },
     ],
     layout: wire::layout,
@@ -212,5 +212,7 @@ pub const SYSTEM: System = System {
     secrets: eavesdrop::SECRETS,
     register: None,
     middle: Some(|profile, seed| Box::new(middle::Middle::new(profile, seed))),
+    sealed: &["TEXT", "REPLY", "MEDIA"],
+    forgery: Some(Forgery { frame: "TEXT", kinds: Forged::PaddingOrMac }),
     transport: None,
 };

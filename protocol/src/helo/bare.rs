@@ -7,7 +7,7 @@ use crate::helo::record::Channel;
 use crate::helo::wire::{self, IMGX, MAX_RECORD};
 use crate::inbox::Inbox;
 use crate::layout::Layout;
-use crate::records::{RecordLayer, SHORT};
+use crate::records::{Cipher, RecordLayer, SHORT};
 use crate::weakness::Profile;
 
 #[derive(Debug)]
@@ -25,6 +25,10 @@ pub(super) fn records(profile: Profile) -> Box<dyn RecordLayer> {
 }
 
 impl RecordLayer for Bare {
+    fn cipher(&self) -> Option<Cipher> {
+        Some(Cipher::Aes128Cbc)
+    }
+
     fn seal(&mut self, content: &[u8]) -> Result<Vec<u8>, Reject> {
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(content);
         let (frame, _) = self.channel.seal(IMGX, content.len(), &mut self.entropy, write)?;

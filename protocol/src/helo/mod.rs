@@ -75,7 +75,7 @@ pub use lab::{Identity, Keyring, SERVER};
 pub use server::Server;
 
 use crate::endpoint::Kind;
-use crate::systems::{Listening, Planted, System};
+use crate::systems::{Forged, Forgery, Listening, Planted, System};
 use crate::weakness::Weakness;
 
 /// `helo` in the table of systems.
@@ -158,7 +158,7 @@ pub const SYSTEM: System = System {
             weakness: Weakness::NoTimeout,
             breaks: "A peer that falls silent holds a session for ever.",
             fix: "An endpoint gives up after 5 s of silence while it waits.",
-            code: "protocol/src/helo/session.rs",
+            code: "protocol/src/session.rs",
         },
     ],
     layout: wire::layout,
@@ -171,5 +171,7 @@ pub const SYSTEM: System = System {
     secrets: eavesdrop::SECRETS,
     register: None,
     middle: None,
+    sealed: &["SECX", "IMGX"],
+    forgery: Some(Forgery { frame: "SECX", kinds: Forged::MacEnds }),
     transport: None,
 };

@@ -6,7 +6,7 @@ use crate::inbox::{Cut, Inbox};
 use crate::layout::Layout;
 use crate::ratchet::keys::Keys;
 use crate::ratchet::wire::{self, DATA, Received, Sealing};
-use crate::records::{RecordLayer, SHORT};
+use crate::records::{Cipher, RecordLayer, SHORT};
 use crate::weakness::Profile;
 
 #[derive(Debug)]
@@ -23,6 +23,14 @@ pub(super) fn records(profile: Profile) -> Box<dyn RecordLayer> {
 }
 
 impl RecordLayer for Bare {
+    fn cipher(&self) -> Option<Cipher> {
+        Some(Cipher::Aes128Cbc)
+    }
+
+    fn rekeys(&self) -> bool {
+        true
+    }
+
     fn seal(&mut self, content: &[u8]) -> Result<Vec<u8>, Reject> {
         let spec = self.layout.frame(DATA).ok_or(SHORT)?;
         let iv = self.entropy.bytes();

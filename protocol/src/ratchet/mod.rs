@@ -34,7 +34,7 @@
 //! leak, against an attacker who does not use the leaked keys actively in that exchange.
 
 use crate::endpoint::Kind;
-use crate::systems::{Listening, Planted, System};
+use crate::systems::{Forged, Forgery, Listening, Planted, System};
 use crate::weakness::Weakness;
 
 mod bare;
@@ -117,7 +117,7 @@ pub const SYSTEM: System = System {
             weakness: Weakness::NoTimeout,
             breaks: "one frame that never comes leaves the peer waiting for ever",
             fix: "a silent peer is given up, and a refused HELLO closes the connection",
-            code: "protocol/src/ratchet/client.rs",
+            code: "protocol/src/session.rs",
         },
     ],
     layout: wire::layout,
@@ -130,5 +130,7 @@ pub const SYSTEM: System = System {
     secrets: eavesdrop::SECRETS,
     register: None,
     middle: None,
+    sealed: &["CLIENT_HELLO", "SERVER_CHALLENGE", "CLIENT_DATA", "SERVER_AGGR_RESPONSE"],
+    forgery: Some(Forgery { frame: "CLIENT_DATA", kinds: Forged::MacEnds }),
     transport: None,
 };

@@ -4,7 +4,7 @@ use crate::endpoint::Reject;
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::layout::Layout;
-use crate::records::{RecordLayer, SHORT};
+use crate::records::{Cipher, RecordLayer, SHORT};
 use crate::suite::keys::{Keys, Transcript};
 use crate::suite::record::{Channel, Content};
 use crate::suite::wire::{self, MAX_FILE};
@@ -27,6 +27,10 @@ pub(super) fn records(profile: Profile) -> Box<dyn RecordLayer> {
 }
 
 impl RecordLayer for Bare {
+    fn cipher(&self) -> Option<Cipher> {
+        Some(Cipher::Aes128Cbc)
+    }
+
     fn seal(&mut self, content: &[u8]) -> Result<Vec<u8>, Reject> {
         if content.len() > MAX_FILE {
             return Err(SHORT);

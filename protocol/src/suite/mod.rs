@@ -96,7 +96,7 @@ pub use server::Server;
 pub use session::{names, scheme};
 
 use crate::endpoint::Kind;
-use crate::systems::{Listening, Planted, System};
+use crate::systems::{Forged, Forgery, Listening, Planted, System};
 use crate::weakness::Weakness;
 
 /// `suite` in the table of systems.
@@ -195,7 +195,7 @@ pub const SYSTEM: System = System {
             weakness: Weakness::NoTimeout,
             breaks: "A peer that falls silent holds a session for ever.",
             fix: "An endpoint gives up after 5 s of silence while it waits.",
-            code: "protocol/src/suite/session.rs",
+            code: "protocol/src/session.rs",
         },
     ],
     layout: wire::layout,
@@ -208,5 +208,7 @@ pub const SYSTEM: System = System {
     secrets: eavesdrop::SECRETS,
     register: Some(keyfiles::register),
     middle: None,
+    sealed: &["MSG", "FILE", "LOGIN"],
+    forgery: Some(Forgery { frame: "MSG", kinds: Forged::MacEnds }),
     transport: None,
 };

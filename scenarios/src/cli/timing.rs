@@ -16,7 +16,7 @@ use protocol::crypto::rsa::PublicKey;
 use protocol::endpoint::{Conn, Endpoint, Fact, Input, Kind, Message, Output, Side, Tick};
 use protocol::entropy::Entropy;
 use protocol::layout::{Frame, Role};
-use protocol::systems::System;
+use protocol::systems::{Forged, Forgery, System};
 use protocol::weakness::Profile;
 
 use super::Done;
@@ -53,29 +53,30 @@ fn percent(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "expected a percentage from 50 to below 100".to_owned())
 }
 
-/// What is forged in a system: the server's step on this frame of its client is timed.
+/// Two kinds of a forged frame: the server's step on it is timed.
 struct Probe {
-    system: &'static str,
     frame: &'static str,
-    /// The two kinds.
     kinds: [&'static str; 2],
     forge: fn(&Target, &mut Entropy) -> Option<[Vec<u8>; 2]>,
 }
 
-const MAC_ENDS: [&str; 2] = ["MAC wrong in its first byte", "MAC wrong in its last byte"];
-
-const PROBES: &[Probe] = &[
-    Probe {
-        system: "ccm",
-        frame: "KEY",
-        kinds: ["key of right PKCS #1 padding", "key of wrong padding"],
-        forge: keys,
-    },
-    Probe { system: "csr", frame: "TEXT", kinds: ["padding wrong", "MAC wrong"], forge: paddings },
-    Probe { system: "helo", frame: "SECX", kinds: MAC_ENDS, forge: macs },
-    Probe { system: "ratchet", frame: "CLIENT_DATA", kinds: MAC_ENDS, forge: macs },
-    Probe { system: "suite", frame: "MSG", kinds: MAC_ENDS, forge: macs },
-];
+impl From<Forgery> for Probe {
+    fn from(Forgery { frame, kinds }: Forgery) -> Self {
+        match kinds {
+            Forged::KeyPadding => {
+                let kinds = ["key of right PKCS #1 padding", "key of wrong padding"];
+                Self { frame, kinds, forge: keys }
+            }
+            Forged::PaddingOrMac => {
+                Self { frame, kinds: ["padding wrong", "MAC wrong"], forge: paddings }
+            }
+            Forged::MacEnds => {
+                let kinds = ["MAC wrong in its first byte", "MAC wrong in its last byte"];
+                Self { frame, kinds, forge: macs }
+            }
+        }
+    }
+}
 
 /// A server about to take a frame.
 struct Target {
@@ -102,11 +103,14 @@ struct Measured {
 pub(super) fn run(args: &Args, output: Printing) -> Result<Done> {
     let mut rows = Vec::new();
     for system in Selection::systems_named(&args.system)? {
-        let probe = PROBES.iter().find(|probe| probe.system == system.name);
-        let probe = probe.ok_or_else(|| anyhow!("nothing is known to forge in {}", system.name))?;
+        let Some(forgery) = system.forgery else {
+            output.remark(&format!("{}: nothing is known to forge", system.name));
+            continue;
+        };
+        let probe = Probe::from(forgery);
         for profile in [Profile::as_built(system), Profile::HARDENED] {
             output.remark(&format!("measuring {} {}", system.name, profile.name()));
-            rows.push(measure(system, profile, probe, args.samples)?);
+            rows.push(measure(system, profile, &probe, args.samples)?);
         }
     }
     let text = match output.format {
