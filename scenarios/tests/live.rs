@@ -134,12 +134,21 @@ fn what_cannot_be_done_is_said_in_a_line() {
         (&["connect", "helo", "--to", &taken, "--client", "9", "--text", "x"], 2, "clients 1 to 3"),
         // Another system, and another profile: both ends refuse, and the client says so.
         (
-            &["connect", "suite", "--profile", "hardened", "--to", &taken, "--text", "x"],
+            &[
+                &["connect", "suite", "--profile", "hardened", "--to", &taken, "--text", "x"][..],
+                // Each waits for the other: this one gives up, as it usually does.
+                &["--patience-factor", "1"],
+            ]
+            .concat(),
             1,
             "the session ended",
         ),
         (
-            &["connect", "helo", "--profile", "hardened", "--to", &taken, "--text", "x"],
+            &[
+                &["connect", "helo", "--profile", "hardened", "--to", &taken, "--text", "x"][..],
+                &["--patience-factor", "1"],
+            ]
+            .concat(),
             1,
             "refused",
         ),

@@ -20,7 +20,7 @@ use crate::world::{Carrier, Leg, Way};
 const READ: usize = 256 * 1024;
 
 /// A read that takes longer than this has lost its bytes: on loopback they are there at once.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Connections on loopback, one for each leg, made when first needed.
 #[derive(Debug)]

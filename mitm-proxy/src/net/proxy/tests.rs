@@ -118,7 +118,7 @@ impl Running {
         let (server, _) = self.server.accept().unwrap();
         for stream in [&client, &server] {
             stream.set_nodelay(true).unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream.set_read_timeout(Some(Duration::from_mins(10))).unwrap();
         }
         (client, server)
     }
@@ -294,7 +294,7 @@ fn a_server_that_is_not_there_is_said_so() {
     let Running { address, server, heard, stop, thread, reloads } = running;
     drop(server);
     let mut client = TcpStream::connect(address).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    client.set_read_timeout(Some(Duration::from_mins(10))).unwrap();
     assert!(!matches!(client.read(&mut [0]), Ok(1)));
     stop.send(()).unwrap();
     assert_eq!(thread.join().unwrap().refused, 1);
