@@ -560,4 +560,29 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_refusal_says_under_the_keys_why_the_session_is_over() {
+        let profile = Profile::HARDENED;
+        for (answer, check, said) in [
+            (DESYNC, Check::Mac, "Key desynchronization detected"),
+            (DESYNC, Check::Opcode, "Key desynchronization detected"),
+            (TERMINATE, Check::Opcode, "Invalid opcode"),
+            (TERMINATE, Check::Phase, "Invalid protocol state"),
+        ] {
+            let mut server = Server::new(Setup::lab(profile, 7, 0), Keyring::lab(profile));
+            let (id, hello, round, established) = (1, 1, 1, true);
+            let keys = Keys::from_master(b"client1_master_k");
+            let s2c = keys.s2c.clone();
+            let (peer, numbers) = (client_name(id), VecDeque::new());
+            let session =
+                Session { id, hello, conn: CONN, peer, keys, round, established, numbers };
+            let mut out = Output::default();
+            server.end_refused(CONN, session, Reject::new(check, "field"), answer, &mut out);
+            let (_, frame) = &out.writes[0];
+            let spec = server.layout.frame(answer).unwrap();
+            let received = Received::cut(spec, frame).unwrap();
+            assert_eq!(received.open(&s2c, round, Side::Server).unwrap(), said.as_bytes());
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::endpoint::{
 };
 use crate::layout::{Deframer, RAW};
 use crate::systems::Setup;
-use crate::weakness::Profile;
+use crate::weakness::{Profile, Weakness};
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
@@ -207,6 +207,47 @@ fn the_aggregate_is_the_mean_over_active_clients_of_the_same_round() {
         ];
         assert_eq!(aggregates, expected, "{}", profile.name());
     }
+}
+
+/// A client that is behind gets the aggregate of its own round, as long as the others' numbers of that round are kept.
+#[test]
+fn numbers_of_the_last_rounds_are_kept() {
+    for (ahead, expected) in [(64, "Aggregated: 30.00"), (65, "Aggregated: 60.00")] {
+        let mut lab = Lab::new(Profile::HARDENED, 2);
+        lab.open(1);
+        lab.open(2);
+        for _ in 0..ahead {
+            lab.send(1, "0");
+        }
+        lab.send(2, "60");
+        let told = lab.told();
+        let last = format!("client-2: delivered aggregate {expected:?}");
+        assert!(told.contains(&last), "{ahead}: {:?}", told.last());
+    }
+}
+
+#[test]
+fn a_connection_whose_session_was_replaced_cannot_touch_the_one_in_its_place() {
+    let mut lab = Lab::new(Profile::only(Weakness::HelloReplacesSession), 1);
+    lab.open(1);
+    let hello = lab.sent_by_client()[0].clone();
+    lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), Service(0)));
+    lab.step(Side::Server, Conn(9), Input::Received(Conn(9), &hello));
+    lab.claims.clear();
+    lab.send(1, "10.0");
+    let told = lab.told();
+    assert_eq!(told[..2], ["client-1: sent numbers \"10.0\"", "server: rejected phase (session)"]);
+    assert!(!told.contains(&"server: aborted".into()), "{told:#?}");
+}
+
+#[test]
+fn a_client_that_waits_for_nothing_is_patient() {
+    let mut lab = Lab::new(Profile::HARDENED, 1);
+    lab.open(1);
+    lab.send(1, "10.0");
+    let mut out = Output::default();
+    lab.clients[0].step(Tick(u64::MAX), Input::Timeout, &mut out);
+    assert!(out.claims.is_empty() && out.closes.is_empty());
 }
 
 #[test]

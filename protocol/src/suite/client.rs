@@ -129,16 +129,6 @@ impl Client {
         }
     }
 
-    /// The keys of the live session, once there are any: what leaks when a client is compromised.
-    pub fn keys(&self) -> Option<&Keys> {
-        match &self.session.as_ref()?.state {
-            State::Idle(channel)
-            | State::ExpectWelcome(ExpectWelcome { channel })
-            | State::ExpectReceipt(ExpectReceipt { channel, .. }) => Some(&channel.keys),
-            State::OneWay(_) | State::ExpectCert(_) => None,
-        }
-    }
-
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         if let Some(old) = self.session.take() {
             self.port(old.conn, out).end(End::Aborted);
@@ -211,14 +201,6 @@ impl Client {
         self.setting.deadline(session.heard, PATIENCE).filter(|_| waits)
     }
 
-    /// Whether nothing was left to say but goodbye, where that is said by closing: it does not matter then which
-    /// end closes first.
-    fn is_over(&self, session: &Session) -> bool {
-        self.setting.profile.has(Weakness::EndNotAuthenticated)
-            && matches!(session.state, State::Idle(_))
-            && self.queue.front() == Some(&Command::End)
-    }
-
     fn port<'a>(&'a self, conn: Conn, out: &'a mut Output) -> Port<'a> {
         Port { conn, local: &self.name, peer: Name::from(SERVER), out }
     }
@@ -240,10 +222,9 @@ impl Endpoint for Client {
                 }
             }
             Input::Closed(conn) => {
-                if let Some(session) = self.session.take_if(|session| session.conn == conn) {
-                    let clean = self.is_over(&session);
+                if self.session.take_if(|session| session.conn == conn).is_some() {
                     self.queue.clear();
-                    self.port(conn, out).end(if clean { End::Clean } else { End::Truncated });
+                    self.port(conn, out).end(End::Truncated);
                 }
             }
             Input::Command(command) => {
@@ -253,7 +234,7 @@ impl Endpoint for Client {
             Input::Timeout => self.wake(now, out),
         }
         let quiet = self.session.as_ref().and_then(|session| session.quiet);
-        let quiet = quiet.filter(|until| *until > now && !self.queue.is_empty());
+        let quiet = quiet.filter(|_| !self.queue.is_empty());
         self.alarm.set(self.deadline().into_iter().chain(quiet), out);
     }
 
@@ -299,7 +280,7 @@ fn open(context: &mut Context<'_, '_>) -> Result<State, Reject> {
     let share = ours.as_ref().map_or(&[][..], |ours| ours.share());
     let mut transcript = Transcript::default();
     transcript.absorb(Side::Client, &[&nonce, share]);
-    let mut hello = Writer::new(profile, b'H', NONCE + SHARE);
+    let mut hello = Writer::new(profile, b'H', 128);
     hello.put(&nonce);
     if agrees {
         hello.put(share);
