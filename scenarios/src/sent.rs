@@ -85,18 +85,15 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use protocol::endpoint::{Claim, Conn, Name, Tick};
-
     use super::*;
+    use crate::draft;
 
     /// These texts, sent at moments 1, 2 and so on.
     fn sent(texts: &[&str]) -> Sent {
         let mut sent = Sent::default();
         for (moment, text) in (1..).zip(texts) {
-            let (local, peer) = (Name::from("client"), Name::from("server"));
-            let fact = Fact::Sent(Message::text(*text));
-            let claim = Claim { conn: Conn(1), local, peer, fact };
-            sent.observe(&ClaimRecord { at: Tick(0), moment, actor: 1, cause: None, claim });
+            let record = draft::claim(1, 1, Fact::Sent(Message::text(*text)));
+            sent.observe(&ClaimRecord { moment, ..record });
         }
         sent
     }

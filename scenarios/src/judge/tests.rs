@@ -1,10 +1,8 @@
 //! What the judge makes of runs that go wrong, one rule at a time.
 
-use mitm_proxy::trace::ClaimRecord;
-use protocol::endpoint::{Claim, Conn, Name, Tick};
-
 use super::*;
 use crate::catalogue::catalogue;
+use crate::draft;
 use crate::scenario::Payloads;
 
 struct NoFiles;
@@ -106,26 +104,17 @@ fn under_another_seed_only_an_expected_violation_that_failed_shows_nothing() {
     assert_eq!(of(&other, Outcome::Violated), of(&own, Outcome::Violated));
 }
 
-/// A trace of these claims of one actor on link 1.
-fn claims(planted: bool, actor: usize, facts: &[Fact]) -> Trace {
-    let mut trace = Trace::default();
-    if planted {
-        trace.planted.insert(1);
-    }
-    for fact in facts {
-        let (local, peer) = (Name::from("server"), Name::from("client"));
-        let claim = Claim { conn: Conn(1), local, peer, fact: fact.clone() };
-        trace.claims.push(ClaimRecord { at: Tick(0), moment: 0, actor, cause: None, claim });
-    }
-    trace
-}
-
 #[test]
 fn losing_patience_with_an_accepted_impostor_is_no_refusal() {
     let established = Fact::Established(protocol::endpoint::Fingerprint([0; 8]));
     let timeout = Fact::Rejected(Reject::new(Check::Timeout, "peer"));
     let mac = Fact::Rejected(Reject::new(Check::Mac, "mac"));
-    let first = |planted, facts: &[Fact]| first_rejection(&claims(planted, 0, facts));
+    let first = |planted: bool, facts: &[Fact]| {
+        let claims = facts.iter().map(|fact| draft::claim(0, 1, fact.clone()));
+        let mut trace = draft::trace([], claims);
+        trace.planted.extend(planted.then_some(1));
+        first_rejection(&trace)
+    };
     assert_eq!(first(true, &[established.clone(), timeout.clone()]), None);
     let patience = Some("server: timeout".to_owned());
     assert_eq!(first(true, &[timeout.clone()]), patience, "it was not accepted");
@@ -138,18 +127,8 @@ fn a_link_that_is_opened_makes_no_difference_and_one_that_an_impostor_takes_does
     let landed_with = |event, parts: &[usize]| {
         let mut trace = Trace::default();
         trace.parts.extend(parts);
-        let (rule, cause, reached) = (Some(1), None, None);
         let service = protocol::endpoint::Service(0);
-        trace.links.push(mitm_proxy::trace::LinkRecord {
-            at: Tick(0),
-            moment: 0,
-            link: 1,
-            service,
-            event,
-            rule,
-            cause,
-            reached,
-        });
+        trace.link(protocol::endpoint::Tick(0), 1, service, event, Some(1));
         landed(&trace, 1)
     };
     assert!(landed_with(LinkEvent::Intercepted, &[2]));

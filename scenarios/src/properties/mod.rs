@@ -224,6 +224,7 @@ fn frames(numbers: &[u32]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::draft;
 
     #[test]
     fn the_table_has_every_property_once_and_in_order() {
@@ -233,22 +234,8 @@ mod tests {
 
     #[test]
     fn actor_0_is_at_the_servers_end_and_every_other_at_the_clients() {
-        let record = |actor| ClaimRecord {
-            at: protocol::endpoint::Tick(0),
-            moment: 0,
-            actor,
-            cause: None,
-            claim: protocol::endpoint::Claim {
-                conn: Conn(1),
-                local: Name::from("a"),
-                peer: Name::from("b"),
-                fact: Fact::Logged("x"),
-            },
-        };
-        assert_eq!(
-            [0, 1, 2].map(|actor| side(&record(actor))),
-            [Side::Server, Side::Client, Side::Client]
-        );
+        let sides = [0, 1, 2].map(|actor| side(&draft::claim(actor, 1, Fact::Logged("x"))));
+        assert_eq!(sides, [Side::Server, Side::Client, Side::Client]);
     }
 
     #[test]
