@@ -8,6 +8,8 @@ use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 use crate::judge::actor_name;
+use crate::properties::Finished;
+use crate::search::Searches;
 
 /// What the server (0) or client `actor` states of link `link`, to the other of the two.
 pub(crate) fn claim(actor: usize, link: u32, fact: Fact) -> ClaimRecord {
@@ -54,4 +56,10 @@ pub(crate) fn trace(
         trace.claims.push(ClaimRecord { moment, ..claim });
     }
     trace
+}
+
+/// A run that left this trace and no end open, and whose honest run left none.
+pub(crate) fn finished<R>(trace: &Trace, see: impl FnOnce(&Finished<'_>) -> R) -> R {
+    let (twin, searches) = (&Trace::default(), &Searches::default());
+    see(&Finished { trace, open_ends: &[], twin, largest_frame: 1000, searches })
 }

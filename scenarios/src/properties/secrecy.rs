@@ -164,3 +164,45 @@ impl Secrecy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use mitm_proxy::trace::FrameRecord;
+    use protocol::endpoint::{Fact, Side};
+
+    use super::*;
+    use crate::draft;
+    use crate::property::Outcome;
+
+    /// What is said of a text that was sent, and then stood on the wire.
+    fn in_clear(text: &'static str) -> Ruling {
+        let mut frame = draft::frame(1, Side::Server);
+        frame.frame.bytes = Bytes::from_static(text.as_bytes());
+        let mut trace = draft::trace([], [draft::claim(1, 1, Fact::Sent(Message::text(text)))]);
+        let moment = trace.next_moment();
+        trace.add(FrameRecord { moment, ..frame });
+        let mut monitor = Secrecy::default();
+        trace.claims.iter().for_each(|record| monitor.observe(record));
+        draft::finished(&trace, |run| monitor.conclude(run))
+    }
+
+    #[test]
+    fn the_shortest_message_that_is_searched_for_has_eight_bytes() {
+        assert_eq!(in_clear("pay bob!").outcome, Outcome::Violated);
+        assert_eq!(in_clear("pay bob").outcome, Outcome::Inconclusive);
+    }
+
+    #[test]
+    fn a_place_says_frames_field_and_form() {
+        let place = |frames: &[u32], form, field| {
+            describe(&Place { moment: 0, frames: frames.to_vec(), form, field })
+        };
+        assert_eq!(place(&[4], Form::Plain, None), "frame 4");
+        assert_eq!(place(&[4], Form::Hex, None), "frame 4, as hexadecimal digits");
+        assert_eq!(
+            place(&[4, 5, 6], Form::Plain, Some("ct")),
+            "frames 4 to 6, in their `ct` one after the other"
+        );
+    }
+}
