@@ -1,7 +1,7 @@
 //! Traces that tests write by hand, record by record.
 
 use bytes::Bytes;
-use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, Origin, Trace};
+use mitm_proxy::trace::{ClaimRecord, Departing, Fate, FrameRecord, Origin, Trace};
 use protocol::endpoint::{Claim, Conn, Fact, Name, Side, Tick};
 use protocol::layout::Frame;
 use protocol::systems::SYSTEMS;
@@ -10,6 +10,7 @@ use protocol::weakness::Profile;
 use crate::judge::actor_name;
 use crate::properties::Finished;
 use crate::search::Searches;
+use crate::target::{Output, Run, Unmatched};
 
 /// What the server (0) or client `actor` states of link `link`, to the other of the two.
 pub(crate) fn claim(actor: usize, link: u32, fact: Fact) -> ClaimRecord {
@@ -62,4 +63,25 @@ pub(crate) fn trace(
 pub(crate) fn finished<R>(trace: &Trace, see: impl FnOnce(&Finished<'_>) -> R) -> R {
     let (twin, searches) = (&Trace::default(), &Searches::default());
     see(&Finished { trace, open_ends: &[], twin, largest_frame: 1000, searches })
+}
+
+/// A run of programs that left this trace, and nothing else.
+pub(crate) fn run(trace: Trace) -> Run {
+    Run {
+        trace,
+        open_ends: Vec::new(),
+        findings: Vec::new(),
+        output: Output::default(),
+        remarks: Vec::new(),
+        interrupted: false,
+        unmatched: Unmatched::default(),
+        ended: [None, None],
+        prompt: [true; 2],
+    }
+}
+
+/// The attacker gave this end something.
+pub(crate) fn give(trace: &mut Trace, to: Side) {
+    let what = Departing::Segment { bytes: Bytes::from_static(b"frame"), numbers: vec![1] };
+    trace.depart(Tick(0), 1, to, what);
 }
