@@ -1,5 +1,7 @@
 //! Ladder tests: what both ends claim in an honest run and under a few hand-made attacks.
 
+mod sessions;
+
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use crate::endpoint::{
 };
 use crate::layout::{Deframer, RAW};
 use crate::systems::Setup;
-use crate::weakness::{Profile, Weakness};
+use crate::weakness::Profile;
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
@@ -224,30 +226,6 @@ fn numbers_of_the_last_rounds_are_kept() {
         let last = format!("client-2: delivered aggregate {expected:?}");
         assert!(told.contains(&last), "{ahead}: {:?}", told.last());
     }
-}
-
-#[test]
-fn a_connection_whose_session_was_replaced_cannot_touch_the_one_in_its_place() {
-    let mut lab = Lab::new(Profile::only(Weakness::HelloReplacesSession), 1);
-    lab.open(1);
-    let hello = lab.sent_by_client()[0].clone();
-    lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), Service(0)));
-    lab.step(Side::Server, Conn(9), Input::Received(Conn(9), &hello));
-    lab.claims.clear();
-    lab.send(1, "10.0");
-    let told = lab.told();
-    assert_eq!(told[..2], ["client-1: sent numbers \"10.0\"", "server: rejected phase (session)"]);
-    assert!(!told.contains(&"server: aborted".into()), "{told:#?}");
-}
-
-#[test]
-fn a_client_that_waits_for_nothing_is_patient() {
-    let mut lab = Lab::new(Profile::HARDENED, 1);
-    lab.open(1);
-    lab.send(1, "10.0");
-    let mut out = Output::default();
-    lab.clients[0].step(Tick(u64::MAX), Input::Timeout, &mut out);
-    assert!(out.claims.is_empty() && out.closes.is_empty());
 }
 
 #[test]

@@ -232,3 +232,24 @@ fn as_much_as_a_first_message_waits_for_a_session() {
     lab.step(Side::Server, Input::Received(Conn(2), &[0]));
     assert_eq!((lab.rejects(SERVER), lab.server.buffered()), (vec!["phase (session)".into()], 0));
 }
+
+#[test]
+fn a_session_without_an_echo_ends_with_the_connection_of_the_exchange_alone() {
+    let drop = &mut once(Side::Server, "ECHO", 1, nothing);
+    let mut lab = run(Profile::HARDENED, &[text("first")], &[], drop);
+    lab.step(Side::Client, Input::Closed(Conn(9)));
+    assert_eq!(lab.ends("client"), []);
+    lab.step(Side::Client, Input::Closed(FIRST[0]));
+    assert_eq!(lab.ends("client"), [End::Truncated]);
+}
+
+/// The first record that opens shows that the client has the key, whatever became of its confirmation.
+#[test]
+fn a_server_believes_a_client_that_has_sent_a_record() {
+    for (said, believed) in [(&[][..], 0), (&[text("first")], 1)] {
+        let drop = &mut once(Side::Client, "TRUE", 1, nothing);
+        let lab = run(as_built(), said, &[], drop);
+        let established = |fact: &&Fact| matches!(fact, Fact::Established(_));
+        assert_eq!(lab.facts(SERVER).filter(established).count(), believed);
+    }
+}

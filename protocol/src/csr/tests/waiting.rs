@@ -144,3 +144,23 @@ fn a_close_is_a_clean_end_only_where_it_is_the_goodbye_and_nothing_is_left_to_sa
     assert_eq!(pausing(as_built(), &[text("more"), Command::End]), [End::Truncated]);
     assert_eq!(pausing(as_built(), &[]), [End::Truncated]);
 }
+
+#[test]
+fn a_reply_to_something_else_is_refused_where_replies_are_numbered() {
+    let unnumbered = Profile::only(Weakness::NoSequence);
+    for (profile, reject) in
+        [(Profile::HARDENED, Some("acknowledgement (reply)")), (unnumbered, None)]
+    {
+        let mut pair = Pair::new(&SYSTEM, profile);
+        pair.commands(&[text("first")]);
+        pair.open();
+        // Whoever has the keys answers in the place of the server.
+        pair.pump_seeing(&mut |pair, _, frame| {
+            let edit = &mut |said: &mut Vec<u8>| said.push(b'!');
+            let mut forged = || pair.client.rewrite(LINK, &frame.bytes, edit).unwrap();
+            (frame.spec.name == "REPLY").then(|| vec![forged()])
+        });
+        assert_eq!(pair.rejects("device"), Vec::from_iter(reject), "{}", profile.name());
+        assert_eq!(pair.acknowledged(), usize::from(reject.is_none()));
+    }
+}
