@@ -323,6 +323,9 @@ mod tests {
     fn nothing_is_found_in_what_is_something_else() {
         assert_eq!(found(BODY, b"nothing of the sort here, whatever is in it and how long"), None);
         assert_eq!(found("1234567", b"1234567"), None, "too short to tell");
+        // "attack at dawn, at those nights!!"
+        let encoded = b"YXR0YWNrIGF0IGRhd24sIGF0IHRob3NlIG5pZ2h0cyEh";
+        assert_eq!(found(BODY, encoded), None, "it only begins alike");
         let noise: Vec<u8> =
             (0..1 << 16).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         assert_eq!(found("10.5,20.25", &noise), None);

@@ -73,6 +73,13 @@ struct Session {
     numbers: VecDeque<(u32, Vec<u64>)>,
 }
 
+impl Session {
+    /// Whether it began with a later HELLO.
+    fn began_after(&self, other: &Self) -> bool {
+        self.hello > other.hello
+    }
+}
+
 impl Endpoint for Server {
     fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
         match input {
@@ -310,7 +317,7 @@ impl Server {
             Err(reject) => return self.end_refused(conn, session, reject, DESYNC, out),
         };
         // A session that somebody held back must not replace one that began after it.
-        if self.live.get(&session.id).is_some_and(|live| live.hello > session.hello)
+        if self.live.get(&session.id).is_some_and(|live| live.began_after(&session))
             && !self.profile.has(Weakness::HelloReplacesSession)
         {
             let reject = Reject::new(Check::Phase, "session");

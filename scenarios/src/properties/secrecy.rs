@@ -168,29 +168,34 @@ impl Secrecy {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use mitm_proxy::trace::FrameRecord;
     use protocol::endpoint::{Fact, Side};
 
     use super::*;
     use crate::draft;
     use crate::property::Outcome;
 
-    /// What is said of a text that was sent, and then stood on the wire.
-    fn in_clear(text: &'static str) -> Ruling {
+    /// What is said of a text that was sent at moment 5, and stood on the wire at this one.
+    fn in_clear(text: &'static str, moment: u64) -> Ruling {
         let mut frame = draft::frame(1, Side::Server);
         frame.frame.bytes = Bytes::from_static(text.as_bytes());
-        let mut trace = draft::trace([], [draft::claim(1, 1, Fact::Sent(Message::text(text)))]);
-        let moment = trace.next_moment();
-        trace.add(FrameRecord { moment, ..frame });
+        let mut trace = draft::trace([frame], []);
+        trace.frames[0].moment = moment;
+        let sent = draft::claim(1, 1, Fact::Sent(Message::text(text)));
         let mut monitor = Secrecy::default();
-        trace.claims.iter().for_each(|record| monitor.observe(record));
+        monitor.observe(&ClaimRecord { moment: 5, ..sent });
         draft::finished(&trace, |run| monitor.conclude(run))
     }
 
     #[test]
+    fn what_stood_on_the_wire_before_it_was_sent_is_no_secret() {
+        let outcomes = [4, 5, 6].map(|moment| in_clear("pay bob 100", moment).outcome);
+        assert_eq!(outcomes, [Outcome::Inconclusive, Outcome::Violated, Outcome::Violated]);
+    }
+
+    #[test]
     fn the_shortest_message_that_is_searched_for_has_eight_bytes() {
-        assert_eq!(in_clear("pay bob!").outcome, Outcome::Violated);
-        assert_eq!(in_clear("pay bob").outcome, Outcome::Inconclusive);
+        assert_eq!(in_clear("pay bob!", 6).outcome, Outcome::Violated);
+        assert_eq!(in_clear("pay bob", 6).outcome, Outcome::Inconclusive);
     }
 
     #[test]

@@ -244,6 +244,10 @@ mod tests {
         let taken = ("TEXT", Outcome::Taken, "silence".to_owned());
         trace.answers.insert(taken, 1);
         assert_eq!(rule(&super::reactions(&trace)).outcome, Verdict::Held);
+        let mut trace = draft::trace([], [refused(Check::Mac, None)]);
+        let public = ("TEXT", Outcome::Refused(Check::Length), "silence".to_owned());
+        trace.answers.insert(public, 1);
+        assert_eq!(rule(&super::reactions(&trace)).outcome, Verdict::Held);
         let public = draft::trace([], [refused(Check::Length, None)]);
         assert_eq!(rule(&super::reactions(&public)).outcome, Verdict::Held);
     }

@@ -200,3 +200,20 @@ fn what_waits_for_nobody_comes_first_and_else_the_server() {
     assert_eq!(order(ended.clone(), ended), [server, client]);
     assert_eq!(order(sent.clone(), sent), [server, client]);
 }
+
+/// The client had read a frame that the server sent after it said so.
+#[test]
+fn what_certainly_came_first_comes_first_even_if_it_rests_on_the_other() {
+    let mut trace = Trace::default();
+    frame(&mut trace, 5, Side::Server);
+    frame(&mut trace, 8, Side::Client);
+    let a = Message::text("a");
+    let server = said(Side::Server, &[(3, Fact::Delivered(a.clone()))]);
+    let client = said(Side::Client, &[(9, Fact::Sent(a))]);
+    let order = |prompt| -> Vec<Side> {
+        let order = in_order(&trace, server.clone(), client.clone(), prompt);
+        order.iter().map(|said| said.who).collect()
+    };
+    assert_eq!(order([true; 2]), [Side::Server, Side::Client]);
+    assert_eq!(order([false; 2]), [Side::Client, Side::Server], "it may print late");
+}
