@@ -202,14 +202,6 @@ impl Pair {
         frames.find(|(_, frame)| frame.spec.name == name).unwrap().1.bytes.clone()
     }
 
-    /// What an end claims if it is woken then.
-    pub(crate) fn woken(&self, side: Side, at: Tick) -> Vec<Fact> {
-        let mut out = Output::default();
-        let end = if side == Side::Client { &self.client } else { &self.server };
-        end.fork().step(at, Input::Timeout, &mut out);
-        out.claims.into_iter().map(|claim| claim.fact).collect()
-    }
-
     pub(crate) fn facts(&self, local: &str) -> Vec<Fact> {
         let own = self.claims.iter().filter(|claim| claim.local.as_str() == local);
         own.map(|claim| claim.fact.clone()).collect()

@@ -117,7 +117,7 @@ fn losing_patience_with_an_accepted_impostor_is_no_refusal() {
     };
     assert_eq!(first(true, &[established.clone(), timeout.clone()]), None);
     let patience = Some("server: timeout".to_owned());
-    assert_eq!(first(true, &[timeout.clone()]), patience, "it was not accepted");
+    assert_eq!(first(true, std::slice::from_ref(&timeout)), patience, "it was not accepted");
     assert_eq!(first(false, &[established.clone(), timeout]), patience, "it was no impostor");
     assert_eq!(first(true, &[established, mac]), Some("server: mac".to_owned()));
 }

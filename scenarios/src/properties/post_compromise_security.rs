@@ -151,7 +151,7 @@ mod tests {
         let (said, answered) = (draft::frame(1, Side::Server), draft::frame(1, Side::Client));
         assert_eq!(healed_at(&[said.clone(), answered.clone()]), Some(25));
         assert_eq!(healed_at(&[answered.clone(), said.clone()]), None, "the other way round");
-        assert_eq!(healed_at(&[said.clone()]), None);
+        assert_eq!(healed_at(std::slice::from_ref(&said)), None);
         assert_eq!(healed_at(&[said.clone(), draft::frame(2, Side::Client)]), None, "elsewhere");
         let touched = |frame: &FrameRecord| {
             let changed = FrameRecord { original: Some(frame.frame.clone()), ..frame.clone() };

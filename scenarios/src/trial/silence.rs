@@ -154,7 +154,7 @@ mod tests {
         let why = |what: &str| Some(format!("the server claimed {what}: is its output flushed?"));
         let (ended, logged) = (Fact::Ended(End::Clean), Fact::Logged("hello"));
         assert_eq!(said(&[]), why("nothing"));
-        assert_eq!(said(&[logged.clone()]), why("only lines of its log"));
+        assert_eq!(said(std::slice::from_ref(&logged)), why("only lines of its log"));
         assert_eq!(said(&[logged.clone(), REFUSED]), why("only what it refused"));
         assert_eq!(said(&[logged, REFUSED, ended]), why("only how it ended"));
         for fact in telling() {
@@ -180,7 +180,10 @@ mod tests {
     fn acceptance_is_seen_in_deliveries_acknowledgements_and_sessions() {
         let [sent, delivered, acknowledged, running, established] = telling();
         for fact in [delivered, acknowledged, established] {
-            assert!(!accepts_unseen(&trace_of(&[fact.clone()]), Side::Server), "{fact:?}");
+            assert!(
+                !accepts_unseen(&trace_of(std::slice::from_ref(&fact)), Side::Server),
+                "{fact:?}"
+            );
             assert!(accepts_unseen(&trace_of(&[fact]), Side::Client));
         }
         assert!(accepts_unseen(&trace_of(&[sent, running, REFUSED]), Side::Server));
@@ -232,7 +235,10 @@ mod tests {
             Property::Order,
             Property::Completeness,
         ] {
-            assert!(silent(property, &[sent.clone()]) && silent(property, &[delivered.clone()]));
+            assert!(
+                silent(property, std::slice::from_ref(&sent))
+                    && silent(property, std::slice::from_ref(&delivered))
+            );
             assert!(!silent(property, &[sent.clone(), delivered.clone()]));
         }
         for (property, needed) in [
