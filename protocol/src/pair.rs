@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::endpoint::{
-    Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Output, Service, Side, Tick,
+    Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, Service, Side, Tick,
 };
 use crate::layout::{Deframer, Frame};
 use crate::systems::{Setup, System};
@@ -78,6 +78,8 @@ pub(crate) struct Pair {
     pub(crate) claims: Vec<Claim>,
     /// Those of the client, and of the server.
     pub(crate) secrets: [Vec<SessionSecret>; 2],
+    /// What the client found in what had arrived, and how many bytes it left; and the server.
+    pub(crate) found: [Vec<(Found, usize)>; 2],
     pub(crate) now: Tick,
     pub(crate) wakes: Vec<(Tick, Side)>,
     /// The largest segment delivered, in bytes.
@@ -109,6 +111,7 @@ impl Pair {
             frames: Vec::new(),
             claims: Vec::new(),
             secrets: Default::default(),
+            found: Default::default(),
             now: Tick(0),
             wakes: Vec::new(),
             segment: usize::MAX,
@@ -129,6 +132,7 @@ impl Pair {
             assert_eq!(conn, self.conn);
             self.closed[side as usize] = true;
         }
+        self.found[side as usize].extend(out.readings.iter().map(|it| (it.found, it.left)));
         self.wakes.extend(out.wake.map(|at| (at, side)));
         self.claims.extend(out.claims);
         self.secrets[side as usize].extend(out.secrets.into_iter().map(|(_, secret)| secret));
@@ -190,6 +194,12 @@ impl Pair {
 
     pub(crate) fn types(&self) -> Vec<&'static str> {
         self.frames.iter().map(|(_, frame)| frame.spec.name).collect()
+    }
+
+    /// The bytes of the first frame of this type and sender.
+    pub(crate) fn frame(&self, from: Side, name: &str) -> Bytes {
+        let mut frames = self.frames.iter().filter(|(side, _)| *side == from);
+        frames.find(|(_, frame)| frame.spec.name == name).unwrap().1.bytes.clone()
     }
 
     pub(crate) fn facts(&self, local: &str) -> Vec<Fact> {

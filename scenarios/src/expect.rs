@@ -118,6 +118,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_speaks_of_what_it_names_and_with_all_of_everything() {
+        let mut expectation = Expectation::default();
+        assert!(!expectation.speaks_of(Property::Order));
+        assert!(!expectation.expects_violation(Property::Order));
+        expectation.verdicts.insert(Property::Order, None);
+        assert!(expectation.speaks_of(Property::Order));
+        assert!(!expectation.speaks_of(Property::Secrecy));
+        expectation.speaks_of_all = true;
+        assert!(expectation.speaks_of(Property::Secrecy));
+    }
+
+    #[test]
     fn one_check_of_each_entry_and_no_other_must_have_stopped_the_runs() {
         let entry = |text: &str| text.split(" | ").map(str::to_owned).collect();
         let blocked_by = |entries: &[&str]| BlockedBy(entries.iter().copied().map(entry).collect());

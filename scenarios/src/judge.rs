@@ -29,6 +29,9 @@ use crate::property::{Outcome, Property};
 use crate::scenario::{Plot, Scenario};
 use crate::search::Searches;
 
+#[cfg(test)]
+mod tests;
+
 /// The set of keys that takes the place of [`LAB`] where a strategy is to be carried out in full size.
 const FULL: &str = "full";
 
@@ -369,7 +372,7 @@ impl Court<'_> {
         let mut acted = false;
         let waits = self.scenario.plot.as_ref().is_some_and(|plot| plot.waits);
         for (rule, fired) in (1..).zip(&trace.fired).skip(usize::from(waits)) {
-            if *fired > 0 && landed(trace, rule) {
+            if landed(trace, rule) {
                 acted = true;
             } else if !(acted && stopped) {
                 let rule = self.rule_name(rule);

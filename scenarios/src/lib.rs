@@ -10,6 +10,8 @@ pub mod diagnostic;
 pub mod dissector;
 pub mod divergence;
 mod dom;
+#[cfg(test)]
+mod draft;
 pub mod expect;
 pub mod family;
 pub mod files;

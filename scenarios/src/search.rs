@@ -154,8 +154,7 @@ impl Stream {
         let parts = self.parts.get(first..=last)?;
         let moment = parts.last()?.2;
         let frames: Vec<u32> = parts.iter().map(|(_, number, _)| *number).collect();
-        let field = self.field.filter(|_| frames.len() > 1);
-        Some(Place { moment, frames, form, field })
+        Some(Place { moment, frames, form, field: self.field })
     }
 }
 
@@ -280,8 +279,8 @@ mod tests {
         let body = "??>>??>>??>>??>>";
         assert_eq!(found(body, b"Pz8+Pj8/Pj4/Pz4+Pz8+Pg=="), Some(Form::Base64));
         assert_eq!(found(body, b"Pz8-Pj8_Pj4_Pz4-Pz8-Pg=="), Some(Form::Base64));
-        // The shortest there is, alone and behind others.
-        for text in ["cGF5IGJvYiE=", "eHBheSBib2Ih", "eHhwYXkgYm9iIQ=="] {
+        // The shortest there is, alone, behind others, and in front of others.
+        for text in ["cGF5IGJvYiE=", "eHBheSBib2Ih", "eHhwYXkgYm9iIQ==", "cGF5IGJvYiF5eQ=="] {
             assert_eq!(found("pay bob!", text.as_bytes()), Some(Form::Base64), "{text}");
         }
     }
@@ -307,9 +306,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_reserved_stands_as_it_is_in_a_url() {
+        assert_eq!(found("a-b.c_d~e f", b"a-b.c_d~e%20f"), Some(Form::Percent));
+    }
+
+    #[test]
+    fn messages_that_begin_alike_are_both_found() {
+        let beginning = "the same first twenty-four bytes";
+        let bodies = ["and one end", "and another"].map(|end| format!("{beginning} {end}"));
+        let needles = Needles::of(bodies.map(Bytes::from).iter());
+        assert_eq!(needles.within(beginning.as_bytes()), BTreeSet::from([0, 1]));
+        assert_eq!(needles.within(b"something else that is as long"), BTreeSet::new());
+    }
+
+    #[test]
     fn nothing_is_found_in_what_is_something_else() {
         assert_eq!(found(BODY, b"nothing of the sort here, whatever is in it and how long"), None);
         assert_eq!(found("1234567", b"1234567"), None, "too short to tell");
+        // "attack at dawn, at those nights!!"
+        let encoded = b"YXR0YWNrIGF0IGRhd24sIGF0IHRob3NlIG5pZ2h0cyEh";
+        assert_eq!(found(BODY, encoded), None, "it only begins alike");
         let noise: Vec<u8> =
             (0..1 << 16).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         assert_eq!(found("10.5,20.25", &noise), None);
@@ -329,15 +345,22 @@ name = "plain"
 [[frame]]
 name = "TEXT"
 max = 1000
-fields = [{ name = "length", length = "u16" }, { name = "body", rest = true }]
+fields = [{ name = "type", tag = "T" }, { name = "length", length = "u16" }, { name = "body", rest = true }]
 "#;
 
-    /// What a client sent in these frames, each with its length in front.
+    /// What a client sent in these frames, each with its type and length in front.
     fn sent(bodies: &[&str]) -> Trace {
+        let bodies: Vec<(u32, &str)> = bodies.iter().map(|body| (1, *body)).collect();
+        sent_on(&bodies)
+    }
+
+    /// The same, each on its link.
+    fn sent_on(bodies: &[(u32, &str)]) -> Trace {
         let layout = LayoutFile::parse("plain.toml", LAYOUT).unwrap().layout;
         let mut trace = Trace::default();
-        for body in bodies {
-            let mut bytes = u16::try_from(body.len()).unwrap().to_be_bytes().to_vec();
+        for (link, body) in bodies {
+            let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+            let mut bytes = [b"T", &length[..]].concat();
             bytes.extend_from_slice(body.as_bytes());
             let frame = Frame { spec: layout.frames[0].clone(), bytes: bytes.into() };
             let moment = trace.next_moment();
@@ -345,7 +368,7 @@ fields = [{ name = "length", length = "u16" }, { name = "body", rest = true }]
                 number: 0,
                 at: Tick(0),
                 moment,
-                link: 1,
+                link: *link,
                 to: Side::Server,
                 frame,
                 original: None,
@@ -375,6 +398,30 @@ fields = [{ name = "length", length = "u16" }, { name = "body", rest = true }]
         let place = &places[&0];
         assert_eq!((place.frames.as_slice(), place.field), (&[2][..], None));
         assert!(needles.on_wire(&sent(&["hello", "goodbye"])).is_empty());
+    }
+
+    #[test]
+    fn a_message_that_fills_the_last_of_its_frames_is_not_in_the_next() {
+        let body = "exactly twenty-four byte";
+        let needles = Needles::of([Bytes::from(body)].iter());
+        let places = needles.on_wire(&sent(&["before", &body[..12], &body[12..], "behind"]));
+        assert_eq!((places[&0].frames.as_slice(), places[&0].moment), (&[2, 3][..], 3));
+    }
+
+    #[test]
+    fn the_first_of_several_places_is_told_whichever_link_it_is_on() {
+        let needles = Needles::of([Bytes::from(BODY)].iter());
+        let places = needles.on_wire(&sent_on(&[(2, BODY), (1, BODY)]));
+        assert_eq!((places[&0].frames.as_slice(), places[&0].moment), (&[1][..], 1));
+    }
+
+    #[test]
+    fn what_types_and_lengths_spell_is_no_message() {
+        let needles =
+            Needles::of(["TTTTTTTT", "\0\u{1}\0\u{1}\0\u{1}\0\u{1}"].map(Bytes::from).iter());
+        assert!(needles.on_wire(&sent(&["x"; 8])).is_empty());
+        let needles = Needles::of([Bytes::from("xxxxxxxx")].iter());
+        assert_eq!(needles.on_wire(&sent(&["x"; 8]))[&0].field, Some("body"));
     }
 
     #[test]

@@ -91,14 +91,6 @@ impl Client {
         }
     }
 
-    /// The keys of the live session, once there are any: what leaks when a client is compromised.
-    pub fn session_keys(&self) -> Option<&Keys> {
-        match &self.session.as_ref()?.state {
-            State::Talking(talking) => Some(&talking.keys),
-            State::ExpectEcho(_) => None,
-        }
-    }
-
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         self.finish(End::Aborted, out);
         let offer = Offer::make(&self.setting, &self.keys, self.number, &mut self.entropy);

@@ -344,3 +344,16 @@ pub(super) fn finish(
     }
     between.out.closes.push(exchange);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_side_speaks_on_a_port_of_its_own() {
+        for (side, port) in [(Side::Client, TO_SERVER), (Side::Server, TO_CLIENT)] {
+            assert_eq!(port_of(side), port);
+            assert_eq!(speaks_on(port), side);
+        }
+    }
+}

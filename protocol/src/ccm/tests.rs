@@ -4,6 +4,7 @@ mod honest;
 mod meddled;
 mod robust;
 mod theft;
+mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
@@ -15,7 +16,7 @@ use super::session::{IDLE_PATIENCE, PATIENCE, PAUSE};
 use super::wire::{EXCHANGE, TO_CLIENT, TO_SERVER};
 use super::*;
 use crate::endpoint::{
-    Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Output, Service, Side, Tick,
+    Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, Service, Side, Tick,
 };
 use crate::layout::{Deframer, Frame};
 use crate::systems::Setup;
@@ -80,6 +81,8 @@ struct Lab {
     frames: Vec<(Conn, Side, Frame)>,
     claims: Vec<Claim>,
     secrets: Vec<(Conn, Side, SessionSecret)>,
+    /// What the server found on each connection, and how many bytes it left there.
+    found: Vec<(Conn, Found, usize)>,
     now: Tick,
     wakes: Vec<(Tick, Side)>,
     /// The largest segment delivered, in bytes.
@@ -102,6 +105,7 @@ impl Lab {
             frames: Vec::new(),
             claims: Vec::new(),
             secrets: Vec::new(),
+            found: Vec::new(),
             now: Tick(0),
             wakes: Vec::new(),
             segment: usize::MAX,
@@ -127,6 +131,9 @@ impl Lab {
             {
                 self.under_way.push_back(Event::Close(conn, side));
             }
+        }
+        if side == Side::Server {
+            self.found.extend(out.readings.iter().map(|it| (it.conn, it.found, it.left)));
         }
         self.wakes.extend(out.wake.map(|at| (at, side)));
         self.claims.extend(out.claims);
@@ -241,6 +248,18 @@ impl Lab {
 
     fn delivered(&self, local: &str) -> Vec<String> {
         self.facts(local).filter_map(delivered).map(ToString::to_string).collect()
+    }
+
+    /// The bytes of the first frame of this type.
+    fn frame(&self, name: &str) -> Bytes {
+        let mut frames = self.frames.iter().map(|(_, _, frame)| frame);
+        frames.find(|frame| frame.spec.name == name).unwrap().bytes.clone()
+    }
+
+    /// What the server found on this connection.
+    fn found(&self, conn: Conn) -> Vec<(Found, usize)> {
+        let own = self.found.iter().filter(|(on, ..)| *on == conn);
+        own.map(|(_, found, left)| (*found, *left)).collect()
     }
 
     fn count(&self, wanted: fn(&Fact) -> bool) -> usize {

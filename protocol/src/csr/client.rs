@@ -119,17 +119,6 @@ impl Client {
         }
     }
 
-    /// The keys of the live session and what the next are made from, once there are any: what leaks
-    /// when a device is compromised.
-    pub fn schedule(&self) -> Option<&Schedule> {
-        match &self.session.as_ref()?.state {
-            State::Idle(active) | State::ExpectReply(ExpectReply { active, .. }) => {
-                Some(&active.channel.schedule)
-            }
-            _ => None,
-        }
-    }
-
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         if let Some(old) = self.session.take() {
             self.port(old.conn, out).end(End::Aborted);
@@ -231,7 +220,7 @@ impl Endpoint for Client {
             Input::Timeout => self.wake(now, out),
         }
         let quiet = self.session.as_ref().and_then(|session| session.quiet);
-        let quiet = quiet.filter(|until| *until > now && !self.queue.is_empty());
+        let quiet = quiet.filter(|_| !self.queue.is_empty());
         self.alarm.set(self.deadline().into_iter().chain(quiet), out);
     }
 

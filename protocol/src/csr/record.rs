@@ -364,6 +364,19 @@ mod tests {
         }
     }
 
+    /// A text and a file have the same keys: only the label tells them apart.
+    #[test]
+    fn what_a_record_is_and_its_header_are_under_the_mac_but_in_the_published_program() {
+        let both = Profile::as_built(&SYSTEM);
+        for profile in profiles() {
+            let record = seal(&mut channel(profile), Content::Text, b"pay bob 100");
+            let mut record = received(profile, &record);
+            let opened = channel(profile).open(Content::Media, &mut record).map(<[u8]>::to_vec);
+            let taken = profile == both;
+            assert_eq!(opened.is_ok(), taken, "{}", profile.name());
+        }
+    }
+
     fn share(channel: &Channel) -> Vec<u8> {
         let share = crate::crypto::ecdh::Ephemeral::generate(&mut Entropy::new(1, "share"));
         share.share()[..channel.schedule.share_len()].to_vec()

@@ -4,6 +4,7 @@ mod honest;
 mod meddled;
 mod middle;
 mod robust;
+mod waiting;
 
 use std::sync::Arc;
 

@@ -27,6 +27,8 @@ use crate::weakness::Weakness;
 
 /// What a peer may send ahead of time where early acknowledgements are not refused, in bytes.
 const MAX_EARLY: usize = 64 * RSA;
+/// What stands around a message in its record at most, in bytes.
+const OVERHEAD: usize = 4096;
 
 /// A device.
 #[derive(Clone, Debug)]
@@ -446,6 +448,11 @@ impl ExpectPremAck {
     }
 }
 
+/// Whether a record has room for this message, whatever its name and content are.
+fn fits(message: &Message) -> bool {
+    file::most(message) <= MAX_RECORD - OVERHEAD
+}
+
 /// Send one message; what cannot be sent is refused here and the session goes on.
 fn send(
     mut channel: Channel,
@@ -454,7 +461,7 @@ fn send(
 ) -> Result<State, Reject> {
     let profile = context.setting.profile;
     let (frame, receipt, left) = match message.kind {
-        _ if file::most(&message) > MAX_RECORD - 4096 => {
+        _ if !fits(&message) => {
             context.port.claim(Fact::Rejected(Reject::new(Check::Length, "message")));
             return Ok(State::Idle(channel));
         }
@@ -511,5 +518,22 @@ impl ExpectAck {
                 Ok(State::Idle(channel))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn the_largest_message_fits_and_a_larger_one_does_not() {
+        // Four characters stand for three bytes.
+        let largest = (MAX_RECORD - OVERHEAD) / 4 * 3;
+        let message = |len| Message::file("a.png", Bytes::from(vec![0; len]));
+        let of = |len| Message { name: None, ..message(len) };
+        assert!(fits(&of(largest)));
+        assert!(!fits(&of(largest + 1)));
+        assert!(!fits(&message(largest)), "its name takes room");
     }
 }

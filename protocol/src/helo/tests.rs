@@ -3,6 +3,7 @@
 mod honest;
 mod meddled;
 mod robust;
+mod waiting;
 
 use std::sync::Arc;
 

@@ -213,4 +213,28 @@ mod tests {
             assert_eq!(share.agree(point), Err(Reject::new(Check::Value, "share")), "{point:?}");
         }
     }
+
+    #[test]
+    fn a_message_of_the_server_changes_its_keys_alone() {
+        let first = Keys::from_master(b"client1_master_k");
+        let mut keys = first.clone();
+        keys.evolve_s2c(b"Aggregated: 15.00");
+        assert_eq!(keys.c2s, first.c2s);
+        assert_eq!(keys.s2c.enc, sha256_truncated(&[&first.s2c.enc.0, b"Aggregated: 15.00"]));
+        assert_eq!(keys.s2c.mac, sha256_truncated(&[&first.s2c.mac.0, b"OK"]));
+    }
+
+    #[test]
+    fn a_hello_is_mixed_into_the_servers_keys_and_a_challenge_into_the_clients() {
+        for (profile, mixed) in
+            [(Profile::HARDENED, true), (Profile::only(Weakness::ChallengeNotMixed), false)]
+        {
+            let first = Keys::from_master(b"client1_master_k");
+            let (mut greeted, mut challenged) = (first.clone(), first.clone());
+            greeted.bind_hello(profile, b"hello");
+            assert_eq!((greeted.s2c != first.s2c, greeted.c2s == first.c2s), (mixed, true));
+            challenged.bind_challenge(profile, b"challenge");
+            assert_eq!((challenged.c2s != first.c2s, challenged.s2c == first.s2c), (mixed, true));
+        }
+    }
 }

@@ -79,6 +79,13 @@ struct Session {
     numbers: VecDeque<(u32, Vec<u64>)>,
 }
 
+impl Session {
+    /// Whether it began with a later HELLO.
+    fn began_after(&self, other: &Self) -> bool {
+        self.hello > other.hello
+    }
+}
+
 impl Endpoint for Server {
     fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
         match input {
@@ -313,7 +320,7 @@ impl Server {
             Err(reject) => return self.end_refused(conn, session, reject, DESYNC, out),
         };
         // A session that somebody held back must not replace one that began after it.
-        if self.live.get(&session.id).is_some_and(|live| live.hello > session.hello)
+        if self.live.get(&session.id).is_some_and(|live| live.began_after(&session))
             && !self.profile.has(Weakness::HelloReplacesSession)
         {
             let reject = Reject::new(Check::Phase, "session");
@@ -558,6 +565,31 @@ mod tests {
                 });
                 assert_eq!(refused, expected, "round {round}, {}", profile.name());
             }
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_under_the_keys_why_the_session_is_over() {
+        let profile = Profile::HARDENED;
+        for (answer, check, said) in [
+            (DESYNC, Check::Mac, "Key desynchronization detected"),
+            (DESYNC, Check::Opcode, "Key desynchronization detected"),
+            (TERMINATE, Check::Opcode, "Invalid opcode"),
+            (TERMINATE, Check::Phase, "Invalid protocol state"),
+        ] {
+            let mut server = Server::new(Setup::lab(profile, 7, 0), Keyring::lab(profile));
+            let (id, hello, round, established) = (1, 1, 1, true);
+            let keys = Keys::from_master(b"client1_master_k");
+            let s2c = keys.s2c.clone();
+            let (peer, numbers) = (client_name(id), VecDeque::new());
+            let session =
+                Session { id, hello, conn: CONN, peer, keys, round, established, numbers };
+            let mut out = Output::default();
+            server.end_refused(CONN, session, Reject::new(check, "field"), answer, &mut out);
+            let (_, frame) = &out.writes[0];
+            let spec = server.layout.frame(answer).unwrap();
+            let received = Received::cut(spec, frame).unwrap();
+            assert_eq!(received.open(&s2c, round, Side::Server).unwrap(), said.as_bytes());
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Ladder tests: what both ends claim in an honest run and under a few hand-made attacks.
 
+mod sessions;
+
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
@@ -213,6 +215,23 @@ fn the_aggregate_is_the_mean_over_active_clients_of_the_same_round() {
             "client-3: delivered aggregate \"Aggregated: 20.00\"",
         ];
         assert_eq!(aggregates, expected, "{}", profile.name());
+    }
+}
+
+/// A client that is behind gets the aggregate of its own round, as long as the others' numbers of that round are kept.
+#[test]
+fn numbers_of_the_last_rounds_are_kept() {
+    for (ahead, expected) in [(64, "Aggregated: 30.00"), (65, "Aggregated: 60.00")] {
+        let mut lab = Lab::new(Profile::HARDENED, 2);
+        lab.open(1);
+        lab.open(2);
+        for _ in 0..ahead {
+            lab.send(1, "0");
+        }
+        lab.send(2, "60");
+        let told = lab.told();
+        let last = format!("client-2: delivered aggregate {expected:?}");
+        assert!(told.contains(&last), "{ahead}: {:?}", told.last());
     }
 }
 

@@ -256,3 +256,34 @@ impl<'a> Received<'a> {
         Some(sealing.seal(chain)).filter(|frame| frame.len() <= spec.max)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Secret;
+    use crate::entropy::Entropy;
+
+    #[test]
+    fn a_frame_is_as_large_as_its_ciphertext_and_the_overhead() {
+        let layout = layout(Profile::HARDENED);
+        let mut entropy = Entropy::new(1, "frame");
+        let chain = Chain { enc: Secret(entropy.bytes()), mac: Secret(entropy.bytes()) };
+        let sealing = |plaintext: &[u8]| {
+            let spec = layout.frame(DATA).unwrap();
+            let (share, iv) = (Some([0; 32]), [0; 16]);
+            let from = Side::Client;
+            Sealing { spec, from, client_id: 1, round: 0, share, iv, plaintext }.seal(&chain).len()
+        };
+        for plaintext in [&b""[..], b"sixteen bytes 16"] {
+            assert_eq!(sealing(plaintext), OVERHEAD + cbc::padded(plaintext.len()));
+        }
+    }
+
+    #[test]
+    fn what_fits_is_what_makes_no_larger_frame_than_is_accepted() {
+        let largest = (0..MAX_FRAME).rev().find(|len| OVERHEAD + cbc::padded(*len) <= MAX_FRAME);
+        let largest = largest.unwrap();
+        assert!(fits(0) && fits(largest));
+        assert!(!fits(largest + 1) && !fits(MAX_FRAME + 1) && !fits(usize::MAX));
+    }
+}

@@ -129,16 +129,6 @@ impl Client {
         }
     }
 
-    /// The keys of the live session, once there are any: what leaks when a client is compromised.
-    pub fn keys(&self) -> Option<&Keys> {
-        match &self.session.as_ref()?.state {
-            State::Idle(channel)
-            | State::ExpectWelcome(ExpectWelcome { channel })
-            | State::ExpectReceipt(ExpectReceipt { channel, .. }) => Some(&channel.keys),
-            State::OneWay(_) | State::ExpectCert(_) => None,
-        }
-    }
-
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         if let Some(old) = self.session.take() {
             self.port(old.conn, out).end(End::Aborted);
@@ -261,7 +251,7 @@ impl Endpoint for Client {
             Input::Timeout => self.wake(now, out),
         }
         let quiet = self.session.as_ref().and_then(|session| session.quiet);
-        let quiet = quiet.filter(|until| *until > now && !self.queue.is_empty());
+        let quiet = quiet.filter(|_| !self.queue.is_empty());
         self.alarm.set(self.deadline().into_iter().chain(quiet), out);
     }
 
@@ -307,7 +297,7 @@ fn open(context: &mut Context<'_, '_>) -> Result<State, Reject> {
     let share = ours.as_ref().map_or(&[][..], |ours| ours.share());
     let mut transcript = Transcript::default();
     transcript.absorb(Side::Client, &[&nonce, share]);
-    let mut hello = Writer::new(profile, b'H', NONCE + SHARE);
+    let mut hello = Writer::new(profile, b'H', 128);
     hello.put(&nonce);
     if agrees {
         hello.put(share);

@@ -18,8 +18,10 @@ use crate::suite::record::STATIC_IV;
 use crate::suite::wire::{DELIMITER, INTEGRITY, Parts, READ, RSA};
 use crate::theft::Edit;
 
+/// What stands in a frame beside the ciphertext, in bytes: key, name, hash and the delimiters between the four.
+const AROUND: usize = 2 * RSA + 64 + 3 * DELIMITER.len();
 /// The largest plaintext of one frame, in bytes: what is left of one read, less the padding.
-pub(super) const MAX_PLAINTEXT: usize = (READ - 2 * RSA - 64 - 3 * DELIMITER.len()) / 16 * 16 - 1;
+pub(super) const MAX_PLAINTEXT: usize = (READ - AROUND) / 16 * 16 - 1;
 
 /// Make a frame. Key and name are encrypted anew for each; the key itself stays.
 ///
@@ -120,6 +122,7 @@ mod tests {
         let public = lab.server_public.as_ref().unwrap();
         let frame = seal(public, &counting(), "fady", text, &mut entropy).unwrap();
         assert_eq!(frame.len(), 614);
+        assert_eq!(AROUND, 614 - 32, "all but two blocks");
         let ct = "a139846ba966c42809e840dd1261e725da9c460a0db819521742d31450de77df";
         assert_eq!(hex(&frame[516..548]), ct);
         let hash = b"38de1b1e73484b20d56344235bb22b225312f5d1eee2a203c9f9afe721eed0b9";

@@ -384,4 +384,39 @@ mod tests {
         // Logins and the goodbye have no number, and are still possible.
         assert!(client.seal(Content::Login, None, 0, &mut entropy, |_| {}).is_ok());
     }
+
+    fn channel(profile: Profile, sequence: u64) -> Channel {
+        Channel { profile, keys: Keys::derive(&[1; 32], &Transcript::default()), sequence }
+    }
+
+    #[test]
+    fn each_content_has_tags_of_its_own() {
+        let channel = channel(Profile::HARDENED, 0);
+        let all = [
+            Content::Login,
+            Content::Welcome,
+            Content::Text,
+            Content::File,
+            Content::Receipt,
+            Content::End,
+        ];
+        let tags: std::collections::BTreeSet<_> =
+            all.map(|content| channel.tag(content, b"header", &[])).into_iter().collect();
+        assert_eq!(tags.len(), all.len());
+    }
+
+    #[test]
+    fn a_goodbye_tells_how_many_records_there_were_where_they_are_numbered() {
+        let unnumbered = Profile::only(Weakness::NoSequence);
+        for (profile, missed) in
+            [(Profile::HARDENED, Err(Reject::new(Check::Sequence, "count"))), (unnumbered, Ok(()))]
+        {
+            let goodbye = channel(profile, 3).seal_end();
+            let layout = wire::layout(profile);
+            let due = &["MSG", "FILE", "END"];
+            let end = wire::next(&layout, profile, due, &mut Inbox::of(&goodbye)).unwrap().unwrap();
+            assert_eq!(channel(profile, 3).open_end(&end), Ok(()), "{}", profile.name());
+            assert_eq!(channel(profile, 2).open_end(&end), missed, "{}", profile.name());
+        }
+    }
 }

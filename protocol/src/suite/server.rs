@@ -344,7 +344,7 @@ fn receive_hello(hello: &Parts, context: &mut Context<'_, '_>) -> Result<State, 
     let signature = key.sign_pss(context.entropy, &transcript.signed());
     let signature = signature.map_err(|_| Reject::new(Check::Signature, "key"))?;
 
-    let mut cert = Writer::new(profile, b'C', certificate.len() + 512);
+    let mut cert = Writer::new(profile, b'C', 2048);
     cert.put(&certificate);
     cert.put(&nonce);
     if ephemeral {

@@ -4,6 +4,7 @@ mod files;
 mod honest;
 mod meddled;
 mod robust;
+mod waiting;
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What holds for whole conversations of every system: vectors that never repeat, forks and digests, labels of secrets.
+//! What holds for whole conversations of every system: vectors that never repeat, forks and digests, labels of secrets, what ends keep.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,5 +8,6 @@
 
 mod forks;
 mod labels;
+mod memory;
 mod net;
 mod nonces;

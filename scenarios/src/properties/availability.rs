@@ -175,3 +175,125 @@ fn made_by_attacker(trace: &Trace) -> impl Iterator<Item = u32> {
     let frames = trace.numbered();
     frames.filter(|(_, frame)| frame.origin != Origin::Endpoint).map(|(number, _)| number)
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::endpoint::{Side, Tick};
+
+    use super::*;
+    use crate::draft;
+
+    /// A frame that only came later, and was read at moment 10.
+    fn delayed() -> FrameRecord {
+        FrameRecord { moved: true, read: Some(10), ..draft::frame(1, Side::Server) }
+    }
+
+    /// Whether the first of these frames can have cut its session, with these claims.
+    fn cuts(frames: &[FrameRecord], claims: &[ClaimRecord]) -> bool {
+        let trace = draft::trace(frames.iter().cloned(), claims.iter().cloned());
+        could_cut(&trace, &trace.frames[0])
+    }
+
+    fn refusal(check: Check, link: u32, cause: Option<u32>) -> ClaimRecord {
+        let fact = Fact::Rejected(Reject::new(check, "field"));
+        ClaimRecord { cause, ..draft::claim(0, link, fact) }
+    }
+
+    #[test]
+    fn what_was_changed_withheld_or_added_can_cut_a_session() {
+        let untouched = draft::frame(1, Side::Server);
+        assert!(!cuts(std::slice::from_ref(&untouched), &[]));
+        let changed = FrameRecord { original: Some(untouched.frame.clone()), ..untouched.clone() };
+        assert!(cuts(&[changed], &[]));
+        assert!(cuts(&[FrameRecord { fate: Fate::Dropped, ..untouched.clone() }], &[]));
+        let origin = Origin::Attacker { copy_of: None };
+        let forged = FrameRecord { origin, ..untouched };
+        assert!(cuts(std::slice::from_ref(&forged), &[]));
+        assert!(!cuts(&[FrameRecord { fate: Fate::Lost, ..forged }], &[]), "it reached nobody");
+    }
+
+    #[test]
+    fn what_only_came_later_can_cut_if_it_was_not_read_whole() {
+        assert!(!cuts(&[delayed()], &[]));
+        assert!(cuts(&[FrameRecord { read: None, ..delayed() }], &[]));
+        assert!(cuts(&[FrameRecord { fate: Fate::Lost, ..delayed() }], &[]));
+    }
+
+    #[test]
+    fn what_only_came_later_can_cut_if_it_was_refused() {
+        assert!(cuts(&[delayed()], &[refusal(Check::Sequence, 1, Some(1))]));
+        assert!(!cuts(&[delayed()], &[refusal(Check::Sequence, 1, Some(2))]), "another frame");
+        let ended = draft::claim(0, 1, Fact::Ended(End::Clean));
+        assert!(!cuts(&[delayed()], &[ClaimRecord { cause: Some(1), ..ended }]));
+    }
+
+    #[test]
+    fn what_only_came_later_can_cut_if_another_frame_overtook_it() {
+        let with = |link, to, read| {
+            cuts(&[delayed(), FrameRecord { read, ..draft::frame(link, to) }], &[])
+        };
+        assert!(with(1, Side::Server, Some(9)));
+        assert!(!with(1, Side::Server, Some(10)));
+        assert!(!with(1, Side::Server, Some(11)), "it was read behind it");
+        assert!(!with(1, Side::Server, None));
+        assert!(!with(2, Side::Server, Some(9)), "on another link");
+        assert!(!with(1, Side::Client, Some(9)), "the other way");
+        // What came before it is no overtaker.
+        let before = FrameRecord { read: Some(9), ..draft::frame(1, Side::Server) };
+        let trace = draft::trace([before, delayed()], []);
+        assert!(!could_cut(&trace, &trace.frames[1]));
+        // Nor is it its own.
+        assert!(!cuts(&[delayed()], &[]));
+    }
+
+    #[test]
+    fn what_only_came_later_can_cut_if_somebody_lost_patience_before_there_was_an_answer() {
+        let late = refusal(Check::Timeout, 1, None);
+        assert!(cuts(&[delayed()], std::slice::from_ref(&late)));
+        assert!(!cuts(&[delayed()], &[refusal(Check::Timeout, 2, None)]), "on another link");
+        assert!(!cuts(&[delayed()], &[refusal(Check::Mac, 1, None)]), "for another reason");
+        let answer = FrameRecord { answers: Some(1), ..draft::frame(1, Side::Client) };
+        assert!(!cuts(&[delayed(), answer.clone()], &[late]), "it was answered");
+        let lost = FrameRecord { fate: Fate::Lost, ..answer };
+        assert!(cuts(&[delayed(), lost.clone()], &[]), "the answer did not arrive");
+        let other = FrameRecord { answers: Some(2), ..lost };
+        assert!(!cuts(&[delayed(), other], &[]), "that was the answer to another frame");
+    }
+
+    #[test]
+    fn a_mean_that_is_no_number_is_useless_and_a_text_is_not() {
+        for (text, useless) in
+            [("Aggregated: nan", true), ("Aggregated: inf", true), ("Aggregated: 1.50", false)]
+        {
+            assert_eq!(is_useless(&Message::aggregate(text)), useless, "{text}");
+            assert!(!is_useless(&Message::text(text)));
+        }
+        assert!(!is_useless(&Message::aggregate("no mean")));
+    }
+
+    #[test]
+    fn a_session_covers_another_if_it_did_as_much_of_each() {
+        let did = |delivered, acknowledged, clean| Did { delivered, acknowledged, clean };
+        assert!(did(2, 2, 2).covers(&did(2, 2, 2)));
+        assert!(did(3, 3, 3).covers(&did(2, 2, 2)));
+        for less in [did(1, 3, 3), did(3, 1, 3), did(3, 3, 1)] {
+            assert!(!less.covers(&did(2, 2, 2)), "{less}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_cut_by_an_impostor_and_by_a_close_that_its_end_noticed() {
+        let with = |event, reached| {
+            let mut trace = Trace::default();
+            trace.link(Tick(0), 1, protocol::endpoint::Service(0), event, None);
+            trace.links[0].reached = reached;
+            cut(&trace).contains(&1)
+        };
+        assert!(with(LinkEvent::Intercepted, None));
+        assert!(with(LinkEvent::ClosedTo(Side::Client), Some(true)));
+        assert!(with(LinkEvent::ClosedTo(Side::Client), None));
+        assert!(!with(LinkEvent::ClosedTo(Side::Client), Some(false)), "it was closed already");
+        assert!(!with(LinkEvent::Opened, None));
+        assert!(!with(LinkEvent::ClosedBy(Side::Client), None));
+    }
+}

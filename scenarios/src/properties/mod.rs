@@ -224,10 +224,63 @@ fn frames(numbers: &[u32]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::draft;
 
     #[test]
     fn the_table_has_every_property_once_and_in_order() {
         let table: Vec<Property> = PROPERTIES.iter().map(|spec| spec.property).collect();
         assert_eq!(table, Property::ALL);
+    }
+
+    #[test]
+    fn actor_0_is_at_the_servers_end_and_every_other_at_the_clients() {
+        let sides = [0, 1, 2].map(|actor| side(&draft::claim(actor, 1, Fact::Logged("x"))));
+        assert_eq!(sides, [Side::Server, Side::Client, Side::Client]);
+    }
+
+    #[test]
+    fn a_delivery_settles_one_sending_on_its_connection_or_what_is_spare_on_another() {
+        let flow = Flow { from: Name::from("client"), to: Name::from("server") };
+        let text = Message::text("pay bob 100");
+        let mut ledger = Ledger::default();
+        let (first, second) = (Conn(1), Conn(2));
+        // Sent once on each connection; delivered on the second only, three times.
+        for conn in [first, second] {
+            ledger.sent(flow.clone(), &text, conn);
+        }
+        for _ in 0..3 {
+            ledger.delivered(flow.clone(), &text, second);
+        }
+        assert!(ledger.settle(&flow, &text, first), "two are spare");
+        assert!(ledger.settle(&flow, &text, first), "one is spare");
+        assert!(!ledger.settle(&flow, &text, first), "the last is the second connection's own");
+        assert!(!ledger.settle(&flow, &Message::text("pay eve 200"), first));
+        let back = Flow { from: flow.to.clone(), to: flow.from.clone() };
+        assert!(!ledger.settle(&back, &text, first));
+    }
+
+    #[test]
+    fn deliveries_settle_sendings_of_their_own_connection_one_by_one() {
+        let flow = Flow { from: Name::from("client"), to: Name::from("server") };
+        let (text, conn) = (Message::text("pay bob 100"), Conn(1));
+        let mut ledger = Ledger::default();
+        for _ in 0..2 {
+            ledger.sent(flow.clone(), &text, conn);
+            ledger.delivered(flow.clone(), &text, conn);
+        }
+        assert_eq!([(); 3].map(|()| ledger.settle(&flow, &text, conn)), [true, true, false]);
+    }
+
+    #[test]
+    fn numbers_are_said_as_people_say_them() {
+        assert_eq!(
+            [0, 1, 2].map(|number| count(number, "message")),
+            ["0 messages", "1 message", "2 messages"]
+        );
+        assert_eq!(frames(&[]), "");
+        assert_eq!(frames(&[3]), " (frame 3)");
+        assert_eq!(frames(&[3, 5, 8]), " (frames 3, 5 and 8)");
+        assert_eq!(each(0, "frame", " is sealed", "nothing was sent"), "nothing was sent");
+        assert_eq!(each(2, "frame", " are sealed", "nothing was sent"), "2 frames are sealed");
     }
 }

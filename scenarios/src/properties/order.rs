@@ -154,7 +154,11 @@ impl Sequence {
 
 #[cfg(test)]
 mod tests {
+    use mitm_proxy::trace::FrameRecord;
+    use protocol::endpoint::Side;
+
     use super::*;
+    use crate::draft;
 
     fn inversions(sent: &[&str], delivered: &[&str]) -> Vec<(String, String)> {
         let text = |text: &&str| Message::text(*text);
@@ -186,5 +190,29 @@ mod tests {
         assert_eq!(inversions(&["a", "b", "a"], &["b", "a", "a"]), pairs(&[("b", "a")]));
         assert_eq!(inversions(&["a", "b", "a"], &["a", "b", "a"]), []);
         assert_eq!(inversions(&["a", "a"], &["a", "a"]), []);
+    }
+
+    /// The causes of the deliveries that are left when the repeated ones are not. Frame 1 is honest, the others are copies of it.
+    fn once(sent: usize, causes: &[u32]) -> Vec<u32> {
+        let text = Message::text("pay bob 100");
+        let copy = || FrameRecord {
+            origin: Origin::Attacker { copy_of: Some(1) },
+            ..draft::frame(1, Side::Server)
+        };
+        let trace = draft::trace([draft::frame(1, Side::Server), copy(), copy()], []);
+        let delivered = causes.iter().map(|cause| (text.clone(), Some(*cause))).collect();
+        let sequence = Sequence { sent: vec![text; sent], delivered };
+        assert_eq!(sequence.has_surplus(), causes.len() > sent);
+        sequence.once(&trace).iter().filter_map(|(_, cause)| *cause).collect()
+    }
+
+    #[test]
+    fn of_repeated_deliveries_copies_are_left_out_as_long_as_there_are_too_many() {
+        assert_eq!(once(1, &[1, 2]), [1]);
+        assert_eq!(once(1, &[2, 1]), [1]);
+        assert_eq!(once(1, &[1, 2, 3]), [1]);
+        assert_eq!(once(1, &[2, 3]), [3], "one of them is the delivery");
+        assert_eq!(once(2, &[1, 2]), [1, 2], "none is too many");
+        assert_eq!(once(1, &[1, 1]), [1, 1], "none is a copy");
     }
 }

@@ -127,3 +127,41 @@ fn healed(
     }
     healed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draft;
+
+    /// When the only session of client 1 is healed, whose memory was stolen before these frames: each is read before the next is
+    /// written.
+    fn healed_at(frames: &[FrameRecord]) -> Option<u64> {
+        let frames = (1..).zip(frames).map(|(nth, frame)| FrameRecord {
+            sent: Some(10 * nth),
+            read: Some(10 * nth + 5),
+            ..frame.clone()
+        });
+        let trace = draft::trace(frames, []);
+        let sessions = BTreeMap::from([(1, (1, 0))]);
+        healed(&trace, &sessions, 1, 0).get(&(1, 0)).copied()
+    }
+
+    #[test]
+    fn an_exchange_of_untouched_frames_heals_a_session() {
+        let (said, answered) = (draft::frame(1, Side::Server), draft::frame(1, Side::Client));
+        assert_eq!(healed_at(&[said.clone(), answered.clone()]), Some(25));
+        assert_eq!(healed_at(&[answered.clone(), said.clone()]), None, "the other way round");
+        assert_eq!(healed_at(std::slice::from_ref(&said)), None);
+        assert_eq!(healed_at(&[said.clone(), draft::frame(2, Side::Client)]), None, "elsewhere");
+        let touched = |frame: &FrameRecord| {
+            let changed = FrameRecord { original: Some(frame.frame.clone()), ..frame.clone() };
+            [changed, FrameRecord { fate: Fate::Lost, ..frame.clone() }]
+        };
+        for said in touched(&said) {
+            assert_eq!(healed_at(&[said, answered.clone()]), None);
+        }
+        for answered in touched(&answered) {
+            assert_eq!(healed_at(&[said.clone(), answered]), None);
+        }
+    }
+}

@@ -52,3 +52,44 @@ impl Monitor for Robustness {
         Box::new(self.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mitm_proxy::trace::{Panic, Trace};
+
+    use super::*;
+    use crate::draft;
+    use crate::property::Outcome;
+
+    fn ruling(trace: &Trace) -> Ruling {
+        draft::finished(trace, |run| Robustness.conclude(run))
+    }
+
+    #[test]
+    fn the_largest_frame_and_one_read_may_be_held_and_no_byte_more() {
+        let held = |bytes| {
+            let mut trace = Trace::default();
+            trace.peak_buffered = bytes;
+            ruling(&trace).outcome
+        };
+        let most = 1000 + SEGMENT;
+        assert_eq!(
+            [held(0), held(most), held(most + 1)],
+            [Outcome::Held, Outcome::Held, Outcome::Violated]
+        );
+        // What one read of a socket returns at most.
+        assert_eq!(SEGMENT, 64 * 1024);
+    }
+
+    #[test]
+    fn whoever_panics_is_named() {
+        for (actor, who) in [(0, "the server"), (1, "the client 1"), (2, "the client 2")] {
+            let panic = Panic { actor, cause: Some(3), message: "at the disco".to_owned() };
+            let mut trace = Trace::default();
+            trace.panics.push(panic);
+            let ruling = ruling(&trace);
+            assert_eq!(ruling.evidence, format!("{who} panicked: at the disco"));
+            assert_eq!((ruling.outcome, ruling.frames), (Outcome::Violated, vec![3]));
+        }
+    }
+}

@@ -164,3 +164,50 @@ impl Secrecy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use protocol::endpoint::{Fact, Side};
+
+    use super::*;
+    use crate::draft;
+    use crate::property::Outcome;
+
+    /// What is said of a text that was sent at moment 5, and stood on the wire at this one.
+    fn in_clear(text: &'static str, moment: u64) -> Ruling {
+        let mut frame = draft::frame(1, Side::Server);
+        frame.frame.bytes = Bytes::from_static(text.as_bytes());
+        let mut trace = draft::trace([frame], []);
+        trace.frames[0].moment = moment;
+        let sent = draft::claim(1, 1, Fact::Sent(Message::text(text)));
+        let mut monitor = Secrecy::default();
+        monitor.observe(&ClaimRecord { moment: 5, ..sent });
+        draft::finished(&trace, |run| monitor.conclude(run))
+    }
+
+    #[test]
+    fn what_stood_on_the_wire_before_it_was_sent_is_no_secret() {
+        let outcomes = [4, 5, 6].map(|moment| in_clear("pay bob 100", moment).outcome);
+        assert_eq!(outcomes, [Outcome::Inconclusive, Outcome::Violated, Outcome::Violated]);
+    }
+
+    #[test]
+    fn the_shortest_message_that_is_searched_for_has_eight_bytes() {
+        assert_eq!(in_clear("pay bob!", 6).outcome, Outcome::Violated);
+        assert_eq!(in_clear("pay bob", 6).outcome, Outcome::Inconclusive);
+    }
+
+    #[test]
+    fn a_place_says_frames_field_and_form() {
+        let place = |frames: &[u32], form, field| {
+            describe(&Place { moment: 0, frames: frames.to_vec(), form, field })
+        };
+        assert_eq!(place(&[4], Form::Plain, None), "frame 4");
+        assert_eq!(place(&[4], Form::Hex, None), "frame 4, as hexadecimal digits");
+        assert_eq!(
+            place(&[4, 5, 6], Form::Plain, Some("ct")),
+            "frames 4 to 6, in their `ct` one after the other"
+        );
+    }
+}

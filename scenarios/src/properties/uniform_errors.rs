@@ -180,7 +180,11 @@ pub fn rule(reactions: &Reactions) -> Ruling {
 
 #[cfg(test)]
 mod tests {
+    use mitm_proxy::trace::FrameRecord;
+    use protocol::endpoint::Reject;
+
     use super::*;
+    use crate::draft;
     use crate::property::Outcome as Verdict;
 
     fn reactions(of: &[(&'static str, &str)]) -> Reactions {
@@ -199,5 +203,80 @@ mod tests {
         let alike = rule(&reactions(&[("padding", "closes"), ("mac", "closes")]));
         assert_eq!(alike.outcome, Verdict::Held);
         assert_eq!(rule(&reactions(&[])).outcome, Verdict::Held);
+    }
+
+    /// What the server refused, by this check, in the frame of that number.
+    fn refused(check: Check, cause: Option<u32>) -> ClaimRecord {
+        let fact = Fact::Rejected(Reject::new(check, "field"));
+        ClaimRecord { cause, ..draft::claim(0, 1, fact) }
+    }
+
+    #[test]
+    fn only_checks_that_need_a_secret_count_in_what_a_strategy_asked() {
+        let asked = |checks: &[Check]| {
+            let mut trace = Trace::default();
+            for (at, check) in checks.iter().enumerate() {
+                let answer = ("TEXT", Outcome::Refused(*check), format!("answer {at}"));
+                trace.answers.insert(answer, 1);
+            }
+            rule(&super::reactions(&trace)).outcome
+        };
+        assert_eq!(asked(&[Check::Padding, Check::Mac]), Verdict::Violated);
+        assert_eq!(asked(&[Check::Padding, Check::Sequence]), Verdict::Held);
+        assert_eq!(asked(&[Check::Length, Check::Sequence]), Verdict::Held);
+    }
+
+    #[test]
+    fn forgeries_that_are_all_taken_are_refused_by_no_check() {
+        let taken = rule(&reactions(&[(TAKEN, "silence")]));
+        assert_eq!(taken.evidence, "no check of a secret refused a forgery");
+        let one = rule(&reactions(&[("mac", "closes")]));
+        assert_eq!(one.evidence, "one check of a secret refused forgeries, with one answer");
+        let several = rule(&reactions(&[("mac", "closes"), ("mac", "silence")]));
+        assert_eq!(several.evidence, "one check of a secret refused forgeries, and no other did");
+    }
+
+    #[test]
+    fn a_refusal_of_an_unknown_frame_shows_nothing_unless_a_strategy_asked() {
+        let mut trace = draft::trace([], [refused(Check::Mac, None)]);
+        let ruling = rule(&super::reactions(&trace));
+        assert_eq!(ruling.outcome, Verdict::Inconclusive, "{}", ruling.evidence);
+        let taken = ("TEXT", Outcome::Taken, "silence".to_owned());
+        trace.answers.insert(taken, 1);
+        assert_eq!(rule(&super::reactions(&trace)).outcome, Verdict::Held);
+        let mut trace = draft::trace([], [refused(Check::Mac, None)]);
+        let public = ("TEXT", Outcome::Refused(Check::Length), "silence".to_owned());
+        trace.answers.insert(public, 1);
+        assert_eq!(rule(&super::reactions(&trace)).outcome, Verdict::Held);
+        let public = draft::trace([], [refused(Check::Length, None)]);
+        assert_eq!(rule(&super::reactions(&public)).outcome, Verdict::Held);
+    }
+
+    #[test]
+    fn an_answer_is_what_the_victim_wrote_and_closed_after_that_frame() {
+        let written = |link, to, answers| {
+            let mut frame = draft::frame(link, to);
+            frame.frame.bytes = bytes::Bytes::from(format!("{link} {to} {answers}"));
+            FrameRecord { answers: Some(answers), ..frame }
+        };
+        let (client, server) = (Side::Client, Side::Server);
+        let frames = [
+            draft::frame(1, server),
+            written(1, client, 1),
+            written(2, client, 1),
+            written(1, server, 1),
+            written(1, client, 2),
+        ];
+        let mut trace = draft::trace(frames, []);
+        assert_eq!(answer(&trace, 1, 1, server), "\"1 client 1\"");
+        // Closed on another link, by the other end, or for another reason.
+        for (link, cause, by) in [(2, 1, server), (1, 2, server), (1, 1, client)] {
+            let service = protocol::endpoint::Service(0);
+            trace.link(protocol::endpoint::Tick(0), link, service, LinkEvent::ClosedBy(by), None);
+            trace.links.last_mut().unwrap().cause = Some(cause);
+            assert_eq!(answer(&trace, 1, 1, server), "\"1 client 1\"");
+        }
+        trace.links[0].link = 1;
+        assert_eq!(answer(&trace, 1, 1, server), "\"1 client 1\", closes");
     }
 }

@@ -112,7 +112,10 @@ impl Connections {
 
 #[cfg(test)]
 mod tests {
+    use mitm_proxy::trace::Departing;
+
     use super::*;
+    use crate::draft;
 
     fn given(frames: &[(u64, u32)], clients: &[u32]) -> Connections {
         let server = Links { to: frames.to_vec(), ..Links::default() };
@@ -134,5 +137,31 @@ mod tests {
         assert_eq!(connections.several(Side::Client), None);
         // The attacker's own.
         assert_eq!(given(&at_a_time, &[1]).several(Side::Server), None);
+    }
+
+    /// Which connection this end spoke of, having said so before that place.
+    fn of_claim(trace: &Trace, who: Side, by: u64, fact: Fact) -> u32 {
+        let (conn, local, peer, content) = (None, None, None, Content::Known(fact));
+        let at = protocol::endpoint::Tick(0);
+        let seen = Seen { at, by, who, conn, local, peer, content };
+        Connections::of(trace).of_claim(&seen)
+    }
+
+    #[test]
+    fn what_is_sent_goes_with_the_next_frame_of_its_own_and_what_is_taken_with_the_last_given() {
+        let (client, server) = (Side::Client, Side::Server);
+        let mut trace = draft::trace([draft::frame(2, server), draft::frame(3, client)], []);
+        let bytes = trace.frames[0].frame.bytes.clone();
+        let what = Departing::Segment { bytes, numbers: vec![1] };
+        trace.depart(protocol::endpoint::Tick(0), 4, server, what);
+        let text = protocol::endpoint::Message::text("x");
+        let (sent, taken) = (Fact::Sent(text.clone()), Fact::Delivered(text));
+        assert_eq!(of_claim(&trace, client, 0, sent.clone()), 2);
+        assert_eq!(of_claim(&trace, client, 1, sent.clone()), 2, "the frame at that place");
+        assert_eq!(of_claim(&trace, client, 2, sent.clone()), 1, "no frame came after it");
+        assert_eq!(of_claim(&trace, server, 0, sent), 3);
+        assert_eq!(of_claim(&trace, server, 9, taken.clone()), 4);
+        assert_eq!(of_claim(&trace, server, 2, taken.clone()), 1, "it was given that later");
+        assert_eq!(of_claim(&trace, client, 9, taken), 1, "nothing was given to it");
     }
 }

@@ -76,3 +76,124 @@ fn is_altered(trace: &Trace, number: u32) -> bool {
 fn is_reached(trace: &Trace, side: Side) -> bool {
     trace.frames.iter().any(|frame| frame.to == side && frame.has_landed())
 }
+
+#[cfg(test)]
+mod tests {
+    use mitm_proxy::trace::Fate;
+    use protocol::endpoint::{Fact, Message};
+
+    use super::*;
+    use crate::draft;
+
+    fn copy() -> FrameRecord {
+        let origin = Origin::Attacker { copy_of: Some(1) };
+        FrameRecord { origin, ..draft::frame(1, Side::Server) }
+    }
+
+    /// A run in which the server was given a frame and a copy of it.
+    fn attacked() -> Trace {
+        draft::trace([draft::frame(1, Side::Server), copy()], [])
+    }
+
+    /// An honest run in which both ends say what they take.
+    fn honest() -> Trace {
+        let taken = |actor| draft::claim(actor, 1, Fact::Delivered(Message::text("a")));
+        draft::trace([], [taken(0), taken(1)])
+    }
+
+    fn doubt_of(trace: Trace) -> Option<String> {
+        doubt(&honest(), &draft::run(trace))
+    }
+
+    #[test]
+    fn an_attack_that_went_as_it_was_meant_is_not_doubted() {
+        assert_eq!(doubt_of(attacked()), None);
+    }
+
+    #[test]
+    fn what_went_out_too_early_is_doubted() {
+        let mut trace = attacked();
+        trace.unanswered.push(2);
+        assert!(doubt_of(trace).unwrap().starts_with("frame 2 ("));
+        for (number, doubted) in [(1, false), (2, true)] {
+            let mut trace = attacked();
+            trace.hurried.push(number);
+            let why = doubt_of(trace);
+            assert_eq!(why.is_some(), doubted, "only what the attacker altered: {why:?}");
+        }
+    }
+
+    #[test]
+    fn an_attack_that_was_not_finished_is_doubted() {
+        let mut trace = attacked();
+        trace.unfinished = true;
+        assert!(doubt_of(trace).unwrap().contains("before the attacker had done all"));
+    }
+
+    #[test]
+    fn what_reaches_an_end_that_never_says_what_it_accepts_is_doubted() {
+        let taken = |actor| draft::claim(actor, 1, Fact::Delivered(Message::text("a")));
+        let of = |honest: Trace| doubt(&honest, &draft::run(attacked()));
+        let why = of(draft::trace([], [taken(1)])).unwrap();
+        assert!(why.starts_with("the attack reaches the server"), "{why}");
+        assert_eq!(of(draft::trace([], [taken(0)])), None, "the client is not attacked");
+        // What did not arrive reaches nobody, and neither does what nobody altered.
+        let lost = FrameRecord { fate: Fate::Lost, ..copy() };
+        for frame in [lost, draft::frame(1, Side::Server)] {
+            let run = draft::run(draft::trace([frame], []));
+            assert_eq!(doubt(&Trace::default(), &run), None);
+        }
+    }
+
+    #[test]
+    fn doubt_leaves_only_what_is_violated() {
+        let mut rulings = [
+            (Property::Order, Ruling::inconclusive("as before")),
+            (Property::Secrecy, Ruling::violated("it leaks", Vec::new())),
+            (Property::Robustness, held()),
+        ];
+        let mut trace = attacked();
+        trace.unfinished = true;
+        spread(&mut rulings, &honest(), &draft::run(trace));
+        let outcomes = rulings.each_ref().map(|(_, ruling)| ruling.outcome);
+        assert_eq!(outcomes, [Outcome::Inconclusive, Outcome::Violated, Outcome::Inconclusive]);
+        assert_eq!(rulings[0].1.evidence, "as before");
+        let mut rulings = [(Property::Robustness, held())];
+        spread(&mut rulings, &honest(), &draft::run(attacked()));
+        assert_eq!(rulings[0].1.outcome, Outcome::Held);
+    }
+
+    fn held() -> Ruling {
+        Ruling { outcome: Outcome::Held, evidence: String::new(), frames: Vec::new() }
+    }
+
+    #[test]
+    fn an_attack_asks_for_the_property_that_its_deed_would_break() {
+        let changed = FrameRecord {
+            original: Some(draft::frame(1, Side::Server).frame),
+            ..draft::frame(1, Side::Server)
+        };
+        let invented = FrameRecord { origin: Origin::Attacker { copy_of: None }, ..copy() };
+        let late = FrameRecord { moved: true, ..draft::frame(1, Side::Server) };
+        let deed = |frame: &FrameRecord, unjudged: Property| {
+            let why = Ruling::inconclusive(format!("{NOT_JUDGED}nobody says"));
+            let trace = draft::trace([frame.clone()], []);
+            let why = beside_the_point(&trace, &[(unjudged, why)])?;
+            why.split(' ').nth(2).map(str::to_owned)
+        };
+        let (authentic, once) = (Property::MessageAuthenticity, Property::DeliveryAtMostOnce);
+        for (frame, wanted, does) in [
+            (&copy(), once, "repeats"),
+            (&changed, authentic, "changes"),
+            (&invented, authentic, "invents"),
+        ] {
+            assert_eq!(deed(frame, wanted).as_deref(), Some(does));
+            assert_eq!(deed(frame, Property::Secrecy), None, "{does}");
+        }
+        assert_eq!(deed(&late, authentic).or(deed(&late, once)), None);
+        let lost = FrameRecord { fate: Fate::Lost, ..copy() };
+        assert_eq!(deed(&lost, once), None);
+        let trace = draft::trace([copy()], []);
+        assert_eq!(beside_the_point(&trace, &[(once, held())]), None, "it is judged");
+    }
+}

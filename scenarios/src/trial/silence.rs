@@ -112,3 +112,149 @@ pub(super) fn silent_on(property: Property, twin: &Trace, trace: &Trace) -> Opti
         Property::Availability | Property::Robustness => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::endpoint::{Check, End, Fingerprint, Message, Reject};
+
+    use super::*;
+    use crate::draft;
+    use crate::target::Channel;
+
+    fn text() -> Message {
+        Message::text("pay bob 100")
+    }
+
+    /// A fact of every kind that says something of a message or a session.
+    fn telling() -> [Fact; 5] {
+        let session = Fingerprint([1; 8]);
+        [
+            Fact::Sent(text()),
+            Fact::Delivered(text()),
+            Fact::Acknowledged(text()),
+            Fact::Running(session),
+            Fact::Established(session),
+        ]
+    }
+
+    const REFUSED: Fact = Fact::Rejected(Reject::new(Check::Mac, "mac"));
+
+    fn trace_of(facts: &[Fact]) -> Trace {
+        draft::trace([], facts.iter().map(|fact| draft::claim(0, 1, fact.clone())))
+    }
+
+    #[test]
+    fn a_program_that_was_given_frames_and_tells_nothing_is_mute() {
+        let claims = JudgedFrom::Claims(Channel::Stdout);
+        let said = |facts: &[Fact]| {
+            let mut trace = trace_of(facts);
+            draft::give(&mut trace, Side::Server);
+            mute(&draft::run(trace), &claims)
+        };
+        let why = |what: &str| Some(format!("the server claimed {what}: is its output flushed?"));
+        let (ended, logged) = (Fact::Ended(End::Clean), Fact::Logged("hello"));
+        assert_eq!(said(&[]), why("nothing"));
+        assert_eq!(said(std::slice::from_ref(&logged)), why("only lines of its log"));
+        assert_eq!(said(&[logged.clone(), REFUSED]), why("only what it refused"));
+        assert_eq!(said(&[logged, REFUSED, ended]), why("only how it ended"));
+        for fact in telling() {
+            assert_eq!(said(&[REFUSED, fact]), None);
+        }
+        assert_eq!(mute(&draft::run(trace_of(&[])), &claims), None, "it was given nothing");
+        let mut silent = trace_of(&[]);
+        draft::give(&mut silent, Side::Server);
+        let observed = JudgedFrom::Observables(String::new());
+        assert_eq!(mute(&draft::run(silent), &observed), None, "nobody expects it to say so");
+    }
+
+    #[test]
+    fn the_claims_of_one_program_do_not_speak_for_the_other() {
+        let mut trace = trace_of(&telling());
+        draft::give(&mut trace, Side::Client);
+        let why = mute(&draft::run(trace), &JudgedFrom::Claims(Channel::Stdout));
+        let expected = "the client claimed nothing: is its output flushed?";
+        assert_eq!(why.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn acceptance_is_seen_in_deliveries_acknowledgements_and_sessions() {
+        let [sent, delivered, acknowledged, running, established] = telling();
+        for fact in [delivered, acknowledged, established] {
+            assert!(
+                !accepts_unseen(&trace_of(std::slice::from_ref(&fact)), Side::Server),
+                "{fact:?}"
+            );
+            assert!(accepts_unseen(&trace_of(&[fact]), Side::Client));
+        }
+        assert!(accepts_unseen(&trace_of(&[sent, running, REFUSED]), Side::Server));
+    }
+
+    #[test]
+    fn what_nobody_can_see_is_hidden_from_the_properties_that_need_it() {
+        let unmatched = Unmatched { unseen: 2, delivered: 3, acknowledged: 1 };
+        let count = |property| {
+            let why = hidden_from(property, unmatched)?;
+            why.split(' ').next().and_then(|count| count.parse::<usize>().ok())
+        };
+        assert_eq!(count(Property::MessageAuthenticity), Some(5));
+        assert_eq!(count(Property::Order), Some(5));
+        assert_eq!(count(Property::DeliveryAtMostOnce), Some(3));
+        assert_eq!(count(Property::Completeness), Some(3));
+        assert_eq!(count(Property::Secrecy), None);
+        let one = hidden_from(Property::DeliveryAgreement, unmatched).unwrap();
+        assert!(one.starts_with("1 message was believed"), "{one}");
+        let several = hidden_from(Property::Order, unmatched).unwrap();
+        assert!(several.starts_with("5 messages were taken"), "{several}");
+        for property in Property::ALL {
+            assert_eq!(hidden_from(*property, Unmatched::default()), None);
+        }
+    }
+
+    #[test]
+    fn more_taken_than_sent_is_too_many() {
+        let trace = trace_of(&[Fact::Sent(text()), Fact::Delivered(text())]);
+        let unmatched = |delivered| Unmatched { delivered, ..Unmatched::default() };
+        assert_eq!(too_many_taken(&trace, unmatched(0)), None);
+        let why = too_many_taken(&trace, unmatched(2)).unwrap();
+        assert!(why.starts_with("3 messages were taken, 1 had been sent"), "{why}");
+    }
+
+    #[test]
+    fn a_property_is_not_judged_where_nobody_says_what_it_needs() {
+        let nothing = Trace::default();
+        let silent = |property, facts: &[Fact]| {
+            let told = silent_on(property, &nothing, &trace_of(facts)).is_none();
+            // What the honest run says is said as well.
+            assert_eq!(silent_on(property, &trace_of(facts), &nothing).is_none(), told);
+            !told
+        };
+        let [sent, delivered, acknowledged, _, established] = telling();
+        for property in [
+            Property::MessageAuthenticity,
+            Property::DeliveryAtMostOnce,
+            Property::Order,
+            Property::Completeness,
+        ] {
+            assert!(
+                silent(property, std::slice::from_ref(&sent))
+                    && silent(property, std::slice::from_ref(&delivered))
+            );
+            assert!(!silent(property, &[sent.clone(), delivered.clone()]));
+        }
+        for (property, needed) in [
+            (Property::Secrecy, sent),
+            (Property::PeerAuthentication, established),
+            (Property::DeliveryAgreement, acknowledged),
+            (Property::UniformErrors, REFUSED),
+        ] {
+            assert!(silent(property, &[]), "{}", property.name());
+            assert!(!silent(property, &[needed]), "{}", property.name());
+        }
+        for property in [Property::ForwardSecrecy, Property::PostCompromiseSecurity] {
+            assert!(silent(property, &telling()));
+        }
+        for property in [Property::Availability, Property::Robustness] {
+            assert!(!silent(property, &[]));
+        }
+    }
+}
