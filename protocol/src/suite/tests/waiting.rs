@@ -25,12 +25,14 @@ fn a_client_that_pauses_is_woken_only_if_there_is_something_to_say() {
 }
 
 #[test]
-fn a_session_whose_connection_closes_before_the_goodbye_is_truncated() {
-    for queued in [&[][..], &[Command::End], &texts()] {
+fn a_session_whose_connection_closes_is_truncated_where_something_waited_to_be_said() {
+    for (queued, expected) in
+        [(&[][..], End::Clean), (&[Command::End], End::Clean), (&texts(), End::Truncated)]
+    {
         let (mut pair, _) = pausing(as_built());
         pair.commands(queued);
         pair.step(Side::Client, Input::Closed(LINK));
-        assert_eq!(pair.ends(USER), [End::Truncated], "{queued:?}");
+        assert_eq!(pair.ends(USER), [expected], "{queued:?}");
     }
 }
 
