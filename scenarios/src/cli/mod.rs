@@ -2,6 +2,7 @@
 //!
 //! [`EXIT_CODES`] says how it ends.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -150,25 +151,68 @@ fn parser() -> Command {
     })
 }
 
-fn dispatch() -> anyhow::Result<Done> {
-    let matches = parser().get_matches();
-    let output = Output::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    if let Some((name, sub)) = matches.subcommand()
-        && let Some(family) = Family::named(name)
+/// A command line that was understood; nothing of it has run.
+#[derive(Debug)]
+pub struct CommandLine {
+    output: Output,
+    wanted: Wanted,
+}
+
+#[derive(Debug)]
+enum Wanted {
+    /// A command, and the matches it comes from.
+    Command(Box<(Commands, ArgMatches)>),
+    /// The scenarios of a family.
+    Family(Family, Box<run::Args>),
+    /// A recording, played to somebody's server.
+    Recording(Box<(replay_from::Args, run::Args)>),
+}
+
+impl CommandLine {
+    /// Read a command line; the first word is the name of the program. Nothing runs.
+    ///
+    /// # Errors
+    /// What is wrong with it, or the help that it asks for.
+    pub fn parse<W>(words: impl IntoIterator<Item = W>) -> Result<Self, clap::Error>
+    where
+        W: Into<OsString> + Clone,
     {
-        interrupt::ends_the_program();
-        let args = run::Args::from_arg_matches(sub).unwrap_or_else(|error| error.exit());
-        if family == Family::Replay {
-            let live = replay_from::Args::from_arg_matches(sub);
-            let live = live.unwrap_or_else(|error| error.exit());
-            if live.is_live() {
-                return replay_from::run(&live, args.selection(), output);
+        let matches = parser().try_get_matches_from(words)?;
+        let output = Output::from_arg_matches(&matches)?;
+        let family = matches.subcommand().and_then(|(name, sub)| Some((Family::named(name)?, sub)));
+        let wanted = match family {
+            Some((family, sub)) => {
+                let args = run::Args::from_arg_matches(sub)?;
+                let live = (family == Family::Replay)
+                    .then(|| replay_from::Args::from_arg_matches(sub))
+                    .transpose()?
+                    .filter(replay_from::Args::is_live);
+                match live {
+                    Some(live) => Wanted::Recording(Box::new((live, args))),
+                    None => Wanted::Family(family, Box::new(args)),
+                }
             }
-        }
-        return run::family(family, &args, output);
+            None => {
+                let command = Cli::from_arg_matches(&matches)?.command;
+                Wanted::Command(Box::new((command, matches)))
+            }
+        };
+        Ok(Self { output, wanted })
     }
-    let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
+}
+
+fn dispatch() -> anyhow::Result<Done> {
+    let CommandLine { output, wanted } =
+        CommandLine::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
     interrupt::ends_the_program();
+    let (command, matches) = match wanted {
+        Wanted::Family(family, args) => return run::family(family, &args, output),
+        Wanted::Recording(both) => {
+            let (live, args) = *both;
+            return replay_from::run(&live, args.selection(), output);
+        }
+        Wanted::Command(both) => *both,
+    };
     match command {
         Commands::All(args) => run::all(&args, output),
         Commands::Run(args) => run::paths(&args, output),
