@@ -1,4 +1,4 @@
-//! Any segments through the attacker's deframer: what comes out is what went in. The first byte chooses system, profile and
+//! Any segments through the attacker's deframer: what comes out is what went in. The first byte chooses port, system, profile and
 //! side, the second how long segments are.
 #![no_main]
 
@@ -18,8 +18,8 @@ thread_local! {
 fuzz_target!(|input: &[u8]| {
     let Some(([choice, cut], stream)) = input.split_first_chunk() else { return };
     let side = if choice & 1 == 0 { Side::Client } else { Side::Server };
-    let layout = LAYOUTS.with(|all| all[usize::from(choice >> 1) % all.len()].clone());
-    let mut deframer = Deframer::new(layout, Service(choice >> 7), side);
+    let layout = LAYOUTS.with(|all| all[usize::from(choice >> 1 & 15) % all.len()].clone());
+    let mut deframer = Deframer::new(layout, Service(choice >> 5), side);
     let mut frames = Vec::new();
     for segment in stream.chunks(1 + usize::from(*cut)) {
         deframer.push(&Bytes::copy_from_slice(segment), &mut frames);

@@ -254,3 +254,40 @@ fn quiet_victims() {
         }
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<CommandLine, clap::Error> {
+        CommandLine::parse(["scenarios"].into_iter().chain(line.split(' ')))
+    }
+
+    #[test]
+    fn the_parser_is_sound() {
+        parser().debug_assert();
+    }
+
+    #[test]
+    fn a_command_line_says_what_is_wanted_and_nothing_runs() {
+        let command = parse("run nowhere.toml --format json").unwrap();
+        let Wanted::Command(both) = command.wanted else { panic!("{command:?}") };
+        assert!(matches!(both.0, Commands::Run(_)));
+        assert_eq!(command.output.format, output::Format::Json);
+        let family = parse("bit-flip --system ccm").unwrap().wanted;
+        assert!(matches!(family, Wanted::Family(Family::BitFlip, _)));
+        let catalogue = parse("replay").unwrap().wanted;
+        assert!(matches!(catalogue, Wanted::Family(Family::Replay, _)));
+        let recording = parse("replay --from nowhere.pcap --to 127.0.0.1:1 --system helo").unwrap().wanted;
+        assert!(matches!(recording, Wanted::Recording(_)));
+    }
+
+    #[test]
+    fn a_wrong_command_line_and_one_that_asks_for_help_are_told_apart() {
+        assert_eq!(parse("sing").unwrap_err().kind(), ErrorKind::InvalidSubcommand);
+        assert_eq!(parse("run --sing a.toml").unwrap_err().kind(), ErrorKind::UnknownArgument);
+        assert_eq!(parse("help run").unwrap_err().kind(), ErrorKind::DisplayHelp);
+    }
+}
