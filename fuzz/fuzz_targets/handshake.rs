@@ -1,4 +1,5 @@
-//! Any sequence of inputs to either end of every system, beginning at any moment before its handshake is done.
+//! Any sequence of inputs to either end of every system, beginning at any moment of a handshake, and of a session whose frames are
+//! encrypted with RSA.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,7 +7,7 @@ use meddle_fuzz::{Moment, moments, sequence};
 
 thread_local! {
     static MOMENTS: Vec<Moment> =
-        moments().into_iter().filter(|moment| !moment.established).collect();
+        moments().into_iter().filter(|moment| moment.rsa).collect();
 }
 
 fuzz_target!(|input: &[u8]| MOMENTS.with(|moments| sequence::play(moments, input)));

@@ -15,6 +15,13 @@ use protocol::weakness::Profile;
 /// The most events of a conversation: some would go on for ever with timeouts.
 const MOST_EVENTS: usize = 80;
 
+/// Whose frames are encrypted with RSA also within a session: answers to the client of `helo`, and messages of `suite` one way.
+const RSA_IN_SESSIONS: [(&str, &str, Side); 3] = [
+    ("helo", "as-built", Side::Client),
+    ("helo", "hardened", Side::Client),
+    ("suite", "as-built", Side::Server),
+];
+
 /// Every system, as built and hardened.
 pub fn victims() -> Vec<(&'static System, Profile)> {
     let both = |system| [(system, Profile::as_built(system)), (system, Profile::HARDENED)];
@@ -52,8 +59,9 @@ pub struct Moment {
     pub endpoint: Box<dyn Endpoint>,
     /// When it is.
     pub now: Tick,
-    /// Whether it has established a session.
-    pub established: bool,
+    /// Whether it has RSA ahead of it, where everything else takes a hundredth of the time: before a session is established, and
+    /// where frames of a session are encrypted with it.
+    pub rsa: bool,
     /// How many connections are open.
     pub conns: u32,
     /// What the peer sends from then on, one segment after the other.
@@ -105,9 +113,10 @@ fn conversation(system: &'static System, profile: Profile) -> Vec<Moment> {
                 .chain(&next)
                 .filter(|(to, event)| *to == side && matches!(event, Event::Received(..)))
                 .count();
-        let already = *side.of(&mut established);
+        let rsa = !*side.of(&mut established)
+            || RSA_IN_SESSIONS.contains(&(system.name, profile.name(), side));
         let ahead = Vec::new();
-        let moment = Moment { system, profile, endpoint, now, established: already, conns, ahead };
+        let moment = Moment { system, profile, endpoint, now, rsa, conns, ahead };
         found.push((side, before, moment));
         let Some((side, event)) = next else { break };
         let mut out = Output::default();

@@ -75,7 +75,9 @@ fn replay(folder: &Path, server: &Server, name: &str, more: &[&str]) -> (i32, St
 
 #[test]
 fn a_capture_in_memory_is_cut_as_the_file_is() {
-    for (file, name) in [("ccm.pcapng", "ccm"), ("helo.pcapng", "helo"), ("ratchet.pcap", "ratchet")] {
+    for (file, name) in
+        [("ccm.pcapng", "ccm"), ("helo.pcapng", "helo"), ("ratchet.pcap", "ratchet")]
+    {
         let path = capture(file);
         let (path, system) = (Path::new(&path), system(name).unwrap());
         let layout = Arc::new((system.layout)(Profile::as_built(system)));

@@ -280,7 +280,8 @@ mod tests {
         assert!(matches!(family, Wanted::Family(Family::BitFlip, _)));
         let catalogue = parse("replay").unwrap().wanted;
         assert!(matches!(catalogue, Wanted::Family(Family::Replay, _)));
-        let recording = parse("replay --from nowhere.pcap --to 127.0.0.1:1 --system helo").unwrap().wanted;
+        let recording =
+            parse("replay --from nowhere.pcap --to 127.0.0.1:1 --system helo").unwrap().wanted;
         assert!(matches!(recording, Wanted::Recording(_)));
     }
 
