@@ -180,22 +180,15 @@ impl CommandLine {
         let matches = parser().try_get_matches_from(words)?;
         let output = Output::from_arg_matches(&matches)?;
         let family = matches.subcommand().and_then(|(name, sub)| Some((Family::named(name)?, sub)));
-        let wanted = match family {
-            Some((family, sub)) => {
-                let args = run::Args::from_arg_matches(sub)?;
-                let live = (family == Family::Replay)
-                    .then(|| replay_from::Args::from_arg_matches(sub))
-                    .transpose()?
-                    .filter(replay_from::Args::is_live);
-                match live {
-                    Some(live) => Wanted::Recording(Box::new((live, args))),
-                    None => Wanted::Family(family, Box::new(args)),
-                }
-            }
-            None => {
-                let command = Cli::from_arg_matches(&matches)?.command;
-                Wanted::Command(Box::new((command, matches)))
-            }
+        let Some((family, sub)) = family else {
+            let command = Cli::from_arg_matches(&matches)?.command;
+            return Ok(Self { output, wanted: Wanted::Command(Box::new((command, matches))) });
+        };
+        let args = run::Args::from_arg_matches(sub)?;
+        let live = (family == Family::Replay).then(|| replay_from::Args::from_arg_matches(sub));
+        let wanted = match live.transpose()?.filter(replay_from::Args::is_live) {
+            Some(live) => Wanted::Recording(Box::new((live, args))),
+            None => Wanted::Family(family, Box::new(args)),
         };
         Ok(Self { output, wanted })
     }
