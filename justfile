@@ -83,6 +83,6 @@ captures *ARGS:
 oracle *ARGS:
     cargo run --release -p benches --features programs --bin oracle -- {{ARGS}}
 
-# Fuzz one target for a minute (needs cargo-fuzz and a nightly toolchain).
-fuzz TARGET:
-    cd fuzz && cargo fuzz run {{TARGET}} -- -max_total_time=60
+# Any input to everything that reads some: every target for 30 seconds, or `just fuzz SECONDS [TARGET]` (needs cargo-fuzz).
+fuzz *ARGS:
+    .ci/fuzz {{ARGS}}

@@ -1,19 +1,24 @@
-//! Any text as a layout file, and any bytes cut with it: an error or frames that lose nothing, never a panic.
+//! Any text as a layout file, and any bytes cut with it: an error or frames that lose nothing, and a dissector; never a panic.
+//! A zero byte stands between file and bytes.
 #![no_main]
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
+use meddle_fuzz::text_and_bytes;
 use protocol::endpoint::{Service, Side};
 use protocol::layout::Deframer;
+use scenarios::diagnostic::Color;
+use scenarios::dissector;
 use scenarios::layout_file::LayoutFile;
 
-fuzz_target!(|input: (&str, &[u8])| {
-    let (source, stream) = input;
+fuzz_target!(|input: &[u8]| {
+    let Some((source, stream)) = text_and_bytes(input) else { return };
     match LayoutFile::parse("fuzz.toml", source) {
-        Err(mistakes) => drop(mistakes.to_string()),
+        Err(mistakes) => drop(mistakes.render(Color::Plain)),
         Ok(file) => {
+            drop(dissector::render(&[dissector::declared(&file)]));
             let mut deframer = Deframer::new(Arc::new(file.layout), Service(0), Side::Client);
             let mut frames = Vec::new();
             for segment in stream.chunks(7) {

@@ -100,15 +100,23 @@ impl Credential {
 /// [`CredentialError`], also where only a part is broken.
 pub fn read(path: &Path) -> Result<Vec<Credential>, CredentialError> {
     let file = Zeroizing::new(read_within(path, LARGEST).map_err(CredentialError::Read)?);
+    parse(path, &file)
+}
+
+/// Everything in `file`; `path` is for messages.
+///
+/// # Errors
+/// [`CredentialError`], also where only a part is broken.
+pub fn parse(path: &Path, file: &[u8]) -> Result<Vec<Credential>, CredentialError> {
     let json = file.trim_ascii();
     if json.starts_with(b"{") {
         let named = pki::Certificate::decode(json);
         let broken = |_| CredentialError::Broken(path.to_owned(), NAMED, flaw(json));
         return Ok(vec![Credential::Named(named.map_err(broken)?)]);
     }
-    let blocks = armour::read(&file);
+    let blocks = armour::read(file);
     let blocks = blocks.map_err(|why| CredentialError::Armour(path.to_owned(), why))?;
-    blocks.iter().map(|block| parse(path, block)).collect()
+    blocks.iter().map(|block| parse_block(path, block)).collect()
 }
 
 /// What is wrong with a JSON certificate that cannot be read.
@@ -120,7 +128,7 @@ fn flaw(json: &[u8]) -> String {
     }
 }
 
-fn parse(path: &Path, block: &Block) -> Result<Credential, CredentialError> {
+fn parse_block(path: &Path, block: &Block) -> Result<Credential, CredentialError> {
     if block.encrypted {
         return Err(CredentialError::Encrypted(path.to_owned()));
     }

@@ -37,7 +37,7 @@ pub fn read(folder: &Path) -> Benches {
     let inside = folder.join("ratios.json");
     let found = [Some(inside), beside].into_iter().flatten().find(|path| path.is_file());
     if let Some(path) = &found {
-        if let Err(why) = ratios(path, &mut benches) {
+        if let Err(why) = text(path).and_then(|json| ratios(path, &json, &mut benches)) {
             benches.problems.push(format!("{}: {why}", quote_path(path)));
         }
     } else if !folder.is_dir() {
@@ -84,15 +84,26 @@ fn samples(folder: &Path, problems: &mut Vec<String>) -> Vec<PathBuf> {
     found
 }
 
-fn json(path: &Path) -> Result<Value, String> {
-    let name = path.file_name().map_or_else(String::new, |name| name.display().to_string());
-    let content = read_text_within(path, LARGEST).map_err(|error| match error {
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.display().to_string())
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    let name = name(path);
+    read_text_within(path, LARGEST).map_err(|error| match error {
         ReadError::Failed(_, error) => format!("{name} cannot be read: {}", error.kind()),
         ReadError::NotAFile(_) => format!("{name} is not a regular file"),
         ReadError::TooLarge(_, most) => format!("{name} is larger than {most} bytes"),
         ReadError::NotText(_) => format!("{name} is not UTF-8 text"),
-    })?;
-    serde_json::from_str(&content).map_err(|error| format!("{name} is no JSON: {error}"))
+    })
+}
+
+fn parse(path: &Path, text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("{} is no JSON: {error}", name(path)))
+}
+
+fn json(path: &Path) -> Result<Value, String> {
+    parse(path, &text(path)?)
 }
 
 fn distribution(folder: &Path) -> Result<Distribution, String> {
@@ -139,8 +150,12 @@ fn distribution(folder: &Path) -> Result<Distribution, String> {
     })
 }
 
-fn ratios(path: &Path, benches: &mut Benches) -> Result<(), String> {
-    let file = json(path)?;
+/// Add what the text of a `ratios.json` says. `path` is for messages; what is wrong with one row is among the problems.
+///
+/// # Errors
+/// Why it is no such file.
+pub fn ratios(path: &Path, text: &str, benches: &mut Benches) -> Result<(), String> {
+    let file = parse(path, text)?;
     match file.get("schema").and_then(Value::as_str) {
         Some(SCHEMA) => {}
         Some(other) => return Err(format!("`schema` is {}, expected {SCHEMA}", quote(other))),

@@ -12,10 +12,14 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 
 use command_line::{folder, hold, scenarios};
 use mitm_proxy::capture::{Format, Writer};
 use protocol::endpoint::Side;
+use protocol::systems::system;
+use protocol::weakness::Profile;
+use scenarios::import::{Keep, Recording, listing};
 use serde_json::Value;
 
 fn capture(name: &str) -> String {
@@ -67,6 +71,23 @@ fn replay(folder: &Path, server: &Server, name: &str, more: &[&str]) -> (i32, St
     let capture = capture(name);
     let to = ["replay", "--from", &capture, "--to", &server.address, "--system", system];
     ran(folder, &[&to[..], more].concat())
+}
+
+#[test]
+fn a_capture_in_memory_is_cut_as_the_file_is() {
+    for (file, name) in
+        [("ccm.pcapng", "ccm"), ("helo.pcapng", "helo"), ("ratchet.pcap", "ratchet")]
+    {
+        let path = capture(file);
+        let (path, system) = (Path::new(&path), system(name).unwrap());
+        let layout = Arc::new((system.layout)(Profile::as_built(system)));
+        let ports: Vec<u16> = system.ports.iter().map(|port| port.port).collect();
+        let read = Recording::read(path, &layout, &ports, Keep::Nothing).unwrap();
+        let content = fs::read(path).unwrap();
+        let of = Recording::of(path, &content, &layout, &ports, Keep::Nothing).unwrap();
+        assert!(of.sessions.iter().all(|session| !session.frames.is_empty()), "{file}");
+        assert_eq!(listing::json(&of), listing::json(&read), "{file}");
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn files(extensions: &[&str]) -> Vec<(PathBuf, String)> {
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
                 let built = name == "target" && !path.ends_with("src/target");
-                if !built && !matches!(name, ".git" | "corpus" | "artifacts") {
+                if !built && !matches!(name, ".git" | "seeds" | "corpus" | "artifacts") {
                     folders.push(path);
                 }
             } else if extensions.iter().any(|end| name.ends_with(end)) {
@@ -75,6 +75,27 @@ fn a_property_is_one_file_and_one_table_line() {
 fn a_system_is_one_folder_and_one_table_line() {
     for system in SYSTEMS {
         assert!(root().join("protocol/src").join(system.name).join("mod.rs").is_file());
+    }
+}
+
+#[test]
+fn a_fuzz_target_is_one_file_one_entry_and_a_folder_of_seeds() {
+    let targets = stems("fuzz/fuzz_targets");
+    let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    let entry = |line: &str| line.strip_prefix("name = \"")?.strip_suffix('"').map(str::to_owned);
+    let entries = manifest.split("[[bin]]").skip(1);
+    let entries: Vec<String> = entries.filter_map(|it| it.lines().find_map(entry)).collect();
+    assert_eq!(entries, targets, "fuzz/Cargo.toml names every target, in order");
+    for target in &targets {
+        let path = format!("path = \"fuzz_targets/{target}.rs\"");
+        assert!(manifest.contains(&path), "fuzz/Cargo.toml: no {path}");
+    }
+    assert_eq!(stems("fuzz/seeds"), targets);
+    for target in targets {
+        let seeds = fs::read_dir(root().join("fuzz/seeds").join(&target)).unwrap();
+        let sizes: Vec<u64> = seeds.map(|seed| seed.unwrap().metadata().unwrap().len()).collect();
+        assert!(!sizes.is_empty(), "{target}: no seed");
+        assert!(sizes.iter().all(|size| *size <= 8192), "{target}: a seed is over 8 KiB");
     }
 }
 

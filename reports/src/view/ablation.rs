@@ -43,6 +43,14 @@ pub struct Cell {
 }
 
 impl Ablation {
+    /// What `scenarios matrix --format json` prints.
+    ///
+    /// # Errors
+    /// The text is something else.
+    pub fn parse_all(json: &str) -> serde_json::Result<Vec<Self>> {
+        serde_json::from_str(json)
+    }
+
     /// The scenarios, in the order to show them.
     pub fn scenarios(&self) -> Vec<&str> {
         if self.order.is_empty() {

@@ -2,6 +2,7 @@
 //!
 //! [`EXIT_CODES`] says how it ends.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -150,25 +151,61 @@ fn parser() -> Command {
     })
 }
 
-fn dispatch() -> anyhow::Result<Done> {
-    let matches = parser().get_matches();
-    let output = Output::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    if let Some((name, sub)) = matches.subcommand()
-        && let Some(family) = Family::named(name)
+/// A command line that was understood; nothing of it has run.
+#[derive(Debug)]
+pub struct CommandLine {
+    output: Output,
+    wanted: Wanted,
+}
+
+#[derive(Debug)]
+enum Wanted {
+    /// A command, and the matches it comes from.
+    Command(Box<(Commands, ArgMatches)>),
+    /// The scenarios of a family.
+    Family(Family, Box<run::Args>),
+    /// A recording, played to somebody's server.
+    Recording(Box<(replay_from::Args, run::Args)>),
+}
+
+impl CommandLine {
+    /// Read a command line; the first word is the name of the program. Nothing runs.
+    ///
+    /// # Errors
+    /// What is wrong with it, or the help that it asks for.
+    pub fn parse<W>(words: impl IntoIterator<Item = W>) -> Result<Self, clap::Error>
+    where
+        W: Into<OsString> + Clone,
     {
-        interrupt::ends_the_program();
-        let args = run::Args::from_arg_matches(sub).unwrap_or_else(|error| error.exit());
-        if family == Family::Replay {
-            let live = replay_from::Args::from_arg_matches(sub);
-            let live = live.unwrap_or_else(|error| error.exit());
-            if live.is_live() {
-                return replay_from::run(&live, args.selection(), output);
-            }
-        }
-        return run::family(family, &args, output);
+        let matches = parser().try_get_matches_from(words)?;
+        let output = Output::from_arg_matches(&matches)?;
+        let family = matches.subcommand().and_then(|(name, sub)| Some((Family::named(name)?, sub)));
+        let Some((family, sub)) = family else {
+            let command = Cli::from_arg_matches(&matches)?.command;
+            return Ok(Self { output, wanted: Wanted::Command(Box::new((command, matches))) });
+        };
+        let args = run::Args::from_arg_matches(sub)?;
+        let live = (family == Family::Replay).then(|| replay_from::Args::from_arg_matches(sub));
+        let wanted = match live.transpose()?.filter(replay_from::Args::is_live) {
+            Some(live) => Wanted::Recording(Box::new((live, args))),
+            None => Wanted::Family(family, Box::new(args)),
+        };
+        Ok(Self { output, wanted })
     }
-    let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
+}
+
+fn dispatch() -> anyhow::Result<Done> {
+    let CommandLine { output, wanted } =
+        CommandLine::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
     interrupt::ends_the_program();
+    let (command, matches) = match wanted {
+        Wanted::Family(family, args) => return run::family(family, &args, output),
+        Wanted::Recording(both) => {
+            let (live, args) = *both;
+            return replay_from::run(&live, args.selection(), output);
+        }
+        Wanted::Command(both) => *both,
+    };
     match command {
         Commands::All(args) => run::all(&args, output),
         Commands::Run(args) => run::paths(&args, output),
@@ -209,4 +246,42 @@ fn quiet_victims() {
             loud(info);
         }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<CommandLine, clap::Error> {
+        CommandLine::parse(["scenarios"].into_iter().chain(line.split(' ')))
+    }
+
+    #[test]
+    fn the_parser_is_sound() {
+        parser().debug_assert();
+    }
+
+    #[test]
+    fn a_command_line_says_what_is_wanted_and_nothing_runs() {
+        let command = parse("run nowhere.toml --format json").unwrap();
+        let Wanted::Command(both) = command.wanted else { panic!("{command:?}") };
+        assert!(matches!(both.0, Commands::Run(_)));
+        assert_eq!(command.output.format, output::Format::Json);
+        let family = parse("bit-flip --system ccm").unwrap().wanted;
+        assert!(matches!(family, Wanted::Family(Family::BitFlip, _)));
+        let catalogue = parse("replay").unwrap().wanted;
+        assert!(matches!(catalogue, Wanted::Family(Family::Replay, _)));
+        let recording =
+            parse("replay --from nowhere.pcap --to 127.0.0.1:1 --system helo").unwrap().wanted;
+        assert!(matches!(recording, Wanted::Recording(_)));
+    }
+
+    #[test]
+    fn a_wrong_command_line_and_one_that_asks_for_help_are_told_apart() {
+        assert_eq!(parse("sing").unwrap_err().kind(), ErrorKind::InvalidSubcommand);
+        assert_eq!(parse("run --sing a.toml").unwrap_err().kind(), ErrorKind::UnknownArgument);
+        assert_eq!(parse("help run").unwrap_err().kind(), ErrorKind::DisplayHelp);
+    }
 }

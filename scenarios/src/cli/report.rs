@@ -259,7 +259,7 @@ fn ablation(args: &Args, scenarios: &[Scenario], output: Output) -> Result<Vec<A
 
 fn read_ablation(path: &Path) -> Result<Vec<Ablation>> {
     let text = files::read_text_within(path, LARGEST)?;
-    serde_json::from_str(&text).map_err(|error| {
+    Ablation::parse_all(&text).map_err(|error| {
         let (path, error) = (quote_path(path), escape(&error.to_string()));
         anyhow!("{path}: not what `scenarios matrix --format json` prints: {error}")
     })

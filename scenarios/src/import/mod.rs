@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -207,16 +207,41 @@ impl Recording {
         ports: &[u16],
         keep: Keep,
     ) -> Result<Self, ImportError> {
+        Self::cut(path, &|| open(path), layout, ports, keep)
+    }
+
+    /// The same of a capture in memory. `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`Recording::read`].
+    pub fn of(
+        path: &Path,
+        capture: &[u8],
+        layout: &Arc<Layout>,
+        ports: &[u16],
+        keep: Keep,
+    ) -> Result<Self, ImportError> {
+        Self::cut(path, &|| Ok(capture), layout, ports, keep)
+    }
+
+    /// Read what `open` opens, twice where connections have to be told apart by their ports.
+    fn cut<R: Read>(
+        path: &Path,
+        open: &dyn Fn() -> Result<R, ImportError>,
+        layout: &Arc<Layout>,
+        ports: &[u16],
+        keep: Keep,
+    ) -> Result<Self, ImportError> {
         let services = if ports.len() > 1 {
             let mut seen = Seen::default();
             // What is wrong with the file is found again.
-            let _ = capture::read(open(path)?, &mut seen);
+            let _ = capture::read(open()?, &mut seen);
             Services::found(&seen, ports)
         } else {
             Services::default()
         };
         let mut recorder = Recorder::new(layout.clone(), services, keep);
-        let read = capture::read(open(path)?, &mut recorder);
+        let read = capture::read(open()?, &mut recorder);
         let (mut recording, overflow) = recorder.finish();
         match read {
             Ok(summary) if summary.sessions == 0 => {

@@ -1,4 +1,5 @@
-//! Claims as lines of JSON, the contract of `docs/claims.md`: what `serve --format json` writes, made precise.
+//! Claims as lines of JSON, the contract of `docs/claims.md`: what `serve --format json` writes, made precise. Whoever writes a program
+//! for a target can check its lines with [`parse`].
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -32,7 +33,7 @@ const MAX_KEPT: usize = 200;
 
 /// A line of a program.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Line {
+pub enum Line {
     /// Something of its own.
     Own,
     /// A claim.
@@ -43,19 +44,22 @@ pub(super) enum Line {
 
 /// What a program states.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) struct Stated {
-    pub(super) fact: Fact,
+pub struct Stated {
+    /// The fact.
+    pub fact: Fact,
     /// On which connection, if it says so.
-    pub(super) conn: Option<u32>,
-    pub(super) local: Option<Name>,
-    pub(super) peer: Option<Name>,
+    pub conn: Option<u32>,
+    /// Who it says it is, if it does.
+    pub local: Option<Name>,
+    /// Whom it says it talks to, if it does.
+    pub peer: Option<Name>,
     /// What the reader of a verdict should know of it.
-    pub(super) remark: Option<String>,
+    pub remark: Option<String>,
 }
 
 /// Where a line stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Among {
+pub enum Among {
     /// Other output of the program.
     Output,
     /// Nothing but claims.
@@ -66,7 +70,7 @@ pub(super) enum Among {
 ///
 /// # Errors
 /// Why it is no claim, where it has to be one or almost is.
-pub(super) fn parse(line: &[u8], among: Among) -> Result<Line, String> {
+pub fn parse(line: &[u8], among: Among) -> Result<Line, String> {
     let line = line.trim_ascii();
     if among == Among::Output && line.first() != Some(&b'{') {
         return match claim_within(line) {

@@ -14,7 +14,7 @@ use protocol::endpoint::{End, Reject, Side, Tick};
 use regex::Regex;
 use tokio::sync::watch;
 
-mod claims;
+pub mod claims;
 #[cfg(unix)]
 mod conclude;
 #[cfg(unix)]

@@ -1,0 +1,16 @@
+//! Any text as a file of targets: an error or targets, never a panic. Nothing is started.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use scenarios::diagnostic::Color;
+use scenarios::scenario::targets;
+
+fuzz_target!(|source: &str| {
+    let mistakes = match targets("fuzz.toml", source) {
+        Ok(file) => file.mistakes,
+        Err(mistakes) => Some(mistakes),
+    };
+    if let Some(mistakes) = mistakes {
+        drop(mistakes.render(Color::Plain));
+    }
+});
