@@ -69,7 +69,7 @@ fn frames_of_another_system_open_to_nothing() {
     for system in systems() {
         for profile in both(system) {
             let pair = record(system, profile);
-            for other in systems().into_iter().filter(|other| other.name != system.name) {
+            for other in systems().filter(|other| other.name != system.name) {
                 for profile in both(other) {
                     let secrets = record(other, profile).secrets.concat();
                     assert_eq!(open(other, profile, &secrets, &pair), [], "{}", other.name);
