@@ -127,7 +127,7 @@ fn run(
 ) -> Result<Run, TargetError> {
     let layout = Arc::new(own.layout.layout.clone());
     let attacker = Attacker::new(layout.clone(), rules.into());
-    target::run(target, layout, own.layout.ports.len(), attacker, prompt, stop)
+    target::run(target, layout, &own.layout.ports, attacker, prompt, stop)
 }
 
 /// What is judged. A program may say that it sends something when it is on its way already: what was sent counts as sent from the

@@ -48,8 +48,8 @@ fn helo(rules: Vec<Rule>) -> Run {
     let helo = system("helo").unwrap();
     let layout = Arc::new((helo.layout)(Profile::named(helo, "as-built").unwrap()));
     let attacker = Attacker::new(layout.clone(), rules.into());
-    run(&target, layout, helo.ports.len(), attacker, Prompt::default(), &Interrupt::default())
-        .unwrap()
+    let ports: Vec<String> = helo.ports.iter().map(|port| port.name.to_owned()).collect();
+    run(&target, layout, &ports, attacker, Prompt::default(), &Interrupt::default()).unwrap()
 }
 
 /// The words of what one side claimed, in order.

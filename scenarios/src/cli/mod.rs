@@ -1,6 +1,6 @@
 //! The command line: one file per command. Data goes to standard output, everything else to standard error.
 //!
-//! [`EXIT_CODES`] says how it ends.
+//! `scenarios --help` says what the exit codes mean.
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::conclude::{Ending, Evidence, conclude};
-use super::launch::{Folder, Launch, alone, doors, failed};
+use super::launch::{Folder, Launch, Ports, alone, doors, failed};
 use super::ports::{self, Look};
 use super::process::Ended;
 use super::programs::Programs;
@@ -43,7 +43,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long a client may be silent once its server has ended.
 const ALONE: Duration = Duration::from_secs(2);
 
-/// Run it once with this attacker in the middle; `ports` is how many the server has, and `prompt` what an honest run has shown of
+/// Run it once with this attacker in the middle; `ports` are the names of those the server has, and `prompt` what an honest run has shown of
 /// the programs: nothing, in that run itself.
 ///
 /// It takes no signals: whoever calls it sees to it that Ctrl-C triggers `stop`, or the programs outlive this one.
@@ -53,7 +53,7 @@ const ALONE: Duration = Duration::from_secs(2);
 pub fn run(
     target: &Target,
     layout: Arc<Layout>,
-    ports: usize,
+    ports: &[String],
     attacker: Attacker,
     prompt: Prompt,
     stop: &Interrupt,
@@ -74,7 +74,7 @@ pub fn run(
 
 async fn whole(
     target: &Target,
-    ports: usize,
+    ports: &[String],
     attacker: Attacker,
     prompt: Prompt,
     stop: &Interrupt,
@@ -83,13 +83,23 @@ async fn whole(
         JudgedFrom::Claims(Channel::File) => Some(Folder::create()?),
         _ => None,
     };
-    let (doors, _reserved) = doors(target, ports).await?;
+    let (doors, _reserved) = doors(target, ports.len()).await?;
     let behind: Vec<u16> = doors.iter().map(|door| door.upstream.port()).collect();
     let before = doors.iter().map(|door| Ok(door.listener.local_addr()?.port()));
     let before: io::Result<Vec<u16>> = before.collect();
     let before = before.map_err(failed("no port for the attacker"))?;
-    let client = Launch::new(target, Side::Client, &target.client, &before, folder.as_ref())?;
-    let server = Launch::new(target, Side::Server, &target.server, &behind, folder.as_ref())?;
+    let client = Launch::new(
+        target,
+        Side::Client,
+        Ports { names: ports, numbers: &before },
+        folder.as_ref(),
+    )?;
+    let server = Launch::new(
+        target,
+        Side::Server,
+        Ports { names: ports, numbers: &behind },
+        folder.as_ref(),
+    )?;
 
     let mut stage = Stage {
         target,

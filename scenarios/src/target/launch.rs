@@ -63,6 +63,26 @@ pub(super) fn alone(target: &Target) -> Option<MutexGuard<'static, ()>> {
     fixed.then(|| FIXED.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// The ports a program is told, in the order of the layout.
+pub(super) struct Ports<'a> {
+    pub(super) names: &'a [String],
+    pub(super) numbers: &'a [u16],
+}
+
+impl Ports<'_> {
+    /// That of a placeholder: `port`, `port2`, `port:NAME`.
+    fn of(&self, placeholder: &str) -> Option<u16> {
+        let at = match placeholder.strip_prefix("port:") {
+            Some(name) => self.names.iter().position(|known| known == name)?,
+            None => match placeholder.strip_prefix("port")? {
+                "" => 0,
+                number => number.parse::<usize>().ok()?.checked_sub(1)?,
+            },
+        };
+        self.numbers.get(at).copied()
+    }
+}
+
 /// A program that is about to be started, maybe more than once.
 pub(super) struct Launch {
     who: Side,
@@ -75,10 +95,13 @@ impl Launch {
     pub(super) fn new(
         target: &Target,
         who: Side,
-        program: &Program,
-        ports: &[u16],
+        ports: Ports<'_>,
         folder: Option<&Folder>,
     ) -> Result<Self, TargetError> {
+        let program = match who {
+            Side::Client => &target.client,
+            Side::Server => &target.server,
+        };
         let file = folder.map(|folder| folder.0.join(format!("{who}.jsonl")));
         let mut missing = None;
         let mut value = |name: &str| {
@@ -90,19 +113,18 @@ impl Launch {
                 "target" => Some(target.name.clone()),
                 "claims" => file.as_ref().map(|file| file.display().to_string()),
                 port => {
-                    let number = port.strip_prefix("port").and_then(|n| n.parse().ok());
-                    let port = ports.get(number.unwrap_or(1_usize).saturating_sub(1));
+                    let port = ports.of(port);
                     if port.is_none() {
                         missing = Some(format!("{{{name}}}"));
                     }
-                    port.map(u16::to_string)
+                    port.map(|port| port.to_string())
                 }
             }
         };
         let command = program.command.iter().map(|word| fill(word, &mut value)).collect();
         match missing {
             Some(placeholder) => {
-                Err(TargetError::NoSuchPort { who, placeholder, ports: ports.len() })
+                Err(TargetError::NoSuchPort { who, placeholder, ports: ports.names.to_vec() })
             }
             None => Ok(Self { who, program: program.clone(), command, file }),
         }

@@ -350,8 +350,8 @@ pub enum TargetError {
         who: Side,
         /// What stands there: `{port3}`.
         placeholder: String,
-        /// How many ports there are.
-        ports: usize,
+        /// The ports there are, by name.
+        ports: Vec<String>,
     },
     /// An observation waits for a frame type that the layout does not have.
     NoSuchFrame {
@@ -387,14 +387,19 @@ pub enum TargetError {
 
 impl Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use crate::diagnostic::{list, quote};
+        use crate::diagnostic::{escape, list, quote};
         match self {
             Self::CannotStart { who, program, error } => {
                 write!(f, "the {who} cannot be started: {}: {error}", quote(program))
             }
             Self::NoSuchPort { who, placeholder, ports } => {
-                let many = if *ports == 1 { "one port" } else { "fewer ports" };
-                write!(f, "the {who}'s command has `{placeholder}`, the layout has {many}")
+                let known: Vec<&str> = ports.iter().map(String::as_str).collect();
+                let placeholder = escape(placeholder);
+                write!(
+                    f,
+                    "the {who}'s command has `{placeholder}`; ports of the layout: {}",
+                    list(&known)
+                )
             }
             Self::NoSuchFrame { name, known } => {
                 write!(
@@ -455,7 +460,7 @@ impl Interrupt {
 pub fn run(
     _: &Target,
     _: Arc<protocol::layout::Layout>,
-    _: usize,
+    _: &[String],
     _: mitm_proxy::attacker::Attacker,
     _: Prompt,
     _: &Interrupt,

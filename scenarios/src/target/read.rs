@@ -40,6 +40,8 @@ const MAX_STDIN: usize = 64 * 1024;
 pub(super) const OF_PROGRAM: &[&str] = &["command", "dir", "env", "stdin", "port"];
 pub(super) const OF_SERVER: &[&str] = &["ready", "start", "restart", "delay_ms"];
 
+/// What stands before the name of a port: `{port:data}`.
+const PORT_NAMED: &str = "port:";
 const PLACEHOLDERS: &[&str] = &["host", "port", "port2", "claims", "target"];
 
 /// The most that a run is tried again.
@@ -260,7 +262,7 @@ fn command(
             return None;
         }
         for (_, found) in placeholders(word) {
-            has_port |= found == "port";
+            has_port |= found == "port" || found.starts_with(PORT_NAMED);
             check_placeholder(reader, node, found, claims);
         }
         words.push(word.to_owned());
@@ -286,7 +288,7 @@ fn check_placeholder(reader: &mut Reader, node: &Node<'_>, found: &str, claims: 
     } else if let Some(meant) = near(found, PLACEHOLDERS) {
         // Anything else in braces is the program's business.
         let message = format!("unknown placeholder `{{{found}}}`");
-        let help = "allowed: `{host}`, `{port}`, `{port2}` and so on, `{claims}`, `{target}`";
+        let help = "allowed: `{host}`, `{port}`, `{port2}` and so on, `{port:NAME}`, `{claims}`, `{target}`";
         let label = format!("did you mean `{{{meant}}}`?");
         reader.mistake_with_help(node.span(), message, &label, help.to_owned());
     }
@@ -298,7 +300,11 @@ fn placeholders(word: &str) -> impl Iterator<Item = (usize, &str)> {
         let before = word.get(..at).unwrap_or_default();
         let rest = word.get(at + 1..).unwrap_or_default();
         let name = rest.split_once('}').map(|(name, _)| name)?;
-        let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric());
+        let word = name.strip_prefix(PORT_NAMED).unwrap_or(name);
+        // The names of ports may have blanks and hyphens.
+        let part =
+            |b: u8| b.is_ascii_alphanumeric() || (word.len() < name.len() && b" -_".contains(&b));
+        let plain = !word.is_empty() && word.bytes().all(part);
         (plain && !before.ends_with('$')).then_some((at, name))
     })
 }
@@ -317,10 +323,10 @@ pub(super) fn fill(word: &str, mut value: impl FnMut(&str) -> Option<String>) ->
     filled
 }
 
-/// Whether this is replaced: the names above, and any port from 2 to 9.
+/// Whether this is replaced: the names above, any port from 2 to 9, and any port by name.
 pub(super) fn is_placeholder(name: &str) -> bool {
     let port = || matches!(name.strip_prefix("port").map(str::as_bytes), Some([b'2'..=b'9']));
-    PLACEHOLDERS.contains(&name) || port()
+    PLACEHOLDERS.contains(&name) || name.starts_with(PORT_NAMED) || port()
 }
 
 fn ready(reader: &mut Reader, node: &Node<'_>) -> Option<Ready> {

@@ -113,7 +113,7 @@ fn on_stdout(server: Vec<String>, client: Vec<String>) -> Target {
 
 fn attacked(target: &Target, layout: Arc<Layout>, rules: Vec<Rule>) -> Result<Run, TargetError> {
     let attacker = Attacker::new(layout.clone(), rules.into());
-    run(target, layout, 1, attacker, Prompt::default(), &Interrupt::default())
+    run(target, layout, &["data".to_owned()], attacker, Prompt::default(), &Interrupt::default())
 }
 
 fn honest(target: &Target) -> Run {

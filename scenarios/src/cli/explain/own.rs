@@ -29,7 +29,10 @@ const TARGET: Keys = &[
 ];
 
 const PROGRAM: Keys = &[
-    ("command", "program and arguments, with {port}, {host}, {port2}, {claims} and {target}"),
+    (
+        "command",
+        "program and arguments, with {port}, {host}, {port2}, {port:NAME}, {claims} and {target}",
+    ),
     ("ready", "server: \"listens\", or { line = \"text of its output\" }"),
     ("start", "server: how long it may take to be ready; \"5s\" if not given"),
     ("port", "a fixed port, for a program that cannot be told one"),

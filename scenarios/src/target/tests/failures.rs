@@ -54,7 +54,7 @@ fn a_program_that_does_not_exist_is_named() {
     }
     let target = on_stdout(words(&["sh", "{port}", "{port3}"]), words(&["true"]));
     let error = attacked(&target, lines(), Vec::new()).unwrap_err().to_string();
-    assert_eq!(error, "the server's command has `{port3}`, the layout has one port");
+    assert_eq!(error, "the server's command has `{port3}`; ports of the layout: `data`");
 }
 
 #[test]
@@ -247,7 +247,8 @@ fn an_interrupt_leaves_what_happened_so_far() {
         trigger.trigger();
     });
     let attacker = Attacker::new(lines(), Vec::new().into());
-    let run = run(&target, lines(), 1, attacker, Prompt::default(), &stop).unwrap();
+    let run =
+        run(&target, lines(), &["data".to_owned()], attacker, Prompt::default(), &stop).unwrap();
     other.join().unwrap();
     assert!(run.interrupted && stop.is_triggered());
     assert_eq!(findings(&run), [""; 0]);
@@ -255,6 +256,14 @@ fn an_interrupt_leaves_what_happened_so_far() {
 
     // Before it began.
     let attacker = Attacker::new(lines(), Vec::new().into());
-    let run = super::super::run(&target, lines(), 1, attacker, Prompt::default(), &stop).unwrap();
+    let run = super::super::run(
+        &target,
+        lines(),
+        &["data".to_owned()],
+        attacker,
+        Prompt::default(),
+        &stop,
+    )
+    .unwrap();
     assert!(run.interrupted && run.trace.frames.is_empty() && run.findings.is_empty());
 }

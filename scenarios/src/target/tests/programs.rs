@@ -40,6 +40,21 @@ fn folder_environment_and_standard_input_are_as_wished() {
 }
 
 #[test]
+fn a_port_may_be_named_as_the_layout_has_it() {
+    if !has("python3") {
+        return;
+    }
+    let named = |words: Vec<String>, name: &str| {
+        words.iter().map(|word| word.replace("{port}", name)).collect::<Vec<_>>()
+    };
+    let target = on_stdout(named(server(ANSWER), "{port:data}"), named(client(ASK), "{port:data}"));
+    assert_eq!(honest(&target).trace.frames.len(), 2);
+    let target = on_stdout(named(server(ANSWER), "{port:control one}"), client(ASK));
+    let error = attacked(&target, lines(), Vec::new()).unwrap_err().to_string();
+    assert_eq!(error, "the server's command has `{port:control one}`; ports of the layout: `data`");
+}
+
+#[test]
 fn programs_with_fixed_ports_have_the_attacker_between_them() {
     if !has("python3") {
         return;
