@@ -416,7 +416,7 @@ impl State {
         }
     }
 
-    fn send(&mut self, now: Tick, conn: Conn, bytes: Vec<u8>) {
+    fn send(&mut self, now: Tick, conn: Conn, mut bytes: Vec<u8>) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         if connection.closing || bytes.is_empty() {
             return;
@@ -427,6 +427,10 @@ impl State {
             connection.queued = 0;
             self.observer.on_event(now, Event::Trouble { conn: Some(conn), what });
             return self.close(conn);
+        }
+        // What waits is counted by its length, and must not take many times as much memory.
+        if bytes.capacity() > 2 * bytes.len() {
+            bytes.shrink_to_fit();
         }
         connection.queued += bytes.len();
         connection.queue.push_back(bytes);
