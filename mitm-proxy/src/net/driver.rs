@@ -282,6 +282,10 @@ impl Driver {
     pub(super) fn make_room(&self, limits: Limits) -> bool {
         let goes = {
             let state = self.0.state.borrow();
+            // As a rule nobody needs to be counted.
+            if state.connections.len() < limits.unknown.min(limits.connections) {
+                return true;
+            }
             // One that is closing has had its turn.
             let unknown = state.connections.iter().filter(|(_, it)| !it.known || it.closing);
             let (all, strangers) = (state.connections.len(), unknown.clone().count());
@@ -428,8 +432,8 @@ impl State {
             self.observer.on_event(now, Event::Trouble { conn: Some(conn), what });
             return self.close(conn);
         }
-        // What waits is counted by its length, and must not take many times as much memory.
-        if bytes.capacity() > 2 * bytes.len() {
+        // What waits is counted by its length, and must not take many times as much memory. The first does not wait long.
+        if !connection.queue.is_empty() && bytes.capacity() > 2 * bytes.len() {
             bytes.shrink_to_fit();
         }
         connection.queued += bytes.len();
