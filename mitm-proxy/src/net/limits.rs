@@ -23,29 +23,34 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// As many as the descriptors of this process allow, which are raised as far as the system lets it; half of them for peers that
-    /// have not shown who they are.
+    /// As many as the descriptors of this process allow; half of them for peers that have not shown who they are.
     pub fn of_this_process() -> Self {
         let connections = descriptors().saturating_sub(RESERVED).clamp(FEWEST, MOST);
         Self { connections, unknown: connections / 2 }
     }
 }
 
+/// Raise the number of descriptors this process may have, as far as the system lets it and is of use. Programs that it starts inherit
+/// that, so it is for those that start none.
+pub fn raise_descriptors() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let enough = u64::try_from(MOST + RESERVED).unwrap_or(u64::MAX);
+        let wanted = maximum.unwrap_or(enough).min(enough);
+        if current.is_some_and(|current| current < wanted) {
+            // Where that fails, there are as many as before.
+            let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
+        }
+    }
+}
+
 #[cfg(unix)]
 fn descriptors() -> usize {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    // Only as far as is of use: some programs close every number there may be.
-    let enough = u64::try_from(MOST + RESERVED).unwrap_or(u64::MAX);
-    let wanted = maximum.unwrap_or(enough).min(enough);
-    let allowed = match current {
-        Some(current) if current < wanted => {
-            let raised = Rlimit { current: Some(wanted), maximum };
-            if setrlimit(Resource::Nofile, raised).is_ok() { wanted } else { current }
-        }
-        current => current.unwrap_or(enough),
-    };
-    usize::try_from(allowed).unwrap_or(usize::MAX)
+    use rustix::process::{Resource, getrlimit};
+    let allowed = getrlimit(Resource::Nofile).current;
+    allowed.and_then(|allowed| usize::try_from(allowed).ok()).unwrap_or(usize::MAX)
 }
 
 #[cfg(not(unix))]

@@ -22,7 +22,7 @@ mod serve;
 
 pub use connect::{Ending, connect};
 pub use host::HostPort;
-pub use limits::Limits;
+pub use limits::{Limits, raise_descriptors};
 pub use loopback::Loopback;
 pub use serve::serve;
 

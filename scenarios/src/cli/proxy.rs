@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, anyhow, bail};
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::capture::Format as CaptureFormat;
-use mitm_proxy::net::HostPort;
 use mitm_proxy::net::proxy::{Door, Keep, Options, Tap, proxy};
+use mitm_proxy::net::{HostPort, raise_descriptors};
 use mitm_proxy::rule::Rule;
 use protocol::layout::Layout;
 use protocol::systems::System;
@@ -166,6 +166,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let watch = watching(args, &layout, output)?;
     let tally = watch.tally();
     let attacker = Attacker::new(layout, rules.into());
+    raise_descriptors();
     let interrupt = Interrupt::default();
     let captured = interrupt::reported_to(&interrupt, || {
         live::runtime()?.block_on(async {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ArgMatches;
-use mitm_proxy::net::{self, Limits};
+use mitm_proxy::net::{self, Limits, raise_descriptors};
 use protocol::endpoint::{Command, Side};
 use protocol::systems::System;
 use tokio::sync::mpsc::{Receiver, channel};
@@ -65,6 +65,7 @@ pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<D
         // Whoever starts this from a program waits for this line.
         let _ = writeln!(io::stderr(), "{} listens on {}", system.name, bound.join(", "));
         let commands = if system.server_speaks { says(system, items) } else { channel(1).1 };
+        raise_descriptors();
         let limits = Limits::of_this_process();
         net::serve(endpoint, listeners, limits, commands, Box::new(journal), stop).await;
         anyhow::Ok(running)
