@@ -12,7 +12,8 @@ use mitm_proxy::world::World;
 use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 use scenarios::catalogue::catalogue;
-use scenarios::judge::{Case, Over, judge};
+use scenarios::judge::Over;
+use scenarios::scenario::ScenarioRun;
 
 /// `ratchet`, hello and three rounds: `conversation-ratchet-<profile>/<from what>/<attack>`.
 fn conversations(criterion: &mut Criterion) {
@@ -91,9 +92,9 @@ fn scenarios(criterion: &mut Criterion) {
         for system in scenario.systems.iter().take(1) {
             for name in PROFILES {
                 let Some(profile) = Profile::named(system, name) else { continue };
-                let case = Case { scenario, system, profile, seed: 1, over: Over::World };
+                let case = ScenarioRun { scenario, system, profile, seed: 1, over: Over::World };
                 group.bench_function(BenchmarkId::new(&scenario.name, name), |bencher| {
-                    bencher.iter(|| judge(case));
+                    bencher.iter(|| case.judge());
                 });
             }
         }

@@ -15,9 +15,9 @@ use mitm_proxy::attacker::Acting;
 use mitm_proxy::net::Loopback;
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
-use mitm_proxy::strategies::{Quiet, Tools};
+use mitm_proxy::strategies::{Quiet, Strategy, Tools};
 use mitm_proxy::trace::{LinkEvent, Misfire, Trace};
-use mitm_proxy::world::{Folder, LAB, Plan, World};
+use mitm_proxy::world::{self, Folder, LAB, World};
 use protocol::endpoint::{Check, End, Fact, Reject, Side};
 use protocol::systems::System;
 use protocol::weakness::Profile;
@@ -26,7 +26,6 @@ use crate::expect::{Expectation, NOTHING};
 use crate::properties::uniform_errors::{self, Reactions};
 use crate::properties::{Finished, PROPERTIES, Ruling};
 use crate::property::{Outcome, Property};
-use crate::scenario::{Plot, Scenario};
 use crate::search::Searches;
 
 #[cfg(test)]
@@ -35,11 +34,39 @@ mod tests;
 /// The set of keys that takes the place of [`LAB`] where a strategy is to be carried out in full size.
 const FULL: &str = "full";
 
-/// One scenario against one system in one profile.
+/// What the honest endpoints send, and what the attacker does.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// What each client does, by client number from 1, and what the server sends, at 0.
+    pub scripts: BTreeMap<u32, Vec<Step>>,
+    /// The rules of the attacker; none if nobody attacks, or a strategy does.
+    pub rules: Vec<Rule>,
+    /// The line each rule begins in, from 1, where the rules are from a file.
+    pub rule_lines: Vec<usize>,
+    /// An attacker that learns from answers, if there is one.
+    pub strategy: Option<StrategySpec>,
+    /// Key files the attacker has, by the name rules give each set.
+    pub keys: BTreeMap<String, Folder>,
+    /// Somebody who registered before the run: name and password.
+    pub registered: Option<(String, String)>,
+}
+
+/// A strategy and when it acts.
+#[derive(Clone, Debug)]
+pub struct StrategySpec {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it acts when something happens. The first rule of the plan then says when, and does nothing.
+    pub waits: bool,
+    /// The attacker.
+    pub strategy: Arc<dyn Strategy>,
+}
+
+/// A plan against one system in one profile.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
-    /// The scenario.
-    pub scenario: &'a Scenario,
+    /// The plan.
+    pub plan: &'a Plan,
     /// The system.
     pub system: &'static System,
     /// The profile.
@@ -48,6 +75,20 @@ pub struct Case<'a> {
     pub seed: u64,
     /// What carries the frames.
     pub over: Over,
+    /// The verdicts that are expected, if any are.
+    pub expected: Option<Expected<'a>>,
+}
+
+/// The verdicts that are expected of a case.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// The verdicts.
+    pub expectation: &'a Expectation,
+    /// The seed for which they were written down.
+    pub seed: u64,
+    /// The user's own input stands in place of what the plan sends. It may be too short to say anything of
+    /// secrecy: an inconclusive verdict on secrecy is no mismatch then.
+    pub own_input: bool,
 }
 
 /// What carries the frames of a run.
@@ -97,29 +138,30 @@ pub fn judge(case: Case<'_>) -> Judgement {
 
 /// Run and judge `case` with these tools for its strategy.
 pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
-    let plan = Plan {
+    let plan = case.plan;
+    let spec = world::Plan {
         system: case.system,
         profile: case.profile,
         seed: case.seed,
-        scripts: case.scenario.scripts.iter().map(|(n, steps)| (*n, steps[..].into())).collect(),
-        rules: case.scenario.rules.clone().into(),
-        keys: keys(case.scenario, tools),
-        registered: case.scenario.registered.clone(),
+        scripts: plan.scripts.iter().map(|(n, steps)| (*n, steps[..].into())).collect(),
+        rules: plan.rules.clone().into(),
+        keys: keys(plan, tools),
+        registered: plan.registered.clone(),
     };
     let layout = (case.system.layout)(case.profile);
     let court = Court {
-        scenario: case.scenario,
+        plan,
         largest_frame: layout.frames.iter().map(|spec| spec.max).max().unwrap_or(0),
         searches: Searches::default(),
         excused: BTreeSet::new(),
     };
 
-    let mut world = World::new(&plan);
+    let mut world = World::new(&spec);
     if case.over == Over::Tcp {
         let carrier = Loopback::new(world.layout(), case.seed);
         world.over(Box::new(carrier));
     }
-    if case.scenario.rules.is_empty() && case.scenario.plot.is_none() {
+    if plan.rules.is_empty() && plan.strategy.is_none() {
         let mut runs = Runs::default();
         runs.add(court.honest_run(world));
         return conclude(case, None, runs);
@@ -134,10 +176,10 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
     let twin = twin.trace;
 
     let mut worlds = Vec::new();
-    let plot = case.scenario.plot.as_ref();
+    let strategy = plan.strategy.as_ref();
     while let Some(next) = acting {
-        if plot.is_some_and(|plot| plot.waits && next.rule == 0) {
-            attack(&mut world, &next, plot, tools);
+        if strategy.is_some_and(|spec| spec.waits && next.rule == 0) {
+            attack(&mut world, &next, strategy, tools);
             acting = world.run_until_rule();
             continue;
         }
@@ -162,9 +204,9 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
     conclude(case, twin_problem, runs)
 }
 
-/// The sets of keys of a scenario. In full size, the honest endpoints have those of `full` where there are any.
-fn keys(scenario: &Scenario, tools: &Tools<'_>) -> BTreeMap<String, Folder> {
-    let mut keys = scenario.keys.clone();
+/// The sets of keys of a plan. In full size, the honest endpoints have those of `full` where there are any.
+fn keys(plan: &Plan, tools: &Tools<'_>) -> BTreeMap<String, Folder> {
+    let mut keys = plan.keys.clone();
     if let Some(full) = keys.remove(FULL).filter(|_| tools.full) {
         keys.insert(LAB.to_owned(), full);
     }
@@ -172,9 +214,9 @@ fn keys(scenario: &Scenario, tools: &Tools<'_>) -> BTreeMap<String, Folder> {
 }
 
 /// The strategy acts, and then what it waited for happens.
-fn attack(world: &mut World, acting: &Acting, plot: Option<&Plot>, tools: &Tools<'_>) {
-    let Some((plot, held)) = plot.zip(world.hold()) else { return };
-    let result = plot.strategy.attack(world, acting, tools);
+fn attack(world: &mut World, acting: &Acting, strategy: Option<&StrategySpec>, tools: &Tools<'_>) {
+    let Some((spec, held)) = strategy.zip(world.hold()) else { return };
+    let result = spec.strategy.attack(world, acting, tools);
     world.release(held);
     world.step();
     if let Err(why) = result {
@@ -201,8 +243,8 @@ fn variants(world: &mut World, acting: &Acting) -> Option<Vec<Arc<[Rule]>>> {
 
 /// What every run of a case is judged by.
 pub(crate) struct Court<'a> {
-    /// What is expected, and which rules there are.
-    pub(crate) scenario: &'a Scenario,
+    /// What is run.
+    pub(crate) plan: &'a Plan,
     /// The largest frame anybody accepts, in bytes.
     pub(crate) largest_frame: usize,
     /// What messages are searched for with.
@@ -264,8 +306,8 @@ impl Court<'_> {
     fn run(&self, mut world: World, twin: &Trace, tools: &Tools<'_>) -> Run {
         world.run();
         world.open_recordings();
-        if let Some(plot) = &self.scenario.plot
-            && let Err(why) = plot.strategy.review(&mut world, tools)
+        if let Some(spec) = &self.plan.strategy
+            && let Err(why) = spec.strategy.review(&mut world, tools)
         {
             world.trace_mut().misfires.push(Misfire { rule: 0, why });
         }
@@ -319,7 +361,7 @@ impl Court<'_> {
             return Some(format!("the honest twin is stopped by {check}"));
         }
         let sessions: BTreeSet<_> = twin.trace.sessions().into_values().collect();
-        for (number, script) in &self.scenario.scripts {
+        for (number, script) in &self.plan.scripts {
             let actor = *number as usize;
             // What the server says, it says to every session.
             let listeners = if *number == 0 { sessions.len() } else { 1 };
@@ -356,10 +398,10 @@ impl Court<'_> {
                 misfire.why
             ));
         }
-        if let Some(plot) = &self.scenario.plot {
+        if let Some(spec) = &self.plan.strategy {
             let mut efforts = trace.efforts.iter();
-            let Some(effort) = efforts.find(|effort| effort.strategy == plot.name) else {
-                return Some(format!("the strategy `{}` never acted", plot.name));
+            let Some(effort) = efforts.find(|effort| effort.strategy == spec.name) else {
+                return Some(format!("the strategy `{}` never acted", spec.name));
             };
             // What its questions have broken is broken, although it had nothing to do: see `unfinished`.
             if effort.idle.is_some() {
@@ -370,7 +412,7 @@ impl Court<'_> {
         // have done is then beside the point.
         let stopped = first_rejection(trace).is_some();
         let mut acted = false;
-        let waits = self.scenario.plot.as_ref().is_some_and(|plot| plot.waits);
+        let waits = self.plan.strategy.as_ref().is_some_and(|spec| spec.waits);
         for (rule, fired) in (1..).zip(&trace.fired).skip(usize::from(waits)) {
             if landed(trace, rule) {
                 acted = true;
@@ -387,12 +429,12 @@ impl Court<'_> {
     }
 
     fn rule_name(&self, rule: u32) -> String {
-        if let Some(plot) = self.scenario.plot.as_ref().filter(|plot| rule == u32::from(plot.waits))
+        if let Some(spec) = self.plan.strategy.as_ref().filter(|spec| rule == u32::from(spec.waits))
         {
-            return format!("the strategy `{}`", plot.name);
+            return format!("the strategy `{}`", spec.name);
         }
         let at = (rule as usize).saturating_sub(1);
-        match self.scenario.rule_lines.get(at) {
+        match self.plan.rule_lines.get(at) {
             Some(line) => format!("rule {rule} (line {line})"),
             None => format!("rule {rule}"),
         }
@@ -414,26 +456,22 @@ fn conclude(case: Case<'_>, twin_problem: Option<String>, runs: Runs) -> Judgeme
         }
         None => combine(&judged),
     };
-    let expectation = case.scenario.expect.of(case.system.name, case.profile.name());
-    let by_chance = expectation.is_some_and(|e| out_of_luck(case, e, &mut rulings));
-    let mismatches = expectation
+    let expected = case.expected;
+    let by_chance = expected.is_some_and(|e| out_of_luck(case.seed, e, &mut rulings));
+    let mismatches = expected
         .filter(|_| !by_chance)
-        .map(|e| mismatches(case.scenario, e, &rulings, &blocked_by))
+        .map(|e| mismatches(e, &rulings, &blocked_by))
         .unwrap_or_default();
     let trace = shown.map(|(_, trace)| trace).unwrap_or_default();
-    let declared = expectation.is_some();
+    let declared = expected.is_some();
     Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs: total, trace }
 }
 
 /// Whether the expectation rests on a seed, and this run has another. What was to be violated and is not shows nothing then: the
 /// attack did not fail, it never had what it needs. What is violated is violated under any seed.
-fn out_of_luck(
-    case: Case<'_>,
-    expectation: &Expectation,
-    rulings: &mut [(Property, Ruling)],
-) -> bool {
-    let own = case.scenario.seed;
-    let Some(chance) = expectation.rests_on_seed.as_ref().filter(|_| case.seed != own) else {
+fn out_of_luck(seed: u64, expected: Expected<'_>, rulings: &mut [(Property, Ruling)]) -> bool {
+    let Expected { expectation, seed: own, .. } = expected;
+    let Some(chance) = expectation.rests_on_seed.as_ref().filter(|_| seed != own) else {
         return false;
     };
     for (property, ruling) in rulings {
@@ -557,15 +595,15 @@ fn combine(runs: &[Judged]) -> Vec<(Property, Ruling)> {
 
 /// Where the verdicts differ from the expectation, a line each.
 pub(crate) fn mismatches(
-    scenario: &Scenario,
-    expectation: &Expectation,
+    expected: Expected<'_>,
     rulings: &[(Property, Ruling)],
     blocked_by: &BTreeMap<String, usize>,
 ) -> Vec<String> {
+    let Expected { expectation, own_input, .. } = expected;
     let mut mismatches = Vec::new();
     for (property, ruling) in rulings {
         let Some(expected) = expectation.outcome(*property) else { continue };
-        let short = scenario.replaced && *property == Property::Secrecy;
+        let short = own_input && *property == Property::Secrecy;
         if expected != ruling.outcome && !(short && ruling.outcome == Outcome::Inconclusive) {
             mismatches.push(format!(
                 "{}: expected {}, was {}",

@@ -67,7 +67,7 @@ fn plain(scenario: &Scenario) -> Lesson {
         system: String::new(),
         file,
         uri,
-        line: scenario.rule_lines.first().copied().unwrap_or(1),
+        line: scenario.plan.rule_lines.first().copied().unwrap_or(1),
         teaches: scenario.teaches.trim().to_owned(),
         works: Vec::new(),
         stops: Vec::new(),

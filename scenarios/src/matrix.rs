@@ -7,9 +7,10 @@ use protocol::systems::System;
 use protocol::weakness::{Profile, Weakness};
 use rayon::prelude::*;
 
-use crate::judge::{Case, Judgement, Over, judge};
+use crate::judge::{Judgement, Over};
 use crate::property::Outcome;
 use crate::scenario::Scenario;
+use crate::scenario::ScenarioRun;
 
 /// What all scenarios say of one system.
 #[derive(Clone, Debug)]
@@ -101,8 +102,9 @@ pub fn matrix(
 ) -> Matrix {
     let own = of(system, scenarios);
     let outcome = |scenario: &Scenario, profile| {
-        let case = Case { scenario, system, profile, seed: scenario.seed, over: Over::World };
-        each(scenario, &|| outcome(&judge(case)))
+        let case =
+            ScenarioRun { scenario, system, profile, seed: scenario.seed, over: Over::World };
+        each(scenario, &|| outcome(&case.judge()))
     };
     let as_built = Profile::as_built(system);
     let built: Vec<Outcome> = own.par_iter().map(|scenario| outcome(scenario, as_built)).collect();

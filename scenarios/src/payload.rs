@@ -42,7 +42,7 @@ impl Payload {
         let mut files = self.files.iter();
         let mut replaced = false;
         let mut notes = Vec::new();
-        for step in scenario.scripts.values_mut().flatten() {
+        for step in scenario.plan.scripts.values_mut().flatten() {
             let Step::Send(message) = step else { continue };
             match message.kind {
                 Kind::Text => {

@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn the_starter_is_a_scenario_as_it_is() {
         let scenario = parse(&starter("my-first"));
-        assert_eq!((scenario.name.as_str(), scenario.rules.len()), ("my-first", 1));
+        assert_eq!((scenario.name.as_str(), scenario.plan.rules.len()), ("my-first", 1));
         assert_eq!(scenario.seed, 7);
     }
 
@@ -218,9 +218,9 @@ mod tests {
             })
             .collect();
         let scenario = parse(&uncommented.join("\n"));
-        assert_eq!(scenario.rules.len(), 2);
-        assert_eq!(scenario.rules.last().map(|rule| rule.actions.len()), Some(2));
-        assert_eq!(scenario.scripts.len(), 2);
+        assert_eq!(scenario.plan.rules.len(), 2);
+        assert_eq!(scenario.plan.rules.last().map(|rule| rule.actions.len()), Some(2));
+        assert_eq!(scenario.plan.scripts.len(), 2);
         assert_eq!(scenario.needs.len(), 1);
         assert!(scenario.expect.of("ratchet", "challenge-not-mixed").is_some());
         assert_eq!(scenario.expect.systems.len(), 1);

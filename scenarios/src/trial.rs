@@ -9,7 +9,7 @@ use mitm_proxy::trace::{ClaimRecord, Trace};
 use protocol::endpoint::{Fact, Side};
 
 use crate::expect::NOTHING;
-use crate::judge::{Court, Judgement, Rest, first_rejection, mismatches};
+use crate::judge::{Court, Expected, Judgement, Rest, first_rejection, mismatches};
 use crate::properties::Ruling;
 pub use crate::property::NOT_JUDGED;
 use crate::property::{Outcome, Property};
@@ -102,14 +102,15 @@ pub fn trial(
     // Somebody's own protocol may let everybody read along: that is a verdict on it, and no reason not to attack it.
     let beside = Property::ALL.iter().copied().filter(|property| !scope.has(*property));
     let excused = beside.chain(scope.faults.iter().copied()).chain([Property::Secrecy]).collect();
-    let court = Court { scenario, largest_frame, searches: Searches::default(), excused };
+    let plan = &scenario.plan;
+    let court = Court { plan, largest_frame, searches: Searches::default(), excused };
     let problem = unattacked(&court, target, honest);
     // What does not work without an attack says nothing under one; and nobody attacks where there is no rule.
-    let over = problem.is_some() || honest.interrupted || scenario.rules.is_empty();
+    let over = problem.is_some() || honest.interrupted || plan.rules.is_empty();
     let shows = |run: &Run| shows_nothing(&court, &run.trace, &run.findings).is_none();
-    let attack = || run(own, target, &scenario.rules, honest.prompt, stop);
+    let attack = || run(own, target, &plan.rules, honest.prompt, stop);
     let attacked = if over { None } else { Some(retried(target, STARTS, attack, shows)?) };
-    Ok(conclude(&court, target, &scope, honest, attacked, problem))
+    Ok(conclude(&court, scenario, target, &scope, honest, attacked, problem))
 }
 
 /// What of this target is judged: what the scenario and the target allow.
@@ -164,13 +165,13 @@ fn rest(run: &Run) -> Rest {
 
 fn conclude(
     court: &Court<'_>,
+    scenario: &Scenario,
     target: &Target,
     scope: &Scope,
     honest: &Run,
     attacked: Option<Run>,
     problem: Option<String>,
 ) -> Trial {
-    let scenario = court.scenario;
     let run = attacked.as_ref().unwrap_or(honest);
     let (rest, known, mut findings) = (rest(run), &sent_first(&honest.trace), run.findings.clone());
     if honest.findings.iter().any(|finding| matches!(finding, Finding::ListenerGone { .. })) {
@@ -215,7 +216,9 @@ fn conclude(
     expected.retain(|(property, ruling)| {
         expectation.speaks_of(*property) || !ruling.evidence.starts_with(NOT_JUDGED)
     });
-    let mismatches = mismatches(scenario, &expectation, &expected, &blocked_by);
+    let (seed, own_input) = (scenario.seed, scenario.replaced);
+    let expectation = Expected { expectation: &expectation, seed, own_input };
+    let mismatches = mismatches(expectation, &expected, &blocked_by);
     let declared = declared.is_some();
     let trace = run.trace.clone();
     let judgement =

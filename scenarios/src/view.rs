@@ -12,14 +12,14 @@ use reports::view;
 use crate::diagnostic::escape;
 use crate::divergence::{Divergence, divergences};
 use crate::expect::NOTHING;
-use crate::judge::{Case, Judgement, actor_name};
+use crate::judge::{Judgement, actor_name};
 use crate::properties::{Ruling, peer_authentication};
-use crate::scenario::{Own, Scenario};
+use crate::scenario::{Own, Scenario, ScenarioRun};
 use crate::target::{Streams, Target};
 use crate::trial::{NOT_JUDGED, Trial};
 
 /// The view of a case and what the judge says of it.
-pub fn case(case: Case<'_>, judgement: &Judgement) -> view::Case {
+pub fn case(case: ScenarioRun<'_>, judgement: &Judgement) -> view::Case {
     let subject = Subject {
         scenario: case.scenario,
         system: case.system.name,

@@ -12,17 +12,18 @@ use reports::markdown;
 use reports::text::{self, Page};
 use reports::view::Report;
 use scenarios::catalogue::catalogue;
-use scenarios::judge::{Case, Over, judge};
+use scenarios::judge::Over;
 use scenarios::property::Outcome;
 use scenarios::scenario::Scenario;
+use scenarios::scenario::ScenarioRun;
 use scenarios::view;
 
-fn cases(catalogue: &[Scenario]) -> Vec<Case<'_>> {
+fn cases(catalogue: &[Scenario]) -> Vec<ScenarioRun<'_>> {
     let mut cases = Vec::new();
     for scenario in catalogue {
         for system in &scenario.systems {
             for profile in [Profile::as_built(system), Profile::HARDENED] {
-                cases.push(Case {
+                cases.push(ScenarioRun {
                     scenario,
                     system,
                     profile,
@@ -39,7 +40,7 @@ fn cases(catalogue: &[Scenario]) -> Vec<Case<'_>> {
 fn every_case_is_as_expected_as_it_was_before_and_the_same_twice() {
     let catalogue = catalogue();
     let cases = cases(&catalogue);
-    let one = |case: &Case<'_>| view::case(*case, &judge(*case));
+    let one = |case: &ScenarioRun<'_>| view::case(*case, &case.judge());
     // In parallel and one by one: the same bytes.
     let first: Vec<_> = cases.par_iter().map(one).collect();
     let second: Vec<_> = cases.iter().map(one).collect();
@@ -88,8 +89,8 @@ fn over_tcp_every_case_is_judged_alike() {
     let catalogue = catalogue();
     cases(&catalogue).par_iter().for_each(|case| {
         let one = |over| {
-            let case = Case { over, ..*case };
-            view::case(case, &judge(case))
+            let case = ScenarioRun { over, ..*case };
+            view::case(case, &case.judge())
         };
         // Verdicts with their evidence, refusals, claims, frames and times: all but how many bytes waited for the rest of
         // their frame, since reads tear frames apart.
@@ -110,8 +111,8 @@ fn other_seeds_give_other_bytes_and_the_same_verdicts() {
     let replays = catalogue.iter().filter(|s| s.family.name() == "replay").cloned();
     let replays: Vec<Scenario> = replays.collect();
     cases(&replays).par_iter().for_each(|case| {
-        let usual = judge(*case);
-        let other = judge(Case { seed: case.seed + 1, ..*case });
+        let usual = case.judge();
+        let other = ScenarioRun { seed: case.seed + 1, ..*case }.judge();
         assert_eq!(other.mismatches, Vec::<String>::new(), "{}", case.scenario.name);
         let bytes = |judgement: &scenarios::judge::Judgement| -> Vec<_> {
             judgement.trace.frames.iter().map(|record| record.frame.bytes.clone()).collect()

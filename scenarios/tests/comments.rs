@@ -13,7 +13,8 @@ use protocol::endpoint::Fact;
 use protocol::weakness::Profile;
 use scenarios::capture::{Plaintext, Subject, write};
 use scenarios::catalogue::catalogue;
-use scenarios::judge::{Case, Over, actor_name, judge};
+use scenarios::judge::{Over, actor_name};
+use scenarios::scenario::ScenarioRun;
 
 /// A packet with comments.
 struct Packet {
@@ -111,8 +112,9 @@ fn every_comment_stands_on_a_packet_of_what_it_speaks_of() {
     for scenario in catalogue().iter().filter(|known| wanted.contains(&known.name.as_str())) {
         let system = scenario.systems[0];
         for profile in [Profile::as_built(system), Profile::HARDENED] {
-            let case = Case { scenario, system, profile, seed: scenario.seed, over: Over::World };
-            let judgement = judge(case);
+            let case =
+                ScenarioRun { scenario, system, profile, seed: scenario.seed, over: Over::World };
+            let judgement = case.judge();
             let subject = Subject::from(case);
             let shown = Plaintext::Shown;
             let file = write(Vec::new(), Format::Pcapng, &subject, &judgement, shown).unwrap();

@@ -14,10 +14,11 @@ use mitm_proxy::strategies::{Quiet, Tools};
 use mitm_proxy::trace::{Fate, Finding};
 use protocol::weakness::Profile;
 use scenarios::catalogue::catalogue;
-use scenarios::judge::{Case, Judgement, Over, judge_with};
+use scenarios::judge::{Judgement, Over};
 use scenarios::properties::Ruling;
 use scenarios::property::{Outcome, Property};
 use scenarios::scenario::Scenario;
+use scenarios::scenario::ScenarioRun;
 
 const HELO: &str = r#"
 system = "helo"
@@ -191,15 +192,16 @@ fn a_spent_budget_that_found_nothing_shows_nothing_whatever_the_strategy() {
     let mut strategies = 0;
     for scenario in &catalogue {
         let with_budget = ["padding-oracle", "bleichenbacher", "dictionary"];
-        let name = scenario.plot.as_ref().map_or("", |plot| plot.name);
+        let name = scenario.plan.strategy.as_ref().map_or("", |plot| plot.name);
         if !with_budget.contains(&name) {
             continue;
         }
         strategies += 1;
         let system = scenario.systems[0];
         let profile = Profile::HARDENED;
-        let case = Case { scenario, system, profile, seed: scenario.seed, over: Over::World };
-        let judgement = judge_with(case, &tools);
+        let case =
+            ScenarioRun { scenario, system, profile, seed: scenario.seed, over: Over::World };
+        let judgement = case.judge_with(&tools);
         // A forgery that ended the session was the last question: that attack came to its end.
         let ended = judgement.trace.efforts.iter().all(|effort| !effort.exhausted);
         assert!(judgement.inconclusive.is_some() || ended, "{}: held", scenario.name);
@@ -216,10 +218,10 @@ fn an_oracle_whose_budget_is_spent_has_not_shown_that_the_text_is_safe() {
     let scenario = catalogue.iter().find(|s| s.name == "csr-decrypt-text-by-padding").unwrap();
     let system = scenario.systems[0];
     let profile = Profile::as_built(system);
-    let case = Case { scenario, system, profile, seed: scenario.seed, over: Over::World };
+    let case = ScenarioRun { scenario, system, profile, seed: scenario.seed, over: Over::World };
     let words = scenarios::words::builtin();
     let tools = Tools { words, budget: Some(200), full: false, progress: &Quiet };
-    let judgement = judge_with(case, &tools);
+    let judgement = case.judge_with(&tools);
     // The victim tells one check from another; whether that gives the text away, nobody knows yet.
     assert_eq!(ruling(&judgement, Property::UniformErrors).outcome, Outcome::Violated);
     let secrecy = ruling(&judgement, Property::Secrecy);

@@ -14,8 +14,9 @@ use protocol::endpoint::{Conn, Endpoint, Fact, Input, Kind, Output, Tick};
 use protocol::systems::{System, system};
 use protocol::weakness::Profile;
 use protocol::{ratchet, suite};
-use scenarios::judge::{Case, Judgement, Over, judge};
+use scenarios::judge::{Judgement, Over};
 use scenarios::property::{Outcome, Property};
+use scenarios::scenario::ScenarioRun;
 use scenarios::scenario::{Payloads, Scenario};
 
 /// What is wrong with an endpoint.
@@ -122,7 +123,7 @@ fn judged(source: &str, system: &'static System, profile: Profile) -> Judgement 
     let source = format!("{head}system = \"{}\"\n{source}{tail}", system.name);
     let scenario = Scenario::parse("noticed.toml", &source, &Picture);
     let scenario = scenario.unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-    judge(Case { scenario: &scenario, system, profile, seed: 7, over: Over::World })
+    ScenarioRun { scenario: &scenario, system, profile, seed: 7, over: Over::World }.judge()
 }
 
 /// Every property that is not held, with its evidence.

@@ -12,8 +12,9 @@ use written::{NOTHING_EXPECTED, NoFiles};
 
 use protocol::systems::system;
 use protocol::weakness::Profile;
-use scenarios::judge::{Case, Judgement, Over, judge};
+use scenarios::judge::{Judgement, Over};
 use scenarios::property::{Outcome, Property};
+use scenarios::scenario::ScenarioRun;
 
 const HELO: &str = r#"
 system = "helo"
@@ -195,14 +196,14 @@ fn rule_3_the_name_of_a_scenario_decides_nothing() {
 #[test]
 fn rule_4_held_says_under_what() {
     let scenario = scenarios::catalogue::catalogue().remove(0);
-    let case = Case {
+    let case = ScenarioRun {
         scenario: &scenario,
         system: scenario.systems[0],
         profile: Profile::HARDENED,
         seed: 7,
         over: Over::World,
     };
-    let shown = scenarios::view::case(case, &judge(case));
+    let shown = scenarios::view::case(case, &case.judge());
     assert_eq!(shown.scope, "under this script");
     let text = reports::text::case(&shown, reports::text::Page::PLAIN);
     assert!(text.contains("\"held\" means held        under this script"), "{text}");
@@ -255,7 +256,8 @@ fn rule_6_the_seed_decides_every_byte() {
         let scenario = scenarios.iter().find(|s| s.name == "replay-text-in-session").unwrap();
         let profile = Profile::as_built(system("helo").unwrap());
         let judgement =
-            judge(Case { scenario, system: scenario.systems[0], profile, seed, over: Over::World });
+            ScenarioRun { scenario, system: scenario.systems[0], profile, seed, over: Over::World }
+                .judge();
         format!("{:?}", judgement.trace)
     };
     assert_eq!(of(7), of(7));
@@ -384,7 +386,7 @@ fn endpoints_have_the_keys_a_scenario_gives_them() {
     let scenario = scenario.unwrap();
     for (full, bytes) in [(false, 128), (true, 256)] {
         let system = scenario.systems[0];
-        let case = Case {
+        let case = ScenarioRun {
             scenario,
             system,
             profile: Profile::HARDENED,
@@ -393,7 +395,7 @@ fn endpoints_have_the_keys_a_scenario_gives_them() {
         };
         let (words, progress) = (scenarios::words::builtin(), &mitm_proxy::strategies::Quiet);
         let tools = mitm_proxy::strategies::Tools { words, budget: None, full, progress };
-        let judged = scenarios::judge::judge_with(case, &tools);
+        let judged = case.judge_with(&tools);
         assert_eq!(judged.mismatches, [""; 0]);
         let key = &judged.trace.frames[0].frame;
         assert_eq!((key.spec.name, key.field("ct").unwrap().len()), ("KEY", bytes));

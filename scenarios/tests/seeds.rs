@@ -6,17 +6,18 @@
 use protocol::weakness::Profile;
 use rayon::prelude::*;
 use scenarios::catalogue::catalogue;
-use scenarios::judge::{Case, Over, judge};
+use scenarios::judge::Over;
 use scenarios::property::Outcome;
 use scenarios::scenario::Scenario;
+use scenarios::scenario::ScenarioRun;
 
 /// A sample; no scenario of the catalogue has one of these.
 const SEEDS: &[u64] = &[1_000_003, 1_000_033];
 
 /// What is wrong with a case under this seed, if anything.
-fn fault(scenario: &Scenario, case: Case<'_>) -> Option<String> {
+fn fault(scenario: &Scenario, case: ScenarioRun<'_>) -> Option<String> {
     let name = (&scenario.name, case.system.name, case.profile.name(), case.seed);
-    let judgement = judge(case);
+    let judgement = case.judge();
     let spoilt =
         judgement.inconclusive.as_ref().is_some_and(|why| why.starts_with("the honest twin"));
     // Only the published programs lose frames by chance.
@@ -47,7 +48,10 @@ fn under_no_seed_is_a_verdict_another() {
             for profile in [Profile::as_built(system), Profile::HARDENED] {
                 for seed in SEEDS {
                     let over = Over::World;
-                    cases.push((scenario, Case { scenario, system, profile, seed: *seed, over }));
+                    cases.push((
+                        scenario,
+                        ScenarioRun { scenario, system, profile, seed: *seed, over },
+                    ));
                 }
             }
         }
@@ -63,7 +67,8 @@ fn what_needs_luck_is_inconclusive_without_it_and_violated_with_it() {
     let letter = catalogue.iter().find(|known| known.name == "forge-suite-letter");
     let Some(scenario) = letter else { panic!("the catalogue has it") };
     let system = scenario.systems[0];
-    let under = |seed, profile| judge(Case { scenario, system, profile, seed, over: Over::World });
+    let under =
+        |seed, profile| ScenarioRun { scenario, system, profile, seed, over: Over::World }.judge();
     let outcome = |judgement: &scenarios::judge::Judgement, name: &str| {
         let found = judgement.rulings.iter().find(|(property, _)| property.name() == name);
         found.map(|(_, ruling)| (ruling.outcome, ruling.evidence.clone()))

@@ -18,7 +18,8 @@ use protocol::endpoint::Side;
 use protocol::weakness::Profile;
 use scenarios::capture::{Plaintext, Subject, write};
 use scenarios::catalogue::catalogue;
-use scenarios::judge::{Case, Over, judge};
+use scenarios::judge::Over;
+use scenarios::scenario::ScenarioRun;
 
 /// How often everything is measured.
 const ROUNDS: usize = 3;
@@ -86,8 +87,8 @@ fn run() -> Result<(), Box<dyn Error>> {
             for system in &scenario.systems {
                 for profile in [Profile::as_built(system), Profile::HARDENED] {
                     let (seed, over) = (scenario.seed, Over::World);
-                    let case = Case { scenario, system, profile, seed, over };
-                    let (took, judgement) = timed(|| judge(case));
+                    let case = ScenarioRun { scenario, system, profile, seed, over };
+                    let (took, judgement) = timed(|| case.judge());
                     running += took;
                     let path = folder.0.join("case.pcapng");
                     let (took, written) = timed(|| {

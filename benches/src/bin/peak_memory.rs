@@ -16,7 +16,8 @@ use mitm_proxy::trace::Trace;
 use mitm_proxy::world::World;
 use protocol::endpoint::Fact;
 use protocol::weakness::Profile;
-use scenarios::judge::{Case, Over, judge};
+use scenarios::judge::Over;
+use scenarios::scenario::ScenarioRun;
 use scenarios::scenario::{Payloads, Scenario};
 
 /// The size of the file if none is given, in MiB.
@@ -99,14 +100,14 @@ fn judged(file: Bytes, replay: bool, profile: &str) -> Result<Trace, Box<dyn Err
         .map_err(|mistakes| format!("{mistakes:?}"))?;
     let mut scenario = scenario;
     if !replay {
-        scenario.rules.clear();
-        scenario.rule_lines.clear();
+        scenario.plan.rules.clear();
+        scenario.plan.rule_lines.clear();
     }
     let system = *scenario.systems.first().ok_or("the scenario names its system")?;
     let profile = Profile::named(system, profile).ok_or("there is no such profile")?;
     let case =
-        Case { scenario: &scenario, system, profile, seed: scenario.seed, over: Over::World };
-    let judgement = judge(case);
+        ScenarioRun { scenario: &scenario, system, profile, seed: scenario.seed, over: Over::World };
+    let judgement = case.judge();
     match judgement.inconclusive {
         Some(why) => Err(why.into()),
         None => Ok(judgement.trace),

@@ -12,8 +12,9 @@ use mitm_proxy::trace::SecretRecord;
 use protocol::endpoint::Side;
 use protocol::systems::EPOCH;
 
-use crate::judge::{Case, Judgement};
+use crate::judge::Judgement;
 use crate::key_log::{Connection, Line};
+use crate::scenario::ScenarioRun;
 use crate::scenario::{Own, Scenario};
 use crate::target::Target;
 
@@ -49,8 +50,8 @@ pub struct Subject<'a> {
     pub ports: Vec<u16>,
 }
 
-impl<'a> From<Case<'a>> for Subject<'a> {
-    fn from(case: Case<'a>) -> Self {
+impl<'a> From<ScenarioRun<'a>> for Subject<'a> {
+    fn from(case: ScenarioRun<'a>) -> Self {
         Self {
             scenario: case.scenario,
             system: case.system.name,
@@ -74,7 +75,7 @@ impl<'a> Subject<'a> {
 }
 
 /// The secrets of the sessions in the capture of a run.
-pub fn key_log(case: Case<'_>, judgement: &Judgement) -> Vec<Line> {
+pub fn key_log(case: ScenarioRun<'_>, judgement: &Judgement) -> Vec<Line> {
     let subject = Subject::from(case);
     let trace = &judgement.trace;
     let legs = events::Legs::of(trace);

@@ -12,18 +12,20 @@ use protocol::weakness::Profile;
 
 use super::{Place, Plaintext, write};
 use crate::catalogue::catalogue;
-use crate::judge::{Case, Judgement, Over, judge};
+use crate::judge::{Judgement, Over};
 use crate::scenario::Scenario;
+use crate::scenario::ScenarioRun;
 
-fn with<T>(scenario: &str, check: impl FnOnce(Case<'_>, &Judgement) -> T) -> T {
+fn with<T>(scenario: &str, check: impl FnOnce(ScenarioRun<'_>, &Judgement) -> T) -> T {
     let found: Scenario = catalogue().into_iter().find(|known| known.name == scenario).unwrap();
     let system = found.systems[0];
     let profile = Profile::named(system, "as-built").unwrap();
-    let case = Case { scenario: &found, system, profile, seed: found.seed, over: Over::World };
-    check(case, &judge(case))
+    let case =
+        ScenarioRun { scenario: &found, system, profile, seed: found.seed, over: Over::World };
+    check(case, &case.judge())
 }
 
-fn capture(case: Case<'_>, judgement: &Judgement, plaintext: Plaintext) -> Vec<u8> {
+fn capture(case: ScenarioRun<'_>, judgement: &Judgement, plaintext: Plaintext) -> Vec<u8> {
     write(Vec::new(), Format::Pcapng, &super::Subject::from(case), judgement, plaintext).unwrap()
 }
 

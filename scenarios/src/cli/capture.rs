@@ -12,8 +12,9 @@ use super::output::Output;
 use crate::capture::{self, Naming, Place, Plaintext, Subject, What};
 use crate::diagnostic::quote_path;
 use crate::files::{self, Existing};
-use crate::judge::{Case, Judgement};
+use crate::judge::Judgement;
 use crate::key_log::{self, Line};
+use crate::scenario::ScenarioRun;
 
 /// How much is written at once, in bytes.
 const WRITTEN: usize = 1 << 18;
@@ -67,7 +68,7 @@ impl Recorder {
     }
 
     /// Write a case, if that was asked for and nothing failed before.
-    pub(super) fn record(&self, case: Case<'_>, judgement: &Judgement) {
+    pub(super) fn record(&self, case: ScenarioRun<'_>, judgement: &Judgement) {
         let secrets = || capture::key_log(case, judgement);
         self.keep(self.try_record(&Subject::from(case), judgement, Some(&secrets)));
     }

@@ -224,7 +224,7 @@ const MOST_MISFIRES: usize = 5;
 /// The rules of a scenario, and the frames they speak of.
 fn of_scenario(path: &Path, args: &Args, output: Output) -> Result<(Wire, Vec<Rule>)> {
     let scenario = load_file(path).map_err(|error| explain(&[error], output))?;
-    if scenario.plot.is_some() {
+    if scenario.plan.strategy.is_some() {
         bail!("{} has a strategy: those ask endpoints of the lab", quote(&scenario.path));
     }
     let chosen = args.system.is_some() || args.layout.is_some();
@@ -240,8 +240,8 @@ fn of_scenario(path: &Path, args: &Args, output: Output) -> Result<(Wire, Vec<Ru
     {
         bail!("{} is not for {}", scenario.name, system.name);
     }
-    fit_for_programs(&scenario.rules, &scenario.rule_lines, &scenario.path)?;
-    Ok((wire, scenario.rules))
+    fit_for_programs(&scenario.plan.rules, &scenario.plan.rule_lines, &scenario.path)?;
+    Ok((wire, scenario.plan.rules))
 }
 
 /// Read a file of rules.

@@ -20,7 +20,6 @@ use crate::anatomy::{self, Depth};
 use crate::catalogue::catalogue;
 use crate::diagnostic::{escape, quote_path};
 use crate::files;
-use crate::judge::judge;
 use crate::scenario::Scenario;
 use crate::{lesson, measured, view};
 
@@ -170,7 +169,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let progress = Shown::new(cases.len(), output);
     let judged = cases.par_iter().map(|case| {
         progress.timed(&case.scenario.name, || {
-            let judgement = judge(*case);
+            let judgement = case.judge();
             let mut view = view::case(*case, &judgement);
             anatomy::add(&mut view, &judgement.trace, Depth::Fields);
             view

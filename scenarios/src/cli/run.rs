@@ -17,9 +17,9 @@ use super::sniff::CaptureLive;
 use super::{Done, tools, trials};
 use crate::catalogue::{Loaded, catalogue, embedded, load};
 use crate::family::Family;
-use crate::judge::{Case, judge_with};
 use crate::payload::Payload;
 use crate::scenario::Scenario;
+use crate::scenario::ScenarioRun;
 use crate::{anatomy, view};
 
 /// Options of a run.
@@ -123,9 +123,9 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     let kit = tools::Kit::new(&args.tools)?;
     let shown = Shown::new(cases.len(), output);
     let recorder = Recorder::new(&args.capture, cases.len() + trials.len());
-    let judged = cases.par_iter().map(|case: &Case<'_>| {
+    let judged = cases.par_iter().map(|case: &ScenarioRun<'_>| {
         shown.timed(&case.scenario.name, || {
-            let judgement = judge_with(*case, &kit.tools(&shown));
+            let judgement = case.judge_with(&kit.tools(&shown));
             recorder.record(*case, &judgement);
             let mut view = view::case(*case, &judgement);
             anatomy::add(&mut view, &judgement.trace, depth);

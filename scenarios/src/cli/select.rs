@@ -7,8 +7,9 @@ use protocol::weakness::{Profile, Weakness};
 
 use super::trials::Chosen;
 use crate::diagnostic::{list, near, quote};
-use crate::judge::{Case, Over};
+use crate::judge::Over;
 use crate::scenario::Scenario;
+use crate::scenario::ScenarioRun;
 use crate::target::Target;
 
 /// The options that select.
@@ -54,7 +55,7 @@ impl Selection {
     }
 
     /// The cases selected from `scenarios`.
-    pub(super) fn cases<'a>(&self, scenarios: &'a [Scenario]) -> Result<Vec<Case<'a>>> {
+    pub(super) fn cases<'a>(&self, scenarios: &'a [Scenario]) -> Result<Vec<ScenarioRun<'a>>> {
         let systems = self.systems()?;
         let names = self.profiles()?;
         let mut cases = Vec::new();
@@ -65,7 +66,7 @@ impl Selection {
                     // A weakness of another system selects nothing here.
                     if let Some(profile) = Profile::named(system, name) {
                         let seed = self.seed.unwrap_or(scenario.seed);
-                        cases.push(Case {
+                        cases.push(ScenarioRun {
                             scenario,
                             system,
                             profile,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::catalogue::catalogue;
 use crate::draft;
-use crate::scenario::Payloads;
+use crate::scenario::{Payloads, Scenario, ScenarioRun};
 
 struct NoFiles;
 
@@ -28,7 +28,7 @@ fn parse(parts: &[&str]) -> Scenario {
 fn judged(scenario: &Scenario, seed: u64) -> Judgement {
     let system = scenario.systems[0];
     let profile = Profile::as_built(system);
-    judge(Case { scenario, system, profile, seed, over: Over::World })
+    ScenarioRun { scenario, system, profile, seed, over: Over::World }.judge()
 }
 
 fn of(judgement: &Judgement, wanted: Outcome) -> Vec<Property> {
@@ -54,7 +54,7 @@ fn a_problem_of_one_run_of_many_names_the_run() {
     let scenario = parse(&[HELO, NOTHING_EXPECTED]);
     let system = scenario.systems[0];
     let (profile, over) = (Profile::HARDENED, Over::World);
-    let case = Case { scenario: &scenario, system, profile, seed: 7, over };
+    let case = ScenarioRun { scenario: &scenario, system, profile, seed: 7, over }.case();
     let of = |problems: &[Option<&str>]| {
         let judged = problems.iter().map(|problem| Judged {
             reactions: Reactions::default(),
@@ -73,15 +73,17 @@ fn a_problem_of_one_run_of_many_names_the_run() {
 fn a_strategy_has_the_number_of_the_rule_it_waits_with_and_else_none() {
     let catalogue = catalogue();
     for waits in [true, false] {
-        let with = |scenario: &&Scenario| scenario.plot.as_ref().is_some_and(|p| p.waits == waits);
+        let with = |scenario: &&Scenario| {
+            scenario.plan.strategy.as_ref().is_some_and(|spec| spec.waits == waits)
+        };
         let scenario = catalogue.iter().find(with).unwrap();
         let court = Court {
-            scenario,
+            plan: &scenario.plan,
             largest_frame: 0,
             searches: Searches::default(),
             excused: BTreeSet::new(),
         };
-        let strategy = format!("the strategy `{}`", scenario.plot.as_ref().unwrap().name);
+        let strategy = format!("the strategy `{}`", scenario.plan.strategy.as_ref().unwrap().name);
         let own = u32::from(waits);
         assert_eq!(court.rule_name(own), strategy, "{}", scenario.name);
         assert!(court.rule_name(own + 1).starts_with(&format!("rule {}", own + 1)));
@@ -142,14 +144,13 @@ fn own_input_that_is_too_short_excuses_secrecy_alone() {
     let expectation = Expectation::default();
     let inconclusive = |property| (property, Ruling::inconclusive("too short"));
     let rulings = [Property::Secrecy, Property::Order].map(inconclusive);
-    let mut scenario = parse(&[HELO, NOTHING_EXPECTED]);
-    let differ = |scenario: &Scenario, rulings: &[(Property, Ruling)]| -> Vec<String> {
-        let lines = mismatches(scenario, &expectation, rulings, &BTreeMap::new());
+    let differ = |own_input: bool, rulings: &[(Property, Ruling)]| -> Vec<String> {
+        let expected = Expected { expectation: &expectation, seed: 7, own_input };
+        let lines = mismatches(expected, rulings, &BTreeMap::new());
         lines.iter().map(|line| line.split(':').next().unwrap().to_owned()).collect()
     };
-    assert_eq!(differ(&scenario, &rulings), ["secrecy", "order"]);
-    scenario.replaced = true;
-    assert_eq!(differ(&scenario, &rulings), ["order"]);
+    assert_eq!(differ(false, &rulings), ["secrecy", "order"]);
+    assert_eq!(differ(true, &rulings), ["order"]);
     let violated = [(Property::Secrecy, Ruling::violated("it leaks", Vec::new()))];
-    assert_eq!(differ(&scenario, &violated), ["secrecy"]);
+    assert_eq!(differ(true, &violated), ["secrecy"]);
 }

@@ -13,7 +13,7 @@ use super::*;
 use crate::capture::{Plaintext, Subject, key_log, write};
 use crate::catalogue::catalogue;
 use crate::judge::Over;
-use crate::judge::{Case, judge};
+use crate::scenario::ScenarioRun;
 
 const LINE: &str = "helo as-built client 1 10.0.0.1:49153 10.0.0.100:9999 0 master ";
 
@@ -102,7 +102,7 @@ fn full(message: &Message) -> String {
 #[test]
 fn what_endpoints_are_told_is_what_their_secrets_open() {
     let scenarios = catalogue();
-    let cases: Vec<Case<'_>> = scenarios
+    let cases: Vec<ScenarioRun<'_>> = scenarios
         .iter()
         .flat_map(|scenario| {
             scenario.systems.iter().flat_map(move |system| {
@@ -110,7 +110,7 @@ fn what_endpoints_are_told_is_what_their_secrets_open() {
                     protocol::weakness::Profile::as_built(system),
                     protocol::weakness::Profile::HARDENED,
                 ]
-                .map(|profile| Case {
+                .map(|profile| ScenarioRun {
                     scenario,
                     system,
                     profile,
@@ -124,7 +124,7 @@ fn what_endpoints_are_told_is_what_their_secrets_open() {
     let missing: Vec<String> = cases
         .par_iter()
         .flat_map_iter(|case| {
-            let judgement = judge(*case);
+            let judgement = case.judge();
             let lines = key_log(*case, &judgement);
             let log = written(&lines);
             let lines = read(&log).unwrap();
@@ -140,7 +140,7 @@ fn what_endpoints_are_told_is_what_their_secrets_open() {
             let said = said(&judgement);
             for opened in opened(&file, &lines).0 {
                 // Where nobody attacks, nothing opens that nobody said; what a reply of csr says, no claim does.
-                if case.scenario.rules.is_empty() && opened.kind != "REPLY" {
+                if case.scenario.plan.rules.is_empty() && opened.kind != "REPLY" {
                     assert!(said.contains(&full(&opened.message)), "{}", case.scenario.name);
                 }
                 *found.entry(full(&opened.message)).or_default() += 1;

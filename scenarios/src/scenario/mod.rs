@@ -3,20 +3,18 @@
 //! Reading walks the document by hand and keeps every span, so that all mistakes of a file are reported in
 //! one go, each at its line and column with what would have been right.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mitm_proxy::rule::Rule;
-use mitm_proxy::script::Step;
-use mitm_proxy::world::Folder;
+use mitm_proxy::strategies::Tools;
 use protocol::systems::System;
-use protocol::weakness::Weakness;
+use protocol::weakness::{Profile, Weakness};
 
 use crate::diagnostic::Diagnostics;
 use crate::expect::Expect;
 use crate::family::Family;
+use crate::judge::{self, Expected, Judgement, Over, Plan};
 use crate::layout_file::LayoutFile;
 
 mod args;
@@ -35,7 +33,6 @@ mod vocabulary;
 
 pub use own::{Own, TargetsFile, targets};
 pub use rule_file::{Frames, RuleFile};
-pub use strategy::Plot;
 
 /// The largest scenario file, in bytes.
 pub const MAX_FILE: usize = 1 << 20;
@@ -74,19 +71,9 @@ pub struct Scenario {
     pub seed: u64,
     /// The weaknesses without which there is no violation; may be empty.
     pub needs: Vec<Weakness>,
-    /// What each client does, by client number from 1, and what the server says, at 0. Client 1 is always there and
-    /// does something; the server's script is there only where its application speaks.
-    pub scripts: BTreeMap<u32, Vec<Step>>,
-    /// What the attacker does; empty if nothing.
-    pub rules: Vec<Rule>,
-    /// An adaptive attacker, if there is one.
-    pub plot: Option<Plot>,
-    /// Key files the attacker has, by the name rules give each set.
-    pub keys: BTreeMap<String, Folder>,
-    /// Somebody who registered before the run: name and password.
-    pub registered: Option<(String, String)>,
-    /// The line each rule begins in, from 1.
-    pub rule_lines: Vec<usize>,
+    /// What the honest endpoints send, and what the attacker does. Client 1 is always there and does something; the
+    /// server's script is there only where its application sends messages.
+    pub plan: Plan,
     /// What the judge is expected to say.
     pub expect: Expect,
     /// The file it was read from, as it is shown.
@@ -130,6 +117,45 @@ impl Scenario {
     ) -> Result<Self, Diagnostics> {
         let wrong = |list| Diagnostics { path: path.to_owned(), source: source.to_owned(), list };
         read::scenario(path, source, payloads, layout).map_err(wrong)
+    }
+}
+
+/// A scenario against one system in one profile.
+#[derive(Clone, Copy, Debug)]
+pub struct ScenarioRun<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// The system.
+    pub system: &'static System,
+    /// The profile.
+    pub profile: Profile,
+    /// Decides every random byte.
+    pub seed: u64,
+    /// What carries the frames.
+    pub over: Over,
+}
+
+impl<'a> ScenarioRun<'a> {
+    /// Run and judge it.
+    pub fn judge(self) -> Judgement {
+        judge::judge(self.case())
+    }
+
+    /// Run and judge it with these tools for its strategy.
+    pub fn judge_with(self, tools: &Tools<'_>) -> Judgement {
+        judge::judge_with(self.case(), tools)
+    }
+
+    /// What the judge has to know of it.
+    pub fn case(self) -> judge::Case<'a> {
+        let Self { scenario, system, profile, seed, over } = self;
+        let expectation = scenario.expect.of(system.name, profile.name());
+        let expected = expectation.map(|expectation| Expected {
+            expectation,
+            seed: scenario.seed,
+            own_input: scenario.replaced,
+        });
+        judge::Case { plan: &scenario.plan, system, profile, seed, over, expected }
     }
 }
 

@@ -1,6 +1,5 @@
 //! A scenario for somebody's own programs: a layout in place of a system, and targets in place of profiles.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, read, reco
 use crate::diagnostic::{Diagnostics, quote};
 use crate::dom::{self, Node, Reader, Table};
 use crate::expect::Expect;
+use crate::judge::Plan;
 use crate::layout_file::{BUILTIN, LayoutFile};
 use crate::target::{self, Found, Scope, Target, scope};
 
@@ -81,12 +81,7 @@ pub(super) fn scenario(
         own: Some(Own { layout: layout?, targets, scope: scope::read(reader, root) }),
         seed: DEFAULT_SEED,
         needs: Vec::new(),
-        scripts: BTreeMap::new(),
-        rules,
-        plot: None,
-        keys: BTreeMap::new(),
-        registered: None,
-        rule_lines,
+        plan: Plan { rules, rule_lines, ..Plan::default() },
         expect: expect?,
         path: path.to_owned(),
         file: None,

@@ -14,6 +14,7 @@ use super::{
 use crate::diagnostic::{Diagnostic, list, quote};
 use crate::dom::{self, Node, Reader, Table};
 use crate::family::Family;
+use crate::judge::Plan;
 use crate::layout_file::LayoutFile;
 
 const KEYS: &[&str] = &[
@@ -88,12 +89,12 @@ fn read(
     let rule = root.get("rule");
     let (mut rules, mut rule_lines) =
         rule.map(|node| rules::rules(reader, node, &vocabulary)).unwrap_or_default();
-    let plot = strategy::plot(reader, root, &vocabulary).map(|(plot, when)| {
+    let strategy = strategy::read(reader, root, &vocabulary).map(|(spec, when)| {
         if let Some((rule, line)) = when {
             rules.insert(0, rule);
             rule_lines.insert(0, line);
         }
-        plot
+        spec
     });
     let expect = root
         .get("expect")
@@ -107,12 +108,7 @@ fn read(
         own: None,
         seed: seed?,
         needs,
-        scripts: scripts?,
-        rules,
-        plot,
-        keys,
-        registered,
-        rule_lines,
+        plan: Plan { scripts: scripts?, rules, rule_lines, strategy, keys, registered },
         expect: expect?,
         path: path.to_owned(),
         file: None,

@@ -1,32 +1,20 @@
 //! `[strategy]`: an adaptive attacker in the place of rules, or one that works on what rules have obtained.
 
-use std::sync::Arc;
-
 use mitm_proxy::rule::Rule;
-use mitm_proxy::strategies::{STRATEGIES, Strategy, strategy};
+use mitm_proxy::strategies::{STRATEGIES, strategy};
 
 use super::args::arguments;
 use super::rules::when;
 use super::vocabulary::Vocabulary;
 use crate::dom::{Reader, Table};
-
-/// The strategy of a scenario.
-#[derive(Clone, Debug)]
-pub struct Plot {
-    /// Its name.
-    pub name: &'static str,
-    /// Whether it acts when something happens. The first rule of the scenario then says when, and does nothing.
-    pub waits: bool,
-    /// The attacker.
-    pub strategy: Arc<dyn Strategy>,
-}
+use crate::judge::StrategySpec;
 
 /// Read the strategy. The rule that says when comes with it.
-pub(super) fn plot(
+pub(super) fn read(
     reader: &mut Reader,
     root: &Table<'_>,
     vocabulary: &Vocabulary,
-) -> Option<(Plot, Option<(Rule, usize)>)> {
+) -> Option<(StrategySpec, Option<(Rule, usize)>)> {
     let node = root.get("strategy")?;
     let names: Vec<&str> = STRATEGIES.iter().map(|spec| spec.name).collect();
     let open = reader.open_table(node, "strategy")?;
@@ -71,5 +59,5 @@ pub(super) fn plot(
         when.nth.get_or_insert(1);
         (Rule { when, actions: Vec::new() }, line)
     });
-    Some((Plot { name: spec.name, waits: spec.waits, strategy }, rule))
+    Some((StrategySpec { name: spec.name, waits: spec.waits, strategy }, rule))
 }

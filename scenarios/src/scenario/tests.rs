@@ -59,7 +59,7 @@ fn a_script_is_read_step_by_step() {
         script.client-5 = ["end"]
         {EXPECT}"#
     ));
-    let client = scenario.scripts.get(&1).unwrap();
+    let client = scenario.plan.scripts.get(&1).unwrap();
     let expected = [
         Step::Send(Message::numbers("10,20.50,-1,2,1000,16,nan")),
         Step::Send(Message::numbers("10.0, nan,x")),
@@ -68,7 +68,7 @@ fn a_script_is_read_step_by_step() {
         Step::Connect,
     ];
     assert_eq!(client, &expected);
-    assert_eq!(scenario.scripts.keys().copied().collect::<Vec<u32>>(), [1, 5]);
+    assert_eq!(scenario.plan.scripts.keys().copied().collect::<Vec<u32>>(), [1, 5]);
 }
 
 #[test]
@@ -86,7 +86,7 @@ when = {{ type = "RAW" }}
 do.forward = {{}}
 {EXPECT}"#
     ));
-    let [first, second, third] = scenario.rules.as_slice() else { panic!("three rules") };
+    let [first, second, third] = scenario.plan.rules.as_slice() else { panic!("three rules") };
     let expected = When {
         event: Event::Frame,
         link: Some(2),
@@ -100,14 +100,14 @@ do.forward = {{}}
     assert_eq!((second.when.event, second.when.from), (Event::Close, Some(Side::Server)));
     assert_eq!((first.actions.len(), second.actions.len()), (1, 2));
     assert_eq!(third.when.frame_type.as_deref(), Some("RAW"));
-    assert_eq!(scenario.rule_lines, [8, 11, 14]);
+    assert_eq!(scenario.plan.rule_lines, [8, 11, 14]);
 }
 
 /// The action a `do` becomes, as its `Debug` shows it.
 fn acts(action: &str) -> String {
     let when = r#"{ from = "client", type = "CLIENT_DATA" }"#;
     let scenario = good(&format!("{SCRIPT}[[rule]]\nwhen = {when}\n{action}\n{EXPECT}"));
-    format!("{:?}", scenario.rules.first().unwrap().actions)
+    format!("{:?}", scenario.plan.rules.first().unwrap().actions)
 }
 
 #[test]

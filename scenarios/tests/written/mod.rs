@@ -10,7 +10,8 @@
 use bytes::Bytes;
 use protocol::weakness::Profile;
 use scenarios::diagnostic::Diagnostics;
-use scenarios::judge::{Case, Judgement, Over, judge};
+use scenarios::judge::{Judgement, Over};
+use scenarios::scenario::ScenarioRun;
 use scenarios::scenario::{Payloads, Scenario};
 
 /// Nothing lies beside them.
@@ -39,5 +40,5 @@ pub fn judged(profile: &str, over: Over, parts: &[&str], files: &dyn Payloads) -
     };
     let system = scenario.systems.first().expect("it names a system");
     let profile = Profile::named(system, profile).expect("the system has that profile");
-    judge(Case { scenario: &scenario, system, profile, seed: 7, over })
+    ScenarioRun { scenario: &scenario, system, profile, seed: 7, over }.judge()
 }
