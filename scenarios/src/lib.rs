@@ -34,6 +34,7 @@ pub mod sniff;
 pub mod starter;
 pub mod stdout;
 pub mod target;
+pub mod target_file;
 pub mod terminal;
 pub mod trial;
 mod uri;

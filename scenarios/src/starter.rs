@@ -151,7 +151,7 @@ mod tests {
     use crate::catalogue::Beside;
     use crate::layout_file;
     use crate::scenario::{Payloads, Scenario};
-    use crate::target::{Channel, JudgedFrom};
+    use crate::target_file::{Channel, JudgedFrom};
     use bytes::Bytes;
 
     fn parse(source: &str) -> Scenario {

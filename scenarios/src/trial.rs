@@ -15,9 +15,8 @@ pub use crate::property::NOT_JUDGED;
 use crate::property::{Outcome, Property};
 use crate::scenario::{Own, Scenario};
 use crate::search::Searches;
-use crate::target::{
-    self, Finding, Interrupt, Output, Prompt, Run, Scope, Target, TargetError, Unmatched,
-};
+use crate::target::{self, Finding, Interrupt, Output, Prompt, Run, TargetError, Unmatched};
+use crate::target_file::{Scope, Target};
 
 mod contradiction;
 mod doubt;

@@ -15,7 +15,8 @@ use crate::expect::NOTHING;
 use crate::judge::{Judgement, actor_name};
 use crate::properties::{Ruling, peer_authentication};
 use crate::scenario::{Own, Scenario, ScenarioRun};
-use crate::target::{Streams, Target};
+use crate::target::Streams;
+use crate::target_file::Target;
 use crate::trial::{NOT_JUDGED, Trial};
 
 /// The view of a case and what the judge says of it.

@@ -13,9 +13,8 @@ use mitm_proxy::rule::{Rule, When};
 use protocol::endpoint::{Fact, Side};
 use protocol::systems::system;
 use protocol::weakness::Profile;
-use scenarios::target::{
-    Channel, DEFAULT_QUIET, Interrupt, JudgedFrom, Program, Prompt, Run, Scope, Target, run,
-};
+use scenarios::target::{Interrupt, Prompt, Run, run};
+use scenarios::target_file::{Channel, DEFAULT_QUIET, JudgedFrom, Program, Scope, Target};
 
 fn helo(rules: Vec<Rule>) -> Run {
     let program = |words: &[&str]| {

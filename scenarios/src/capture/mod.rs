@@ -16,7 +16,7 @@ use crate::judge::Judgement;
 use crate::key_log::{Connection, Line};
 use crate::scenario::ScenarioRun;
 use crate::scenario::{Own, Scenario};
-use crate::target::Target;
+use crate::target_file::Target;
 
 mod events;
 mod notes;

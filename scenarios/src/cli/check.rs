@@ -14,8 +14,8 @@ use super::output::{Format, Output, print};
 use crate::catalogue::{FileKind, LoadError, Loaded, kind, load_any, read, text};
 use crate::diagnostic::{Color, Diagnostic, escape};
 use crate::layout_file::LayoutFile;
-use crate::scenario::{Scenario, targets};
-use crate::target::Target;
+use crate::scenario::Scenario;
+use crate::target_file::{Target, targets};
 
 /// Options of `check`.
 #[derive(clap::Args, Clone, Debug)]

@@ -17,8 +17,9 @@ use super::{Done, interrupt};
 use crate::catalogue::{LoadError, load_attacks, read, text as utf8};
 use crate::diagnostic::quote_path;
 use crate::layout_file::LayoutFile;
-use crate::scenario::{Own, Scenario, TargetsFile, targets};
-use crate::target::{Interrupt, Run, Scope, Target};
+use crate::scenario::{Own, Scenario};
+use crate::target::{Interrupt, Run};
+use crate::target_file::{Scope, Target, TargetsFile, targets};
 use crate::trial::{honest, trial};
 use crate::view;
 

@@ -10,7 +10,7 @@ use crate::diagnostic::{list, near, quote};
 use crate::judge::Over;
 use crate::scenario::Scenario;
 use crate::scenario::ScenarioRun;
-use crate::target::Target;
+use crate::target_file::Target;
 
 /// The options that select.
 #[derive(Args, Clone, Debug)]

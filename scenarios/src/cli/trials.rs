@@ -10,7 +10,8 @@ use super::progress::timed;
 use crate::anatomy::{self, Depth};
 use crate::capture::Subject;
 use crate::scenario::{Own, Scenario};
-use crate::target::{Interrupt, Target};
+use crate::target::Interrupt;
+use crate::target_file::Target;
 use crate::trial::{honest, trial};
 use crate::view;
 

@@ -31,7 +31,7 @@ mod strategy;
 mod tests;
 mod vocabulary;
 
-pub use own::{Own, TargetsFile, targets};
+pub use own::Own;
 pub use rule_file::{Frames, RuleFile};
 
 /// The largest scenario file, in bytes.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use protocol::systems::SYSTEMS;
 
 use super::vocabulary::Vocabulary;
-use super::{DEFAULT_SEED, MAX_FILE, Payloads, Scenario, expectations, read, recorded, rules};
-use crate::diagnostic::{Diagnostics, quote};
-use crate::dom::{self, Node, Reader, Table};
+use super::{DEFAULT_SEED, Payloads, Scenario, expectations, read, recorded, rules};
+use crate::diagnostic::quote;
+use crate::dom::{Node, Reader, Table};
 use crate::expect::Expect;
 use crate::judge::Plan;
 use crate::layout_file::{BUILTIN, LayoutFile};
-use crate::target::{self, Found, Scope, Target, scope};
+use crate::target_file::{self, Found, Scope, Target, read_scope};
 
 /// The keys of such a scenario.
 pub(super) const KEYS: &[&str] = &[
@@ -64,7 +64,7 @@ pub(super) fn scenario(
         _ => Default::default(),
     };
     let folder = Path::new(path).parent().unwrap_or(Path::new(""));
-    let found = root.get("target").map(|node| target::read(reader, node, folder));
+    let found = root.get("target").map(|node| target_file::read(reader, node, folder));
     let Found { targets, broken } = found.unwrap_or_default();
     let names = targets.iter().map(|target| target.name.as_str());
     let names: Vec<&str> = names.chain(broken.iter().map(String::as_str)).collect();
@@ -78,7 +78,7 @@ pub(super) fn scenario(
         summary: summary?.to_owned(),
         teaches: teaches?.trim().to_owned(),
         systems: Vec::new(),
-        own: Some(Own { layout: layout?, targets, scope: scope::read(reader, root) }),
+        own: Some(Own { layout: layout?, targets, scope: read_scope(reader, root) }),
         seed: DEFAULT_SEED,
         needs: Vec::new(),
         plan: Plan { rules, rule_lines, ..Plan::default() },
@@ -150,48 +150,4 @@ fn layout(reader: &mut Reader, node: &Node<'_>, payloads: &dyn Payloads) -> Opti
             None
         }
     }
-}
-
-/// A file of targets. One with mistakes counts against itself alone.
-#[derive(Debug)]
-pub struct TargetsFile {
-    /// Those without mistakes.
-    pub targets: Vec<Target>,
-    /// The names of the others.
-    pub broken: Vec<String>,
-    /// Everything that is wrong with those.
-    pub mistakes: Option<Diagnostics>,
-}
-
-/// Read a file of targets: `[target.NAME]` tables, and what is said of all of them. `path` is for messages, and its folder is where they run.
-///
-/// # Errors
-/// It is no file of targets at all.
-pub fn targets(path: &str, source: &str) -> Result<TargetsFile, Diagnostics> {
-    let wrong = |list| Diagnostics { path: path.to_owned(), source: source.to_owned(), list };
-    let read = || {
-        let document = dom::document(source, MAX_FILE)?;
-        let mut reader = Reader::new(source);
-        let root = reader.root(document.get_ref(), &[&["target"], scope::KEYS].concat());
-        reader.require(&root, "a file of targets", &["target"]);
-        let folder = Path::new(path).parent().unwrap_or(Path::new(""));
-        let node = root.get("target");
-        // What is wrong with the file as a whole is wrong with all of them.
-        let of_file = reader.mistakes.len();
-        let found = node.map(|node| target::read(&mut reader, node, folder));
-        let Found { mut targets, broken } = found.unwrap_or_default();
-        let of_targets = reader.mistakes.len();
-        let of_all = scope::read(&mut reader, &root);
-        for target in &mut targets {
-            target.scope = of_all.with(&target.scope);
-        }
-        let fits = of_file == 0 && of_targets == reader.mistakes.len();
-        let mistakes = dom::in_order(reader.mistakes);
-        if !fits || (targets.is_empty() && !mistakes.is_empty()) {
-            return Err(mistakes);
-        }
-        let mistakes = (!mistakes.is_empty()).then(|| wrong(mistakes));
-        Ok(TargetsFile { targets, broken, mistakes })
-    };
-    read().map_err(wrong)
 }

@@ -6,11 +6,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use protocol::endpoint::{Check, End, Fact, Fingerprint, Kind, Message, Name, Reject};
+use protocol::endpoint::{Check, Fact, Fingerprint, Kind, Message, Name, Reject};
 use protocol::layout::intern;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{escape, list, near, quote};
+use crate::target_file::named_end;
 
 /// What an object can say.
 pub(super) const WORDS: &[&str] = &[
@@ -160,7 +161,7 @@ fn stated(word: &str, object: &Map<String, Value>) -> Result<Stated, String> {
             if word == "running" { Fact::Running(session) } else { Fact::Established(session) }
         }
         "rejected" => Fact::Rejected(rejected(detail, &mut remark)?),
-        "ended" => Fact::Ended(ended(detail)?),
+        "ended" => Fact::Ended(named_end(detail.as_str().unwrap_or_default())?),
         _ => match detail {
             Value::String(text) => Fact::Logged(kept(text)),
             _ => return Err(format!("`{word}` needs a string")),
@@ -246,17 +247,6 @@ fn rejected(detail: &Value, remark: &mut Option<String>) -> Result<Reject, Strin
     Ok(Reject { check: Check::Content, field: kept(field.unwrap_or(check)) })
 }
 
-/// How a session ended, in a word.
-pub(super) fn ended(detail: &Value) -> Result<End, String> {
-    let ends = [End::Clean, End::Truncated, End::Aborted, End::AbortedByPeer];
-    let said = detail.as_str().unwrap_or_default().replace('-', " ");
-    let short = |end: &&End| **end == End::Clean && said == "clean";
-    let found = ends.iter().find(|end| end.name() == said).or_else(|| ends.iter().find(short));
-    found.copied().ok_or_else(|| {
-        "`ended` must be \"clean\", \"truncated\", \"aborted\" or \"aborted by peer\"".to_owned()
-    })
-}
-
 /// What two ends agree on, in 8 bytes: these, or a hash of anything else.
 pub(super) fn fingerprint(session: &str) -> Fingerprint {
     let bytes = hex(session).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
@@ -292,6 +282,8 @@ mod tests {
     use std::time::SystemTime;
 
     use protocol::endpoint::{Claim, Conn};
+
+    use protocol::endpoint::End;
 
     use super::*;
     use crate::live::journal::claim_json;

@@ -11,8 +11,9 @@ use super::facts::facts;
 use super::order::{self, Said, in_order};
 use super::process::Ended;
 use super::transcript::{Content, NEVER, Seen, Transcript, known};
-use super::{Finding, NOT_IMPLEMENTED, Output, OwnEnd, Prompt, Run, Sign, Target};
+use super::{Finding, NOT_IMPLEMENTED, Output, OwnEnd, Prompt, Run};
 use crate::diagnostic::times;
+use crate::target_file::{Sign, Target};
 
 /// Why a run is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -22,11 +22,9 @@ use super::ports::{self, Look};
 use super::process::Ended;
 use super::programs::Programs;
 use super::transcript::Pulse;
-use super::{
-    Channel, Finding, Interrupt, JudgedFrom, NOT_IMPLEMENTED, Prompt, Ready, Run, Sign, Target,
-    TargetError,
-};
+use super::{Finding, Interrupt, NOT_IMPLEMENTED, Prompt, Run, TargetError};
 use crate::diagnostic::quote;
+use crate::target_file::{Channel, JudgedFrom, Ready, Sign, Target};
 
 /// How often programs are looked at although they print nothing.
 const TICK: Duration = Duration::from_millis(10);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mitm_proxy::trace::{LinkEvent, Origin, Trace};
 use protocol::endpoint::{Fact, Side};
 
-use super::Observed;
 use super::transcript::{Content, Seen};
+use crate::target_file::Observed;
 
 /// What came from and went to each program, by place among all records: what tells connections apart.
 pub(super) struct Connections {

@@ -13,11 +13,12 @@ use mitm_proxy::net::proxy::Door;
 use protocol::endpoint::Side;
 use tokio::net::TcpListener;
 
+use super::TargetError;
 use super::ports::{self, Look, Reserved};
 use super::process::Process;
-use super::read::{fill, is_placeholder};
 use super::stream::ClaimsFile;
-use super::{Program, Target, TargetError};
+use crate::target_file::{Program, Target};
+use crate::target_file::{fill, is_placeholder};
 
 /// This machine does not let us.
 pub(super) fn failed(what: &'static str) -> impl FnOnce(io::Error) -> TargetError {

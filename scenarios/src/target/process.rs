@@ -10,9 +10,10 @@ use std::rc::Rc;
 use protocol::endpoint::Side;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use super::Streams;
 use super::stream::{ClaimsFile, Cut, Source, Stream};
-use super::{Channel, Program, Streams};
 use crate::diagnostic::quote;
+use crate::target_file::{Channel, Program};
 
 /// How a program ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -11,11 +11,12 @@ use protocol::endpoint::Side;
 use rustix::process::Pid;
 use tokio::time::Instant;
 
+use super::Output;
 use super::launch::Launch;
 use super::process::{Ended, Process};
 use super::stream::Source;
 use super::transcript::Transcript;
-use super::{Output, Target};
+use crate::target_file::Target;
 
 /// The most that a server is started again in one run.
 const MOST_RESTARTS: u32 = 10_000;

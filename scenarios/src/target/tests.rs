@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use mitm_proxy::actions::{Arg, Args, action};
 use mitm_proxy::attacker::Attacker;
@@ -10,6 +11,9 @@ use protocol::endpoint::Fact;
 use protocol::layout::{Field, FrameSpec, Layout, Role, Size};
 
 use super::*;
+use crate::target_file::{
+    Channel, JudgedFrom, Observation, Observed, Program, Ready, Scope, Sign, Target,
+};
 
 mod claims;
 mod failures;

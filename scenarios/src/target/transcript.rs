@@ -15,10 +15,8 @@ use super::claims::{self, Among, Line, Stated};
 use super::conduct::since;
 use super::process::Ended;
 use super::stream::Cut;
-use super::{
-    Channel, JudgedFrom, MAX_CLAIM_BYTES, MAX_CLAIMS, MAX_LINE, NOT_IMPLEMENTED, Observed, Sign,
-    Target,
-};
+use super::{MAX_CLAIM_BYTES, MAX_CLAIMS, MAX_LINE, NOT_IMPLEMENTED};
+use crate::target_file::{Channel, JudgedFrom, Observed, Sign, Target};
 
 /// The most remarks of one run.
 const MAX_REMARKS: usize = 20;

@@ -4,7 +4,8 @@ use mitm_proxy::trace::Trace;
 use protocol::endpoint::{Fact, Side};
 
 use crate::property::Property;
-use crate::target::{JudgedFrom, Run, Unmatched};
+use crate::target::{Run, Unmatched};
+use crate::target_file::JudgedFrom;
 
 /// Why an honest run says nothing of a program: it was given frames, and speaks of no message and no session.
 pub(super) fn mute(run: &Run, judged_from: &JudgedFrom) -> Option<String> {
@@ -119,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::draft;
-    use crate::target::Channel;
+    use crate::target_file::Channel;
 
     fn text() -> Message {
         Message::text("pay bob 100")

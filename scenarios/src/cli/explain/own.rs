@@ -8,7 +8,7 @@ use protocol::endpoint::Check;
 use super::Sections;
 use crate::diagnostic::list;
 use crate::property::Property;
-use crate::target::Channel;
+use crate::target_file::Channel;
 
 /// What can be explained here.
 pub(super) const NAMES: [&str; 2] = ["target", "observe"];

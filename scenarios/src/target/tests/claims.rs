@@ -1,7 +1,5 @@
 //! Claims on every channel, and what is wrong with them; the example, and the contract's own programs.
 
-use std::time::Duration;
-
 use protocol::endpoint::Check;
 
 use super::*;

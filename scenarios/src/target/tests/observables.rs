@@ -14,7 +14,7 @@ fn output(pattern: &str) -> Sign {
 }
 
 fn observed(server: Vec<String>, client: Vec<String>, observe: Vec<Observation>) -> Target {
-    let limits = JudgedFrom::Observables(super::super::read::limits(&observe));
+    let limits = JudgedFrom::Observables(crate::target_file::limits(&observe));
     Target { observe, ..target(server, client, limits) }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::diagnostic::Diagnostics;
 use crate::dom;
+use crate::target_file::{fill, is_placeholder};
 
 fn targets(source: &str) -> (Vec<Target>, String) {
     let document = dom::document(source, 1 << 20).unwrap();
