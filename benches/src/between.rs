@@ -13,11 +13,11 @@ use std::sync::mpsc::channel;
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::Duration;
 
+use capture::Format;
 use mitm_proxy::actions::{Arg, Args};
 use mitm_proxy::attacker::Attacker;
-use mitm_proxy::capture::Format;
-use mitm_proxy::net::proxy::{Batch, Door, Keep, Options, Recorder, Tap, proxy};
 use mitm_proxy::rule::{Rule, When};
+use net::proxy::{Batch, Door, Keep, Options, Recorder, Tap, proxy};
 use protocol::endpoint::Side;
 use protocol::layout::{Field, FrameSpec, Layout, Role};
 use scenarios::watch::capture_file;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::channel;
 use std::thread::{JoinHandle, spawn};
 
-use mitm_proxy::net::{self, Event, Limits, Observer};
+use net::{Event, Limits, Observer};
 use protocol::endpoint::{Endpoint, Tick};
 use protocol::systems::{Setup, System};
 use protocol::weakness::Profile;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use libfuzzer_sys::fuzz_target;
-use mitm_proxy::capture::{Comments, Ending, Visitor, annotate, read};
+use capture::{Comments, Ending, Visitor, annotate, read};
 use protocol::endpoint::{Side, Tick};
 
 struct Nobody;

@@ -4,7 +4,6 @@
 
 use libfuzzer_sys::fuzz_target;
 use meddle_fuzz::text_and_bytes;
-use mitm_proxy::capture;
 use scenarios::key_log::open::Listener;
 use scenarios::key_log::{read, written};
 

@@ -6,8 +6,6 @@
 
 pub mod actions;
 pub mod attacker;
-pub mod capture;
-pub mod net;
 pub mod rule;
 pub mod script;
 pub mod strategies;

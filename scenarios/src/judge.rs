@@ -12,12 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mitm_proxy::attacker::Acting;
-use mitm_proxy::net::Loopback;
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::strategies::{Quiet, Strategy, Tools};
 use mitm_proxy::trace::{LinkEvent, Misfire, Trace};
 use mitm_proxy::world::{self, Folder, LAB, World};
+use net::Loopback;
 use protocol::endpoint::{Check, End, Fact, Reject, Side};
 use protocol::systems::System;
 use protocol::weakness::Profile;

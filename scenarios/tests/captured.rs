@@ -13,8 +13,8 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::Path;
 
+use capture::{Ending, Visitor, read};
 use command_line::{Listening, folder, scenarios};
-use mitm_proxy::capture::{Ending, Visitor, read};
 use protocol::endpoint::{Kind, Side, Tick};
 use protocol::systems::{SYSTEMS, System};
 

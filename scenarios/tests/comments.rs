@@ -7,7 +7,7 @@
     reason = "a test says what it expects by unwrapping"
 )]
 
-use mitm_proxy::capture::Format;
+use capture::Format;
 use mitm_proxy::trace::{ClaimRecord, FrameRecord, Trace};
 use protocol::endpoint::Fact;
 use protocol::weakness::Profile;

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 
+use capture::{Format, Writer};
 use command_line::{folder, hold, scenarios};
-use mitm_proxy::capture::{Format, Writer};
 use protocol::endpoint::Side;
 use protocol::systems::system;
 use protocol::weakness::Profile;

@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use capture::Ending;
 use command_line::{Listening, exit, folder, scenarios};
-use mitm_proxy::capture::{self, Ending};
 use protocol::endpoint::{Side, Tick};
 
 /// Each with its exit code.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mitm_proxy::capture::{Ending, Format, Writer};
+use capture::{Ending, Format, Writer};
 use protocol::endpoint::Side;
 use protocol::weakness::Profile;
 use scenarios::capture::{Plaintext, Subject, write};

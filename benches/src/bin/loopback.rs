@@ -20,7 +20,7 @@ use benches::live::{Deaf, Serving, runtime};
 use benches::{file, spread};
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
-use mitm_proxy::net::{self, Event, Observer};
+use net::{Event, Observer};
 use protocol::endpoint::{Command, Fact, Kind, Message, Tick};
 use protocol::systems::{SYSTEMS, Setup, System};
 use protocol::weakness::Profile;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::spawn;
 
 use benches::live::runtime;
-use mitm_proxy::net::{self, Event, Observer};
+use net::{Event, Observer};
 use protocol::endpoint::{Command, Fact, Kind, Message, Tick};
 use protocol::systems::{SYSTEMS, Setup, System};
 use protocol::weakness::Profile;

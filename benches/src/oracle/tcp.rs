@@ -9,9 +9,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::spawn;
 
 use bytes::Bytes;
-use mitm_proxy::net::{self, Event, Observer};
 use mitm_proxy::strategies::padding_oracle::{Attack, Target};
 use mitm_proxy::world::Reply;
+use net::{Event, Observer};
 use protocol::endpoint::{Command, Fact, Message, Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 use protocol::systems::Setup;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
-use mitm_proxy::capture::{Ending, Writer};
+use capture::{Ending, Writer};
 use mitm_proxy::trace::{Departing, Fate, LinkEvent, LinkRecord, Origin, Trace};
 use mitm_proxy::world::HOP;
 use protocol::endpoint::{Service, Side, Tick};

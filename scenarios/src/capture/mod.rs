@@ -7,7 +7,7 @@
 
 use std::io::{self, Write};
 
-use mitm_proxy::capture::{Format, Writer};
+use capture::{Format, Writer};
 use mitm_proxy::trace::SecretRecord;
 use protocol::endpoint::Side;
 use protocol::systems::EPOCH;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use mitm_proxy::capture::{Ending, Format, Visitor, read};
+use capture::{Ending, Format, Visitor, read};
 use mitm_proxy::trace::{Fate, Origin};
 use protocol::endpoint::{Side, Tick};
 use protocol::systems::EPOCH;

@@ -5,8 +5,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use ::capture::Format;
 use anyhow::{Context, Result};
-use mitm_proxy::capture::Format;
 
 use super::output::Output;
 use crate::capture::{self, Naming, Place, Plaintext, Subject, What};

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use mitm_proxy::net::{self, Ending, HostPort};
+use net::{Ending, HostPort};
 use protocol::endpoint::{End, Endpoint};
 use protocol::systems::System;
 

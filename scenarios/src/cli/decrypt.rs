@@ -6,7 +6,7 @@ use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use mitm_proxy::capture::{self, CaptureError, Comments};
+use capture::{CaptureError, Comments};
 use serde_json::json;
 
 use super::Done;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use capture::Visitor;
 use clap::Subcommand;
-use mitm_proxy::capture::{self, Visitor};
 use protocol::endpoint::Side;
 use protocol::layout::{Counts, Encoding, Field, FrameSpec, Length, Role, Size};
 use serde_json::json;

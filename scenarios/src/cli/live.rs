@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
-use mitm_proxy::net::HostPort;
+use net::HostPort;
 use protocol::endpoint::{Endpoint, Side};
 use protocol::keyfiles::{Account, Fresh, KeySource};
 use protocol::systems::{SYSTEMS, Setup, System};

@@ -7,11 +7,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
+use capture::Format as CaptureFormat;
 use mitm_proxy::attacker::Attacker;
-use mitm_proxy::capture::Format as CaptureFormat;
-use mitm_proxy::net::proxy::{Door, Keep, Options, Tap, proxy};
-use mitm_proxy::net::{HostPort, raise_descriptors};
 use mitm_proxy::rule::Rule;
+use net::proxy::{Door, Keep, Options, Tap, proxy};
+use net::{HostPort, raise_descriptors};
 use protocol::layout::Layout;
 use protocol::systems::System;
 use protocol::weakness::Profile;

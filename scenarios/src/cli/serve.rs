@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ArgMatches;
-use mitm_proxy::net::{self, Limits, raise_descriptors};
+use net::{Limits, raise_descriptors};
 use protocol::endpoint::{Command, Side};
 use protocol::systems::System;
 use tokio::sync::mpsc::{Receiver, channel};

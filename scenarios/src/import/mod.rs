@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mitm_proxy::capture::{self, CaptureError, Ending, Summary};
+use capture::{CaptureError, Ending, Summary};
 use protocol::endpoint::{Service, Side, Tick};
 use protocol::layout::{Layout, RAW};
 

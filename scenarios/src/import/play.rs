@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use mitm_proxy::capture::Ending;
-use mitm_proxy::net::HostPort;
+use capture::Ending;
+use net::HostPort;
 use protocol::endpoint::{Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use mitm_proxy::capture::{Ending, Visitor};
+use capture::{Ending, Visitor};
 use protocol::endpoint::{Service, Side, Tick};
 
 /// The ports of each server that somebody connected to, in the order of their first connection.

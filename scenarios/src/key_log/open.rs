@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mitm_proxy::capture::{Ending, Visitor};
+use capture::{Ending, Visitor};
 use protocol::endpoint::{Message, Side, Tick};
 use protocol::layout::{Deframer, Frame};
 use protocol::theft::{Overheard, SessionSecret};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mitm_proxy::capture::{self, Format};
+use capture::Format;
 use mitm_proxy::trace::ClaimRecord;
 use proptest::prelude::*;
 use protocol::endpoint::{Fact, Message};

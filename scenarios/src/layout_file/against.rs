@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
-use mitm_proxy::capture::{Ending, Visitor};
+use capture::{Ending, Visitor};
 use protocol::endpoint::{Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Front, Layout, RAW};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mitm_proxy::capture::{Ending, Visitor};
+use capture::{Ending, Visitor};
 use proptest::prelude::*;
 use protocol::endpoint::{Side, Tick};
 use protocol::layout::{Counts, Encoding, Length, Role, Size};

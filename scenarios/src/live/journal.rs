@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mitm_proxy::net::{Event, Observer};
+use net::{Event, Observer};
 use protocol::endpoint::{Claim, Conn, End, Fact, Kind, Message, Tick};
 use reports::view::Weight;
 use serde_json::{Map, Value, json};

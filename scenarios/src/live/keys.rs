@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 
-use mitm_proxy::net::Event;
+use net::Event;
 use protocol::endpoint::{Conn, Service, Side};
 use protocol::systems::System;
 use protocol::weakness::Profile;

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use mitm_proxy::net::HostPort;
+use net::HostPort;
 use protocol::systems::System;
 
 use crate::diagnostic::quote;

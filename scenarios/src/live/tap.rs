@@ -10,8 +10,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mitm_proxy::capture::{Ending, Format, Writer};
-use mitm_proxy::net::{Event, Trouble};
+use capture::{Ending, Format, Writer};
+use net::{Event, Trouble};
 use protocol::endpoint::{Claim, Conn, Fact, Input, Message, Service, Side, Tick};
 use protocol::layout::Layout;
 

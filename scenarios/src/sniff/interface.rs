@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use mitm_proxy::capture::{Format, Interface, Preserver};
+use capture::{Format, Interface, Preserver};
 use pcap::{Active, Capture, Device, Error, Linktype, Precision};
 
 use super::{Outcome, SniffError, Wanted, held};

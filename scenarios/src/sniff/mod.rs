@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use mitm_proxy::capture::{self, Visitor};
+use capture::Visitor;
 use protocol::endpoint::{Side, Tick};
 
 use crate::diagnostic::{quote, quote_path};

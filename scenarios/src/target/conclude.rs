@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mitm_proxy::net::proxy::Outcome;
 use mitm_proxy::trace::{ClaimRecord, Departing, Fate, FrameRecord, Origin, Trace};
+use net::proxy::Outcome;
 use protocol::endpoint::{Claim, Conn, Fact, Name, Side, Tick};
 
 use super::connections::Connections;

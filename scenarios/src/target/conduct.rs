@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mitm_proxy::attacker::Attacker;
-use mitm_proxy::net::proxy::{Activity, Keep, Options, Outcome, Spacing, proxy};
+use net::proxy::{Activity, Keep, Options, Outcome, Spacing, proxy};
 use protocol::endpoint::{Side, Tick};
 use protocol::layout::Layout;
 use tokio::sync::{mpsc, oneshot};

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mitm_proxy::net::HostPort;
-use mitm_proxy::net::proxy::Door;
+use net::HostPort;
+use net::proxy::Door;
 use protocol::endpoint::Side;
 use tokio::net::TcpListener;
 

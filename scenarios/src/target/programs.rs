@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use mitm_proxy::net::proxy::{IsThere, Witness};
+use net::proxy::{IsThere, Witness};
 use protocol::endpoint::Side;
 use rustix::process::Pid;
 use tokio::time::Instant;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use mitm_proxy::net::proxy::{Batch, Recorder, What};
+use net::proxy::{Batch, Recorder, What};
 use protocol::endpoint::{Fact, Message, Name, Side, Tick};
 use regex::Regex;
 use tokio::time::Instant;

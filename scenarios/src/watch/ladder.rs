@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use mitm_proxy::net::proxy::{Batch, Entry, What};
+use net::proxy::{Batch, Entry, What};
 use reports::ladder::{Lanes, Links, Row};
 use reports::text::{Page, Paint};
 use reports::view::{Deed, Event, Frame, Weight};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use mitm_proxy::net::proxy::{Batch, Entry, What};
+use net::proxy::{Batch, Entry, What};
 use serde_json::{Map, Value, json};
 
 use super::{Names, side};

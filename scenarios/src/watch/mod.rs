@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mitm_proxy::net::proxy::{Batch, Entry, Recorder, Tap, What};
+use net::proxy::{Batch, Entry, Recorder, Tap, What};
 use protocol::endpoint::Side;
 
 #[cfg(unix)]

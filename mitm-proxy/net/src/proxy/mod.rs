@@ -19,10 +19,10 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep};
 
-use crate::attacker::Attacker;
-use crate::net::{HostPort, Limits};
-use crate::rule::Rule;
-use crate::trace::Trace;
+use crate::{HostPort, Limits};
+use mitm_proxy::attacker::Attacker;
+use mitm_proxy::rule::Rule;
+use mitm_proxy::trace::Trace;
 
 mod ends;
 mod link;

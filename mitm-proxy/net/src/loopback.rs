@@ -14,7 +14,7 @@ use protocol::entropy::Entropy;
 use protocol::layout::Layout;
 use socket2::SockRef;
 
-use crate::world::{Carrier, Leg, Way};
+use mitm_proxy::world::{Carrier, Leg, Way};
 
 /// The most one read returns, in bytes.
 const READ: usize = 256 * 1024;

@@ -14,7 +14,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, sleep};
 
 use super::relay::Relay;
-use crate::net::HostPort;
+use crate::HostPort;
 
 /// How often both ends are read in a row before other links have their turn.
 const TURNS: usize = 16;

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use protocol::endpoint::Side;
 
 use super::record::{Batch, Entry, What};
-use crate::capture::{Ending, Format, Writer};
+use capture::{Ending, Format, Writer};
 
 /// A batch of fewer bytes is in the file at once.
 const SOON: usize = 256 * 1024;

@@ -14,9 +14,9 @@ use protocol::layout::{Field, FrameSpec, Layout, Role};
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
-use crate::actions::{Arg, Args, action};
-use crate::rule::{Event, FrameRef, When};
-use crate::trace::{Fate, LinkEvent};
+use mitm_proxy::actions::{Arg, Args, action};
+use mitm_proxy::rule::{Event, FrameRef, When};
+use mitm_proxy::trace::{Fate, LinkEvent};
 
 mod half_close;
 

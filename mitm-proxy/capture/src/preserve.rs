@@ -56,7 +56,7 @@ impl<W: Write> Preserver<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::packets::Packets;
+    use crate::packets::Packets;
 
     #[test]
     fn packets_come_back_as_they_were() {

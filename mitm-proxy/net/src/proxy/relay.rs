@@ -19,10 +19,10 @@ use super::ends::{End, Missed};
 use super::record::{Log, Recorder, What};
 use super::turn::Turn;
 use super::{Activity, IsThere, Keep, Outcome, Spacing, Witness};
-use crate::attacker::{Attacker, Effect};
-use crate::net::HostPort;
-use crate::rule::Rule;
-use crate::trace::{Fate, Trace};
+use crate::HostPort;
+use mitm_proxy::attacker::{Attacker, Effect};
+use mitm_proxy::rule::Rule;
+use mitm_proxy::trace::{Fate, Trace};
 
 /// The most one read returns.
 const READ: usize = 128 * 1024;

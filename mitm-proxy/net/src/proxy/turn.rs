@@ -14,8 +14,8 @@ use super::ends::End;
 use super::record::{Entry, What};
 use super::relay::{Link, Relay, State};
 use super::{Keep, Spacing, link};
-use crate::attacker::{Effect, Passage};
-use crate::trace::{Deed, Departing, Fate, Misfire, Origin};
+use mitm_proxy::attacker::{Effect, Passage};
+use mitm_proxy::trace::{Deed, Departing, Fate, Misfire, Origin};
 
 /// What a judge may keep in memory, in bytes.
 const MOST_KEPT: usize = 512 * 1024 * 1024;
