@@ -13,7 +13,7 @@ use mitm_proxy::net::proxy::{Door, Keep, Options, Tap, proxy};
 use mitm_proxy::net::{HostPort, raise_descriptors};
 use mitm_proxy::rule::Rule;
 use protocol::layout::Layout;
-use protocol::systems::System;
+use protocol::system::System;
 use protocol::weakness::Profile;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::Instant;

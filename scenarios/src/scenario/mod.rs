@@ -11,7 +11,7 @@ use bytes::Bytes;
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::world::Folder;
-use protocol::systems::System;
+use protocol::system::System;
 use protocol::weakness::Weakness;
 
 use crate::diagnostic::Diagnostics;
