@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use protocol::endpoint::{
     Command, Conn, Endpoint, Fact, Input, Message, Output, Service, Side, Tick,
 };
-use protocol::systems::{Setup, System};
+use protocol::system::{Setup, System};
 use protocol::weakness::Profile;
 
 /// A client and a server with an established session.

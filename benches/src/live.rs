@@ -6,7 +6,7 @@ use std::thread::{JoinHandle, spawn};
 
 use net::{Event, Limits, Observer};
 use protocol::endpoint::{Endpoint, Tick};
-use protocol::systems::{Setup, System};
+use protocol::system::{Setup, System};
 use protocol::weakness::Profile;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;

@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use protocol::entropy::Entropy;
-use protocol::systems::{System, system};
+use protocol::system::System;
+use protocol::systems::system;
 
 pub mod padding;
 pub mod tcp;

@@ -5,7 +5,8 @@ use std::fmt;
 
 use protocol::crypto::cbc::padded;
 pub use protocol::records::Cipher;
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 use crate::PROFILES;

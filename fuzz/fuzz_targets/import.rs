@@ -8,7 +8,7 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use meddle_fuzz::victims;
 use protocol::layout::Layout;
-use protocol::systems::System;
+use protocol::system::System;
 use scenarios::import::write::{Target, written};
 use scenarios::import::{Keep, Recording, listing};
 

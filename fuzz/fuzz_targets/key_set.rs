@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use meddle_fuzz::victims;
 use protocol::keyfiles::{KeyError, KeyFiles, KeySource};
-use protocol::systems::{Setup, System};
+use protocol::system::{Setup, System};
 use protocol::weakness::Profile;
 
 thread_local! {

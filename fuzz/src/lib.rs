@@ -9,7 +9,8 @@ use bytes::Bytes;
 use protocol::endpoint::{
     Claim, Command, Conn, Endpoint, Fact, Input, Kind, Message, Output, Service, Side, Tick,
 };
-use protocol::systems::{SYSTEMS, Setup, System};
+use protocol::system::{Setup, System};
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 /// The most events of a conversation: some would go on for ever with timeouts.

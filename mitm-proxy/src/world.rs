@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::endpoint::{Check, Command, Conn, Endpoint, Input, Output, Service, Side, Tick};
 use protocol::layout::Layout;
-use protocol::systems::System;
+use protocol::system::System;
 use protocol::weakness::Profile;
 use siphasher::sip128::{Hasher128, SipHasher24};
 

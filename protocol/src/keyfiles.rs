@@ -15,7 +15,7 @@ use crate::layout::Layout;
 use crate::pki::CertificateError;
 use crate::pki::armour::{self, ArmourError};
 use crate::pki::x509::X509Error;
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::Profile;
 
 /// A folder with key files.

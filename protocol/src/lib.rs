@@ -24,6 +24,7 @@ pub mod ratchet;
 pub mod records;
 mod session;
 pub mod suite;
+pub mod system;
 pub mod systems;
 pub mod theft;
 pub mod weakness;

@@ -11,7 +11,7 @@ use crate::endpoint::{
     Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, Service, Side, Tick,
 };
 use crate::layout::{Deframer, Frame};
-use crate::systems::{Setup, System};
+use crate::system::{Setup, System};
 use crate::theft::SessionSecret;
 use crate::weakness::Profile;
 

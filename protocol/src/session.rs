@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::endpoint::{Claim, Conn, End, Fact, Name, Output, Reject, Tick};
 use crate::inbox::Inbox;
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::theft::SessionSecret;
 use crate::weakness::Weakness;
 

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Display};
 
-use crate::systems::System;
+use crate::system::System;
 
 crate::words! {
     /// One defence, switched off.

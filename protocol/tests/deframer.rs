@@ -12,7 +12,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use protocol::endpoint::{Service, Side};
 use protocol::layout::{Deframer, Frame, Layout};
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 fn layout(system: &System, hardened: bool) -> Arc<Layout> {

@@ -16,7 +16,8 @@ use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource, Wan
 use protocol::pki::armour;
 use protocol::pki::users::{LAB, Names, Scheme, Users};
 use protocol::suite;
-use protocol::systems::{EPOCH, SYSTEMS, Setup, System};
+use protocol::system::{EPOCH, Setup, System};
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 /// A day in another year than the lab's.

@@ -19,7 +19,7 @@ use mitm_proxy::trace::{LinkEvent, Misfire, Trace};
 use mitm_proxy::world::{self, Folder, LAB, World};
 use net::Loopback;
 use protocol::endpoint::{Check, End, Fact, Reject, Side};
-use protocol::systems::System;
+use protocol::system::System;
 use protocol::weakness::Profile;
 
 use crate::expect::{Expectation, NOTHING};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::systems::System;
+use protocol::system::System;
 use reports::view::ablation::{Ablation, Cell, Row};
 use reports::view::details::{Definition, Details, Lesson};
 

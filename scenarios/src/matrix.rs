@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use protocol::systems::System;
+use protocol::system::System;
 use protocol::weakness::{Profile, Weakness};
 use rayon::prelude::*;
 

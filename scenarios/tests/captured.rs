@@ -16,7 +16,8 @@ use std::path::Path;
 use capture::{Ending, Visitor, read};
 use command_line::{Listening, folder, scenarios};
 use protocol::endpoint::{Kind, Side, Tick};
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 
 /// What a capture holds, connection by connection.
 #[derive(Default, Debug)]

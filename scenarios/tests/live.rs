@@ -23,7 +23,8 @@ use command_line::{Listening, folder, scenarios};
 use protocol::crypto::cbc::{Key128, decrypt};
 use protocol::crypto::{Secret, sha256};
 use protocol::endpoint::{Command, Conn, Input, Kind, Message, Service, Tick};
-use protocol::systems::{SYSTEMS, Setup, System};
+use protocol::system::{Setup, System};
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 const PROFILES: [&str; 2] = ["as-built", "hardened"];

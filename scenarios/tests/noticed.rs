@@ -11,7 +11,8 @@ use std::hash::Hasher;
 
 use bytes::Bytes;
 use protocol::endpoint::{Conn, Endpoint, Fact, Input, Kind, Output, Tick};
-use protocol::systems::{System, system};
+use protocol::system::System;
+use protocol::systems::system;
 use protocol::weakness::Profile;
 use protocol::{ratchet, suite};
 use scenarios::judge::{Judgement, Over};

@@ -15,7 +15,8 @@ use std::process::Output;
 
 use command_line::{Listening, folder, scenarios};
 use protocol::endpoint::Kind;
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 use serde_json::Value;
 

@@ -22,7 +22,8 @@ use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 use net::{Event, Observer};
 use protocol::endpoint::{Command, Fact, Kind, Message, Tick};
-use protocol::systems::{SYSTEMS, Setup, System};
+use protocol::system::{Setup, System};
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 use tokio::net::TcpStream;
 

@@ -14,7 +14,8 @@ use std::thread::spawn;
 use benches::live::runtime;
 use net::{Event, Observer};
 use protocol::endpoint::{Command, Fact, Kind, Message, Tick};
-use protocol::systems::{SYSTEMS, Setup, System};
+use protocol::system::{Setup, System};
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 use tokio::sync::mpsc::{Receiver, channel};
 

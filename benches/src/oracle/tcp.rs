@@ -14,7 +14,7 @@ use mitm_proxy::world::Reply;
 use net::{Event, Observer};
 use protocol::endpoint::{Command, Fact, Message, Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
-use protocol::systems::Setup;
+use protocol::system::Setup;
 use protocol::weakness::{Profile, Weakness};
 
 use super::{MAC, Recovery, clock, csr, is_the_end_of};

@@ -204,7 +204,7 @@ mod tests {
 
     use super::*;
 
-    fn carrier(name: &str, profile: fn(&protocol::systems::System) -> Profile) -> Loopback {
+    fn carrier(name: &str, profile: fn(&protocol::system::System) -> Profile) -> Loopback {
         let system = system(name).unwrap();
         Loopback::new(&(system.layout)(profile(system)), 7)
     }

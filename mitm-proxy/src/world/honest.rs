@@ -5,7 +5,7 @@ use std::sync::Arc;
 use protocol::endpoint::Endpoint;
 use protocol::keyfiles::{KeyError, KeyFiles};
 use protocol::layout::Layout;
-use protocol::systems::Setup;
+use protocol::system::Setup;
 
 use super::{Folder, Plan, World};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use protocol::endpoint::{Claim, Command, Fact, Input, Kind, Message, Output, Service, Side};
 use protocol::keyfiles::{Account, KeyError, KeyFiles, KeySource};
 use protocol::layout::Frame;
-use protocol::systems::Setup;
+use protocol::system::Setup;
 use protocol::theft::Overheard;
 
 use super::carry::{Reasons, guarded};

@@ -16,7 +16,7 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::session::Alarm;
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::Weakness;
 
 /// A client.

@@ -13,7 +13,7 @@ use crate::keyfiles::{
     Fresh, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, private_key, public_key,
 };
 use crate::layout::Layout;
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::Profile;
 
 /// The size of the published program's keys, in bytes.

@@ -90,7 +90,7 @@ pub use lab::{ClientKeys, Clients, MODULUS, SERVER, ServerKeys, generate};
 pub use server::Server;
 
 use crate::endpoint::Kind;
-use crate::systems::{Forged, Forgery, Listening, Planted, System};
+use crate::system::{Forged, Forgery, Listening, Planted, System};
 use crate::weakness::Weakness;
 
 /// `ccm` in the table of systems.

@@ -19,7 +19,7 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::session::Alarm;
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::theft::SessionSecret;
 use crate::weakness::Weakness;
 

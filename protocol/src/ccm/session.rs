@@ -7,7 +7,7 @@ use crate::ccm::wire;
 use crate::endpoint::{Conn, Name, Output, Tick};
 use crate::layout::Layout;
 use crate::session::{Port, Timeouts};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::Profile;
 
 /// How long a hardened endpoint waits for a peer whose turn it is.

@@ -19,7 +19,7 @@ use crate::endpoint::{
     Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, Service, Side, Tick,
 };
 use crate::layout::{Deframer, Frame};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::theft::SessionSecret;
 use crate::weakness::Profile;
 

@@ -19,7 +19,7 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
 use crate::session::{Alarm, Port};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::Weakness;
 
 /// What a peer may send ahead of time where it is not refused, in bytes.

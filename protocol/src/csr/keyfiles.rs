@@ -12,7 +12,7 @@ use crate::keyfiles::{
     CERTIFICATES, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, pem, private_key,
 };
 use crate::pki::x509::{Certificate, Checks, Issuer, Kind, Period, Reading, Request};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::Profile;
 
 /// The table entry.

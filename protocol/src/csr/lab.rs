@@ -7,7 +7,7 @@ use crate::crypto::rsa::{PrivateKey, RsaError};
 use crate::endpoint::Name;
 use crate::entropy::Entropy;
 use crate::pki::x509::{Certificate, Issuer, Kind, Period, Request, Subject, X509Error};
-pub use crate::systems::EPOCH;
+pub use crate::system::EPOCH;
 
 /// The name of the server, as claims have it.
 pub const SERVER: &str = "server";

@@ -87,7 +87,7 @@ pub use lab::{
 pub use server::Server;
 
 use crate::endpoint::Kind;
-use crate::systems::{Forged, Forgery, Listening, Planted, System};
+use crate::system::{Forged, Forgery, Listening, Planted, System};
 use crate::weakness::Weakness;
 
 /// What the server replies to a text.

@@ -17,7 +17,7 @@ use crate::endpoint::{Check, Conn, End, Endpoint, Fact, Input, Name, Output, Rej
 use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
 use crate::session::{Alarm, Port};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::Weakness;
 
 /// Whom a connection is believed to come from before it has shown a certificate.

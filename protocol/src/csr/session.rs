@@ -12,7 +12,7 @@ use crate::entropy::Entropy;
 use crate::layout::Layout;
 use crate::pki::x509::{Certificate, Checks, Reading, Roles, X509Error};
 use crate::session::{Port, Timeouts};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
 
 /// How long a hardened endpoint waits for a peer whose turn it is.

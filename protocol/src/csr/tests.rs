@@ -34,12 +34,12 @@ fn as_built() -> Profile {
 /// As-built but for the counting, which else ends every conversation with its first file.
 fn as_built_in_step() -> Profile {
     thread_local! {
-        static PLANTED: &'static [crate::systems::Planted] = Box::leak(
+        static PLANTED: &'static [crate::system::Planted] = Box::leak(
             SYSTEM
                 .planted
                 .iter()
                 .filter(|planted| planted.weakness != Weakness::CounterDesync)
-                .map(|planted| crate::systems::Planted { ..*planted })
+                .map(|planted| crate::system::Planted { ..*planted })
                 .collect(),
         );
     }

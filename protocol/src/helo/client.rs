@@ -22,7 +22,7 @@ use crate::helo::session::{PATIENCE, Setting, share_digest};
 use crate::helo::wire::{self, HELO, IMGX, MAX_RECORD, RSA, SECX};
 use crate::inbox::{Inbox, Received};
 use crate::session::{Alarm, Port};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::Weakness;
 
 /// What a peer may send ahead of time where early acknowledgements are not refused, in bytes.

@@ -11,7 +11,7 @@ use crate::keyfiles::{
     KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, need, private_key, public_key,
 };
 use crate::pki::Certificate;
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::Profile;
 
 /// The table entry.

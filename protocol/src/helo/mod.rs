@@ -75,7 +75,7 @@ pub use lab::{Identity, Keyring, SERVER};
 pub use server::Server;
 
 use crate::endpoint::Kind;
-use crate::systems::{Forged, Forgery, Listening, Planted, System};
+use crate::system::{Forged, Forgery, Listening, Planted, System};
 use crate::weakness::Weakness;
 
 /// `helo` in the table of systems.

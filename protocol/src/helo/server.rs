@@ -19,7 +19,7 @@ use crate::helo::session::{IDLE_PATIENCE, PATIENCE, Setting, possession_digest, 
 use crate::helo::wire::{self, HELO};
 use crate::inbox::{Inbox, Received};
 use crate::session::{Alarm, Port};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::Weakness;
 
 /// Whom a connection is believed to come from before it has shown a certificate.

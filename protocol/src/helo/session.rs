@@ -10,7 +10,7 @@ use crate::helo::wire::{self, RSA};
 use crate::layout::Layout;
 use crate::pki::Certificate;
 use crate::session::Timeouts;
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
 
 /// How long a hardened endpoint waits for a peer whose turn it is.

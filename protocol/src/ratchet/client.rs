@@ -19,7 +19,7 @@ use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
 use crate::session::{Alarm, Timeouts};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::theft::SessionSecret;
 use crate::weakness::{Profile, Weakness};
 

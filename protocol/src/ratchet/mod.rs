@@ -34,7 +34,7 @@
 //! leak, against an attacker who does not use the leaked keys actively in that exchange.
 
 use crate::endpoint::Kind;
-use crate::systems::{Forged, Forgery, Listening, Planted, System};
+use crate::system::{Forged, Forgery, Listening, Planted, System};
 use crate::weakness::Weakness;
 
 mod bare;

@@ -15,7 +15,7 @@ use crate::endpoint::{
     Claim, Command, Conn, Endpoint, Fact, Input, Message, Output, Service, Side, Tick,
 };
 use crate::layout::{Deframer, RAW};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::Profile;
 
 fn hex(bytes: &[u8]) -> String {

@@ -24,7 +24,7 @@ use crate::suite::one_way;
 use crate::suite::record::{Channel, Content, Receipt, WELCOME};
 use crate::suite::session::{PATIENCE, PAUSE, Setting, refusal};
 use crate::suite::wire::{self, NONCE, Parts, Writer};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::Weakness;
 
 /// A user's client.

@@ -15,7 +15,7 @@ use crate::pki::x509::{Issuer, Kind, Period, Request};
 use crate::suite::lab::{AUTHORITY, Files, Keyring, KeyringError, SERVER_SUBJECT};
 use crate::suite::session::{names, scheme};
 use crate::suite::{Client, Server};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
 
 /// The table entry.

@@ -9,7 +9,7 @@ use crate::keyfiles::Account;
 use crate::pki::users::{Scheme, Users, UsersError};
 use crate::pki::x509::{Certificate, Period, Subject, X509Error};
 use crate::suite::wire::{RSA, one_way};
-pub use crate::systems::EPOCH;
+pub use crate::system::EPOCH;
 use crate::weakness::{Profile, Weakness};
 
 /// The name of the server, as claims have it. Users go by their own names.

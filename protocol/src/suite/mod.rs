@@ -96,7 +96,7 @@ pub use server::Server;
 pub use session::{names, scheme};
 
 use crate::endpoint::Kind;
-use crate::systems::{Forged, Forgery, Listening, Planted, System};
+use crate::system::{Forged, Forgery, Listening, Planted, System};
 use crate::weakness::Weakness;
 
 /// `suite` in the table of systems.

@@ -21,7 +21,7 @@ use crate::suite::one_way;
 use crate::suite::record::{Channel, Content, DENIED, WELCOME};
 use crate::suite::session::{IDLE_PATIENCE, PATIENCE, Setting};
 use crate::suite::wire::{self, NONCE, Parts, Writer};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
 
 /// Whom a connection is believed to come from before anybody has logged in.

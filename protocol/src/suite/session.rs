@@ -11,7 +11,7 @@ use crate::pki::x509::{Certificate, Checks, Reading, Roles, X509Error};
 use crate::session::Timeouts;
 use crate::suite::lab::{Keyring, SERVER_COMMON_NAME};
 use crate::suite::wire::{self, RSA};
-use crate::systems::Setup;
+use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
 
 /// How long a hardened endpoint waits for a peer whose turn it is.

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use crate::endpoint::{Command, Conn, Endpoint, Input, Kind, Message, Output, Service, Side};
 use crate::pair::{LINK, Pair, Seeing, delivered, digest, profiles};
 use crate::suite::ACCOUNTS;
-use crate::systems::{SYSTEMS, System, system};
+use crate::system::System;
+use crate::systems::{SYSTEMS, system};
 use crate::weakness::Profile;
 
 /// The systems of one connection.

@@ -3,7 +3,8 @@
 
 use proptest::prelude::*;
 use protocol::endpoint::{Command, Conn, Endpoint, Message, Output, Service, Side, Tick};
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 use crate::net::{Step, Talk, Told, digest, end, profiles, script, tell};

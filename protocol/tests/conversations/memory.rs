@@ -1,7 +1,8 @@
 //! What an end keeps: the bytes that wait for the rest of their frame, and its randomness, which no thief has.
 
 use protocol::endpoint::{Endpoint, Output, Side};
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 use crate::net::{Step, Talk, Told, digest, end, script, tell};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use protocol::endpoint::{
     Command, Conn, Endpoint, Input, Kind, Message, Output, Service, Side, Tick,
 };
-use protocol::systems::{Setup, System};
+use protocol::system::{Setup, System};
 use protocol::weakness::Profile;
 
 /// Waits of up to this long pass; longer ones are patience, and nothing is left to wait for when they would end.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use protocol::endpoint::{Conn, Service, Side};
 use protocol::layout::{Deframer, Role};
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 use crate::net::{Talk, script};

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use capture::{Format, Writer};
 use mitm_proxy::trace::SecretRecord;
 use protocol::endpoint::Side;
-use protocol::systems::EPOCH;
+use protocol::system::EPOCH;
 
 use crate::judge::Judgement;
 use crate::key_log::{Connection, Line};

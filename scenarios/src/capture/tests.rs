@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use capture::{Ending, Format, Visitor, read};
 use mitm_proxy::trace::{Fate, Origin};
 use protocol::endpoint::{Side, Tick};
-use protocol::systems::EPOCH;
+use protocol::system::EPOCH;
 use protocol::weakness::Profile;
 
 use super::{Place, Plaintext, write};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use net::{Ending, HostPort};
 use protocol::endpoint::{End, Endpoint};
-use protocol::systems::System;
+use protocol::system::System;
 
 use super::interrupt::reported_to;
 use super::output::Output;

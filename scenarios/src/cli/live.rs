@@ -9,7 +9,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use net::HostPort;
 use protocol::endpoint::{Endpoint, Side};
 use protocol::keyfiles::{Account, Fresh, KeySource};
-use protocol::systems::{SYSTEMS, Setup, System};
+use protocol::system::{Setup, System};
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 use tokio::net::TcpListener;
 

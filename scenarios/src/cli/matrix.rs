@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use protocol::systems::System;
+use protocol::system::System;
 use rayon::prelude::*;
 use reports::ablation;
 use reports::view::ablation::Ablation;

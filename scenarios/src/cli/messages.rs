@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow};
 use clap::ArgMatches;
 use protocol::endpoint::Kind;
-use protocol::systems::System;
+use protocol::system::System;
 
 use crate::live::outbox::Item;
 

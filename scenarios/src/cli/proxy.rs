@@ -13,7 +13,7 @@ use mitm_proxy::rule::Rule;
 use net::proxy::{Door, Keep, Options, Tap, proxy};
 use net::{HostPort, raise_descriptors};
 use protocol::layout::Layout;
-use protocol::systems::System;
+use protocol::system::System;
 use protocol::weakness::Profile;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::Instant;

@@ -2,7 +2,8 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 use protocol::weakness::{Profile, Weakness};
 
 use super::trials::Chosen;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::ArgMatches;
 use net::{Limits, raise_descriptors};
 use protocol::endpoint::{Command, Side};
-use protocol::systems::System;
+use protocol::system::System;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::interrupt::reported_to;

@@ -10,7 +10,8 @@ use mitm_proxy::script::Step;
 use mitm_proxy::trace::{FrameRecord, Trace};
 use mitm_proxy::world::{Plan, World};
 use protocol::endpoint::{Kind, Message, Side};
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 use super::Done;

@@ -16,7 +16,7 @@ use protocol::crypto::rsa::PublicKey;
 use protocol::endpoint::{Conn, Endpoint, Fact, Input, Kind, Message, Output, Side, Tick};
 use protocol::entropy::Entropy;
 use protocol::layout::{Frame, Role};
-use protocol::systems::{Forged, Forgery, System};
+use protocol::system::{Forged, Forgery, System};
 use protocol::weakness::Profile;
 
 use super::Done;

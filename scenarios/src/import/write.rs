@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use protocol::endpoint::{Kind, Side};
 use protocol::layout::RAW;
-use protocol::systems::System;
+use protocol::system::System;
 
 use super::{Piece, Session};
 use crate::diagnostic::escape;

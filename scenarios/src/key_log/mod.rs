@@ -7,7 +7,8 @@ use std::fmt::{self, Display, Write};
 use std::net::SocketAddr;
 
 use protocol::endpoint::{Service, Side};
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 use protocol::theft::SessionSecret;
 use protocol::weakness::Profile;
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use net::Event;
 use protocol::endpoint::{Conn, Service, Side};
-use protocol::systems::System;
+use protocol::system::System;
 use protocol::weakness::Profile;
 
 use crate::files;

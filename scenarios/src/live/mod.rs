@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use net::HostPort;
-use protocol::systems::System;
+use protocol::system::System;
 
 use crate::diagnostic::quote;
 

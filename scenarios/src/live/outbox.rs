@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use protocol::endpoint::{Command, Kind, Message, Name};
-use protocol::systems::System;
+use protocol::system::System;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::diagnostic::{quote, quote_path};

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 
 use super::*;
 use crate::files::Existing::{Keep, Replace};
@@ -64,7 +65,7 @@ fn suite() -> &'static System {
 
 fn register(people: &People, name: &str, password: &str) -> Result<Belongings, PeopleError> {
     let mut entropy = Entropy::new(1, name);
-    let making = &mut Making { entropy: &mut entropy, from: protocol::systems::EPOCH };
+    let making = &mut Making { entropy: &mut entropy, from: protocol::system::EPOCH };
     people.register(&Account::new(name, password), making)
 }
 
@@ -167,7 +168,7 @@ fn an_imported_key_gets_a_certificate_and_replaces_only_on_demand() {
     let import = |name: &str, bits: usize, existing| {
         let mut entropy = Entropy::new(2, "import");
         let key = PrivateKey::generate(&mut entropy, bits).unwrap();
-        let making = &mut Making { entropy: &mut entropy, from: protocol::systems::EPOCH };
+        let making = &mut Making { entropy: &mut entropy, from: protocol::system::EPOCH };
         people.import_key(name, &key, making, existing).map(|_| key.public_key())
     };
     let before = people.public_key("ann").unwrap();

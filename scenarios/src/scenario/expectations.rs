@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use protocol::endpoint::Check;
-use protocol::systems::{System, system as system_named};
+use protocol::system::System;
+use protocol::systems::system as system_named;
 use protocol::weakness::Profile;
 
 use super::read::{is_weakness, weaknesses};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use mitm_proxy::world::Folder;
 use protocol::keyfiles::{Account, KeyFiles};
-use protocol::systems::System;
+use protocol::system::System;
 use protocol::weakness::Profile;
 
 use super::Payloads;

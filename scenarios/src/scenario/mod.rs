@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mitm_proxy::strategies::Tools;
-use protocol::systems::System;
+use protocol::system::System;
 use protocol::weakness::{Profile, Weakness};
 
 use crate::diagnostic::Diagnostics;

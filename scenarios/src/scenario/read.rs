@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use protocol::systems::{SYSTEMS, System, system};
+use protocol::system::System;
+use protocol::systems::{SYSTEMS, system};
 use protocol::weakness::Weakness;
 
 use super::vocabulary::Vocabulary;

@@ -2,7 +2,7 @@
 
 use mitm_proxy::rule::Rule;
 use protocol::layout::Layout;
-use protocol::systems::System;
+use protocol::system::System;
 
 use super::vocabulary::Vocabulary;
 use super::{MAX_FILE, rules};

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use mitm_proxy::script::Step;
 use protocol::endpoint::{Kind, Message};
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 use toml::de::DeValue;
 
 use super::{MAX_PAYLOAD, MAX_STEPS, Payloads};

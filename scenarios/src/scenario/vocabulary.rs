@@ -8,7 +8,7 @@ use bytes::Bytes;
 use mitm_proxy::actions::Needs;
 use protocol::endpoint::{Service, Side};
 use protocol::layout::{Encoding, Field, FrameSpec, Layout, RAW, Size};
-use protocol::systems::System;
+use protocol::system::System;
 use protocol::weakness::Profile;
 
 use crate::diagnostic::{list, quote};

@@ -186,7 +186,7 @@ fn several_users_have_sessions_of_their_own() {
 fn some_honest_frames_fail_where_fields_end_at_a_delimiter() {
     let message = [text("Hello, from the client side"), Command::End];
     let failed = (0..400).filter(|seed| {
-        let setup = |number| crate::systems::Setup::lab(as_built(), *seed, number);
+        let setup = |number| crate::system::Setup::lab(as_built(), *seed, number);
         let (client, server) = ((SYSTEM.client)(setup(1)), (SYSTEM.server)(setup(0)));
         let mut pair = Pair::of(&SYSTEM, as_built(), client, server);
         pair.commands(&message);

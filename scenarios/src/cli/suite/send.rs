@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use protocol::endpoint::Side;
-use protocol::systems::Setup;
+use protocol::system::Setup;
 
 use super::Menu;
 use crate::cli::Done;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
-use protocol::systems::{SYSTEMS, System};
+use protocol::system::System;
+use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 use super::Done;
