@@ -8,12 +8,12 @@ use benches::{Attack, PROFILES, established, finish, one_text, ratchet};
 use criterion::{
     BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
+use files::catalogue::catalogue;
+use files::scenario::ScenarioRun;
+use judge::Over;
 use mitm_proxy::world::World;
 use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
-use scenarios::catalogue::catalogue;
-use scenarios::judge::Over;
-use scenarios::scenario::ScenarioRun;
 
 /// `ratchet`, hello and three rounds: `conversation-ratchet-<profile>/<from what>/<attack>`.
 fn conversations(criterion: &mut Criterion) {

@@ -20,7 +20,7 @@ use mitm_proxy::rule::{Rule, When};
 use net::proxy::{Batch, Door, Keep, Options, Recorder, Tap, proxy};
 use protocol::endpoint::Side;
 use protocol::layout::{Field, FrameSpec, Layout, Role};
-use scenarios::watch::capture_file;
+use recordings::disk::capture_file;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scenarios::target::claims::{Among, parse};
+use targets::claims::{Among, parse};
 
 fuzz_target!(|output: &[u8]| {
     for line in output.split(|byte| *byte == b'\n') {

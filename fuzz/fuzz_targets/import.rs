@@ -9,8 +9,8 @@ use libfuzzer_sys::fuzz_target;
 use meddle_fuzz::victims;
 use protocol::layout::Layout;
 use protocol::system::System;
-use scenarios::import::write::{Target, written};
-use scenarios::import::{Keep, Recording, listing};
+use recordings::import::write::{Target, written};
+use recordings::import::{Keep, Recording, listing};
 
 thread_local! {
     static WIRES: Vec<(&'static System, Arc<Layout>, Vec<u16>)> = victims()

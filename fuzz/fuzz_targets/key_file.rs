@@ -5,7 +5,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use protocol::pki::armour;
-use scenarios::credential::parse;
+use accounts::pem_files::parse;
 
 fuzz_target!(|file: &[u8]| {
     for block in armour::read(file).into_iter().flatten() {

@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use meddle_fuzz::text_and_bytes;
-use scenarios::key_log::open::Listener;
-use scenarios::key_log::{read, written};
+use recordings::key_log::open::Listener;
+use recordings::key_log::{read, written};
 
 fuzz_target!(|input: &[u8]| {
     let Some((log, file)) = text_and_bytes(input) else { return };

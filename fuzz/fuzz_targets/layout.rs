@@ -9,9 +9,9 @@ use libfuzzer_sys::fuzz_target;
 use meddle_fuzz::text_and_bytes;
 use protocol::endpoint::{Service, Side};
 use protocol::layout::Deframer;
-use scenarios::diagnostic::Color;
-use scenarios::dissector;
-use scenarios::layout_file::LayoutFile;
+use files::diagnostic::Color;
+use recordings::dissector;
+use files::layout_file::LayoutFile;
 
 fuzz_target!(|input: &[u8]| {
     let Some((source, stream)) = text_and_bytes(input) else { return };

@@ -8,7 +8,7 @@ use reports::html;
 use reports::view::Report;
 use reports::view::benches::Benches;
 use reports::view::details::Details;
-use scenarios::measured::ratios;
+use scenarios::bench_results::ratios;
 
 fuzz_target!(|json: &str| {
     let mut benches = Benches::default();

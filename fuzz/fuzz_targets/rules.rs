@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use protocol::systems::SYSTEMS;
-use scenarios::diagnostic::Color;
-use scenarios::scenario::{Frames, RuleFile};
+use files::diagnostic::Color;
+use files::scenario::{Frames, RuleFile};
 
 fuzz_target!(|source: &str| {
     for system in SYSTEMS {

@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use scenarios::diagnostic::Color;
-use scenarios::scenario::{Payloads, Scenario};
+use files::diagnostic::Color;
+use files::scenario::{Payloads, Scenario};
 
 struct Anything;
 

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scenarios::diagnostic::Color;
-use scenarios::scenario::targets;
+use files::diagnostic::Color;
+use files::target_file::targets;
 
 fuzz_target!(|source: &str| {
     let mistakes = match targets("fuzz.toml", source) {

@@ -7,10 +7,10 @@ use protocol::system::System;
 use protocol::weakness::{Profile, Weakness};
 use rayon::prelude::*;
 
-use crate::judge::{Judgement, Over};
-use crate::property::Outcome;
-use crate::scenario::Scenario;
-use crate::scenario::ScenarioRun;
+use files::scenario::Scenario;
+use files::scenario::ScenarioRun;
+use judge::property::Outcome;
+use judge::{Judgement, Over};
 
 /// What all scenarios say of one system.
 #[derive(Clone, Debug)]
@@ -129,7 +129,7 @@ pub fn matrix(
 
 /// The verdict over all properties.
 fn outcome(judgement: &Judgement) -> Outcome {
-    let violated = |ruling: &crate::properties::Ruling| ruling.outcome == Outcome::Violated;
+    let violated = |ruling: &judge::properties::Ruling| ruling.outcome == Outcome::Violated;
     if judgement.inconclusive.is_some() {
         Outcome::Inconclusive
     } else if judgement.rulings.iter().any(|(_, ruling)| violated(ruling)) {

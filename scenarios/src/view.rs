@@ -6,18 +6,19 @@ use mitm_proxy::trace::{
     ClaimRecord, Compromise, Effort, Fate, Finding, FrameRecord, Knowledge, LinkEvent, LinkRecord,
     Loot, Origin, Outcome, Trace,
 };
-use protocol::endpoint::{Claim, End, Fact, Tick};
+use protocol::endpoint::Tick;
+use recordings::claim_text::describe;
 use reports::view;
 
-use crate::diagnostic::escape;
-use crate::divergence::{Divergence, divergences};
-use crate::expect::NOTHING;
-use crate::judge::{Judgement, actor_name};
-use crate::properties::{Ruling, peer_authentication};
-use crate::scenario::{Own, Scenario, ScenarioRun};
-use crate::target::Streams;
-use crate::target_file::Target;
-use crate::trial::{NOT_JUDGED, Trial};
+use files::diagnostic::escape;
+use files::scenario::{Own, Scenario, ScenarioRun};
+use files::target_file::Target;
+use judge::divergence::{Divergence, divergences};
+use judge::expect::NOTHING;
+use judge::properties::{Ruling, peer_authentication};
+use judge::{Judgement, actor_name};
+use targets::Streams;
+use targets::trial::{NOT_JUDGED, Trial};
 
 /// The view of a case and what the judge says of it.
 pub fn case(case: ScenarioRun<'_>, judgement: &Judgement) -> view::Case {
@@ -58,7 +59,7 @@ pub fn trial(scenario: &Scenario, own: &Own, target: &Target, trial: &Trial) -> 
     view
 }
 
-fn finding(finding: &crate::target::Finding) -> view::TargetFinding {
+fn finding(finding: &targets::Finding) -> view::TargetFinding {
     view::TargetFinding { kind: finding.name().to_owned(), what: finding.to_string() }
 }
 
@@ -281,24 +282,6 @@ fn compromise_event(leak: &Compromise) -> view::Event {
         what: format!("{what}  rule {}", leak.rule),
         weight: view::Weight::Attack,
         cause: None,
-    }
-}
-
-/// A claim in words, and how much it matters.
-pub(crate) fn describe(claim: &Claim) -> (view::Weight, String) {
-    match &claim.fact {
-        Fact::Running(data) => (view::Weight::Log, format!("runs with {} on {data:?}", claim.peer)),
-        Fact::Established(data) => (
-            view::Weight::Step,
-            format!("has established a session with {} on {data:?}", claim.peer),
-        ),
-        Fact::Sent(message) => (view::Weight::Log, format!("sends {message}")),
-        Fact::Delivered(message) => (view::Weight::Delivery, format!("delivers {message}")),
-        Fact::Acknowledged(message) => (view::Weight::Step, format!("knows {message} arrived")),
-        Fact::Rejected(reject) => (view::Weight::Refusal, format!("refuses: {reject}")),
-        Fact::Ended(End::Clean) => (view::Weight::Step, "sees a clean end".to_owned()),
-        Fact::Ended(end) => (view::Weight::Refusal, format!("ends: {}", end.name())),
-        Fact::Logged(line) => (view::Weight::Log, (*line).to_owned()),
     }
 }
 

@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use files::catalogue::catalogue;
+use files::scenario::Scenario;
+use files::scenario::ScenarioRun;
+use judge::Over;
+use judge::property::Outcome;
 use protocol::weakness::Profile;
 use rayon::prelude::*;
 use reports::markdown;
 use reports::text::{self, Page};
 use reports::view::Report;
-use scenarios::catalogue::catalogue;
-use scenarios::judge::Over;
-use scenarios::property::Outcome;
-use scenarios::scenario::Scenario;
-use scenarios::scenario::ScenarioRun;
 use scenarios::view;
 
 fn cases(catalogue: &[Scenario]) -> Vec<ScenarioRun<'_>> {
@@ -114,7 +114,7 @@ fn other_seeds_give_other_bytes_and_the_same_verdicts() {
         let usual = case.judge();
         let other = ScenarioRun { seed: case.seed + 1, ..*case }.judge();
         assert_eq!(other.mismatches, Vec::<String>::new(), "{}", case.scenario.name);
-        let bytes = |judgement: &scenarios::judge::Judgement| -> Vec<_> {
+        let bytes = |judgement: &judge::Judgement| -> Vec<_> {
             judgement.trace.frames.iter().map(|record| record.frame.bytes.clone()).collect()
         };
         assert_ne!(bytes(&usual), bytes(&other), "{}", case.scenario.name);

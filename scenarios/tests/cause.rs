@@ -11,11 +11,11 @@ mod written;
 use written::NOTHING_EXPECTED;
 
 use bytes::Bytes;
+use files::scenario::Payloads;
+use judge::properties::Ruling;
+use judge::property::{Outcome, Property};
+use judge::{Judgement, Over};
 use mitm_proxy::trace::FrameRecord;
-use scenarios::judge::{Judgement, Over};
-use scenarios::properties::Ruling;
-use scenarios::property::{Outcome, Property};
-use scenarios::scenario::Payloads;
 
 /// Files of a hundred bytes that differ by their name.
 struct Files;

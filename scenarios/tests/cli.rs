@@ -98,7 +98,7 @@ fn json_has_the_promised_form() {
         assert!(case["seed"].is_u64() && case["expected"] == true && case["frames"].is_array());
         assert!(case["blocked_by"].is_string() || case["blocked_by"].is_null());
         let verdicts = case["verdicts"].as_object().unwrap();
-        assert_eq!(verdicts.len(), scenarios::property::Property::ALL.len());
+        assert_eq!(verdicts.len(), judge::property::Property::ALL.len());
         assert!(verdicts.values().all(|v| v["verdict"].is_string() && v["evidence"].is_string()));
     }
     assert_eq!(json["summary"]["cases"], cases.len());

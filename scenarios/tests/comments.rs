@@ -8,13 +8,13 @@
 )]
 
 use capture::Format;
+use files::catalogue::catalogue;
+use files::scenario::ScenarioRun;
+use judge::{Over, actor_name};
 use mitm_proxy::trace::{ClaimRecord, FrameRecord, Trace};
 use protocol::endpoint::Fact;
 use protocol::weakness::Profile;
-use scenarios::capture::{Plaintext, Subject, write};
-use scenarios::catalogue::catalogue;
-use scenarios::judge::{Over, actor_name};
-use scenarios::scenario::ScenarioRun;
+use recordings::run_capture::{Plaintext, Subject, write};
 
 /// A packet with comments.
 struct Packet {

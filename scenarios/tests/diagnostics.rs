@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use scenarios::catalogue::load_file;
+use files::catalogue::load_file;
 
 #[test]
 fn every_mistake_is_explained() {

@@ -10,15 +10,15 @@ mod written;
 
 use written::{NOTHING_EXPECTED, NoFiles};
 
+use files::catalogue::catalogue;
+use files::scenario::Scenario;
+use files::scenario::ScenarioRun;
+use judge::properties::Ruling;
+use judge::property::{Outcome, Property};
+use judge::{Judgement, Over};
 use mitm_proxy::strategies::{Quiet, Tools};
 use mitm_proxy::trace::{Fate, Finding};
 use protocol::weakness::Profile;
-use scenarios::catalogue::catalogue;
-use scenarios::judge::{Judgement, Over};
-use scenarios::properties::Ruling;
-use scenarios::property::{Outcome, Property};
-use scenarios::scenario::Scenario;
-use scenarios::scenario::ScenarioRun;
 
 const HELO: &str = r#"
 system = "helo"
@@ -187,7 +187,7 @@ script.client = [{ text = "known at the theft" }, { wait_ms = 500 }, { text = "t
 #[test]
 fn a_spent_budget_that_found_nothing_shows_nothing_whatever_the_strategy() {
     let catalogue = catalogue();
-    let words = scenarios::words::builtin();
+    let words = judge::wordlist::builtin();
     let tools = Tools { words, budget: Some(1), full: false, progress: &Quiet };
     let mut strategies = 0;
     for scenario in &catalogue {
@@ -219,7 +219,7 @@ fn an_oracle_whose_budget_is_spent_has_not_shown_that_the_text_is_safe() {
     let system = scenario.systems[0];
     let profile = Profile::as_built(system);
     let case = ScenarioRun { scenario, system, profile, seed: scenario.seed, over: Over::World };
-    let words = scenarios::words::builtin();
+    let words = judge::wordlist::builtin();
     let tools = Tools { words, budget: Some(200), full: false, progress: &Quiet };
     let judgement = case.judge_with(&tools);
     // The victim tells one check from another; whether that gives the text away, nobody knows yet.

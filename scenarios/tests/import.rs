@@ -19,7 +19,7 @@ use command_line::{folder, hold, scenarios};
 use protocol::endpoint::Side;
 use protocol::systems::system;
 use protocol::weakness::Profile;
-use scenarios::import::{Keep, Recording, listing};
+use recordings::import::{Keep, Recording, listing};
 use serde_json::Value;
 
 fn capture(name: &str) -> String {

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use scenarios::layout_file::{LayoutFile, MAX_FILE};
+use files::layout_file::{LayoutFile, MAX_FILE};
 
 #[test]
 fn every_mistake_is_explained() {

@@ -10,15 +10,15 @@
 use std::hash::Hasher;
 
 use bytes::Bytes;
+use files::scenario::ScenarioRun;
+use files::scenario::{Payloads, Scenario};
+use judge::property::{Outcome, Property};
+use judge::{Judgement, Over};
 use protocol::endpoint::{Conn, Endpoint, Fact, Input, Kind, Output, Tick};
 use protocol::system::System;
 use protocol::systems::system;
 use protocol::weakness::Profile;
 use protocol::{ratchet, suite};
-use scenarios::judge::{Judgement, Over};
-use scenarios::property::{Outcome, Property};
-use scenarios::scenario::ScenarioRun;
-use scenarios::scenario::{Payloads, Scenario};
 
 /// What is wrong with an endpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

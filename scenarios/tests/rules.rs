@@ -10,11 +10,11 @@ mod written;
 
 use written::{NOTHING_EXPECTED, NoFiles};
 
+use files::scenario::ScenarioRun;
+use judge::property::{Outcome, Property};
+use judge::{Judgement, Over};
 use protocol::systems::system;
 use protocol::weakness::Profile;
-use scenarios::judge::{Judgement, Over};
-use scenarios::property::{Outcome, Property};
-use scenarios::scenario::ScenarioRun;
 
 const HELO: &str = r#"
 system = "helo"
@@ -195,7 +195,7 @@ fn rule_3_the_name_of_a_scenario_decides_nothing() {
 
 #[test]
 fn rule_4_held_says_under_what() {
-    let scenario = scenarios::catalogue::catalogue().remove(0);
+    let scenario = files::catalogue::catalogue().remove(0);
     let case = ScenarioRun {
         scenario: &scenario,
         system: scenario.systems[0],
@@ -252,7 +252,7 @@ fn a_rule_may_wait_for_a_port_by_its_name() {
 #[test]
 fn rule_6_the_seed_decides_every_byte() {
     let of = |seed| {
-        let scenarios = scenarios::catalogue::catalogue();
+        let scenarios = files::catalogue::catalogue();
         let scenario = scenarios.iter().find(|s| s.name == "replay-text-in-session").unwrap();
         let profile = Profile::as_built(system("helo").unwrap());
         let judgement =
@@ -381,7 +381,7 @@ fn a_session_held_back_does_not_evict_a_newer_one() {
 /// The keys of `lab` are what the endpoints have, and those of `full` where that is asked for.
 #[test]
 fn endpoints_have_the_keys_a_scenario_gives_them() {
-    let all = scenarios::catalogue::catalogue();
+    let all = files::catalogue::catalogue();
     let scenario = all.iter().find(|scenario| scenario.name == "ccm-decrypt-key-by-padding");
     let scenario = scenario.unwrap();
     for (full, bytes) in [(false, 128), (true, 256)] {
@@ -393,7 +393,7 @@ fn endpoints_have_the_keys_a_scenario_gives_them() {
             seed: scenario.seed,
             over: Over::World,
         };
-        let (words, progress) = (scenarios::words::builtin(), &mitm_proxy::strategies::Quiet);
+        let (words, progress) = (judge::wordlist::builtin(), &mitm_proxy::strategies::Quiet);
         let tools = mitm_proxy::strategies::Tools { words, budget: None, full, progress };
         let judged = case.judge_with(&tools);
         assert_eq!(judged.mismatches, [""; 0]);

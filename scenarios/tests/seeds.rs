@@ -3,13 +3,13 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test says what it expects by unwrapping")]
 
+use files::catalogue::catalogue;
+use files::scenario::Scenario;
+use files::scenario::ScenarioRun;
+use judge::Over;
+use judge::property::Outcome;
 use protocol::weakness::Profile;
 use rayon::prelude::*;
-use scenarios::catalogue::catalogue;
-use scenarios::judge::Over;
-use scenarios::property::Outcome;
-use scenarios::scenario::Scenario;
-use scenarios::scenario::ScenarioRun;
 
 /// A sample; no scenario of the catalogue has one of these.
 const SEEDS: &[u64] = &[1_000_003, 1_000_033];
@@ -69,7 +69,7 @@ fn what_needs_luck_is_inconclusive_without_it_and_violated_with_it() {
     let system = scenario.systems[0];
     let under =
         |seed, profile| ScenarioRun { scenario, system, profile, seed, over: Over::World }.judge();
-    let outcome = |judgement: &scenarios::judge::Judgement, name: &str| {
+    let outcome = |judgement: &judge::Judgement, name: &str| {
         let found = judgement.rulings.iter().find(|(property, _)| property.name() == name);
         found.map(|(_, ruling)| (ruling.outcome, ruling.evidence.clone()))
     };

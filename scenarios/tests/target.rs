@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use files::target_file::{Channel, DEFAULT_QUIET, JudgedFrom, Program, Scope, Target};
 use mitm_proxy::actions::{Arg, Args, action};
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::rule::{Rule, When};
 use protocol::endpoint::{Fact, Side};
 use protocol::systems::system;
 use protocol::weakness::Profile;
-use scenarios::target::{Interrupt, Prompt, Run, run};
-use scenarios::target_file::{Channel, DEFAULT_QUIET, JudgedFrom, Program, Scope, Target};
+use targets::{Interrupt, Prompt, Run, run};
 
 fn helo(rules: Vec<Rule>) -> Run {
     let program = |words: &[&str]| {

@@ -10,8 +10,8 @@ mod written;
 
 use written::{NOTHING_EXPECTED, NoFiles};
 
-use scenarios::judge::{Judgement, Over};
-use scenarios::property::{Outcome, Property};
+use judge::property::{Outcome, Property};
+use judge::{Judgement, Over};
 
 fn run(profile: &str, source: &str) -> Judgement {
     written::judged(profile, Over::World, &[source, NOTHING_EXPECTED], &NoFiles)

@@ -14,12 +14,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use capture::{Ending, Format, Writer};
+use files::catalogue::catalogue;
+use files::scenario::ScenarioRun;
+use judge::Over;
 use protocol::endpoint::Side;
 use protocol::weakness::Profile;
-use scenarios::capture::{Plaintext, Subject, write};
-use scenarios::catalogue::catalogue;
-use scenarios::judge::Over;
-use scenarios::scenario::ScenarioRun;
+use recordings::run_capture::{Plaintext, Subject, write};
 
 /// How often everything is measured.
 const ROUNDS: usize = 3;

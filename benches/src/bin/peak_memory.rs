@@ -12,13 +12,13 @@ use std::process::{Command, ExitCode};
 
 use benches::{PROFILES, file, helo_file};
 use bytes::Bytes;
+use files::scenario::ScenarioRun;
+use files::scenario::{Payloads, Scenario};
+use judge::Over;
 use mitm_proxy::trace::Trace;
 use mitm_proxy::world::World;
 use protocol::endpoint::Fact;
 use protocol::weakness::Profile;
-use scenarios::judge::Over;
-use scenarios::scenario::ScenarioRun;
-use scenarios::scenario::{Payloads, Scenario};
 
 /// The size of the file if none is given, in MiB.
 const SIZE: usize = 64;
@@ -105,8 +105,13 @@ fn judged(file: Bytes, replay: bool, profile: &str) -> Result<Trace, Box<dyn Err
     }
     let system = *scenario.systems.first().ok_or("the scenario names its system")?;
     let profile = Profile::named(system, profile).ok_or("there is no such profile")?;
-    let case =
-        ScenarioRun { scenario: &scenario, system, profile, seed: scenario.seed, over: Over::World };
+    let case = ScenarioRun {
+        scenario: &scenario,
+        system,
+        profile,
+        seed: scenario.seed,
+        over: Over::World,
+    };
     let judgement = case.judge();
     match judgement.inconclusive {
         Some(why) => Err(why.into()),

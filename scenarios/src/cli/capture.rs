@@ -9,12 +9,12 @@ use ::capture::Format;
 use anyhow::{Context, Result};
 
 use super::output::Output;
-use crate::capture::{self, Naming, Place, Plaintext, Subject, What};
-use crate::diagnostic::quote_path;
-use crate::files::{self, Existing};
-use crate::judge::Judgement;
-use crate::key_log::{self, Line};
-use crate::scenario::ScenarioRun;
+use accounts::user_files::{self, Existing};
+use files::diagnostic::quote_path;
+use files::scenario::ScenarioRun;
+use judge::Judgement;
+use recordings::key_log::{self, Line};
+use recordings::run_capture::{self, Naming, Place, Plaintext, Subject, What};
 
 /// How much is written at once, in bytes.
 const WRITTEN: usize = 1 << 18;
@@ -69,7 +69,7 @@ impl Recorder {
 
     /// Write a case, if that was asked for and nothing failed before.
     pub(super) fn record(&self, case: ScenarioRun<'_>, judgement: &Judgement) {
-        let secrets = || capture::key_log(case, judgement);
+        let secrets = || run_capture::key_log(case, judgement);
         self.keep(self.try_record(&Subject::from(case), judgement, Some(&secrets)));
     }
 
@@ -100,7 +100,7 @@ impl Recorder {
         let key_log = self.key_logs.as_ref().map(|place| place.file(subject));
         if let Some((path, secrets)) = key_log.zip(secrets) {
             let text = key_log::written(&secrets());
-            files::write(&path, text.as_bytes(), Existing::Replace)?;
+            user_files::write(&path, text.as_bytes(), Existing::Replace)?;
         }
         Ok(())
     }
@@ -133,5 +133,5 @@ fn write(
     plaintext: Plaintext,
 ) -> io::Result<()> {
     let out = BufWriter::with_capacity(WRITTEN, File::create(path)?);
-    capture::write(out, Format::of(path), subject, judgement, plaintext)?.flush()
+    run_capture::write(out, Format::of(path), subject, judgement, plaintext)?.flush()
 }

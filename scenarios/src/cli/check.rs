@@ -11,11 +11,13 @@ use serde_json::{Value, json};
 
 use super::Done;
 use super::output::{Format, Output, print};
-use crate::catalogue::{FileKind, LoadError, Loaded, kind, load_any, read, text};
-use crate::diagnostic::{Color, Diagnostic, escape};
-use crate::layout_file::LayoutFile;
-use crate::scenario::Scenario;
-use crate::target_file::{Target, targets};
+use files::catalogue::{FileKind, Loaded, kind, load_any};
+use files::diagnostic::{Color, Diagnostic, escape};
+use files::layout_file::LayoutFile;
+use files::load::LoadError;
+use files::load::{read, text};
+use files::scenario::Scenario;
+use files::target_file::{Target, targets};
 
 /// Options of `check`.
 #[derive(clap::Args, Clone, Debug)]

@@ -12,7 +12,7 @@ use super::messages::MessageArgs;
 use super::output::Output;
 use super::sniff::CaptureLive;
 use super::{Done, live};
-use crate::live::addresses;
+use targets::endpoint_programs::addresses;
 
 /// Options of `connect`.
 #[derive(clap::Args, Clone, Debug)]

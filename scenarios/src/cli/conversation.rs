@@ -11,9 +11,9 @@ use protocol::system::System;
 use super::interrupt::reported_to;
 use super::output::Output;
 use super::{Done, live};
-use crate::live::journal::Journal;
-use crate::live::outbox::{self, Item};
-use crate::target::Interrupt;
+use targets::Interrupt;
+use targets::endpoint_programs::journal::Journal;
+use targets::endpoint_programs::outbox::{self, Item};
 
 /// What a client says.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -11,10 +11,10 @@ use serde_json::json;
 
 use super::Done;
 use super::output::{Format, Output, all_of, counted, print};
-use crate::diagnostic::{escape, quote_path};
-use crate::files;
-use crate::key_log;
-use crate::key_log::open::{Listener, Opened};
+use accounts::user_files;
+use files::diagnostic::{escape, quote_path};
+use recordings::key_log;
+use recordings::key_log::open::{Listener, Opened};
 
 /// How much is read and written at once, in bytes.
 const AT_ONCE: usize = 1 << 18;
@@ -38,7 +38,7 @@ pub(super) struct Args {
 
 /// Show what a capture carried, and write it with that.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
-    let text = files::read_text_within(&args.keys, key_log::MOST)?;
+    let text = user_files::read_text_within(&args.keys, key_log::MOST)?;
     let keys = quote_path(&args.keys);
     let lines = key_log::read(&text).map_err(|mistake| anyhow!("{keys}, {mistake}"))?;
     let mut listener = Listener::new(&lines);

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail};
 use super::Done;
 use super::check::explain;
 use super::output::{Output, print};
-use crate::diagnostic::{quote, quote_path};
-use crate::dissector::{declared, render, systems};
-use crate::layout_file::LayoutFile;
+use files::diagnostic::{quote, quote_path};
+use files::layout_file::LayoutFile;
+use recordings::dissector::{declared, render, systems};
 
 /// Options of `dissector`.
 #[derive(clap::Args, Clone, Debug)]

@@ -15,12 +15,12 @@ mod own;
 use super::Done;
 use super::check::explain as mistakes;
 use super::output::{Format, Output, print};
-use crate::catalogue::{catalogue, load_file};
-use crate::diagnostic::{near, quote};
-use crate::expect::Expectation;
-use crate::properties::PROPERTIES;
-use crate::property::{Outcome, Property};
-use crate::scenario::Scenario;
+use files::catalogue::{catalogue, load_file};
+use files::diagnostic::{near, quote};
+use files::scenario::Scenario;
+use judge::expect::Expectation;
+use judge::properties::PROPERTIES;
+use judge::property::{Outcome, Property};
 
 /// Options of `explain`.
 #[derive(clap::Args, Clone, Debug)]
@@ -174,7 +174,7 @@ fn explain_verb(about: &str, params: &[Param], folder: &str, name: &str) -> Sect
 fn explain_property(name: &str) -> Sections {
     let found = PROPERTIES.iter().find(|spec| spec.property.name() == name);
     found.map_or_else(Vec::new, |spec| {
-        let file = format!("scenarios/src/properties/{}.rs", name.replace('-', "_"));
+        let file = format!("scenarios/judge/src/properties/{}.rs", name.replace('-', "_"));
         vec![
             ("definition", spec.definition.to_owned()),
             ("source", spec.source.to_owned()),

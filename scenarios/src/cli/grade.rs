@@ -14,14 +14,16 @@ use super::check::{explain, with_the_rest};
 use super::output::{Format, Output, all_of, print};
 use super::progress::timed;
 use super::{Done, interrupt};
-use crate::catalogue::{LoadError, load_attacks, read, text as utf8};
-use crate::diagnostic::quote_path;
-use crate::layout_file::LayoutFile;
-use crate::scenario::{Own, Scenario};
-use crate::target::{Interrupt, Run};
-use crate::target_file::{Scope, Target, TargetsFile, targets};
-use crate::trial::{honest, trial};
 use crate::view;
+use files::catalogue::load_attacks;
+use files::diagnostic::quote_path;
+use files::layout_file::LayoutFile;
+use files::load::LoadError;
+use files::load::{read, text as utf8};
+use files::scenario::{Own, Scenario};
+use files::target_file::{Scope, Target, TargetsFile, targets};
+use targets::trial::{honest, trial};
+use targets::{Interrupt, Run};
 
 /// Options of `grade`.
 #[derive(clap::Args, Clone, Debug)]

@@ -9,11 +9,11 @@ use protocol::layout::Layout;
 use super::Done;
 use super::output::{Format, Output, all_of, counted, print};
 use super::proxy::Wire;
-use crate::diagnostic::quote_path;
-use crate::files::{self, Existing};
-use crate::import::write::{Target, Written, written};
-use crate::import::{Keep, Recording, listing, session};
-use crate::scenario::is_name;
+use accounts::user_files::{self, Existing};
+use files::diagnostic::quote_path;
+use files::name::is_name;
+use recordings::import::write::{Target, Written, written};
+use recordings::import::{Keep, Recording, listing, session};
 
 /// Options of `import`.
 #[derive(clap::Args, Clone, Debug)]
@@ -59,7 +59,8 @@ impl Cut {
     /// Why the capture is not all it should be, if so: it breaks off, or is of another protocol.
     pub(super) fn complaint(&self, path: &Path) -> Option<String> {
         let known = !self.layout.frames.is_empty();
-        let fits = |session: &crate::import::Session| session.frames.is_empty() || session.fits();
+        let fits =
+            |session: &recordings::import::Session| session.frames.is_empty() || session.fits();
         if known && !self.recording.sessions.iter().any(fits) {
             let shown = quote_path(path);
             return Some(format!("nothing in {shown} is a frame of {}", self.layout.system));
@@ -118,9 +119,9 @@ fn scenario(args: &Args, cut: &Cut, out: &Path, output: Output) -> Result<()> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).with_context(shown)?;
         }
-        files::write(&path, bytes, existing)?;
+        user_files::write(&path, bytes, existing)?;
     }
-    files::write(out, scenario.as_bytes(), existing)?;
+    user_files::write(out, scenario.as_bytes(), existing)?;
     let (shown, beside) = (out.display(), files.len());
     let beside = if beside == 0 {
         String::new()

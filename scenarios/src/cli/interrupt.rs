@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::target::Interrupt;
+use targets::Interrupt;
 
 /// Whether Ctrl-C is somebody else's business.
 static LEFT_TO_OTHERS: AtomicBool = AtomicBool::new(false);

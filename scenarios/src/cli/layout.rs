@@ -18,10 +18,10 @@ use super::check::explain;
 use super::new;
 use super::output::{Format, Output, print};
 use super::systems::{LINE, arrow, wrapped};
-use crate::diagnostic::quote_path;
-use crate::layout_file::against::{Cutter, Listing};
-use crate::layout_file::{LayoutFile, starter};
-use crate::stdout::Stdout;
+use files::diagnostic::quote_path;
+use files::layout_file::{LayoutFile, starter};
+use recordings::layout_against::{Cutter, Listing};
+use terminal::stdout::Stdout;
 
 /// How much of a capture is read at once, in bytes.
 const READ: usize = 1 << 20;

@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::Done;
 use super::output::{Format, Output, print};
-use crate::catalogue::catalogue;
-use crate::family::Family;
+use files::catalogue::catalogue;
+use files::family::Family;
 
 /// Options of `list`.
 #[derive(clap::Args, Clone, Debug)]
@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         let on = |wanted: &String| scenario.systems.iter().any(|system| system.name == wanted);
         args.system.as_ref().is_none_or(on)
     });
-    let systems = |scenario: &crate::scenario::Scenario| -> Vec<&str> {
+    let systems = |scenario: &files::scenario::Scenario| -> Vec<&str> {
         scenario.systems.iter().map(|system| system.name).collect()
     };
     if output.format == Format::Json {

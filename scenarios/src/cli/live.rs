@@ -18,14 +18,14 @@ use super::output::{Format, Output};
 use super::password::{Ask, account};
 use super::pki::entropy;
 use super::select::check;
-use crate::capture::Plaintext;
-use crate::diagnostic::quote_path;
-use crate::files::{self, Existing};
-use crate::live::journal::{Journal, Loudness, Shown};
-use crate::live::keydir::{KeyDir, LoggingIn, WithFresh};
-use crate::live::keys::Keys;
-use crate::live::store::Store;
-use crate::live::tap::Tap;
+use accounts::user_files::{self, Existing};
+use files::diagnostic::quote_path;
+use recordings::run_capture::Plaintext;
+use targets::endpoint_programs::journal::{Journal, Loudness, Shown};
+use targets::endpoint_programs::keydir::{KeyDir, LoggingIn, WithFresh};
+use targets::endpoint_programs::keys::Keys;
+use targets::endpoint_programs::store::Store;
+use targets::endpoint_programs::tap::Tap;
 
 /// Options of both.
 #[derive(clap::Args, Clone, Debug)]
@@ -169,7 +169,7 @@ pub(super) fn journal(log: Option<&Path>, store: &Path, output: Output) -> Resul
     let loudness = if output.quiet { Loudness::Trouble } else { Loudness::Log };
     let file = match log {
         Some(path) => {
-            let opened = files::append(path);
+            let opened = user_files::append(path);
             Some(opened.with_context(|| format!("--log {}", path.display()))?)
         }
         None => None,
@@ -209,7 +209,7 @@ pub(super) fn with_keys(
     let secret = made.remove(&own);
     for (path, public) in &made {
         let path = folder.join(path);
-        files::write(&path, public.as_bytes(), Existing::Replace)?;
+        user_files::write(&path, public.as_bytes(), Existing::Replace)?;
         output.remark(&format!("made a new key pair; its public half is {}", path.display()));
     }
     made.extend(secret.map(|secret| (own, secret)));

@@ -13,12 +13,12 @@ use super::Done;
 use super::output::{Format, Output, all_of, print};
 use super::progress::Shown;
 use super::select::Selection;
-use crate::catalogue::catalogue;
-use crate::diagnostic::quote_path;
-use crate::lesson;
 use crate::matrix::{matrix, runs};
-use crate::property::Outcome;
-use crate::scenario::Scenario;
+use crate::teaching;
+use files::catalogue::catalogue;
+use files::diagnostic::quote_path;
+use files::scenario::Scenario;
+use judge::property::Outcome;
 
 /// Options of `matrix`.
 #[derive(clap::Args, Clone, Debug)]
@@ -59,6 +59,6 @@ pub(super) fn ablations(
     let total = systems.iter().map(|system| runs(system, scenarios)).sum();
     let shown = Shown::new(total, output);
     let each = |scenario: &Scenario, run: &dyn Fn() -> Outcome| shown.case(&scenario.name, run);
-    let one = |system: &&'static System| lesson::ablation(&matrix(system, scenarios, &each));
+    let one = |system: &&'static System| teaching::ablation(&matrix(system, scenarios, &each));
     systems.par_iter().map(one).collect()
 }

@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use protocol::endpoint::Kind;
 use protocol::system::System;
 
-use crate::live::outbox::Item;
+use targets::endpoint_programs::outbox::Item;
 
 /// The flags.
 #[derive(clap::Args, Clone, Debug)]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::family::Family;
+use files::family::Family;
 
 mod capture;
 mod check;

@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail};
 
 use super::Done;
 use super::output::{Output, print};
-use crate::diagnostic::quote;
-use crate::layout_file;
-use crate::starter::{self, starter};
+use files::diagnostic::quote;
+use files::layout_file;
+use files::starter::{self, starter};
 
 /// Options of `new`.
 #[derive(clap::Args, Clone, Debug)]

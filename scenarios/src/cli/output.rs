@@ -7,8 +7,8 @@ use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 use reports::text::{Page, Paint};
 
-pub(super) use crate::stdout::print;
-use crate::terminal;
+use terminal;
+pub(super) use terminal::stdout::print;
 
 /// How to print.
 #[derive(Args, Clone, Copy, Debug)]

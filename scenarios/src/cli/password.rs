@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, bail};
 use protocol::keyfiles::Account;
 
 use super::interrupt::{interrupted, left_to};
-use crate::live::outbox::first_line;
+use targets::endpoint_programs::outbox::first_line;
 
 /// Options that say who somebody is.
 #[derive(clap::Args, Clone, Debug)]

@@ -15,7 +15,7 @@ use mitm_proxy::strategies::Progress;
 use reports::view::Case;
 
 use super::output::Output;
-use crate::terminal;
+use terminal;
 
 /// Runs that are over before show nothing.
 const PATIENCE: Duration = Duration::from_secs(2);

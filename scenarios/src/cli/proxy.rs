@@ -22,14 +22,16 @@ use super::check::explain;
 use super::output::{Format, Output};
 use super::sniff::CaptureLive;
 use super::{Done, interrupt, live};
-use crate::catalogue::{LoadError, load_file, read, text};
-use crate::diagnostic::{quote, quote_path, times};
-use crate::layout_file::LayoutFile;
-use crate::live::addresses_of;
-use crate::scenario::{Frames, RuleFile};
-use crate::stdout::Stdout;
-use crate::target::Interrupt;
-use crate::watch::{self, Ladder, Log, Names, Watch};
+use files::catalogue::load_file;
+use files::diagnostic::{quote, quote_path, times};
+use files::layout_file::LayoutFile;
+use files::load::LoadError;
+use files::load::{read, text};
+use files::scenario::{Frames, RuleFile};
+use targets::Interrupt;
+use targets::endpoint_programs::addresses_of;
+use targets::proxy_view::{Ladder, Log, Names, Watch};
+use terminal::stdout::Stdout;
 
 /// How often it is looked whether the rules have changed.
 const LOOK: Duration = Duration::from_millis(300);
@@ -317,7 +319,7 @@ fn watching(args: &Args, layout: &Layout, output: Output) -> Result<Watch> {
     }
     let mut tap = None;
     if let Some(path) = &args.capture {
-        let out = watch::capture_file(path).with_context(|| cannot(path))?;
+        let out = recordings::disk::capture_file(path).with_context(|| cannot(path))?;
         let about = format!("{} through a proxy", layout.system);
         let tapped = Tap::new(out, CaptureFormat::of(path), now(), &[about]);
         tap = Some(tapped.with_context(|| cannot(path))?);

@@ -14,11 +14,11 @@ use super::import::Cut;
 use super::output::{Format, Output, print};
 use super::proxy::Wire;
 use super::select::Selection;
-use crate::diagnostic::{quote, quote_path};
-use crate::import::claimed::{Claimed, ClaimsFile};
-use crate::import::play::{Happening, Likeness, Pace, Play, What, When};
-use crate::import::verdict::{Verdict, unanswered};
-use crate::import::{Session, session};
+use files::diagnostic::{quote, quote_path};
+use recordings::import::claimed::{Claimed, ClaimsFile};
+use recordings::import::play::{Happening, Likeness, Pace, Play, What, When};
+use recordings::import::verdict::{Verdict, unanswered};
+use recordings::import::{Session, session};
 
 /// Options of `replay` beside those of a family.
 #[derive(clap::Args, Clone, Debug)]

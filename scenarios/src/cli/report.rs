@@ -16,12 +16,12 @@ use super::matrix::ablations;
 use super::output::{Format, Output, all_of, print};
 use super::progress::Shown;
 use super::select::Selection;
-use crate::anatomy::{self, Depth};
-use crate::catalogue::catalogue;
-use crate::diagnostic::{escape, quote_path};
-use crate::files;
-use crate::scenario::Scenario;
-use crate::{lesson, measured, view};
+use crate::dissection::{self, Depth};
+use crate::{bench_results, teaching, view};
+use accounts::user_files;
+use files::catalogue::catalogue;
+use files::diagnostic::{escape, quote_path};
+use files::scenario::Scenario;
 
 /// Where everything goes, if nobody says otherwise.
 const OUT: &str = "target/report";
@@ -110,7 +110,7 @@ impl ReportArgs {
         if self.report.is_empty() {
             return Ok(());
         }
-        report.details = Some(lesson::details(scenarios, commit()));
+        report.details = Some(teaching::details(scenarios, commit()));
         all_of(self.report.iter().map(|path| {
             let cannot = || format!("cannot write {}", quote_path(path));
             let text = Form::of(path).and_then(|form| form.render(&report).with_context(cannot))?;
@@ -171,7 +171,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         progress.timed(&case.scenario.name, || {
             let judgement = case.judge();
             let mut view = view::case(*case, &judgement);
-            anatomy::add(&mut view, &judgement.trace, Depth::Fields);
+            dissection::add(&mut view, &judgement.trace, Depth::Fields);
             view
         })
     });
@@ -187,7 +187,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
         return Ok(done);
     }
     let commit = args.commit.clone().unwrap_or_else(commit);
-    let mut details = lesson::details(&scenarios, commit);
+    let mut details = teaching::details(&scenarios, commit);
     details.ablation = ablation(args, &scenarios, output)?;
     details.benches = benches(args, output);
     report.details = Some(details);
@@ -257,7 +257,7 @@ fn ablation(args: &Args, scenarios: &[Scenario], output: Output) -> Result<Vec<A
 }
 
 fn read_ablation(path: &Path) -> Result<Vec<Ablation>> {
-    let text = files::read_text_within(path, LARGEST)?;
+    let text = user_files::read_text_within(path, LARGEST)?;
     Ablation::parse_all(&text).map_err(|error| {
         let (path, error) = (quote_path(path), escape(&error.to_string()));
         anyhow!("{path}: not what `scenarios matrix --format json` prints: {error}")
@@ -272,7 +272,7 @@ fn benches(args: &Args, output: Output) -> Option<reports::view::benches::Benche
         None if usual.is_dir() || beside.is_file() => usual,
         None => return None,
     };
-    let mut benches = measured::read(folder);
+    let mut benches = bench_results::read(folder);
     if benches.machine.is_none() {
         benches.machine.clone_from(&args.machine);
     }

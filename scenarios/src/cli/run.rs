@@ -15,12 +15,12 @@ use super::report::ReportArgs;
 use super::select::Selection;
 use super::sniff::CaptureLive;
 use super::{Done, tools, trials};
-use crate::catalogue::{Loaded, catalogue, embedded, load};
-use crate::family::Family;
-use crate::payload::Payload;
-use crate::scenario::Scenario;
-use crate::scenario::ScenarioRun;
-use crate::{anatomy, view};
+use crate::{dissection, view};
+use files::catalogue::{Loaded, catalogue, embedded, load};
+use files::family::Family;
+use files::payload::Payload;
+use files::scenario::Scenario;
+use files::scenario::ScenarioRun;
 
 /// Options of a run.
 #[derive(clap::Args, Clone, Debug)]
@@ -128,7 +128,7 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
             let judgement = case.judge_with(&kit.tools(&shown));
             recorder.record(*case, &judgement);
             let mut view = view::case(*case, &judgement);
-            anatomy::add(&mut view, &judgement.trace, depth);
+            dissection::add(&mut view, &judgement.trace, depth);
             view
         })
     });

@@ -7,11 +7,11 @@ use protocol::systems::SYSTEMS;
 use protocol::weakness::{Profile, Weakness};
 
 use super::trials::Chosen;
-use crate::diagnostic::{list, near, quote};
-use crate::judge::Over;
-use crate::scenario::Scenario;
-use crate::scenario::ScenarioRun;
-use crate::target_file::Target;
+use files::diagnostic::{list, near, quote};
+use files::scenario::Scenario;
+use files::scenario::ScenarioRun;
+use files::target_file::Target;
+use judge::Over;
 
 /// The options that select.
 #[derive(Args, Clone, Debug)]

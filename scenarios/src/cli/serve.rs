@@ -14,9 +14,9 @@ use super::messages::MessageArgs;
 use super::output::Output;
 use super::sniff::CaptureLive;
 use super::{Done, live};
-use crate::live::addresses;
-use crate::live::outbox::{self, Item};
-use crate::target::Interrupt;
+use targets::Interrupt;
+use targets::endpoint_programs::addresses;
+use targets::endpoint_programs::outbox::{self, Item};
 
 /// Options of `serve`.
 #[derive(clap::Args, Clone, Debug)]

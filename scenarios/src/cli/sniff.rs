@@ -10,8 +10,8 @@ use anyhow::{Result, bail};
 
 use super::output::Output;
 use super::{Done, interrupt};
-use crate::sniff::{Beside, Outcome, Sniffer, Wanted};
-use crate::target::Interrupt;
+use recordings::sniff::{Beside, Outcome, Sniffer, Wanted};
+use targets::Interrupt;
 
 /// Options of `sniff`.
 #[derive(clap::Args, Clone, Debug)]

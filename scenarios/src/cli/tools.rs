@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow};
 use mitm_proxy::strategies::{Progress, Tools};
 
-use crate::words;
+use files::wordlist;
 
 /// Options for strategies.
 #[derive(clap::Args, Clone, Debug)]
@@ -32,14 +32,14 @@ impl Kit {
     /// Read what there is to read.
     pub(super) fn new(args: &ToolArgs) -> Result<Self> {
         let words =
-            args.words.as_deref().map(words::read).transpose().map_err(|why| anyhow!(why))?;
+            args.words.as_deref().map(wordlist::read).transpose().map_err(|why| anyhow!(why))?;
         Ok(Self { words, args: args.clone() })
     }
 
     /// The same for strategies, who tell how far they are.
     pub(super) fn tools<'a>(&'a self, progress: &'a dyn Progress) -> Tools<'a> {
         Tools {
-            words: self.words.as_deref().unwrap_or(words::builtin()),
+            words: self.words.as_deref().unwrap_or(judge::wordlist::builtin()),
             budget: self.args.budget,
             full: self.args.full,
             progress,

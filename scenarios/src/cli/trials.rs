@@ -7,13 +7,13 @@ use super::capture::Recorder;
 use super::interrupt;
 use super::output::Output;
 use super::progress::timed;
-use crate::anatomy::{self, Depth};
-use crate::capture::Subject;
-use crate::scenario::{Own, Scenario};
-use crate::target::Interrupt;
-use crate::target_file::Target;
-use crate::trial::{honest, trial};
+use crate::dissection::{self, Depth};
 use crate::view;
+use files::scenario::{Own, Scenario};
+use files::target_file::Target;
+use recordings::run_capture::Subject;
+use targets::Interrupt;
+use targets::trial::{honest, trial};
 
 /// A scenario and one of its targets.
 pub(super) type Chosen<'a> = (&'a Scenario, &'a Own, &'a Target);
@@ -39,7 +39,7 @@ pub(super) fn run(
                 let done = trial(scenario, own, target, &honest, &stop)?;
                 recorder.record_own(&Subject::own(scenario, own, target), &done.judgement);
                 let mut shown = view::trial(scenario, own, target, &done);
-                anatomy::add(&mut shown, &done.judgement.trace, depth);
+                dissection::add(&mut shown, &done.judgement.trace, depth);
                 interrupted = done.interrupted;
                 anyhow::Ok(shown)
             })?);

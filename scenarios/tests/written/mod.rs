@@ -8,11 +8,11 @@
 )]
 
 use bytes::Bytes;
+use files::diagnostic::Diagnostics;
+use files::scenario::ScenarioRun;
+use files::scenario::{Payloads, Scenario};
+use judge::{Judgement, Over};
 use protocol::weakness::Profile;
-use scenarios::diagnostic::Diagnostics;
-use scenarios::judge::{Judgement, Over};
-use scenarios::scenario::ScenarioRun;
-use scenarios::scenario::{Payloads, Scenario};
 
 /// Nothing lies beside them.
 pub struct NoFiles;

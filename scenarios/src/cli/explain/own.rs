@@ -6,9 +6,9 @@ use std::fmt::Write;
 use protocol::endpoint::Check;
 
 use super::Sections;
-use crate::diagnostic::list;
-use crate::property::Property;
-use crate::target_file::Channel;
+use files::diagnostic::list;
+use files::target_file::Channel;
+use judge::property::Property;
 
 /// What can be explained here.
 pub(super) const NAMES: [&str; 2] = ["target", "observe"];

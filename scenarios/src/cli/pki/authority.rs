@@ -8,7 +8,7 @@ use protocol::pki::x509::{Issuer, Kind};
 use super::{How, large_enough, period, unmakeable};
 use crate::cli::Done;
 use crate::cli::output::Output;
-use crate::credential::private_key;
+use accounts::pem_files::private_key;
 
 /// Options of `authority`.
 #[derive(clap::Args, Clone, Debug)]

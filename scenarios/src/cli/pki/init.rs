@@ -11,7 +11,7 @@ use crate::cli::Done;
 use crate::cli::live::now;
 use crate::cli::output::Output;
 use crate::cli::select::check;
-use crate::files::{Existing, WriteError, write};
+use accounts::user_files::{Existing, WriteError, write};
 
 /// Options of `init`.
 #[derive(clap::Args, Clone, Debug)]

@@ -8,7 +8,7 @@ use protocol::pki::Certificate;
 use super::{How, large_enough};
 use crate::cli::Done;
 use crate::cli::output::Output;
-use crate::credential::{private_key, public_key};
+use accounts::pem_files::{private_key, public_key};
 
 /// Options of `issue`.
 #[derive(clap::Args, Clone, Debug)]

@@ -10,7 +10,7 @@ use protocol::pki::x509::{Period, X509Error};
 
 use super::Done;
 use super::output::Output;
-use crate::files::{Existing, WriteError, write};
+use accounts::user_files::{Existing, WriteError, write};
 
 mod authority;
 mod csr;
@@ -117,7 +117,7 @@ fn large_enough(key: &PrivateKey, path: &Path) -> Result<()> {
     if bits >= 2048 {
         return Ok(());
     }
-    let path = crate::diagnostic::quote_path(path);
+    let path = files::diagnostic::quote_path(path);
     Err(anyhow!("{path}: a key of {bits} bits; at least 2048 are needed to sign"))
 }
 
@@ -128,7 +128,7 @@ fn period(days: u32) -> Period {
 
 /// Why no certificate comes of these options.
 fn unmakeable(error: X509Error, subject: &str) -> anyhow::Error {
-    let subject = crate::diagnostic::quote(subject);
+    let subject = files::diagnostic::quote(subject);
     match error {
         X509Error::Name => {
             anyhow!("{subject} is no distinguished name; expected such as \"CN=ann,O=Lab,C=TR\"")

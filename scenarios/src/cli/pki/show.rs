@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::Done;
 use crate::cli::output::{Format, Output, print};
-use crate::credential::{Credential, Encoding, read};
-use crate::diagnostic::escape;
+use accounts::pem_files::{Credential, Encoding, read};
+use files::diagnostic::escape;
 
 /// Options of `show`.
 #[derive(clap::Args, Clone, Debug)]

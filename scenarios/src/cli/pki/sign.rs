@@ -8,8 +8,8 @@ use protocol::pki::x509::{Kind, X509Error};
 use super::{How, large_enough, period, unmakeable};
 use crate::cli::Done;
 use crate::cli::output::Output;
-use crate::credential::{certificate, private_key, request};
-use crate::diagnostic::quote_path;
+use accounts::pem_files::{certificate, private_key, request};
+use files::diagnostic::quote_path;
 
 /// Options of `sign`.
 #[derive(clap::Args, Clone, Debug)]
@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     args.how.write(&args.out, &signed, output)?;
     let unkept = request.unkept();
     if !unkept.is_empty() {
-        let unkept = crate::diagnostic::escape(&unkept.join(", "));
+        let unkept = files::diagnostic::escape(&unkept.join(", "));
         output.remark(&format!("warning: not kept of what the request asks for: {unkept}"));
     }
     if period.until > own.until {

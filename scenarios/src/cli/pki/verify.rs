@@ -12,8 +12,8 @@ use super::show::time;
 use crate::cli::Done;
 use crate::cli::live::now;
 use crate::cli::output::{Format, Output, print};
-use crate::credential::{Credential, certificate, public_key, read};
-use crate::diagnostic::{escape, quote, quote_path};
+use accounts::pem_files::{Credential, certificate, public_key, read};
+use files::diagnostic::{escape, quote, quote_path};
 
 /// Options of `verify`.
 #[derive(clap::Args, Clone, Debug)]

@@ -8,7 +8,7 @@ use protocol::crypto::{Secret, sha256};
 
 use super::Menu;
 use super::console::say;
-use crate::diagnostic::{escape, quote};
+use files::diagnostic::{escape, quote};
 
 /// An AES key as the menu takes it.
 enum Key {

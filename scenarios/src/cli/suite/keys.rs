@@ -10,10 +10,10 @@ use super::console::say;
 use crate::cli::live::now;
 use crate::cli::pki::show;
 use crate::cli::users::tell;
-use crate::credential::{Credential, private_key};
-use crate::diagnostic::{quote, quote_path};
-use crate::files::{Existing, write};
-use crate::people::Making;
+use accounts::pem_files::{Credential, private_key};
+use accounts::user_files::{Existing, write};
+use accounts::users::Making;
+use files::diagnostic::{quote, quote_path};
 
 pub(super) fn export(menu: &mut Menu<'_>) -> Result<()> {
     let name = menu.user()?.name.clone();

@@ -11,8 +11,8 @@ use protocol::keyfiles::Account;
 use super::Done;
 use super::output::Output;
 use super::users::Place;
-use crate::diagnostic::quote;
-use crate::people::People;
+use accounts::users::People;
+use files::diagnostic::quote;
 
 mod console;
 mod crypto;

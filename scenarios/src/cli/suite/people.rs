@@ -7,8 +7,8 @@ use super::Menu;
 use super::console::say;
 use crate::cli::live::now;
 use crate::cli::users::tell;
-use crate::diagnostic::{escape, quote};
-use crate::people::Making;
+use accounts::users::Making;
+use files::diagnostic::{escape, quote};
 
 pub(super) fn register(menu: &mut Menu<'_>) -> Result<()> {
     let account = asked(menu)?;

@@ -12,8 +12,8 @@ use crate::cli::conversation::{Conversation, Says};
 use crate::cli::interrupt::interrupted;
 use crate::cli::live::{journal, with_keys};
 use crate::cli::users::suite;
-use crate::live::addresses;
-use crate::live::outbox::Item;
+use targets::endpoint_programs::addresses;
+use targets::endpoint_programs::outbox::Item;
 
 pub(super) fn text(menu: &mut Menu<'_>) -> Result<()> {
     let text = menu.console.ask("text: ")?;

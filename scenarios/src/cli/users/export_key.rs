@@ -8,7 +8,7 @@ use super::Place;
 use crate::cli::Done;
 use crate::cli::output::Output;
 use crate::cli::pki::Encoding;
-use crate::files::{Existing, write};
+use accounts::user_files::{Existing, write};
 
 /// Options of `export-key`.
 #[derive(clap::Args, Clone, Debug)]

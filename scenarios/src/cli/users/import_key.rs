@@ -9,9 +9,9 @@ use crate::cli::Done;
 use crate::cli::live::now;
 use crate::cli::output::Output;
 use crate::cli::pki::entropy;
-use crate::credential::private_key;
-use crate::files::Existing;
-use crate::people::Making;
+use accounts::pem_files::private_key;
+use accounts::user_files::Existing;
+use accounts::users::Making;
 
 /// Options of `import-key`.
 #[derive(clap::Args, Clone, Debug)]

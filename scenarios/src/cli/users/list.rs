@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Place;
 use crate::cli::Done;
 use crate::cli::output::{Format, Output, print};
-use crate::diagnostic::escape;
+use files::diagnostic::escape;
 
 /// Options of `list`.
 #[derive(clap::Args, Clone, Debug)]

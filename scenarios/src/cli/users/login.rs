@@ -9,8 +9,8 @@ use super::Place;
 use crate::cli::Done;
 use crate::cli::output::{Output, print};
 use crate::cli::password::{Ask, Who};
-use crate::diagnostic::quote;
-use crate::people::PeopleError;
+use accounts::users::PeopleError;
+use files::diagnostic::quote;
 
 /// Options of `login`.
 #[derive(clap::Args, Clone, Debug)]

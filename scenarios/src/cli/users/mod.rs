@@ -11,7 +11,7 @@ use protocol::weakness::Profile;
 use super::Done;
 use super::output::Output;
 use super::select::check;
-use crate::people::{Belongings, Part, People};
+use accounts::users::{Belongings, Part, People};
 
 mod export_key;
 mod import_key;

@@ -8,8 +8,8 @@ use crate::cli::live::now;
 use crate::cli::output::Output;
 use crate::cli::password::{Ask, Who};
 use crate::cli::pki::entropy;
-use crate::diagnostic::quote;
-use crate::people::Making;
+use accounts::users::Making;
+use files::diagnostic::quote;
 
 /// Options of `register`.
 #[derive(clap::Args, Clone, Debug)]

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::Place;
 use crate::cli::Done;
 use crate::cli::output::Output;
-use crate::diagnostic::quote;
+use files::diagnostic::quote;
 
 /// Options of `remove`.
 #[derive(clap::Args, Clone, Debug)]

@@ -1,0 +1,217 @@
+//! The top of a scenario file: its keys, and the order they are read in.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use protocol::system::System;
+use protocol::systems::{SYSTEMS, system};
+use protocol::weakness::Weakness;
+
+use super::vocabulary::Vocabulary;
+use super::{
+    DEFAULT_SEED, Payloads, Scenario, expectations, keys, own, recorded, rules, steps, strategy,
+};
+use crate::diagnostic::{Diagnostic, list, quote};
+use crate::family::Family;
+use crate::layout_file::LayoutFile;
+use crate::load::MAX_FILE;
+use crate::name::is_name;
+use crate::toml_reader::{self, Node, Reader, Table};
+use judge::Plan;
+
+const KEYS: &[&str] = &[
+    "name", "family", "summary", "teaches", "system", "seed", "needs", "script", "keys",
+    "register", "recorded", "rule", "strategy", "expect",
+];
+
+const REQUIRED: &[&str] = &["name", "family", "summary", "teaches", "system", "script", "expect"];
+
+/// Read a scenario. With a layout given, it is an attack on whoever speaks that.
+///
+/// # Errors
+/// Every mistake, in the order of the file.
+pub(super) fn scenario(
+    path: &str,
+    source: &str,
+    payloads: &dyn Payloads,
+    given: Option<&Arc<LayoutFile>>,
+) -> Result<Scenario, Vec<Diagnostic>> {
+    let document = toml_reader::document(source, MAX_FILE)?;
+    let mut reader = Reader::new(source);
+    let has = |key| document.get_ref().contains_key(key);
+    let own = given.is_some() || has("layout") || has("target");
+    let (keys, required) = match given {
+        Some(_) => (own::KEYS, own::REQUIRED_OF_ATTACK),
+        None if own && has("system") => (own::KEYS, own::REQUIRED_WITH_SYSTEM),
+        None if own => (own::KEYS, own::REQUIRED),
+        None => (KEYS, REQUIRED),
+    };
+    let root = reader.root(document.get_ref(), keys);
+    reader.require(&root, "a scenario", required);
+    let scenario = if own {
+        own::scenario(&mut reader, &root, path, payloads, given)
+    } else {
+        read(&mut reader, &root, path, payloads)
+    };
+    match scenario {
+        Some(scenario) if reader.mistakes.is_empty() => Ok(scenario),
+        _ => Err(toml_reader::in_order(reader.mistakes)),
+    }
+}
+
+/// Read everything before giving up on anything: that is how all mistakes are found.
+fn read(
+    reader: &mut Reader,
+    root: &Table<'_>,
+    path: &str,
+    payloads: &dyn Payloads,
+) -> Option<Scenario> {
+    let name = root.get("name").and_then(|node| name(reader, node, path));
+    let family = root.get("family").and_then(|node| family(reader, node));
+    let summary = root.get("summary").and_then(|node| summary(reader, node));
+    let teaches = root.get("teaches").and_then(|node| reader.text(node, "teaches"));
+    let systems = root.get("system").map(|node| systems(reader, node)).unwrap_or_default();
+    let seed = match root.get("seed") {
+        Some(node) => reader.number(node, "seed", (0, u64::MAX)),
+        None => Some(DEFAULT_SEED),
+    };
+    let needs = match root.get("needs") {
+        Some(node) => needs(reader, node, &systems),
+        None => Vec::new(),
+    };
+    let script = root.get("script");
+    let scripts = script.map(|node| steps::scripts(reader, node, &systems, payloads));
+    let vocabulary = Vocabulary::new(&systems);
+    let sets = root.get("keys");
+    let keys = sets.map(|node| keys::sets(reader, node, &systems, payloads)).unwrap_or_default();
+    let registered =
+        root.get("register").and_then(|node| keys::registration(reader, node, &systems));
+    let frames = root.get("recorded").map(|node| recorded::frames(reader, node, payloads));
+    let vocabulary = vocabulary.with_keys(keys.keys()).with_recorded(frames.unwrap_or_default());
+    let rule = root.get("rule");
+    let (mut rules, mut rule_lines) =
+        rule.map(|node| rules::rules(reader, node, &vocabulary)).unwrap_or_default();
+    let strategy = strategy::read(reader, root, &vocabulary).map(|(spec, when)| {
+        if let Some((rule, line)) = when {
+            rules.insert(0, rule);
+            rule_lines.insert(0, line);
+        }
+        spec
+    });
+    let expect = root
+        .get("expect")
+        .and_then(|node| expectations::expect(reader, node, root.key_span("expect"), &systems));
+    Some(Scenario {
+        name: name?.to_owned(),
+        family: family?,
+        summary: summary?.to_owned(),
+        teaches: teaches?.trim().to_owned(),
+        systems,
+        own: None,
+        seed: seed?,
+        needs,
+        plan: Plan { scripts: scripts?, rules, rule_lines, strategy, keys, registered },
+        expect: expect?,
+        path: path.to_owned(),
+        file: None,
+        replaced: false,
+        notes: Vec::new(),
+    })
+}
+
+pub(super) fn name<'t>(reader: &mut Reader, node: &'t Node<'t>, path: &str) -> Option<&'t str> {
+    let name = reader.text(node, "name")?;
+    if !is_name(name) {
+        let message = format!("{} cannot be a name", quote(name));
+        let label = "small letters, digits and single hyphens, at most 100";
+        reader.mistake(node.span(), message, label);
+        return None;
+    }
+    let path = Path::new(path);
+    let toml = path.extension().is_some_and(|extension| extension == "toml");
+    let stem = path.file_stem().filter(|_| toml).map(|stem| stem.to_string_lossy());
+    if let Some(stem) = stem.filter(|stem| stem != name) {
+        let message = format!("the name is {}, the file is {}", quote(name), quote(&stem));
+        let label = "must be the file name without `.toml`";
+        reader.mistake(node.span(), message, label);
+    }
+    Some(name)
+}
+
+pub(super) fn family(reader: &mut Reader, node: &Node<'_>) -> Option<Family> {
+    let names: Vec<&str> = Family::ALL.iter().map(|family| family.name()).collect();
+    reader.word(node, "family", "family", &names).and_then(Family::named)
+}
+
+pub(super) fn summary<'t>(reader: &mut Reader, node: &'t Node<'t>) -> Option<&'t str> {
+    let summary = reader.text(node, "summary")?;
+    if summary.contains(['\n', '\r']) {
+        let message = "`summary` has more than one line".to_owned();
+        reader.mistake(node.span(), message, "one line; the rest goes into `teaches`");
+        return None;
+    }
+    Some(summary)
+}
+
+fn systems(reader: &mut Reader, node: &Node<'_>) -> Vec<&'static System> {
+    let names: Vec<&str> = SYSTEMS.iter().map(|system| system.name).collect();
+    let mut found: Vec<&'static System> = Vec::new();
+    for node in reader.one_or_more(node, "system").unwrap_or_default() {
+        let word = reader.word(node, "system", "system", &names);
+        let Some(system) = word.and_then(system) else { continue };
+        if found.iter().any(|other| other.name == system.name) {
+            reader.mistake(node.span(), format!("`{}` is named twice", system.name), "again");
+        } else {
+            found.push(system);
+        }
+    }
+    found
+}
+
+fn needs(reader: &mut Reader, node: &Node<'_>, systems: &[&'static System]) -> Vec<Weakness> {
+    let mut found = Vec::new();
+    let nodes = reader.array(node, "needs", "weaknesses").unwrap_or_default();
+    for node in nodes {
+        let Some(name) = reader.string(node, "needs") else { continue };
+        let planted = weaknesses(systems).into_iter().find(|weakness| weakness.name() == name);
+        match planted {
+            Some(weakness) if found.contains(&weakness) => {
+                reader.mistake(node.span(), format!("`{name}` is named twice"), "again");
+            }
+            Some(weakness) => found.push(weakness),
+            None if systems.is_empty() && is_weakness(name) => {}
+            None => unknown_weakness(reader, node, name, systems),
+        }
+    }
+    found
+}
+
+fn unknown_weakness(reader: &mut Reader, node: &Node<'_>, name: &str, systems: &[&'static System]) {
+    let mut names: Vec<&str> = weaknesses(systems).iter().map(|one| one.name()).collect();
+    if systems.is_empty() {
+        names = Weakness::ALL.iter().map(|weakness| weakness.name()).collect();
+    }
+    if is_weakness(name) {
+        let message = format!("no system of this scenario has the weakness `{name}`");
+        let help = format!("allowed: {}", list(&names));
+        reader.mistake_with_help(node.span(), message, "another system's", help);
+    } else {
+        reader.unknown(node.span(), "weakness", name, &names);
+    }
+}
+
+/// Whether any system has a weakness of that name.
+pub(super) fn is_weakness(name: &str) -> bool {
+    Weakness::ALL.iter().any(|weakness| weakness.name() == name)
+}
+
+/// The weaknesses of any of these systems.
+pub(super) fn weaknesses(systems: &[&'static System]) -> Vec<Weakness> {
+    let mut found = Vec::new();
+    for planted in systems.iter().flat_map(|system| system.planted) {
+        if !found.contains(&planted.weakness) {
+            found.push(planted.weakness);
+        }
+    }
+    found
+}
