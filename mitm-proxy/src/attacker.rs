@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use protocol::endpoint::{Endpoint, Message, Service, Side, Tick};
+use protocol::endpoint::{Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 use protocol::theft::Middle;
 
-use crate::actions::re_encrypt::replace;
-use crate::actions::{Outgoing, Part, Target};
-use crate::rule::{Client, Event, OnLink, Rule};
+use crate::action::{Outgoing, Part, Target};
+use crate::condition::{Client, Event, OnLink};
+use crate::memory::{Memory, Stolen};
+use crate::replace::replace;
+use crate::rule::Rule;
 use crate::trace::{Deed, Fate, Finding, FrameRecord, LinkEvent, LinkRecord, Origin, Trace};
 
 mod act;
@@ -102,20 +104,6 @@ pub struct Attacker {
     remembers: bool,
     /// A transcript waits for the answers it had, so long for each. Otherwise it keeps the times of the recording.
     patience: Option<Duration>,
-}
-
-/// Copies of memories, by actor: 0 the server, n client n.
-pub type Stolen = BTreeMap<usize, Memory>;
-
-/// A copy of an endpoint's memory. It is told all that the endpoint is told from then on.
-#[derive(Clone, Debug)]
-pub struct Memory {
-    /// The copy.
-    pub endpoint: Box<dyn Endpoint>,
-    /// The compromise it is, by its place from 0.
-    pub compromise: usize,
-    /// What the application told the endpoint to send since then, and the copy has not sent yet.
-    pub told: Vec<Message>,
 }
 
 /// Somebody who takes part in the key agreement on both sides of a link.

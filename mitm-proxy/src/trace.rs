@@ -9,7 +9,7 @@ use protocol::endpoint::{Check, Claim, Fact, Message, Service, Side, Tick};
 use protocol::layout::Frame;
 use protocol::theft::SessionSecret;
 
-use crate::rule::FrameRef;
+use crate::condition::FrameRef;
 
 /// Everything that happened in one run, in order.
 #[derive(Clone, Debug, Default)]

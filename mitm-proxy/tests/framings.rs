@@ -4,8 +4,10 @@
 
 use std::sync::Arc;
 
-use mitm_proxy::actions::{Arg, Args, Hand, Outgoing, Target, action};
-use mitm_proxy::attacker::Stolen;
+use mitm_proxy::action::{Hand, Outgoing, Target};
+use mitm_proxy::actions::action;
+use mitm_proxy::memory::Stolen;
+use mitm_proxy::params::{Arg, Args};
 use mitm_proxy::trace::Trace;
 use protocol::endpoint::Side;
 use protocol::layout::{Encoding, Field, Frame, FrameSpec, Layout, Length, Role, Size};

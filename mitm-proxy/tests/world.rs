@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mitm_proxy::actions::{Arg, Args, action};
-use mitm_proxy::rule::{Event, FrameRef, Rule, When};
+use mitm_proxy::actions::action;
+use mitm_proxy::condition::{Event, FrameRef, When};
+use mitm_proxy::params::{Arg, Args};
+use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::trace::{Fate, LinkEvent, Origin, Trace};
 use mitm_proxy::world::{Plan, World};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use protocol::endpoint::Side;
 
-use super::{Action, ActionSpec, Hand, Param, ParamKind, Plan, text};
+use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::params::{Param, ParamKind, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "close",

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use protocol::endpoint::Side;
 
-use super::{Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, Plan, text, texts};
+use crate::action::{Action, ActionSpec, Hand, Needs, Plan};
+use crate::params::{BuildError, Param, ParamKind, text, texts};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "compromise",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionSpec, Hand};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "drop",

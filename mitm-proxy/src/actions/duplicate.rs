@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand, Outgoing, Param, ParamKind, number};
+use crate::action::{Action, ActionSpec, Hand, Outgoing};
+use crate::params::{Param, ParamKind, number};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "duplicate",

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, bytes, flag, number};
+use crate::action::{Action, ActionSpec, Hand};
+use crate::params::{BuildError, Param, ParamKind, bytes, flag, number};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "extend",

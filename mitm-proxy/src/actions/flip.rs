@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use protocol::layout::{Frame, FrameSpec};
 
-use super::{Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, Place, number, text};
+use crate::action::{Action, ActionSpec, Hand, Needs};
+use crate::params::{BuildError, Param, ParamKind, number, text};
+use crate::place::Place;
 
 /// The most worlds one `every` makes.
 const MOST_VARIANTS: usize = 65_536;

@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use protocol::endpoint::Side;
 
-use super::{
-    Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, Part, Plan, flag, number, text,
-    texts,
-};
+use crate::action::{Action, ActionSpec, Hand, Needs, Part, Plan};
+use crate::params::{BuildError, Param, ParamKind, flag, number, text, texts};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "impostor",

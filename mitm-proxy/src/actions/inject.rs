@@ -8,12 +8,12 @@ use bytes::Bytes;
 use protocol::endpoint::Side;
 use protocol::layout::{Field, Frame, FrameSpec, Role, Size};
 
-use super::delay::MAX_MS;
-use super::{
-    Action, ActionSpec, Arg, BuildError, Hand, Needs, Outgoing, Param, ParamKind, Target, Template,
-    bytes, flag, frame, link, number, text,
+use crate::action::{Action, ActionSpec, Hand, Needs, Outgoing, Target};
+use crate::condition::FrameRef;
+use crate::params::{
+    Arg, BuildError, MAX_DELAY_MS, Param, ParamKind, Template, bytes, flag, frame, link, number,
+    text,
 };
-use crate::rule::FrameRef;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "inject",
@@ -43,7 +43,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
             ParamKind::Flag,
             "on a connection of the attacker's own, to the port of the link",
         ),
-        Param::new("delay_ms", ParamKind::Number(1, MAX_MS), "how much later, in virtual time"),
+        Param::new(
+            "delay_ms",
+            ParamKind::Number(1, MAX_DELAY_MS),
+            "how much later, in virtual time",
+        ),
     ],
     build: |args| {
         let to = match text(args, "to") {

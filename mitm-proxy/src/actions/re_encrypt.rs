@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use protocol::endpoint::{Conn, Side};
 
-use super::{Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, text};
+use crate::action::{Action, ActionSpec, Hand, Needs};
+use crate::params::{BuildError, Param, ParamKind, text};
+use crate::replace::replace;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "re-encrypt",
@@ -57,22 +59,4 @@ impl Action for Reencrypt {
     fn needs(&self) -> Needs {
         Needs::Lab
     }
-}
-
-/// Replace every occurrence; whether there was one.
-pub(crate) fn replace(text: &mut Vec<u8>, find: &[u8], put: &[u8]) -> bool {
-    let mut out = Vec::with_capacity(text.len());
-    let (mut rest, mut found) = (&text[..], false);
-    while let Some((first, others)) = rest.split_first() {
-        if !find.is_empty() && rest.starts_with(find) {
-            out.extend_from_slice(put);
-            rest = rest.get(find.len()..).unwrap_or_default();
-            found = true;
-        } else {
-            out.push(*first);
-            rest = others;
-        }
-    }
-    *text = out;
-    found
 }

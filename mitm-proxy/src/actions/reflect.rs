@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand, Outgoing, Param, ParamKind, Target, link};
+use crate::action::{Action, ActionSpec, Hand, Outgoing, Target};
+use crate::params::{Param, ParamKind, link};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "reflect",

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand, Param, ParamKind, Plan, text};
+use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::params::{Param, ParamKind, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "release",

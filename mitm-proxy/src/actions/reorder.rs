@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand, Plan};
+use crate::action::{Action, ActionSpec, Hand, Plan};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "reorder",

@@ -6,12 +6,9 @@ use std::time::Duration;
 
 use protocol::endpoint::Side;
 
-use super::delay::MAX_MS;
-use super::{
-    Action, ActionSpec, BuildError, Hand, Needs, Outgoing, Param, ParamKind, Plan, Target, flag,
-    frame, number, text,
-};
-use crate::rule::FrameRef;
+use crate::action::{Action, ActionSpec, Hand, Needs, Outgoing, Plan, Target};
+use crate::condition::FrameRef;
+use crate::params::{BuildError, MAX_DELAY_MS, Param, ParamKind, flag, frame, number, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "replay",
@@ -20,7 +17,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         Param::new("times", ParamKind::Number(1, 1000), "how many copies; 1 if not given"),
         Param::new("frame", ParamKind::Frame, "which frame; the one in hand if not given"),
         Param::new("before", ParamKind::Flag, "ahead of the frame in hand, not after it"),
-        Param::new("delay_ms", ParamKind::Number(1, MAX_MS), "how much later, in virtual time"),
+        Param::new(
+            "delay_ms",
+            ParamKind::Number(1, MAX_DELAY_MS),
+            "how much later, in virtual time",
+        ),
         Param::new(
             "transcript",
             ParamKind::Word(&["client", "server"]),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use protocol::layout::{Role, Size};
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, text};
+use crate::action::{Action, ActionSpec, Hand};
+use crate::params::{BuildError, Param, ParamKind, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "retype",

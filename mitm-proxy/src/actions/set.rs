@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use protocol::layout::{Encoding, FrameSpec, Role, Size};
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Place, bytes, number, text};
+use crate::action::{Action, ActionSpec, Hand};
+use crate::params::{BuildError, Param, ParamKind, bytes, number, text};
+use crate::place::Place;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "set",

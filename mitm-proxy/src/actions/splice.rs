@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, flag, frame, text};
-use crate::rule::FrameRef;
+use crate::action::{Action, ActionSpec, Hand, Needs};
+use crate::condition::FrameRef;
+use crate::params::{BuildError, Param, ParamKind, flag, frame, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "splice",

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Arg, BuildError, Hand, Param, ParamKind, number};
+use crate::action::{Action, ActionSpec, Hand};
+use crate::params::{Arg, BuildError, Param, ParamKind, number};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "split",

@@ -3,7 +3,7 @@
 use protocol::endpoint::{Side, Tick};
 
 use super::{Attacker, Effect, LinkKind};
-use crate::actions::{Hand, Outgoing, Plan};
+use crate::action::{Hand, Outgoing, Plan};
 use crate::trace::{Compromise, Deed, Fate, LinkEvent, Loot, Misfire, Trace};
 
 impl Attacker {

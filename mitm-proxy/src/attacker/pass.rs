@@ -7,8 +7,8 @@ use protocol::endpoint::{Side, Tick};
 use protocol::layout::{Frame, FrameSpec, Front};
 
 use super::{Attacker, Effect, LinkKind};
-use crate::actions::Needs;
-use crate::rule::OnLink;
+use crate::action::Needs;
+use crate::condition::OnLink;
 use crate::trace::Trace;
 
 /// What becomes of the bytes at the front of a stream.

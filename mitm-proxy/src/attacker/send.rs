@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use protocol::endpoint::{Service, Side, Tick};
 
 use super::{Attacker, Effect, Joining, LinkKind, Planned};
-use crate::actions::{Outgoing, Target};
+use crate::action::{Outgoing, Target};
 use crate::trace::{Deed, Fate, FrameRecord, LinkEvent, Misfire, Origin, Trace};
 
 /// The pause before a connection of the attacker's own is closed: time for the last answer.

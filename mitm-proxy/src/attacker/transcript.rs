@@ -8,7 +8,7 @@ use protocol::endpoint::{Side, Tick};
 
 use super::send::LINGER;
 use super::{Attacker, Effect, Planned};
-use crate::actions::Outgoing;
+use crate::action::Outgoing;
 use crate::trace::Trace;
 
 /// What is left of a transcript.

@@ -19,7 +19,7 @@ use protocol::keyfiles::KeySource;
 use protocol::layout::Frame;
 
 use super::{Strategy, StrategySpec, Tools, reforge};
-use crate::actions::{Param, ParamKind, number};
+use crate::params::{Param, ParamKind, number};
 use crate::trace::{Effort, Finding};
 use crate::world::{Recording, World};
 

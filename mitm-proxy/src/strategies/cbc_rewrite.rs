@@ -13,8 +13,8 @@ use protocol::crypto::sha256;
 use protocol::layout::{Frame, Role};
 
 use super::{Strategy, StrategySpec, Tools, ciphertext, reforge};
-use crate::actions::{Args, BuildError, Param, ParamKind, text};
 use crate::attacker::Acting;
+use crate::params::{Args, BuildError, Param, ParamKind, text};
 use crate::trace::Effort;
 use crate::world::World;
 
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn texts_must_differ_in_one_block() {
         let args = |known: &str, put: &str| {
-            let text = |text: &str| crate::actions::Arg::Text(text.to_owned());
+            let text = |text: &str| crate::params::Arg::Text(text.to_owned());
             Args::from([("known", text(known)), ("put", text(put))])
         };
         assert!(build(&args("pay bob 100", "pay eve 900")).is_ok());

@@ -15,7 +15,7 @@ use protocol::keyfiles::KeyFiles;
 use protocol::pki::users::{Scheme, Users};
 
 use super::{NUMBER, Strategy, StrategySpec, Tools, WORD, expand};
-use crate::actions::{Args, BuildError, Param, ParamKind, number, text, texts};
+use crate::params::{Args, BuildError, Param, ParamKind, number, text, texts};
 use crate::trace::{Effort, Finding, Loot};
 use crate::world::World;
 

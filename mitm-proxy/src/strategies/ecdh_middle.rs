@@ -5,9 +5,9 @@ use std::sync::Arc;
 use protocol::endpoint::Fact;
 
 use super::{Strategy, StrategySpec, Tools};
-use crate::actions::{BuildError, Param, ParamKind, text};
 use crate::attacker::{Acting, Between};
-use crate::rule::Event;
+use crate::condition::Event;
+use crate::params::{BuildError, Param, ParamKind, text};
 use crate::trace::{ClaimRecord, Effort};
 use crate::world::World;
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use protocol::layout::{Field, Frame, Role, Size};
 
-use crate::actions::{Args, BuildError, Param};
 use crate::attacker::Acting;
+use crate::params::{Args, BuildError, Param};
 use crate::world::World;
 
 pub mod bleichenbacher;

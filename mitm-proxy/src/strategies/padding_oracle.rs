@@ -10,8 +10,8 @@ use std::sync::Arc;
 use protocol::layout::{Frame, Role};
 
 use super::{Strategy, StrategySpec, Tools, ciphertext, reforge, value};
-use crate::actions::{Param, ParamKind, number};
 use crate::attacker::Acting;
+use crate::params::{Param, ParamKind, number};
 use crate::trace::{Effort, Finding};
 use crate::world::World;
 

@@ -11,8 +11,8 @@ use protocol::theft::Overheard;
 
 use super::carry::{Reasons, guarded};
 use super::{Actor, Planted, World};
-use crate::actions::Part;
-use crate::attacker::Memory;
+use crate::action::Part;
+use crate::memory::Memory;
 use crate::script::Step;
 use crate::trace::{Compromise, Finding, LinkEvent, Loot, Misfire};
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
-use mitm_proxy::rule::{Rule, When};
+use mitm_proxy::condition::When;
+use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::strategies::timing::{Comparison, KEPT, Summary, Welch};
 use mitm_proxy::world::{Plan, World};

@@ -14,8 +14,9 @@ use protocol::layout::{Field, FrameSpec, Layout, Role};
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
-use mitm_proxy::actions::{Arg, Args, action};
-use mitm_proxy::rule::{Event, FrameRef, When};
+use mitm_proxy::actions::action;
+use mitm_proxy::condition::{Event, FrameRef, When};
+use mitm_proxy::params::{Arg, Args};
 use mitm_proxy::trace::{Fate, LinkEvent};
 
 mod half_close;
