@@ -69,10 +69,10 @@ pub enum Client {
 }
 
 impl When {
-    /// Whether a frame is of the kind waited for, leaving `nth` aside.
-    pub fn matches_frame(&self, link: OnLink, from: Side, frame: &Frame) -> bool {
-        let wanted = |(name, value): &(String, u64)| frame.number(name) == Some(*value);
-        self.may_match(link, from, &frame.spec) && self.fields.iter().all(wanted)
+    /// Whether a frame of this type with these bytes is of the kind waited for, leaving `nth` aside.
+    pub fn matches_frame(&self, link: OnLink, from: Side, spec: &FrameSpec, bytes: &[u8]) -> bool {
+        let wanted = |(name, value): &(String, u64)| spec.number(name, bytes) == Some(*value);
+        self.may_match(link, from, spec) && self.fields.iter().all(wanted)
     }
 
     /// Whether a frame of this type can be of the kind waited for, whatever is in it.

@@ -379,8 +379,8 @@ impl World {
         match event {
             Event::Connect { actor, link } => {
                 let service = self.service(link);
-                self.tell_attacker(Because::default(), |attacker, now, trace, effects| {
-                    attacker.on_open(now, link, service, trace, effects);
+                self.tell_attacker(Because::default(), |attacker, ctx| {
+                    attacker.on_open(ctx, link, service);
                 });
                 self.dispatch(actor, Input::Opened(Conn(link), service), None);
                 self.advance(actor);
@@ -392,20 +392,20 @@ impl World {
             }
             Event::Sent { link, from, bytes, because } => {
                 for bytes in self.carry(Leg { link, side: from }, Way::In, &bytes) {
-                    self.tell_attacker(because, |attacker, now, trace, effects| {
-                        attacker.on_bytes(now, link, from, &bytes, trace, effects);
+                    self.tell_attacker(because, |attacker, ctx| {
+                        attacker.on_bytes(ctx, link, from, &bytes);
                     });
                 }
             }
             Event::Closed { link, from, because } => {
                 self.carry_close(Leg { link, side: from }, Way::In);
-                self.tell_attacker(because, |attacker, now, trace, effects| {
-                    attacker.on_close(now, link, from, trace, effects);
+                self.tell_attacker(because, |attacker, ctx| {
+                    attacker.on_close(ctx, link, from);
                 });
             }
             Event::Timer { token } => {
-                self.tell_attacker(Because::default(), |attacker, now, trace, effects| {
-                    attacker.on_timer(now, token, trace, effects);
+                self.tell_attacker(Because::default(), |attacker, ctx| {
+                    attacker.on_timer(ctx, token);
                 });
             }
             Event::Arrive { link, to, bytes, numbers } => self.arrive(link, to, &bytes, &numbers),

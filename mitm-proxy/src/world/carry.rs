@@ -7,20 +7,22 @@ use bytes::Bytes;
 use protocol::endpoint::{Conn, Endpoint, Input, Output, Reading, Side, Tick};
 
 use super::{Because, Event, HOP, Leg, Link, SERVER, STEPPING, Way, World};
-use crate::attacker::{Attacker, Effect};
+use crate::attacker::{Attacker, Effect, StepContext};
 use crate::trace::{
-    ClaimRecord, Departing, Fate, LinkEvent, LinkRecord, Origin, Panic, SecretRecord, Trace,
+    ClaimRecord, Departing, Fate, LinkEvent, LinkRecord, Origin, Panic, SecretRecord,
 };
 
 impl World {
     pub(super) fn tell_attacker(
         &mut self,
         because: Because,
-        tell: impl FnOnce(&mut Attacker, Tick, &mut Trace, &mut Vec<Effect>),
+        tell: impl FnOnce(&mut Attacker, &mut StepContext<'_>),
     ) {
         let mut effects = Vec::new();
         let (seen, links) = (self.trace.frames.len(), self.trace.links.len());
-        tell(&mut self.attacker, self.clock, &mut self.trace, &mut effects);
+        let now = self.clock;
+        let mut ctx = StepContext { now, trace: &mut self.trace, effects: &mut effects };
+        tell(&mut self.attacker, &mut ctx);
         // A frame withheld from somebody who was gone was withheld from nobody.
         for record in self.trace.frames.iter_mut().skip(seen) {
             let open = self.links.get(&record.link).is_some_and(|link| link.is_open(record.to));

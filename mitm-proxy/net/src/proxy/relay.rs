@@ -211,9 +211,8 @@ impl Relay {
                 turn.state.trace.owners.insert(number, CLIENT);
             }
             turn.tell_meeting(number, Side::Client, What::Opened, addresses);
-            let (now, mut effects) = (turn.now, Vec::new());
-            let State { attacker, trace, .. } = turn.state;
-            attacker.on_open(now, number, service, trace, &mut effects);
+            turn.with_attacker(|attacker, ctx| attacker.on_open(ctx, number, service));
+            let mut effects = std::mem::take(&mut turn.state.effects);
             let own =
                 |effect: &Effect| matches!(effect, Effect::Connect { link, .. } if *link == number);
             let connects = effects.iter().any(own);
@@ -401,14 +400,13 @@ impl Relay {
     pub(super) fn over(&self, number: u32) {
         self.with(|turn| {
             let Some(link) = turn.state.links.remove(&number) else { return };
-            let (now, first) = (turn.now, link.first.unwrap_or(Side::Client));
+            let first = link.first.unwrap_or(Side::Client);
             for mut end in link.client.into_iter().chain(link.server) {
                 let missed = end.missed();
                 turn.state.note(missed);
                 end.leave();
             }
-            let State { attacker, trace, effects, .. } = &mut *turn.state;
-            attacker.on_close(now, number, first, trace, effects);
+            turn.with_attacker(|attacker, ctx| attacker.on_close(ctx, number, first));
             if turn.state.keep != Keep::All {
                 turn.state.attacker.forget(number);
             }
@@ -417,11 +415,7 @@ impl Relay {
 
     pub(super) async fn wait(self, token: u64, after: Duration) {
         sleep(after).await;
-        self.with(|turn| {
-            let now = turn.now;
-            let State { attacker, trace, effects, .. } = &mut *turn.state;
-            attacker.on_timer(now, token, trace, effects);
-        });
+        self.with(|turn| turn.with_attacker(|attacker, ctx| attacker.on_timer(ctx, token)));
     }
 
     pub(super) async fn stop_listening(self, link: u32, side: Side) {

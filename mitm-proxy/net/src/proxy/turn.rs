@@ -14,7 +14,7 @@ use super::ends::End;
 use super::record::{Entry, What};
 use super::relay::{Link, Relay, State};
 use super::{Keep, Spacing, link};
-use mitm_proxy::attacker::{Effect, Passage};
+use mitm_proxy::attacker::{Attacker, Effect, Passage, StepContext};
 use mitm_proxy::trace::{Deed, Departing, Fate, Misfire, Origin};
 
 /// What a judge may keep in memory, in bytes.
@@ -40,6 +40,12 @@ impl Turn<'_> {
         if let Some(link) = self.state.links.get(&link) {
             link.wake();
         }
+    }
+
+    /// Let the attacker do something now.
+    pub(super) fn with_attacker(&mut self, act: impl FnOnce(&mut Attacker, &mut StepContext<'_>)) {
+        let State { attacker, trace, effects, .. } = &mut *self.state;
+        act(attacker, &mut StepContext { now: self.now, trace, effects });
     }
 
     pub(super) fn tell(&mut self, link: u32, side: Side, what: What, bytes: &[u8]) {
@@ -212,10 +218,8 @@ impl Turn<'_> {
     ) {
         self.tell(link, from, What::Stopped(self.place(&spec)), bytes);
         let frame = Frame { spec, bytes: Bytes::copy_from_slice(bytes) };
-        let now = self.now;
-        let State { attacker, trace, effects, .. } = &mut *self.state;
-        let seen = trace.next_number();
-        attacker.take_frame(now, link, from, frame, rule, trace, effects);
+        let seen = self.state.trace.next_number();
+        self.with_attacker(|attacker, ctx| attacker.take_frame(ctx, link, from, frame, rule));
         self.tell_deeds(seen);
         let fate = self.state.trace.frame(seen).map(|record| record.fate);
         if matches!(fate, Some(Fate::Held | Fate::Dropped | Fate::Absorbed)) {
@@ -288,9 +292,8 @@ impl Turn<'_> {
             if !rest.is_empty() {
                 self.tell(link, side, What::Stopped(u16::MAX), &rest);
             }
-            let (now, rest) = (self.now, Bytes::from(rest));
-            let State { attacker, trace, effects, .. } = &mut *self.state;
-            attacker.take_rest(now, link, side, rest, trace, effects);
+            let rest = Bytes::from(rest);
+            self.with_attacker(|attacker, ctx| attacker.take_rest(ctx, link, side, rest));
             self.carry_out();
             self.tell(link, side, What::Ended, &[]);
         }
