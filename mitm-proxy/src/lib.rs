@@ -15,5 +15,6 @@ mod replace;
 pub mod rule;
 pub mod script;
 pub mod strategies;
+pub mod strategy;
 pub mod trace;
 pub mod world;

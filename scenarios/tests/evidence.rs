@@ -10,7 +10,7 @@ mod written;
 
 use written::{NOTHING_EXPECTED, NoFiles};
 
-use mitm_proxy::strategies::{Quiet, Tools};
+use mitm_proxy::strategy::{Quiet, Tools};
 use mitm_proxy::trace::{Fate, Finding};
 use protocol::weakness::Profile;
 use scenarios::catalogue::catalogue;

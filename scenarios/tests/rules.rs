@@ -391,8 +391,8 @@ fn endpoints_have_the_keys_a_scenario_gives_them() {
             seed: scenario.seed,
             over: Over::World,
         };
-        let (words, progress) = (scenarios::words::builtin(), &mitm_proxy::strategies::Quiet);
-        let tools = mitm_proxy::strategies::Tools { words, budget: None, full, progress };
+        let (words, progress) = (scenarios::words::builtin(), &mitm_proxy::strategy::Quiet);
+        let tools = mitm_proxy::strategy::Tools { words, budget: None, full, progress };
         let judged = scenarios::judge::judge_with(case, &tools);
         assert_eq!(judged.mismatches, [""; 0]);
         let key = &judged.trace.frames[0].frame;

@@ -18,8 +18,9 @@ use protocol::entropy::Entropy;
 use protocol::keyfiles::KeySource;
 use protocol::layout::Frame;
 
-use super::{Strategy, StrategySpec, Tools, reforge};
+use super::forging::reforge;
 use crate::params::{Param, ParamKind, number};
+use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::{Effort, Finding};
 use crate::world::{Recording, World};
 
@@ -29,6 +30,7 @@ mod bounds;
 mod tests;
 mod trim;
 
+use attack::UNFINISHED;
 pub use attack::{Attack, PublicKey, Question};
 
 /// The most questions if nothing else is said.
@@ -57,7 +59,7 @@ struct Plan {
 impl Strategy for Plan {
     fn review(&self, world: &mut World, tools: &Tools<'_>) -> Result<(), String> {
         let transport = world.plan().system.transport.ok_or("no key travels under RSA here")?;
-        let public = world.lab().read(transport.public_key).ok().flatten();
+        let public = world.plan().lab().read(transport.public_key).ok().flatten();
         let public = public.and_then(|pem| rsa::PublicKey::from_pem(&pem).ok());
         let public = public.ok_or_else(|| format!("{} is no public key", transport.public_key))?;
         let key = PublicKey::new(&public.modulus(), &public.exponent());
@@ -139,6 +141,3 @@ impl Asking<'_> {
         Ok(reply)
     }
 }
-
-/// The verdict of an attack that has not come to an end.
-const UNFINISHED: &str = "not finished";

@@ -12,9 +12,10 @@ use protocol::crypto::checksum::hex;
 use protocol::crypto::sha256;
 use protocol::layout::{Frame, Role};
 
-use super::{Strategy, StrategySpec, Tools, ciphertext, reforge};
+use super::forging::{ciphertext, reforge};
 use crate::attacker::Acting;
 use crate::params::{Args, BuildError, Param, ParamKind, text};
+use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::Effort;
 use crate::world::World;
 

@@ -14,8 +14,9 @@ use protocol::crypto::sha256;
 use protocol::keyfiles::KeyFiles;
 use protocol::pki::users::{Scheme, Users};
 
-use super::{NUMBER, Strategy, StrategySpec, Tools, WORD, expand};
+use super::pattern::{NUMBER, WORD, expand};
 use crate::params::{Args, BuildError, Param, ParamKind, number, text, texts};
+use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::{Effort, Finding, Loot};
 use crate::world::World;
 
@@ -176,7 +177,7 @@ impl Dictionary {
         tools: &Tools<'_>,
         budget: u64,
     ) -> Result<Tally, String> {
-        let lab = world.lab();
+        let lab = world.plan().lab();
         let file = files.iter().find(|name| lab.contains_key(*name));
         let file = file.ok_or_else(|| format!("there is no file {}", files.join(", ")))?;
         let leaked = world.trace().compromises.iter().position(|leak| match &leak.loot {

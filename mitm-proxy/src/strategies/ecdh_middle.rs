@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use protocol::endpoint::Fact;
 
-use super::{Strategy, StrategySpec, Tools};
 use crate::attacker::{Acting, Between};
 use crate::condition::Event;
 use crate::params::{BuildError, Param, ParamKind, text};
+use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::{ClaimRecord, Effort};
 use crate::world::World;
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use protocol::layout::Role;
 
-use super::{Strategy, StrategySpec, Tools, ciphertext, value};
+use super::forging::{ciphertext, value};
+use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::{Effort, Finding};
 use crate::world::World;
 

@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use protocol::endpoint::Endpoint;
-use protocol::keyfiles::{KeyError, KeyFiles};
+use protocol::keyfiles::KeyError;
 use protocol::layout::Layout;
 use protocol::systems::Setup;
 
-use super::{Folder, Plan, World};
-
-/// The set of keys that the honest endpoints have instead of those of the lab.
-pub const LAB: &str = "lab";
+use super::spec::{Folder, LAB, Plan};
 
 /// Who takes part, before anything has happened.
 pub(super) struct Honest {
@@ -71,14 +68,4 @@ fn with_keys(plan: &Plan, clients: u32, folder: &Folder) -> Result<Honest, KeyEr
         None => (plan.system.layout)(plan.profile),
     };
     Ok(Honest { endpoints, layout: Arc::new(layout), problem: None })
-}
-
-impl World {
-    /// The key files of the honest endpoints.
-    pub fn lab(&self) -> KeyFiles {
-        let Plan { system, profile, keys, .. } = &*self.plan;
-        let mut lab = (system.lab)(*profile);
-        lab.extend(keys.get(LAB).map(|own| own.files.clone()).unwrap_or_default());
-        lab
-    }
 }

@@ -202,7 +202,7 @@ fn target(system: &'static System, profile: Profile, probe: &Probe) -> Result<Ta
         bail!("no {} is sent in {} {}", probe.frame, system.name, profile.name());
     };
     let public = system.transport.and_then(|transport| {
-        let lab = world.lab();
+        let lab = world.plan().lab();
         PublicKey::from_pem(lab.get(transport.public_key)?).ok()
     });
     Ok(Target { server, conn: Conn(link), now: world.now(), frame, public })

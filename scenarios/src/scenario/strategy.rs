@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use mitm_proxy::rule::Rule;
-use mitm_proxy::strategies::{STRATEGIES, Strategy, strategy};
+use mitm_proxy::strategies::{STRATEGIES, strategy};
+use mitm_proxy::strategy::Strategy;
 
 use super::args::arguments;
 use super::rules::when;
