@@ -8,12 +8,11 @@ use bytes::Bytes;
 use protocol::endpoint::{Side, Tick};
 use protocol::layout::{Frame, FrameSpec};
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::task::spawn_local;
 
 use super::ends::End;
+use super::options::{Keep, Spacing};
 use super::record::{Entry, What};
-use super::relay::{Link, Relay, State};
-use super::{Keep, Spacing, link};
+use super::state::{Link, State, Task};
 use mitm_proxy::attacker::{Attacker, Effect, Passage, StepContext};
 use mitm_proxy::trace::{Deed, Departing, Fate, Misfire, Origin};
 
@@ -26,7 +25,6 @@ const MOST_MISFIRES: usize = 1000;
 
 /// The state while something happens.
 pub(super) struct Turn<'a> {
-    pub(super) relay: &'a Relay,
     pub(super) now: Tick,
     pub(super) state: &'a mut State,
 }
@@ -57,7 +55,7 @@ impl Turn<'_> {
         if let Some(log) = &mut self.state.log
             && log.add(entry, bytes)
         {
-            self.relay.0.news.notify_one();
+            self.state.news.notify_one();
         }
     }
 
@@ -66,7 +64,7 @@ impl Turn<'_> {
         if let Some(log) = &mut self.state.log
             && log.tell(entry, what, text)
         {
-            self.relay.0.news.notify_one();
+            self.state.news.notify_one();
         }
     }
 
@@ -88,7 +86,7 @@ impl Turn<'_> {
         if let Some(log) = &mut self.state.log
             && log.meet(entry, what, addresses)
         {
-            self.relay.0.news.notify_one();
+            self.state.news.notify_one();
         }
     }
 
@@ -337,7 +335,6 @@ impl Turn<'_> {
     }
 
     pub(super) fn effect(&mut self, effect: Effect) {
-        let relay = self.relay.clone();
         if let Effect::Send { link, to: Side::Server, .. }
         | Effect::Close { link, to: Side::Server } = &effect
             && let Some(waiting) =
@@ -351,7 +348,7 @@ impl Turn<'_> {
                 self.state.links.insert(link, own);
                 let counts = &self.state.activity.0;
                 counts.opened.set(counts.opened.get() + 1);
-                spawn_local(link::dial(relay, link, service));
+                self.state.tasks.push(Task::Dial { link, service });
             }
             Effect::Send { link, to, bytes, numbers } => {
                 for number in &numbers {
@@ -381,11 +378,11 @@ impl Turn<'_> {
                     self.tell(link, to, What::Closed, &[]);
                     self.depart(link, to, || Departing::Close);
                     self.wake(link);
-                    spawn_local(relay.stop_listening(link, to));
+                    self.state.tasks.push(Task::StopListening { link, side: to });
                 }
             }
             Effect::Wake { token, after } => {
-                spawn_local(relay.wait(token, after));
+                self.state.tasks.push(Task::Wait { token, after });
             }
             Effect::Steal { rule, .. } | Effect::Play { rule, .. } => {
                 let why = "there is no endpoint of the lab here".to_owned();
