@@ -10,6 +10,7 @@ use protocol::layout::{Frame, FrameSpec, Layout};
 
 use crate::condition::FrameRef;
 use crate::memory::Stolen;
+use crate::misfire::MisfireCause;
 use crate::params::{Args, BuildError, Param};
 use crate::trace::Trace;
 
@@ -32,7 +33,7 @@ pub trait Action: Debug + Send + Sync {
     ///
     /// # Errors
     /// The action cannot be done to this frame: a misfire, which makes a verdict inconclusive.
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String>;
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause>;
 
     /// For an action that stands for many ("every bit in turn"): those many, for this frame. Each is run in
     /// a world of its own.
@@ -100,7 +101,7 @@ pub struct Hand<'a> {
     /// The number of the frame that triggered the rule; none for links.
     pub trigger: Option<u32>,
     /// Why there is no frame to act on, where there is none.
-    pub absent: &'static str,
+    pub absent: MisfireCause,
     /// What will be sent, in order. At first this is the trigger itself.
     pub out: Vec<Outgoing>,
     /// What else will happen.
@@ -189,32 +190,32 @@ impl Hand<'_> {
     ///
     /// # Errors
     /// The rule was not triggered by a frame, or an earlier action took it away.
-    pub fn current(&mut self) -> Result<&mut Outgoing, String> {
-        let (number, absent) = (self.trigger, self.absent);
+    pub fn current(&mut self) -> Result<&mut Outgoing, MisfireCause> {
+        let (number, absent) = (self.trigger, &self.absent);
         self.out
             .iter_mut()
             .find(|outgoing| number.is_some() && outgoing.number == number)
-            .ok_or_else(|| absent.to_owned())
+            .ok_or_else(|| absent.clone())
     }
 
     /// Take the trigger out of what will be sent.
     ///
     /// # Errors
     /// As [`Hand::current`].
-    pub fn take_current(&mut self) -> Result<Outgoing, String> {
+    pub fn take_current(&mut self) -> Result<Outgoing, MisfireCause> {
         self.current()?;
         let number = self.trigger;
         let at = self.out.iter().position(|outgoing| outgoing.number == number);
-        at.map(|at| self.out.remove(at)).ok_or_else(|| self.absent.to_owned())
+        at.map(|at| self.out.remove(at)).ok_or_else(|| self.absent.clone())
     }
 
     /// A recorded frame.
     ///
     /// # Errors
     /// It has not been seen yet.
-    pub fn recorded(&self, wanted: &FrameRef) -> Result<(u32, Frame), String> {
+    pub fn recorded(&self, wanted: &FrameRef) -> Result<(u32, Frame), MisfireCause> {
         let found = self.trace.find(wanted);
-        let (number, record) = found.ok_or_else(|| format!("{wanted} was not seen"))?;
+        let (number, record) = found.ok_or_else(|| MisfireCause::NotSeen(wanted.clone()))?;
         Ok((number, record.as_sent().clone()))
     }
 }

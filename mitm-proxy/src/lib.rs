@@ -9,6 +9,7 @@ pub mod actions;
 pub mod attacker;
 pub mod condition;
 pub mod memory;
+pub mod misfire;
 pub mod params;
 mod place;
 mod replace;

@@ -2,6 +2,7 @@
 
 use protocol::layout::FrameSpec;
 
+use crate::misfire::MisfireCause;
 use crate::params::{Args, BuildError, number, text};
 
 /// A byte range in a frame, given as a field name or an offset.
@@ -26,15 +27,15 @@ impl Place {
         &self,
         spec: &FrameSpec,
         frame: &[u8],
-    ) -> Result<std::ops::Range<usize>, String> {
+    ) -> Result<std::ops::Range<usize>, MisfireCause> {
         let len = frame.len();
         match self {
             Self::Field(name) => spec
                 .range(name, frame)
-                .ok_or_else(|| format!("{} has no field `{name}` here", spec.name)),
+                .ok_or_else(|| MisfireCause::NoField { frame: spec.name, field: name.clone() }),
             Self::Offset(offset) if *offset < len => Ok(*offset..len),
             Self::Offset(offset) => {
-                Err(format!("offset {offset} is beyond the {len} bytes of {}", spec.name))
+                Err(MisfireCause::OffsetBeyondEnd { offset: *offset, size: len, frame: spec.name })
             }
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::attacker::Acting;
+use crate::misfire::MisfireCause;
 use crate::params::{Args, BuildError, Param};
 use crate::world::World;
 
@@ -29,7 +30,7 @@ pub trait Strategy: Debug + Send + Sync {
     ///
     /// # Errors
     /// It has nothing to work with: a misfire, which makes a verdict inconclusive.
-    fn attack(&self, _: &mut World, _: &Acting, _: &Tools) -> Result<(), String> {
+    fn attack(&self, _: &mut World, _: &Acting, _: &Tools) -> Result<(), MisfireCause> {
         Ok(())
     }
 
@@ -37,7 +38,7 @@ pub trait Strategy: Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`Strategy::attack`].
-    fn review(&self, _: &mut World, _: &Tools) -> Result<(), String> {
+    fn review(&self, _: &mut World, _: &Tools) -> Result<(), MisfireCause> {
         Ok(())
     }
 }

@@ -216,7 +216,7 @@ fn an_action_that_cannot_be_done_is_a_misfire() {
     let args = Args::from([("field", Arg::Text("share".into())), ("bit", Arg::Number(0))]);
     let trace = run(&plan("as-built", vec![rule(data(1), "flip", args)]));
     assert_eq!(trace.fired, [0]);
-    assert_eq!(trace.misfires[0].why, "CLIENT_DATA has no field `share` here");
+    assert_eq!(trace.misfires[0].why.to_string(), "CLIENT_DATA has no field `share` here");
 }
 
 #[test]

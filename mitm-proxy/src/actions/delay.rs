@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::action::{Action, ActionSpec, Hand};
+use crate::misfire::MisfireCause;
 use crate::params::{BuildError, MAX_DELAY_MS, Param, ParamKind, number};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
@@ -20,7 +21,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Delay(u64);
 
 impl Action for Delay {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let current = hand.current()?;
         current.after += Duration::from_millis(self.0);
         current.deeds.push(format!("delayed {} ms", self.0));

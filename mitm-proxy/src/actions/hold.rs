@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::misfire::MisfireCause;
 use crate::params::{Param, ParamKind, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
@@ -16,7 +17,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Hold(String);
 
 impl Action for Hold {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         hand.current()?.deeds.push(format!("held as {:?}", self.0));
         hand.plans.push(Plan::Hold(self.0.clone()));
         Ok(())

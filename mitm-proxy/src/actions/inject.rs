@@ -10,6 +10,7 @@ use protocol::layout::{Field, Frame, FrameSpec, Role, Size};
 
 use crate::action::{Action, ActionSpec, Hand, Needs, Outgoing, Target};
 use crate::condition::FrameRef;
+use crate::misfire::MisfireCause;
 use crate::params::{
     Arg, BuildError, MAX_DELAY_MS, Param, ParamKind, Template, bytes, flag, frame, link, number,
     text,
@@ -99,11 +100,12 @@ enum Content {
 }
 
 impl Action for Inject {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let (frame, copy_of, deed) = match &self.content {
             Content::Template(template) => {
                 let spec = hand.layout.frame(&template.frame_type);
-                let spec = spec.ok_or_else(|| format!("no frame type {}", template.frame_type))?;
+                let spec =
+                    spec.ok_or_else(|| MisfireCause::NoTemplateType(template.frame_type.clone()))?;
                 let mut values: Vec<(&str, &[u8])> = Vec::new();
                 for (name, value) in &template.fields {
                     // A field that this profile does not have is nobody's fault.
@@ -114,7 +116,7 @@ impl Action for Inject {
                 // A field nobody gives a value is zero bytes.
                 let zeros: Vec<(&str, Vec<u8>)> = missing(spec, &template.fields).collect();
                 values.extend(zeros.iter().map(|(name, zeros)| (*name, &zeros[..])));
-                let bytes = spec.assemble(&values).map_err(|error| error.to_string())?;
+                let bytes = spec.assemble(&values).map_err(MisfireCause::Assemble)?;
                 let frame = Frame { spec: spec.clone(), bytes: bytes.into() };
                 (frame, None, format!("forged {}", template.frame_type))
             }
@@ -128,7 +130,7 @@ impl Action for Inject {
             }
         };
         if frame.bytes.is_empty() {
-            return Err(format!("there is nothing to inject: {deed} has no bytes"));
+            return Err(MisfireCause::NothingToInject(deed));
         }
         let link = self.link.unwrap_or(hand.link);
         let on = if self.new_connection {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use protocol::endpoint::{Conn, Side};
 
 use crate::action::{Action, ActionSpec, Hand, Needs};
+use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, text};
 use crate::replace::replace;
 
@@ -34,23 +35,22 @@ struct Reencrypt {
 }
 
 impl Action for Reencrypt {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let (link, stolen) = (hand.link, hand.stolen);
         let to = hand.current()?.to;
         let actor = match to {
             Side::Server => 0,
-            Side::Client => *hand.trace.owners.get(&link).ok_or("nobody is at that end")?,
+            Side::Client => *hand.trace.owners.get(&link).ok_or(MisfireCause::NobodyThere)?,
         };
-        let memory =
-            stolen.get(&actor).ok_or_else(|| format!("the memory of the {to} is not known"))?;
+        let memory = stolen.get(&actor).ok_or(MisfireCause::MemoryUnknown(to))?;
         let mut found = false;
         let current = hand.current()?;
         let bytes = memory.endpoint.rewrite(Conn(link), &current.frame.bytes, &mut |plaintext| {
             found |= replace(plaintext, self.find.as_bytes(), self.put.as_bytes());
         });
-        let bytes = bytes.ok_or("the stolen memory has no keys for this frame")?;
+        let bytes = bytes.ok_or(MisfireCause::NoKeysForFrame)?;
         if !found {
-            return Err(format!("{:?} does not stand in it", self.find));
+            return Err(MisfireCause::TextNotFound(self.find.clone()));
         }
         current.edit("re-encrypted".to_owned(), |frame| *frame = bytes);
         Ok(())

@@ -6,6 +6,7 @@ use super::context::StepContext;
 use super::effect::Effect;
 use super::state::{Attacker, LinkKind};
 use crate::action::{Hand, Outgoing, Plan};
+use crate::misfire::MisfireCause;
 use crate::trace::{Compromise, Deed, Fate, LinkEvent, Loot, Misfire, Trace};
 
 impl Attacker {
@@ -27,13 +28,9 @@ impl Attacker {
         };
         let layout = self.layout.clone();
         let absent = match self.links.get(&link).map(|state| state.kind) {
-            Some(LinkKind::Intercepted { .. }) => {
-                "the attacker answers on this link itself, so there is no frame to send on"
-            }
-            Some(LinkKind::Own) => {
-                "the link is the attacker's own, so there is no frame to send on"
-            }
-            _ => "there is no frame in hand",
+            Some(LinkKind::Intercepted { .. }) => MisfireCause::LinkIsIntercepted,
+            Some(LinkKind::Own) => MisfireCause::LinkIsAttackers,
+            _ => MisfireCause::NoFrame,
         };
         let mut hand = Hand {
             layout: &layout,

@@ -10,6 +10,7 @@ use super::context::StepContext;
 use super::effect::Effect;
 use super::state::{Attacker, Joining, LinkKind, Planned};
 use crate::action::{Outgoing, Target};
+use crate::misfire::MisfireCause;
 use crate::trace::{Deed, Fate, FrameRecord, LinkEvent, Misfire, Origin};
 
 /// The pause before a connection of the attacker's own is closed: time for the last answer.
@@ -126,7 +127,7 @@ impl Attacker {
         } else {
             self.made += 1;
             if self.made > MOST_MADE {
-                let why = format!("the attacker has made more than {MOST_MADE} frames");
+                let why = MisfireCause::TooManyFrames(MOST_MADE);
                 if self.made == MOST_MADE + 1 {
                     ctx.trace.misfires.push(Misfire { rule: rule.unwrap_or(0), why });
                 }

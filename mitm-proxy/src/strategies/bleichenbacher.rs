@@ -19,6 +19,7 @@ use protocol::keyfiles::KeySource;
 use protocol::layout::Frame;
 
 use super::forging::reforge;
+use crate::misfire::MisfireCause;
 use crate::params::{Param, ParamKind, number};
 use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::{Effort, Finding};
@@ -57,11 +58,11 @@ struct Plan {
 }
 
 impl Strategy for Plan {
-    fn review(&self, world: &mut World, tools: &Tools<'_>) -> Result<(), String> {
-        let transport = world.plan().system.transport.ok_or("no key travels under RSA here")?;
+    fn review(&self, world: &mut World, tools: &Tools<'_>) -> Result<(), MisfireCause> {
+        let transport = world.plan().system.transport.ok_or(MisfireCause::NoKeyUnderRsa)?;
         let public = world.plan().lab().read(transport.public_key).ok().flatten();
         let public = public.and_then(|pem| rsa::PublicKey::from_pem(&pem).ok());
-        let public = public.ok_or_else(|| format!("{} is no public key", transport.public_key))?;
+        let public = public.ok_or(MisfireCause::NoPublicKey(transport.public_key))?;
         let key = PublicKey::new(&public.modulus(), &public.exponent());
         let of_type = |recording: &Recording| {
             let mut frames = recording.frames.iter();
@@ -70,7 +71,7 @@ impl Strategy for Plan {
         let recordings = world.recordings();
         let target = recordings.iter().find_map(|r| Some((r, of_type(r)?)));
         let (recording, (frame_number, service, from, frame)) =
-            target.ok_or_else(|| format!("no {} was recorded", transport.frame))?;
+            target.ok_or(MisfireCause::NothingOfType(transport.frame))?;
         let ciphertext = frame.field(transport.field).unwrap_or_default();
 
         let (began, budget) = (world.now(), tools.budget.unwrap_or(self.budget));
@@ -133,7 +134,11 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    fn ask(&self, world: &mut World, ciphertext: &[u8]) -> Result<crate::world::Reply, String> {
+    fn ask(
+        &self,
+        world: &mut World,
+        ciphertext: &[u8],
+    ) -> Result<crate::world::Reply, MisfireCause> {
         let forged = reforge(self.frame, &[(self.field, ciphertext)])?;
         let link = world.dial(self.service);
         let reply = world.ask(link, self.to, self.frame.spec.name, &forged);

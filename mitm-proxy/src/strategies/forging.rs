@@ -1,9 +1,10 @@
 //! Forgeries of recorded frames, and the fields that strategies look for.
 
+use crate::misfire::MisfireCause;
 use protocol::layout::{Field, Frame, Role, Size};
 
 /// A frame with other values in these fields. Lengths become true again.
-pub(super) fn reforge(frame: &Frame, changed: &[(&str, &[u8])]) -> Result<Vec<u8>, String> {
+pub(super) fn reforge(frame: &Frame, changed: &[(&str, &[u8])]) -> Result<Vec<u8>, MisfireCause> {
     let own = |field: &&Field| !matches!(field.role, Role::Tag(_)) && !field.role.is_length();
     let value = |field: &'static str| {
         let new = changed.iter().find(|(name, _)| *name == field).map(|(_, value)| *value);
@@ -11,7 +12,7 @@ pub(super) fn reforge(frame: &Frame, changed: &[(&str, &[u8])]) -> Result<Vec<u8
     };
     let fields = frame.spec.fields.iter().filter(own);
     let values: Vec<(&str, &[u8])> = fields.filter_map(|field| value(field.name)).collect();
-    frame.spec.assemble(&values).map_err(|error| error.to_string())
+    frame.spec.assemble(&values).map_err(MisfireCause::Assemble)
 }
 
 /// The field that holds the encrypted message: of several ciphertexts the one of no fixed size.

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::attacker::Acting;
+use crate::misfire::MisfireCause;
 use crate::params::{Param, ParamKind, number};
 use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::{Effort, Finding};
@@ -59,8 +60,13 @@ struct Plan {
 }
 
 impl Strategy for Plan {
-    fn attack(&self, world: &mut World, acting: &Acting, tools: &Tools<'_>) -> Result<(), String> {
-        let frame = acting.frame.as_ref().ok_or("there is no frame in hand")?;
+    fn attack(
+        &self,
+        world: &mut World,
+        acting: &Acting,
+        tools: &Tools<'_>,
+    ) -> Result<(), MisfireCause> {
+        let frame = acting.frame.as_ref().ok_or(MisfireCause::NoFrame)?;
         let target = Target::of(frame)?;
         let budget = tools.budget.unwrap_or(self.budget);
         let (link, to, began) = (acting.link, acting.from.other(), world.now());

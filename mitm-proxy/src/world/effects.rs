@@ -12,6 +12,7 @@ use super::state::{Event, HOP, Link, SERVER, World};
 use super::transport::{Carrier, Leg, Way};
 use super::unread::Because;
 use crate::attacker::{Attacker, Effect, StepContext};
+use crate::misfire::MisfireCause;
 use crate::trace::{
     ClaimRecord, Departing, Fate, LinkEvent, LinkRecord, Misfire, Origin, Panic, SecretRecord,
 };
@@ -229,7 +230,7 @@ impl World {
 
     /// A path that breaks of itself tells nothing of an attack.
     fn broken(&mut self, Leg { link, side }: Leg, error: &io::Error) {
-        let why = format!("the path to the {side} on link {link} broke: {error}");
+        let why = MisfireCause::PathBroke { side, link, error: error.to_string() };
         self.trace.misfires.push(Misfire { rule: 0, why });
     }
 }

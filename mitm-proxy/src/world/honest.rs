@@ -8,6 +8,7 @@ use protocol::layout::Layout;
 use protocol::systems::Setup;
 
 use super::spec::{Folder, LAB, Plan};
+use crate::misfire::MisfireCause;
 
 /// Who takes part, before anything has happened.
 pub(super) struct Honest {
@@ -16,7 +17,7 @@ pub(super) struct Honest {
     /// The frames they exchange.
     pub(super) layout: Arc<Layout>,
     /// Why they have the keys of the lab all the same.
-    pub(super) problem: Option<String>,
+    pub(super) problem: Option<MisfireCause>,
 }
 
 impl Honest {
@@ -26,7 +27,7 @@ impl Honest {
         match own.map(|folder| with_keys(plan, clients, folder)) {
             Some(Ok(honest)) => honest,
             Some(Err(error)) => {
-                let problem = format!("the endpoints cannot use the keys of `{LAB}`: {error}");
+                let problem = MisfireCause::LabKeys { set: LAB, error: error.to_string() };
                 Self { problem: Some(problem), ..of_lab(plan, clients) }
             }
             None => of_lab(plan, clients),

@@ -8,6 +8,7 @@ use super::reasons::Reasons;
 use super::state::{Actor, Planted, World};
 use crate::action::Part;
 use crate::memory::Memory;
+use crate::misfire::MisfireCause;
 use crate::script::Step;
 use crate::trace::{Compromise, Finding, LinkEvent, Loot, Misfire};
 
@@ -73,7 +74,7 @@ impl World {
         let endpoint = match make(setup, &folder) {
             Ok(endpoint) => endpoint,
             Err(error) => {
-                let why = format!("nobody can play the {} with these keys: {error}", part.side);
+                let why = MisfireCause::ImpostorKeys { plays: part.side, error: error.to_string() };
                 self.trace.misfires.push(Misfire { rule, why });
                 return;
             }
@@ -130,7 +131,7 @@ impl World {
             files.retain(|path, _| names.contains(path));
             if files.is_empty() {
                 let rule = self.trace.compromises.get(at).map_or(0, |leak| leak.rule);
-                let why = format!("there is no file {}", names.join(", "));
+                let why = MisfireCause::NoFile(names.clone());
                 self.trace.misfires.push(Misfire { rule, why });
             }
             for recording in &recordings {

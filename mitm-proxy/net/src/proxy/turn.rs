@@ -14,6 +14,7 @@ use super::options::{Keep, Spacing};
 use super::record::{Entry, What};
 use super::state::{Link, State, Task};
 use mitm_proxy::attacker::{Attacker, Effect, Passage, StepContext};
+use mitm_proxy::misfire::MisfireCause;
 use mitm_proxy::trace::{Deed, Departing, Fate, Misfire, Origin};
 
 /// What a judge may keep in memory, in bytes.
@@ -385,7 +386,7 @@ impl Turn<'_> {
                 self.state.tasks.push(Task::Wait { token, after });
             }
             Effect::Steal { rule, .. } | Effect::Play { rule, .. } => {
-                let why = "there is no endpoint of the lab here".to_owned();
+                let why = MisfireCause::NoLabEndpoint;
                 self.state.trace.misfires.push(Misfire { rule, why });
             }
         }
@@ -403,7 +404,7 @@ impl Turn<'_> {
         let State { trace, keep, kept, attacker, .. } = &mut *self.state;
         let last = match keep {
             Keep::All if *kept > MOST_KEPT => {
-                let why = format!("more than {MOST_KEPT} bytes passed, too much to judge");
+                let why = MisfireCause::TooMuchToKeep(MOST_KEPT);
                 if !trace.exhausted {
                     trace.misfires.push(Misfire { rule: 0, why });
                 }

@@ -2,6 +2,7 @@
 
 use protocol::layout::{Frame, Role};
 
+use crate::misfire::MisfireCause;
 use crate::strategies::forging::{ciphertext, reforge, value};
 
 /// The size of a block in bytes: AES.
@@ -24,16 +25,13 @@ impl Target {
     ///
     /// # Errors
     /// It has none, or none that CBC makes.
-    pub fn of(frame: &Frame) -> Result<Self, String> {
+    pub fn of(frame: &Frame) -> Result<Self, MisfireCause> {
         let name = frame.spec.name;
-        let field = ciphertext(frame).ok_or_else(|| format!("{name} has no ciphertext"))?;
+        let field = ciphertext(frame).ok_or(MisfireCause::NoCiphertext(name))?;
         let ct = frame.field(field).unwrap_or_default();
         let (blocks, rest) = ct.as_chunks::<BLOCK>();
         if !rest.is_empty() || blocks.len() < 2 {
-            let len = ct.len();
-            return Err(format!(
-                "the ciphertext of {name}, {len} bytes, is not two blocks or more"
-            ));
+            return Err(MisfireCause::NotTwoBlocks { frame: name, size: ct.len() });
         }
         let iv = value(frame, Role::Iv).and_then(|iv| iv.try_into().ok());
         Ok(Self { iv, blocks: blocks.to_vec(), field })
@@ -43,7 +41,7 @@ impl Target {
     ///
     /// # Errors
     /// It cannot be put together without something that is not on the wire.
-    pub fn forge(&self, frame: &Frame, ciphertext: &[u8]) -> Result<Vec<u8>, String> {
+    pub fn forge(&self, frame: &Frame, ciphertext: &[u8]) -> Result<Vec<u8>, MisfireCause> {
         reforge(frame, &[(self.field, ciphertext)])
     }
 }
