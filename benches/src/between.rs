@@ -14,9 +14,10 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::Duration;
 
 use capture::Format;
-use mitm_proxy::actions::{Arg, Args};
 use mitm_proxy::attacker::Attacker;
-use mitm_proxy::rule::{Rule, When};
+use mitm_proxy::condition::When;
+use mitm_proxy::params::{Arg, Args};
+use mitm_proxy::rule::Rule;
 use net::proxy::{Batch, Door, Keep, Options, Recorder, Tap, proxy};
 use protocol::endpoint::Side;
 use protocol::layout::{Field, FrameSpec, Layout, Role};

@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mitm_proxy::actions::{Arg, Args, action};
-use mitm_proxy::rule::{Event, Rule, When};
+use mitm_proxy::actions::action;
+use mitm_proxy::condition::{Event, When};
+use mitm_proxy::params::{Arg, Args};
+use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::world::{Plan, World};
 use protocol::endpoint::Message;

@@ -4,10 +4,18 @@
 //! effects; a back end carries them out. Rules address frames by meaning (link, direction, type,
 //! n-th, field) and do one or more [`actions`] to them.
 
+pub mod action;
 pub mod actions;
 pub mod attacker;
+pub mod condition;
+pub mod memory;
+pub mod misfire;
+pub mod params;
+mod place;
+mod replace;
 pub mod rule;
 pub mod script;
 pub mod strategies;
+pub mod strategy;
 pub mod trace;
 pub mod world;

@@ -9,7 +9,8 @@ use protocol::endpoint::{Check, Claim, Fact, Message, Service, Side, Tick};
 use protocol::layout::Frame;
 use protocol::theft::SessionSecret;
 
-use crate::rule::FrameRef;
+use crate::condition::FrameRef;
+use crate::misfire::MisfireCause;
 
 /// Everything that happened in one run, in order.
 #[derive(Clone, Debug, Default)]
@@ -258,12 +259,12 @@ pub enum Departing {
 }
 
 /// A rule met its frame and could not act.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Misfire {
     /// The rule, from 1.
     pub rule: u32,
     /// Why.
-    pub why: String,
+    pub why: MisfireCause,
 }
 
 /// An endpoint panicked: always a finding.

@@ -4,8 +4,11 @@
 
 use std::sync::Arc;
 
-use mitm_proxy::actions::{Arg, Args, Hand, Outgoing, Target, action};
-use mitm_proxy::attacker::Stolen;
+use mitm_proxy::action::{Hand, Outgoing, Target};
+use mitm_proxy::actions::action;
+use mitm_proxy::memory::Stolen;
+use mitm_proxy::misfire::MisfireCause;
+use mitm_proxy::params::{Arg, Args};
 use mitm_proxy::trace::Trace;
 use protocol::endpoint::Side;
 use protocol::layout::{Encoding, Field, Frame, FrameSpec, Layout, Length, Role, Size};
@@ -31,7 +34,7 @@ fn layout() -> Layout {
 }
 
 /// The frame after the action, or why it could not be done.
-fn after(name: &str, bytes: &'static str, act: &str, args: Args) -> Result<String, String> {
+fn after(name: &str, bytes: &'static str, act: &str, args: Args) -> Result<String, MisfireCause> {
     let layout = layout();
     let frame = Frame { spec: layout.frame(name).unwrap().clone(), bytes: bytes.into() };
     let mut trigger =
@@ -45,7 +48,7 @@ fn after(name: &str, bytes: &'static str, act: &str, args: Args) -> Result<Strin
         link: 1,
         from: Side::Client,
         trigger: Some(1),
-        absent: "there is no frame in hand",
+        absent: MisfireCause::NoFrame,
         out: vec![trigger],
         plans: Vec::new(),
     };
@@ -54,7 +57,7 @@ fn after(name: &str, bytes: &'static str, act: &str, args: Args) -> Result<Strin
     Ok(format!("{} {}", frame.spec.name, frame.bytes.escape_ascii()))
 }
 
-fn set(name: &str, bytes: &'static str, field: &str, value: Arg) -> Result<String, String> {
+fn set(name: &str, bytes: &'static str, field: &str, value: Arg) -> Result<String, MisfireCause> {
     let key = if matches!(value, Arg::Number(_)) { "number" } else { "text" };
     after(name, bytes, "set", Args::from([("field", Arg::Text(field.to_owned())), (key, value)]))
 }
@@ -73,7 +76,7 @@ fn what_ends_at_a_delimiter_or_a_quote_takes_any_size() {
 fn numbers_are_written_as_they_are_declared() {
     assert_eq!(set("LITTLE", "abc", "seq", Arg::Number(258)).unwrap(), r"LITTLE \x02\x01\x00");
     let large = set("LITTLE", "abc", "seq", Arg::Number(1 << 24));
-    assert_eq!(large.unwrap_err(), "16777216 does not fit into 3 bytes");
+    assert_eq!(large.unwrap_err().to_string(), "16777216 does not fit into 3 bytes");
 }
 
 #[test]

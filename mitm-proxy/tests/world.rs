@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mitm_proxy::actions::{Arg, Args, action};
-use mitm_proxy::rule::{Event, FrameRef, Rule, When};
+use mitm_proxy::actions::action;
+use mitm_proxy::condition::{Event, FrameRef, When};
+use mitm_proxy::params::{Arg, Args};
+use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::trace::{Fate, LinkEvent, Origin, Trace};
 use mitm_proxy::world::{Plan, World};
@@ -214,7 +216,7 @@ fn an_action_that_cannot_be_done_is_a_misfire() {
     let args = Args::from([("field", Arg::Text("share".into())), ("bit", Arg::Number(0))]);
     let trace = run(&plan("as-built", vec![rule(data(1), "flip", args)]));
     assert_eq!(trace.fired, [0]);
-    assert_eq!(trace.misfires[0].why, "CLIENT_DATA has no field `share` here");
+    assert_eq!(trace.misfires[0].why.to_string(), "CLIENT_DATA has no field `share` here");
 }
 
 #[test]

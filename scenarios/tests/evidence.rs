@@ -16,7 +16,7 @@ use files::scenario::ScenarioRun;
 use judge::properties::Ruling;
 use judge::property::{Outcome, Property};
 use judge::{Judgement, Over};
-use mitm_proxy::strategies::{Quiet, Tools};
+use mitm_proxy::strategy::{Quiet, Tools};
 use mitm_proxy::trace::{Fate, Finding};
 use protocol::weakness::Profile;
 

@@ -393,8 +393,8 @@ fn endpoints_have_the_keys_a_scenario_gives_them() {
             seed: scenario.seed,
             over: Over::World,
         };
-        let (words, progress) = (judge::wordlist::builtin(), &mitm_proxy::strategies::Quiet);
-        let tools = mitm_proxy::strategies::Tools { words, budget: None, full, progress };
+        let (words, progress) = (judge::wordlist::builtin(), &mitm_proxy::strategy::Quiet);
+        let tools = mitm_proxy::strategy::Tools { words, budget: None, full, progress };
         let judged = case.judge_with(&tools);
         assert_eq!(judged.mismatches, [""; 0]);
         let key = &judged.trace.frames[0].frame;

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use files::target_file::{Channel, DEFAULT_QUIET, JudgedFrom, Program, Scope, Target};
-use mitm_proxy::actions::{Arg, Args, action};
+use mitm_proxy::actions::action;
 use mitm_proxy::attacker::Attacker;
-use mitm_proxy::rule::{Rule, When};
+use mitm_proxy::condition::When;
+use mitm_proxy::params::{Arg, Args};
+use mitm_proxy::rule::Rule;
 use protocol::endpoint::{Fact, Side};
 use protocol::systems::system;
 use protocol::weakness::Profile;

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mitm_proxy::actions::{Arg, Args};
 use mitm_proxy::attacker::Acting;
-use mitm_proxy::rule::{Rule, When};
+use mitm_proxy::condition::When;
+use mitm_proxy::params::{Arg, Args};
+use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
-use mitm_proxy::strategies::{Quiet, Strategy, Tools, strategy};
+use mitm_proxy::strategies::strategy;
+use mitm_proxy::strategy::{Quiet, Strategy, Tools};
 use mitm_proxy::trace::Finding;
 use mitm_proxy::world::{Plan, World};
 use protocol::endpoint::{Fact, Message};

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 use super::error::{CaptureError, Why};
+use super::format::{Format, Interface};
 use super::packets::{ENHANCED_PACKET, OBSOLETE_PACKET, Packet, Packets, SIMPLE_PACKET};
 use super::record::Records;
 use super::source::{Broken, Endian, Fields};
 use super::visit::Summary;
-use super::{Format, Interface};
 
 const OPTION_COMMENT: u16 = 1;
 /// Bytes of a packet's block before the packet: interface, time, both lengths.

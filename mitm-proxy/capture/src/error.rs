@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::source::LARGEST;
+use super::format::LARGEST;
 use super::visit::Summary;
 
 /// A capture cannot be read any further. What came before has been told.

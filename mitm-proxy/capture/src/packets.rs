@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use super::error::Why;
-use super::source::{Broken, Endian, Fields, LARGEST, Source};
+use super::format::LARGEST;
+use super::source::{Broken, Endian, Fields, Source};
 
 pub(super) const SECTION: u32 = 0x0A0D_0D0A;
 pub(super) const INTERFACE: u32 = 1;

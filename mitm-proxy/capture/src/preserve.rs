@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
+use super::format::{Format, Interface};
 use super::record::Records;
-use super::{Format, Interface};
 
 /// Records are handed on when they have grown to this many bytes.
 const FULL: usize = 1 << 18;

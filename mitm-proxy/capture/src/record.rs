@@ -3,8 +3,8 @@
 
 use std::io::{self, Write};
 
+use super::format::{Format, Interface};
 use super::source::Endian;
-use super::{Format, Interface};
 
 const SECTION: u32 = 0x0A0D_0D0A;
 const INTERFACE: u32 = 1;

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 
 use protocol::endpoint::{Side, Tick};
 
-use super::Ending;
+use super::format::Ending;
 use super::link::Arrived;
 use super::sink::Sink;
 use super::way::{Brought, Turn, Way};

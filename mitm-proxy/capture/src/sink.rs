@@ -2,7 +2,7 @@
 
 use protocol::endpoint::{Side, Tick};
 
-use super::Ending;
+use super::format::Ending;
 use super::visit::{Limits, Summary, Visitor};
 
 /// What one packet may do for one direction of one session.

@@ -1,11 +1,9 @@
-//! The bytes of a capture, read in order: never more at once than [`LARGEST`], and what is missing is said exactly.
+//! The bytes of a capture, read in order: never more at once than [`LARGEST`](super::format::LARGEST), and what is missing is said exactly.
 
 use std::io::{self, BufReader, Read};
 
 use super::error::Why;
 
-/// No block and no packet of a capture is longer, in bytes.
-pub(super) const LARGEST: u32 = 16 << 20;
 /// How much is read from the input at once, in bytes.
 const AT_ONCE: usize = 1 << 18;
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use protocol::endpoint::{Side, Tick};
 
-use super::Ending;
+use super::format::Ending;
 use super::unused::Unused;
 
 /// How many reasons are told one by one.

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 
 use protocol::endpoint::Side;
 
+use super::format::{Ending, Format, Interface, RAW};
 use super::record::Records;
 use super::segment::{ACK, FIN, Headers, LARGEST, PSH, RST, SYN, Segment, WINDOW};
-use super::{Ending, Format, Interface, RAW};
 
 /// The payload of a full segment, in bytes, unless told otherwise: Ethernet's 1,500 less both headers.
 const SEGMENT: u16 = 1460;

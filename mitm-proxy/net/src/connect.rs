@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use protocol::endpoint::{Command, Endpoint, Input, Service, Side};
 use tokio::sync::mpsc::Receiver;
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use super::Observer;
+use super::connection::attend_all;
 use super::driver::Driver;
+use super::event::Observer;
 use super::host::HostPort;
 
 /// How long the session is given to end once the client is stopped.
@@ -51,7 +52,8 @@ pub async fn connect(
     };
     let local = LocalSet::new();
     let run = async move {
-        let driver = Driver::new(endpoint, Side::Client, addresses, observer);
+        let (driver, made) = Driver::new(endpoint, Side::Client, addresses, observer);
+        spawn_local(attend_all(driver.clone(), made));
         driver.add(stream, Service::default(), address);
         let ending = tokio::select! {
             ending = converse(&driver, commands, patience) => ending,

@@ -1,17 +1,17 @@
 //! One connection: a task that reads and writes as the driver wants, to the end of both directions.
 
 use std::io::ErrorKind;
-use std::rc::Rc;
 use std::time::Duration;
 
 use protocol::endpoint::Conn;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use super::driver::Driver;
-use super::{Event, Trouble};
+use super::driver::{Driver, Made};
+use super::event::{Event, Trouble};
 
 /// How long a closed connection is still read, so that what was sent before it closed is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
@@ -19,8 +19,15 @@ const LINGER: Duration = Duration::from_secs(1);
 /// How much is read of it then, in bytes. Who sends more does not wait for an end.
 const MOST_DISCARDED: usize = 16 * 1024 * 1024;
 
-/// Attend to `stream` until it is over.
-pub(super) async fn attend(driver: Driver, conn: Conn, mut stream: TcpStream, wake: Rc<Notify>) {
+/// Attend to every connection that the driver makes: one task each.
+pub(super) async fn attend_all(driver: Driver, mut made: UnboundedReceiver<Made>) {
+    while let Some(made) = made.recv().await {
+        spawn_local(attend(driver.clone(), made));
+    }
+}
+
+/// Attend to a connection until it is over.
+async fn attend(driver: Driver, Made { conn, mut stream, wake }: Made) {
     let mut ended = false;
     loop {
         let interest = driver.interest(conn);

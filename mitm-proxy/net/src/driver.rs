@@ -11,13 +11,13 @@ use std::time::Duration;
 use protocol::endpoint::{Claim, Conn, Endpoint, Fact, Input, Output, Service, Side, Tick};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until};
 
-use super::HostPort;
-use super::connection::attend;
+use super::event::{Event, Observer, Trouble};
+use super::host::HostPort;
 use super::limits::{Limits, who_goes};
-use super::{Event, Observer, Trouble};
 
 /// The most bytes one read returns.
 const READ: usize = 256 * 1024;
@@ -43,6 +43,8 @@ struct Shared {
     wakes: Notify,
     /// When something was last sent or received.
     active: Cell<Instant>,
+    /// Connections that somebody has to attend to.
+    made: UnboundedSender<Made>,
 }
 
 struct State {
@@ -78,6 +80,15 @@ struct Connection {
     wake: Rc<Notify>,
 }
 
+/// A connection that was made, for the task that attends to it.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) conn: Conn,
+    pub(super) stream: TcpStream,
+    /// Tells the task that there is something to do.
+    pub(super) wake: Rc<Notify>,
+}
+
 /// What a connection's task waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Interest {
@@ -87,12 +98,13 @@ pub(super) struct Interest {
 }
 
 impl Driver {
+    /// A driver, and the connections that it makes: each needs a task that attends to it.
     pub(super) fn new(
         endpoint: Box<dyn Endpoint>,
         side: Side,
         addresses: Vec<HostPort>,
         observer: Box<dyn Observer>,
-    ) -> Self {
+    ) -> (Self, UnboundedReceiver<Made>) {
         let state = State {
             endpoint,
             side,
@@ -111,7 +123,9 @@ impl Driver {
         let began = Instant::now();
         let active = Cell::new(began);
         let state = RefCell::new(state);
-        Self(Rc::new(Shared { began, state, changed: Notify::new(), wakes: Notify::new(), active }))
+        let (made, to_attend) = unbounded_channel();
+        let (changed, wakes) = (Notify::new(), Notify::new());
+        (Self(Rc::new(Shared { began, state, changed, wakes, active, made })), to_attend)
     }
 
     pub(super) fn now(&self) -> Tick {
@@ -146,7 +160,7 @@ impl Driver {
         state.given.saturating_sub(state.done) < MOST_WAITING && queued < HIGH_WATER
     }
 
-    /// A connection is there: tell the endpoint and attend to it.
+    /// A connection is there: tell the endpoint, and let somebody attend to it.
     pub(super) fn add(&self, stream: TcpStream, service: Service, address: SocketAddr) {
         // Without this a small frame waits for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
@@ -166,7 +180,8 @@ impl Driver {
         let local = stream.local_addr().ok();
         self.tell(Event::Opened { conn, service, address, local });
         self.step(Input::Opened(conn, service));
-        spawn_local(attend(self.clone(), conn, stream, wake));
+        // Nobody listens any more only when everything ends.
+        let _ = self.0.made.send(Made { conn, stream, wake });
     }
 
     /// Give the endpoint one input and carry out what it wants.

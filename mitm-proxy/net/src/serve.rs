@@ -10,9 +10,10 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
+use super::connection::attend_all;
 use super::driver::Driver;
+use super::event::{Event, Observer, Trouble};
 use super::limits::Limits;
-use super::{Event, Observer, Trouble};
 
 /// The pause after a connection that could not be accepted: most often the process is out of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -32,7 +33,8 @@ pub async fn serve(
     let local = LocalSet::new();
     local
         .run_until(async move {
-            let driver = Driver::new(endpoint, Side::Server, Vec::new(), observer);
+            let (driver, made) = Driver::new(endpoint, Side::Server, Vec::new(), observer);
+            spawn_local(attend_all(driver.clone(), made));
             for (service, listener) in (0..).map(Service).zip(listeners) {
                 spawn_local(accept(driver.clone(), listener, service, limits));
             }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use protocol::endpoint::Side;
 
-use super::{Action, ActionSpec, Hand, Param, ParamKind, Plan, text};
+use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::misfire::MisfireCause;
+use crate::params::{Param, ParamKind, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "close",
@@ -27,7 +29,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Close(Vec<Side>);
 
 impl Action for Close {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         hand.plans.push(Plan::Close(self.0.clone()));
         Ok(())
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand, Param, ParamKind, number};
+use crate::action::{Action, ActionSpec, Hand};
+use crate::misfire::MisfireCause;
+use crate::params::{Param, ParamKind, number};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "coalesce",
@@ -18,7 +20,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Coalesce(u32);
 
 impl Action for Coalesce {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let current = hand.current()?;
         current.join = self.0;
         current.deeds.push(format!("coalesced with the next {}", self.0));

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use protocol::endpoint::Side;
 
-use super::{Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, Plan, text, texts};
+use crate::action::{Action, ActionSpec, Hand, Needs, Plan};
+use crate::misfire::MisfireCause;
+use crate::params::{BuildError, Param, ParamKind, text, texts};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "compromise",
@@ -34,7 +36,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Memory(Side);
 
 impl Action for Memory {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         hand.plans.push(Plan::StealMemory(self.0));
         Ok(())
     }
@@ -48,7 +50,7 @@ impl Action for Memory {
 struct Files(Vec<String>);
 
 impl Action for Files {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         hand.plans.push(Plan::StealFiles(self.0.clone()));
         Ok(())
     }

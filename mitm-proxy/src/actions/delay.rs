@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, number};
-
-/// The longest delay, in milliseconds: one hour.
-pub(super) const MAX_MS: u64 = 3_600_000;
+use crate::action::{Action, ActionSpec, Hand};
+use crate::misfire::MisfireCause;
+use crate::params::{BuildError, MAX_DELAY_MS, Param, ParamKind, number};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "delay",
     about: "send the frame later; others may overtake it",
-    params: &[Param::new("ms", ParamKind::Number(1, MAX_MS), "milliseconds of virtual time")],
+    params: &[Param::new("ms", ParamKind::Number(1, MAX_DELAY_MS), "milliseconds of virtual time")],
     build: |args| {
         let ms = number(args, "ms").ok_or(BuildError("`delay` needs `ms`"))?;
         Ok(Arc::new(Delay(ms)))
@@ -22,7 +21,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Delay(u64);
 
 impl Action for Delay {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let current = hand.current()?;
         current.after += Duration::from_millis(self.0);
         current.deeds.push(format!("delayed {} ms", self.0));

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionSpec, Hand};
+use crate::misfire::MisfireCause;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "drop",
@@ -15,7 +16,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Drop;
 
 impl Action for Drop {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         hand.take_current().map(|_| ())
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand, Outgoing, Param, ParamKind, number};
+use crate::action::{Action, ActionSpec, Hand, Outgoing};
+use crate::misfire::MisfireCause;
+use crate::params::{Param, ParamKind, number};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "duplicate",
@@ -15,7 +17,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Duplicate(u64);
 
 impl Action for Duplicate {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let current = hand.current()?;
         let (frame, to, on, after) = (current.frame.clone(), current.to, current.on, current.after);
         for _ in 0..self.0 {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, bytes, flag, number};
+use crate::action::{Action, ActionSpec, Hand};
+use crate::misfire::MisfireCause;
+use crate::params::{BuildError, Param, ParamKind, bytes, flag, number};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "extend",
@@ -29,7 +31,7 @@ struct Extend {
 }
 
 impl Action for Extend {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let current = hand.current()?;
         current.edit(format!("extend by {} bytes", self.tail.len()), |bytes| {
             bytes.extend_from_slice(&self.tail);

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use protocol::layout::{Frame, FrameSpec};
 
-use super::{Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, Place, number, text};
+use crate::action::{Action, ActionSpec, Hand, Needs};
+use crate::misfire::MisfireCause;
+use crate::params::{BuildError, Param, ParamKind, number, text};
+use crate::place::Place;
 
 /// The most worlds one `every` makes.
 const MOST_VARIANTS: usize = 65_536;
@@ -42,7 +45,7 @@ struct Flip {
 }
 
 impl Action for Flip {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let current = hand.current()?;
         let at = self.byte(&current.frame.spec, &current.frame.bytes)?;
         current.edit(self.deed(), |bytes| self.invert(at, bytes));
@@ -61,11 +64,12 @@ impl Action for Flip {
 
 impl Flip {
     /// The byte that has the bit.
-    fn byte(&self, spec: &FrameSpec, frame: &[u8]) -> Result<usize, String> {
+    fn byte(&self, spec: &FrameSpec, frame: &[u8]) -> Result<usize, MisfireCause> {
         let range = whole_or_place(&self.place, spec, frame)?;
         let at = range.start + self.bit / 8;
         if at >= range.end {
-            return Err(format!("{} has {} bits here", self.place, range.len() * 8));
+            let (place, bits) = (self.place.to_string(), range.len() * 8);
+            return Err(MisfireCause::BitBeyondEnd { place, bits });
         }
         Ok(at)
     }
@@ -85,17 +89,16 @@ struct FlipEvery {
 
 impl Action for FlipEvery {
     /// Reached only where no world was made for each flip: why not.
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let current = hand.current()?;
         if !current.deeds.is_empty() {
-            return Err("`every` works as the first action of its rule".to_owned());
+            return Err(MisfireCause::EveryNotFirst);
         }
         let runs = self.runs(&current.frame)?;
         Err(if runs > MOST_VARIANTS {
-            format!("`every` stands for {runs} runs here, and {MOST_VARIANTS} are the most")
+            MisfireCause::EveryTooMany { runs, most: MOST_VARIANTS }
         } else {
-            "`every` works once in a run: the runs of another rule with `every` have begun"
-                .to_owned()
+            MisfireCause::EveryTwice
         })
     }
 
@@ -117,10 +120,10 @@ impl Action for FlipEvery {
 
 impl FlipEvery {
     /// How many runs it stands for.
-    fn runs(&self, frame: &Frame) -> Result<usize, String> {
+    fn runs(&self, frame: &Frame) -> Result<usize, MisfireCause> {
         let range = whole_or_place(&self.place, &frame.spec, &frame.bytes)?;
         match range.len() * 8 / self.step {
-            0 => Err(format!("{} is empty here, so `every` has nothing to flip", self.place)),
+            0 => Err(MisfireCause::EveryEmpty(self.place.to_string())),
             runs => Ok(runs),
         }
     }
@@ -130,7 +133,7 @@ fn whole_or_place(
     place: &Place,
     spec: &FrameSpec,
     frame: &[u8],
-) -> Result<std::ops::Range<usize>, String> {
+) -> Result<std::ops::Range<usize>, MisfireCause> {
     match place {
         Place::Field(name) if name == "*" => Ok(0..frame.len()),
         _ => place.range(spec, frame),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionSpec, Hand};
+use crate::misfire::MisfireCause;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "forward",
@@ -15,7 +16,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Forward;
 
 impl Action for Forward {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         hand.current()?.deeds.push("forwarded".to_owned());
         Ok(())
     }

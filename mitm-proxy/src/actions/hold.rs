@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand, Param, ParamKind, Plan, text};
+use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::misfire::MisfireCause;
+use crate::params::{Param, ParamKind, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "hold",
@@ -15,7 +17,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Hold(String);
 
 impl Action for Hold {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         hand.current()?.deeds.push(format!("held as {:?}", self.0));
         hand.plans.push(Plan::Hold(self.0.clone()));
         Ok(())

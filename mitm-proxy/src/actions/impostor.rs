@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use protocol::endpoint::Side;
 
-use super::{
-    Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, Part, Plan, flag, number, text,
-    texts,
-};
+use crate::action::{Action, ActionSpec, Hand, Needs, Part, Plan};
+use crate::misfire::MisfireCause;
+use crate::params::{BuildError, Param, ParamKind, flag, number, text, texts};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "impostor",
@@ -45,9 +44,9 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Impostor(Part);
 
 impl Action for Impostor {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         if self.0.side == Side::Server && hand.trigger.is_some() {
-            return Err("a server is played to a link that opens".to_owned());
+            return Err(MisfireCause::ServerNeedsOpening);
         }
         hand.plans.push(Plan::Play(self.0.clone()));
         Ok(())

@@ -8,12 +8,13 @@ use bytes::Bytes;
 use protocol::endpoint::Side;
 use protocol::layout::{Field, Frame, FrameSpec, Role, Size};
 
-use super::delay::MAX_MS;
-use super::{
-    Action, ActionSpec, Arg, BuildError, Hand, Needs, Outgoing, Param, ParamKind, Target, Template,
-    bytes, flag, frame, link, number, text,
+use crate::action::{Action, ActionSpec, Hand, Needs, Outgoing, Target};
+use crate::condition::FrameRef;
+use crate::misfire::MisfireCause;
+use crate::params::{
+    Arg, BuildError, MAX_DELAY_MS, Param, ParamKind, Template, bytes, flag, frame, link, number,
+    text,
 };
-use crate::rule::FrameRef;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "inject",
@@ -43,7 +44,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
             ParamKind::Flag,
             "on a connection of the attacker's own, to the port of the link",
         ),
-        Param::new("delay_ms", ParamKind::Number(1, MAX_MS), "how much later, in virtual time"),
+        Param::new(
+            "delay_ms",
+            ParamKind::Number(1, MAX_DELAY_MS),
+            "how much later, in virtual time",
+        ),
     ],
     build: |args| {
         let to = match text(args, "to") {
@@ -95,11 +100,12 @@ enum Content {
 }
 
 impl Action for Inject {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let (frame, copy_of, deed) = match &self.content {
             Content::Template(template) => {
                 let spec = hand.layout.frame(&template.frame_type);
-                let spec = spec.ok_or_else(|| format!("no frame type {}", template.frame_type))?;
+                let spec =
+                    spec.ok_or_else(|| MisfireCause::NoTemplateType(template.frame_type.clone()))?;
                 let mut values: Vec<(&str, &[u8])> = Vec::new();
                 for (name, value) in &template.fields {
                     // A field that this profile does not have is nobody's fault.
@@ -110,7 +116,7 @@ impl Action for Inject {
                 // A field nobody gives a value is zero bytes.
                 let zeros: Vec<(&str, Vec<u8>)> = missing(spec, &template.fields).collect();
                 values.extend(zeros.iter().map(|(name, zeros)| (*name, &zeros[..])));
-                let bytes = spec.assemble(&values).map_err(|error| error.to_string())?;
+                let bytes = spec.assemble(&values).map_err(MisfireCause::Assemble)?;
                 let frame = Frame { spec: spec.clone(), bytes: bytes.into() };
                 (frame, None, format!("forged {}", template.frame_type))
             }
@@ -124,7 +130,7 @@ impl Action for Inject {
             }
         };
         if frame.bytes.is_empty() {
-            return Err(format!("there is nothing to inject: {deed} has no bytes"));
+            return Err(MisfireCause::NothingToInject(deed));
         }
         let link = self.link.unwrap_or(hand.link);
         let on = if self.new_connection {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use protocol::endpoint::{Conn, Side};
 
-use super::{Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, text};
+use crate::action::{Action, ActionSpec, Hand, Needs};
+use crate::misfire::MisfireCause;
+use crate::params::{BuildError, Param, ParamKind, text};
+use crate::replace::replace;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "re-encrypt",
@@ -32,23 +35,22 @@ struct Reencrypt {
 }
 
 impl Action for Reencrypt {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let (link, stolen) = (hand.link, hand.stolen);
         let to = hand.current()?.to;
         let actor = match to {
             Side::Server => 0,
-            Side::Client => *hand.trace.owners.get(&link).ok_or("nobody is at that end")?,
+            Side::Client => *hand.trace.owners.get(&link).ok_or(MisfireCause::NobodyThere)?,
         };
-        let memory =
-            stolen.get(&actor).ok_or_else(|| format!("the memory of the {to} is not known"))?;
+        let memory = stolen.get(&actor).ok_or(MisfireCause::MemoryUnknown(to))?;
         let mut found = false;
         let current = hand.current()?;
         let bytes = memory.endpoint.rewrite(Conn(link), &current.frame.bytes, &mut |plaintext| {
             found |= replace(plaintext, self.find.as_bytes(), self.put.as_bytes());
         });
-        let bytes = bytes.ok_or("the stolen memory has no keys for this frame")?;
+        let bytes = bytes.ok_or(MisfireCause::NoKeysForFrame)?;
         if !found {
-            return Err(format!("{:?} does not stand in it", self.find));
+            return Err(MisfireCause::TextNotFound(self.find.clone()));
         }
         current.edit("re-encrypted".to_owned(), |frame| *frame = bytes);
         Ok(())
@@ -57,22 +59,4 @@ impl Action for Reencrypt {
     fn needs(&self) -> Needs {
         Needs::Lab
     }
-}
-
-/// Replace every occurrence; whether there was one.
-pub(crate) fn replace(text: &mut Vec<u8>, find: &[u8], put: &[u8]) -> bool {
-    let mut out = Vec::with_capacity(text.len());
-    let (mut rest, mut found) = (&text[..], false);
-    while let Some((first, others)) = rest.split_first() {
-        if !find.is_empty() && rest.starts_with(find) {
-            out.extend_from_slice(put);
-            rest = rest.get(find.len()..).unwrap_or_default();
-            found = true;
-        } else {
-            out.push(*first);
-            rest = others;
-        }
-    }
-    *text = out;
-    found
 }

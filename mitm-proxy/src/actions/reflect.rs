@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand, Outgoing, Param, ParamKind, Target, link};
+use crate::action::{Action, ActionSpec, Hand, Outgoing, Target};
+use crate::misfire::MisfireCause;
+use crate::params::{Param, ParamKind, link};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "reflect",
@@ -21,8 +23,8 @@ struct Reflect {
 }
 
 impl Action for Reflect {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
-        let number = hand.trigger.ok_or_else(|| hand.absent.to_owned())?;
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
+        let number = hand.trigger.ok_or_else(|| hand.absent.clone())?;
         let frame = hand.current()?.frame.clone();
         let deed = format!("reflection of {number}");
         let on = Target::Link(self.link.unwrap_or(hand.link));

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand, Param, ParamKind, Plan, text};
+use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::misfire::MisfireCause;
+use crate::params::{Param, ParamKind, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "release",
@@ -15,7 +17,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Release(String);
 
 impl Action for Release {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         hand.plans.push(Plan::Release(self.0.clone()));
         Ok(())
     }

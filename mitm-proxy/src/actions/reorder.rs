@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Hand, Plan};
+use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::misfire::MisfireCause;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "reorder",
@@ -15,7 +16,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Reorder;
 
 impl Action for Reorder {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         hand.current()?.deeds.push("swapped with the next".to_owned());
         hand.plans.push(Plan::SwapWithNext);
         Ok(())

@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use protocol::endpoint::Side;
 
-use super::delay::MAX_MS;
-use super::{
-    Action, ActionSpec, BuildError, Hand, Needs, Outgoing, Param, ParamKind, Plan, Target, flag,
-    frame, number, text,
-};
-use crate::rule::FrameRef;
+use crate::action::{Action, ActionSpec, Hand, Needs, Outgoing, Plan, Target};
+use crate::condition::FrameRef;
+use crate::misfire::MisfireCause;
+use crate::params::{BuildError, MAX_DELAY_MS, Param, ParamKind, flag, frame, number, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "replay",
@@ -20,7 +18,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         Param::new("times", ParamKind::Number(1, 1000), "how many copies; 1 if not given"),
         Param::new("frame", ParamKind::Frame, "which frame; the one in hand if not given"),
         Param::new("before", ParamKind::Flag, "ahead of the frame in hand, not after it"),
-        Param::new("delay_ms", ParamKind::Number(1, MAX_MS), "how much later, in virtual time"),
+        Param::new(
+            "delay_ms",
+            ParamKind::Number(1, MAX_DELAY_MS),
+            "how much later, in virtual time",
+        ),
         Param::new(
             "transcript",
             ParamKind::Word(&["client", "server"]),
@@ -61,7 +63,7 @@ struct Replay {
 }
 
 impl Action for Replay {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let (number, frame, to) = match (&self.frame, hand.trigger) {
             (Some(wanted), _) => {
                 let (number, frame) = hand.recorded(wanted)?;
@@ -70,10 +72,10 @@ impl Action for Replay {
             }
             (None, Some(number)) => {
                 let record = hand.trace.frame(number);
-                let record = record.ok_or_else(|| "there is no frame in hand".to_owned())?;
+                let record = record.ok_or(MisfireCause::NoFrame)?;
                 (number, record.as_sent().clone(), record.to)
             }
-            (None, None) => return Err("`frame` must say which, there is none in hand".to_owned()),
+            (None, None) => return Err(MisfireCause::FrameNotNamed),
         };
         let on = Target::Link(hand.link);
         for copy in 0..self.times {
@@ -101,7 +103,7 @@ struct ReplayToServer {
 }
 
 impl Action for ReplayToServer {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let (mut first, mut answers) = (None, 0);
         for (number, record) in hand.trace.honest().filter(|(_, one)| one.link == self.link) {
             if record.to == Side::Client {
@@ -125,7 +127,7 @@ impl Action for ReplayToServer {
             }
         }
         if first.is_none() {
-            return Err(format!("the client has sent nothing on link {}", self.link));
+            return Err(MisfireCause::NothingRecorded { from: Side::Client, link: self.link });
         }
         Ok(())
     }
@@ -141,12 +143,12 @@ struct ReplayToClient {
 }
 
 impl Action for ReplayToClient {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let from_server = |record: &&crate::trace::FrameRecord| {
             record.link == self.link && record.to == Side::Client
         };
         if !hand.trace.honest().map(|(_, record)| record).any(|record| from_server(&record)) {
-            return Err(format!("the server has sent nothing on link {}", self.link));
+            return Err(MisfireCause::NothingRecorded { from: Side::Server, link: self.link });
         }
         hand.plans.push(Plan::Impersonate { source: self.link });
         Ok(())

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use protocol::layout::{Role, Size};
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, text};
+use crate::action::{Action, ActionSpec, Hand};
+use crate::misfire::MisfireCause;
+use crate::params::{BuildError, Param, ParamKind, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "retype",
@@ -20,20 +22,20 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 struct Retype(String);
 
 impl Action for Retype {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let spec = hand.layout.frame(&self.0).cloned();
-        let spec = spec.ok_or_else(|| format!("there is no frame type {}", self.0))?;
+        let spec = spec.ok_or_else(|| MisfireCause::NoFrameType(self.0.clone()))?;
         let current = hand.current()?;
         let from = current.frame.spec.clone();
         let tag = spec.fields.iter().find_map(|field| match field.role {
             Role::Tag(tag) => Some((field, tag)),
             _ => None,
         });
-        let (field, tag) = tag.ok_or_else(|| format!("{} has no tag", self.0))?;
+        let (field, tag) = tag.ok_or_else(|| MisfireCause::NoTag(self.0.clone()))?;
         let (name, is_fixed) = (field.name, matches!(field.size, Size::Fixed(_)));
         let range =
             from.range(name, &current.frame.bytes).filter(|r| !is_fixed || r.len() == tag.len());
-        let range = range.ok_or_else(|| format!("{} has no tag `{name}`", from.name))?;
+        let range = range.ok_or(MisfireCause::NoTagNamed { frame: from.name, tag: name })?;
         current.edit(format!("retype {} as {}", from.name, spec.name), |bytes| {
             bytes.splice(range, tag.iter().copied());
         });

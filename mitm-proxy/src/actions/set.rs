@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use protocol::layout::{Encoding, FrameSpec, Role, Size};
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, Place, bytes, number, text};
+use crate::action::{Action, ActionSpec, Hand};
+use crate::misfire::MisfireCause;
+use crate::params::{BuildError, Param, ParamKind, bytes, number, text};
+use crate::place::Place;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "set",
@@ -49,7 +52,7 @@ enum Value {
 }
 
 impl Action for Set {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let current = hand.current()?;
         let (range, value) = self.replacement(&current.frame.spec, &current.frame.bytes)?;
         current.edit(self.deed(), |bytes| {
@@ -81,7 +84,7 @@ impl Set {
         &self,
         spec: &FrameSpec,
         frame: &[u8],
-    ) -> Result<(Range<usize>, Vec<u8>), String> {
+    ) -> Result<(Range<usize>, Vec<u8>), MisfireCause> {
         let range = self.place.range(spec, frame)?;
         let field = match &self.place {
             Place::Field(name) => spec.field(name),
@@ -96,7 +99,10 @@ impl Set {
                 match encoding {
                     Encoding::Digits => format!("{number:0wide$}", wide = range.len()).into_bytes(),
                     _ if *number > encoding.largest(range.len()) => {
-                        return Err(format!("{number} does not fit into {} bytes", range.len()));
+                        return Err(MisfireCause::NumberTooLarge {
+                            number: *number,
+                            size: range.len(),
+                        });
                     }
                     _ => encoding.write(*number, range.len().min(8)),
                 }
@@ -105,12 +111,13 @@ impl Set {
         };
         let range = match self.place {
             Place::Field(_) if is_fixed && value.len() != range.len() => {
-                let (has, given) = (range.len(), value.len());
-                return Err(format!("{} has {has} bytes, {given} were given", self.place));
+                let (place, size, given) = (self.place.to_string(), range.len(), value.len());
+                return Err(MisfireCause::WrongSize { place, size, given });
             }
             Place::Field(_) => range,
             Place::Offset(_) if value.len() > range.len() => {
-                return Err(format!("only {} bytes follow {}", range.len(), self.place));
+                let (place, left) = (self.place.to_string(), range.len());
+                return Err(MisfireCause::TooFewBytes { place, left });
             }
             Place::Offset(at) => at..at + value.len(),
         };

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, BuildError, Hand, Needs, Param, ParamKind, flag, frame, text};
-use crate::rule::FrameRef;
+use crate::action::{Action, ActionSpec, Hand, Needs};
+use crate::condition::FrameRef;
+use crate::misfire::MisfireCause;
+use crate::params::{BuildError, Param, ParamKind, flag, frame, text};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "splice",
@@ -27,15 +29,20 @@ struct Splice {
     fix_length: bool,
 }
 
+impl Splice {
+    fn missing_in(&self, frame: &'static str) -> MisfireCause {
+        MisfireCause::NoFieldToSplice { frame, field: self.field.clone() }
+    }
+}
+
 impl Action for Splice {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let (number, source) = hand.recorded(&self.frame)?;
         let value = source.field(&self.field).map(<[u8]>::to_vec);
-        let value = value.ok_or_else(|| format!("{} has no `{}`", source.spec.name, self.field))?;
+        let value = value.ok_or_else(|| self.missing_in(source.spec.name))?;
         let current = hand.current()?;
         let range = current.frame.spec.range(&self.field, &current.frame.bytes);
-        let range =
-            range.ok_or_else(|| format!("{} has no `{}`", current.frame.spec.name, self.field))?;
+        let range = range.ok_or_else(|| self.missing_in(current.frame.spec.name))?;
         current.edit(format!("splice {} of {number}", self.field), |bytes| {
             bytes.splice(range, value);
         });

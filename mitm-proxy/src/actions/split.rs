@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, Arg, BuildError, Hand, Param, ParamKind, number};
+use crate::action::{Action, ActionSpec, Hand};
+use crate::misfire::MisfireCause;
+use crate::params::{Arg, BuildError, Param, ParamKind, number};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "split",
@@ -36,7 +38,7 @@ enum Split {
 }
 
 impl Action for Split {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let current = hand.current()?;
         let len = current.frame.bytes.len();
         let cuts: Vec<usize> = match self {
@@ -44,10 +46,10 @@ impl Action for Split {
             Self::Every(every) => (*every..len).step_by(*every).collect(),
         };
         if cuts.is_empty() {
-            return Err(format!("no cut lies within the {len} bytes"));
+            return Err(MisfireCause::NoCutWithin(len));
         }
         if cuts.len() >= MAX_SEGMENTS {
-            return Err(format!("more than {MAX_SEGMENTS} segments"));
+            return Err(MisfireCause::TooManySegments(MAX_SEGMENTS));
         }
         current.deeds.push(format!("split into {} segments", cuts.len() + 1));
         current.cuts = cuts;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Action, ActionSpec, BuildError, Hand, Param, ParamKind, flag, number};
+use crate::action::{Action, ActionSpec, Hand};
+use crate::misfire::MisfireCause;
+use crate::params::{BuildError, Param, ParamKind, flag, number};
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
     name: "truncate",
@@ -35,14 +37,14 @@ enum Size {
 }
 
 impl Action for Truncate {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), String> {
+    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
         let current = hand.current()?;
         let len = current.frame.bytes.len();
         let left = match self.size {
             Size::By(by) => len.checked_sub(by),
             Size::To(to) => (to < len).then_some(to),
         };
-        let left = left.ok_or_else(|| format!("the frame has only {len} bytes"))?;
+        let left = left.ok_or(MisfireCause::FrameTooShort(len))?;
         current.edit(format!("truncate {len} to {left} bytes"), |bytes| bytes.truncate(left));
         if self.fix_length {
             current.fix_length();

@@ -1,25 +1,25 @@
 //! Carrying out a rule: what its actions leave in the hand is kept, dropped or sent.
 
-use protocol::endpoint::{Side, Tick};
+use protocol::endpoint::Side;
 
-use super::{Attacker, Effect, LinkKind};
-use crate::actions::{Hand, Outgoing, Plan};
+use super::context::StepContext;
+use super::effect::Effect;
+use super::state::{Attacker, LinkKind};
+use crate::action::{Hand, Outgoing, Plan};
+use crate::misfire::MisfireCause;
 use crate::trace::{Compromise, Deed, Fate, LinkEvent, Loot, Misfire, Trace};
 
 impl Attacker {
     /// Carry out a rule.
-    #[expect(clippy::too_many_arguments, reason = "one call site per thing that can happen")]
     pub(super) fn act(
         &mut self,
-        now: Tick,
+        ctx: &mut StepContext<'_>,
         rule: usize,
         link: u32,
         from: Side,
         trigger: Option<(u32, Outgoing)>,
-        trace: &mut Trace,
-        effects: &mut Vec<Effect>,
     ) {
-        let rules = self.rules.clone();
+        let rules = self.matcher.rules.clone();
         let Some(wanted) = rules.get(rule) else { return };
         let rule_number = u32::try_from(rule).unwrap_or(u32::MAX).saturating_add(1);
         let (number, out) = match trigger {
@@ -28,17 +28,13 @@ impl Attacker {
         };
         let layout = self.layout.clone();
         let absent = match self.links.get(&link).map(|state| state.kind) {
-            Some(LinkKind::Intercepted { .. }) => {
-                "the attacker answers on this link itself, so there is no frame to send on"
-            }
-            Some(LinkKind::Own) => {
-                "the link is the attacker's own, so there is no frame to send on"
-            }
-            _ => "there is no frame in hand",
+            Some(LinkKind::Intercepted { .. }) => MisfireCause::LinkIsIntercepted,
+            Some(LinkKind::Own) => MisfireCause::LinkIsAttackers,
+            _ => MisfireCause::NoFrame,
         };
         let mut hand = Hand {
             layout: &layout,
-            trace,
+            trace: ctx.trace,
             stolen: &self.stolen,
             link,
             from,
@@ -50,19 +46,19 @@ impl Attacker {
         let failed = wanted.actions.iter().find_map(|action| action.apply(&mut hand).err());
         let Hand { mut out, plans, .. } = hand;
         if let Some(why) = failed {
-            trace.misfires.push(Misfire { rule: rule_number, why });
-        } else if let Some(fired) = trace.fired.get_mut(rule) {
+            ctx.trace.misfires.push(Misfire { rule: rule_number, why });
+        } else if let Some(fired) = ctx.trace.fired.get_mut(rule) {
             *fired = fired.saturating_add(1);
         }
         let mut closes = Vec::new();
         for plan in plans {
             match plan {
                 Plan::Hold(name) => {
-                    let kept = keep(&mut out, number, rule_number, trace);
+                    let kept = keep(&mut out, number, rule_number, ctx.trace);
                     self.held.entry(name).or_default().extend(kept);
                 }
                 Plan::SwapWithNext => {
-                    let kept = keep(&mut out, number, rule_number, trace);
+                    let kept = keep(&mut out, number, rule_number, ctx.trace);
                     if let Some(state) = self.links.get_mut(&link) {
                         state.swap = kept.or(state.swap.take());
                     }
@@ -82,26 +78,39 @@ impl Attacker {
                 }
                 Plan::Close(ends) => closes.extend(ends),
                 Plan::StealMemory(of) => {
-                    effects.push(Effect::Steal { link, of, rule: rule_number });
+                    ctx.effects.push(Effect::Steal { link, of, rule: rule_number });
                 }
                 Plan::StealFiles(files) => {
-                    let moment = trace.next_moment();
+                    let moment = ctx.trace.next_moment();
                     let loot = Loot::Files(files);
-                    trace.compromises.push(Compromise { at: now, moment, rule: rule_number, loot });
+                    ctx.trace.compromises.push(Compromise {
+                        at: ctx.now,
+                        moment,
+                        rule: rule_number,
+                        loot,
+                    });
                 }
-                Plan::Play(part) => effects.push(Effect::Play { link, part, rule: rule_number }),
+                Plan::Play(part) => {
+                    ctx.effects.push(Effect::Play { link, part, rule: rule_number })
+                }
             }
         }
-        suppress_missing(&out, number, rule_number, trace);
-        self.send_all(now, out, rule_number, trace, effects);
+        suppress_missing(&out, number, rule_number, ctx.trace);
+        self.send_all(ctx, out, rule_number);
         for to in closes {
             // An end that is gone already cannot be closed.
             let Some(state) = self.links.get_mut(&link) else { continue };
             if std::mem::replace(state.closed_mut(to), true) {
                 continue;
             }
-            trace.link(now, link, state.service, LinkEvent::ClosedTo(to), Some(rule_number));
-            effects.push(Effect::Close { link, to });
+            ctx.trace.link(
+                ctx.now,
+                link,
+                state.service,
+                LinkEvent::ClosedTo(to),
+                Some(rule_number),
+            );
+            ctx.effects.push(Effect::Close { link, to });
         }
     }
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::endpoint::{Side, Tick};
+use protocol::endpoint::Side;
 use protocol::layout::{Frame, FrameSpec, Front};
 
-use super::{Attacker, Effect, LinkKind};
-use crate::actions::Needs;
-use crate::rule::OnLink;
+use super::context::StepContext;
+use super::state::{Attacker, Link, LinkKind};
+use crate::action::Needs;
 use crate::trace::Trace;
 
 /// What becomes of the bytes at the front of a stream.
@@ -44,7 +44,7 @@ pub enum Passage {
 impl Attacker {
     /// Record only frames that something happens to. Rules that look back need all.
     pub fn remember_no_more_than_needed(&mut self) {
-        let mut actions = self.rules.iter().flat_map(|rule| &rule.actions);
+        let mut actions = self.matcher.rules.iter().flat_map(|rule| &rule.actions);
         self.remembers = actions.any(|action| action.needs() == Needs::Recordings);
     }
 
@@ -62,7 +62,7 @@ impl Attacker {
             Front::Short => Passage::Wait,
             Front::Begun { spec, len } => {
                 let spec = spec.clone();
-                if !plain || self.may_act(on, from, &spec) {
+                if !plain || self.matcher.may_act(on, from, &spec) {
                     return Passage::Wait;
                 }
                 if let Some(state) = self.links.get_mut(&link) {
@@ -73,7 +73,8 @@ impl Attacker {
             Front::Whole { spec, len } => {
                 let spec = spec.clone();
                 deframer.take();
-                let rule = self.select_bytes(on, from, &spec, waiting.get(..len));
+                let rule =
+                    self.select_frame(link, from, &spec, waiting.get(..len).unwrap_or_default());
                 if plain && rule.is_none() {
                     return Passage::Whole { spec, len };
                 }
@@ -91,7 +92,7 @@ impl Attacker {
         frame: &mut [u8],
         trace: &mut Trace,
     ) -> bool {
-        let Some(wanted) = self.rules.get(rule).filter(|_| self.is_plain(link)) else {
+        let Some(wanted) = self.matcher.rules.get(rule).filter(|_| self.is_plain(link)) else {
             return false;
         };
         let [action] = &wanted.actions[..] else { return false };
@@ -104,23 +105,15 @@ impl Attacker {
 
     /// What the only action of a rule does to a frame, in words.
     pub fn deed(&self, rule: usize) -> String {
-        let action = self.rules.get(rule).and_then(|rule| rule.actions.first());
+        let action = self.matcher.rules.get(rule).and_then(|rule| rule.actions.first());
         format!("rule {}: {}", rule + 1, action.map(|action| action.deed()).unwrap_or_default())
     }
 
     /// Nothing more comes from this end; these bytes are left, of a frame that was never completed.
-    pub fn take_rest(
-        &mut self,
-        now: Tick,
-        link: u32,
-        from: Side,
-        rest: Bytes,
-        trace: &mut Trace,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub fn take_rest(&mut self, ctx: &mut StepContext<'_>, link: u32, from: Side, rest: Bytes) {
         if !rest.is_empty() {
             let frame = Frame { spec: Arc::new(FrameSpec::raw()), bytes: rest };
-            self.on_frame(now, link, from, frame, trace, effects);
+            self.on_frame(ctx, link, from, frame);
         }
     }
 
@@ -131,40 +124,11 @@ impl Attacker {
 
     /// Whether what no rule selects goes on just so.
     fn is_plain(&self, link: u32) -> bool {
-        let kept = |state: &super::Link| {
+        let kept = |state: &Link| {
             let alone = state.swap.is_none() && state.joining.iter().all(Option::is_none);
             alone && state.kind == LinkKind::Relayed
         };
         let between = self.middles.contains_key(&link) || self.impostors.contains_key(&link);
         !self.remembers && !between && self.links.get(&link).is_none_or(kept)
-    }
-
-    /// Whether some rule can act on a frame of this type, whatever is in it.
-    fn may_act(&self, link: OnLink, from: Side, spec: &FrameSpec) -> bool {
-        let waits = |(rule, matched): (&crate::rule::Rule, &u32)| {
-            let due = rule.when.nth.is_none_or(|nth| nth > *matched);
-            due && rule.when.may_match(link, from, spec)
-        };
-        self.armed && self.rules.iter().zip(&self.matched).any(waits)
-    }
-
-    /// As for any frame, without making one unless a rule looks into it.
-    fn select_bytes(
-        &mut self,
-        link: OnLink,
-        from: Side,
-        spec: &Arc<FrameSpec>,
-        bytes: Option<&[u8]>,
-    ) -> Option<usize> {
-        let mut matched = std::mem::take(&mut self.matched);
-        let selected = self.select(&mut matched, |rule| {
-            let when = &rule.when;
-            when.may_match(link, from, spec)
-                && when.fields.iter().all(|(name, value)| {
-                    bytes.and_then(|bytes| spec.number(name, bytes)) == Some(*value)
-                })
-        });
-        self.matched = matched;
-        selected
     }
 }

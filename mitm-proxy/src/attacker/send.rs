@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use protocol::endpoint::{Service, Side, Tick};
+use protocol::endpoint::{Service, Side};
 
-use super::{Attacker, Effect, Joining, LinkKind, Planned};
-use crate::actions::{Outgoing, Target};
-use crate::trace::{Deed, Fate, FrameRecord, LinkEvent, Misfire, Origin, Trace};
+use super::context::StepContext;
+use super::effect::Effect;
+use super::state::{Attacker, Joining, LinkKind, Planned};
+use crate::action::{Outgoing, Target};
+use crate::misfire::MisfireCause;
+use crate::trace::{Deed, Fate, FrameRecord, LinkEvent, Misfire, Origin};
 
 /// The pause before a connection of the attacker's own is closed: time for the last answer.
 pub(super) const LINGER: Duration = Duration::from_millis(2);
@@ -18,14 +21,7 @@ const MOST_MADE: u32 = 20_000;
 
 impl Attacker {
     /// Send what a rule left in its hand. Frames for new connections to the same end share one.
-    pub(super) fn send_all(
-        &mut self,
-        now: Tick,
-        out: Vec<Outgoing>,
-        rule: u32,
-        trace: &mut Trace,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn send_all(&mut self, ctx: &mut StepContext<'_>, out: Vec<Outgoing>, rule: u32) {
         // By the link that each new connection stands in for.
         let mut own: BTreeMap<u32, (u32, Duration)> = BTreeMap::new();
         let mut paced: BTreeMap<u32, Vec<Outgoing>> = BTreeMap::new();
@@ -33,9 +29,9 @@ impl Attacker {
             let on = match outgoing.on {
                 Target::Link(on) => on,
                 Target::NewConnection { like } => {
-                    let (on, last) = own.entry(like).or_insert_with(|| {
-                        (self.connect(now, like, rule, trace, effects), Duration::ZERO)
-                    });
+                    let (on, last) = own
+                        .entry(like)
+                        .or_insert_with(|| (self.connect(ctx, like, rule), Duration::ZERO));
                     *last = outgoing.after.max(*last);
                     if self.patience.is_some() {
                         paced.entry(*on).or_default().push(outgoing);
@@ -44,32 +40,25 @@ impl Attacker {
                     *on
                 }
             };
-            self.send(now, outgoing, Some(rule), on, trace, effects);
+            self.send(ctx, outgoing, Some(rule), on);
         }
         for (on, last) in own.into_values() {
             if let Some(frames) = paced.remove(&on) {
-                self.play_transcript(on, frames, rule, trace, effects);
+                self.play_transcript(ctx, on, frames, rule);
                 continue;
             }
             let close = Planned::Close { link: on, to: Side::Server };
-            self.plan(close, last + LINGER, effects);
+            self.plan(close, last + LINGER, ctx.effects);
         }
     }
 
     /// Open a connection of the attacker's own, to the port that link `like` went to.
-    fn connect(
-        &mut self,
-        now: Tick,
-        like: u32,
-        rule: u32,
-        trace: &mut Trace,
-        effects: &mut Vec<Effect>,
-    ) -> u32 {
+    fn connect(&mut self, ctx: &mut StepContext<'_>, like: u32, rule: u32) -> u32 {
         let link = self.next_link();
         let service = self.links.get(&like).map_or(Service::default(), |like| like.service);
         self.links.insert(link, self.new_link(LinkKind::Own, service));
-        trace.link(now, link, service, LinkEvent::OpenedByAttacker, Some(rule));
-        effects.push(Effect::Connect { link, service });
+        ctx.trace.link(ctx.now, link, service, LinkEvent::OpenedByAttacker, Some(rule));
+        ctx.effects.push(Effect::Connect { link, service });
         link
     }
 
@@ -88,19 +77,13 @@ impl Attacker {
     }
 
     /// A time asked for with [`Effect::Wake`] has come.
-    pub fn on_timer(
-        &mut self,
-        now: Tick,
-        token: u64,
-        trace: &mut Trace,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub fn on_timer(&mut self, ctx: &mut StepContext<'_>, token: u64) {
         match self.planned.remove(&token) {
             Some(Planned::Send { outgoing, rule, on }) => {
-                self.send(now, *outgoing, rule, on, trace, effects);
+                self.send(ctx, *outgoing, rule, on);
             }
-            Some(Planned::Close { link, to }) => effects.push(Effect::Close { link, to }),
-            Some(Planned::GoOn { link }) => self.waited(now, link, trace, effects),
+            Some(Planned::Close { link, to }) => ctx.effects.push(Effect::Close { link, to }),
+            Some(Planned::GoOn { link }) => self.waited(ctx, link),
             None => {}
         }
     }
@@ -108,29 +91,27 @@ impl Attacker {
     /// Put one frame on its way and into the trace, or plan to.
     pub(super) fn send(
         &mut self,
-        now: Tick,
+        ctx: &mut StepContext<'_>,
         outgoing: Outgoing,
         rule: Option<u32>,
         on: u32,
-        trace: &mut Trace,
-        effects: &mut Vec<Effect>,
     ) {
         if !outgoing.after.is_zero() {
             let after = outgoing.after;
-            if let Some(record) = outgoing.number.and_then(|number| trace.frame_mut(number)) {
+            if let Some(record) = outgoing.number.and_then(|number| ctx.trace.frame_mut(number)) {
                 record.fate = Fate::Held;
             }
             let outgoing = Box::new(Outgoing { after: Duration::ZERO, ..outgoing });
-            self.plan(Planned::Send { outgoing, rule, on }, after, effects);
+            self.plan(Planned::Send { outgoing, rule, on }, after, ctx.effects);
             return;
         }
         let Outgoing { frame, to, number, copy_of, cuts, join, deeds, .. } = outgoing;
         let deeds = deeds.into_iter().map(|what| Deed { rule: rule.unwrap_or(0), what });
         let bytes = frame.bytes.clone();
         // A frame that was kept while something else happened goes out in another order, if not at another time.
-        let happened = trace.moments();
+        let happened = ctx.trace.moments();
         let number = if let Some(number) = number {
-            if let Some(record) = trace.frame_mut(number) {
+            if let Some(record) = ctx.trace.frame_mut(number) {
                 if record.frame.bytes != frame.bytes {
                     record.original = Some(std::mem::replace(&mut record.frame, frame));
                 }
@@ -139,23 +120,23 @@ impl Attacker {
                     return;
                 }
                 let waited = record.fate == Fate::Held && happened > record.moment;
-                record.moved |= now > record.at || waited || !cuts.is_empty();
+                record.moved |= ctx.now > record.at || waited || !cuts.is_empty();
                 record.fate = Fate::Pending;
             }
             number
         } else {
             self.made += 1;
             if self.made > MOST_MADE {
-                let why = format!("the attacker has made more than {MOST_MADE} frames");
+                let why = MisfireCause::TooManyFrames(MOST_MADE);
                 if self.made == MOST_MADE + 1 {
-                    trace.misfires.push(Misfire { rule: rule.unwrap_or(0), why });
+                    ctx.trace.misfires.push(Misfire { rule: rule.unwrap_or(0), why });
                 }
                 return;
             }
-            let moment = trace.next_moment();
-            trace.add(FrameRecord {
+            let moment = ctx.trace.next_moment();
+            ctx.trace.add(FrameRecord {
                 number: 0,
-                at: now,
+                at: ctx.now,
                 moment,
                 link: on,
                 to,
@@ -172,7 +153,7 @@ impl Attacker {
         };
         // A frame of which nothing is left never arrives.
         if bytes.is_empty() {
-            if let Some(record) = trace.frame_mut(number) {
+            if let Some(record) = ctx.trace.frame_mut(number) {
                 let made = record.origin != Origin::Endpoint;
                 record.fate = if made { Fate::Lost } else { Fate::Dropped };
             }
@@ -185,11 +166,11 @@ impl Attacker {
         };
         let Some(mut waiting) = joining.take() else {
             if join == 0 {
-                return send_cut(on, to, bytes, &cuts, number, effects);
+                return send_cut(on, to, bytes, &cuts, number, ctx.effects);
             }
             let bytes = BytesMut::from(&bytes[..]);
             *joining = Some(Joining { left: join, bytes, numbers: vec![number] });
-            if let Some(record) = trace.frame_mut(number) {
+            if let Some(record) = ctx.trace.frame_mut(number) {
                 record.fate = Fate::Held;
             }
             return;
@@ -198,7 +179,7 @@ impl Attacker {
         waiting.numbers.push(number);
         waiting.left -= 1;
         for number in &waiting.numbers {
-            if let Some(record) = trace.frame_mut(*number) {
+            if let Some(record) = ctx.trace.frame_mut(*number) {
                 record.moved = true;
                 record.fate = if waiting.left > 0 { Fate::Held } else { Fate::Pending };
             }
@@ -207,31 +188,24 @@ impl Attacker {
             *joining = Some(waiting);
         } else {
             let Joining { bytes, numbers, .. } = waiting;
-            effects.push(Effect::Send { link: on, to, bytes: bytes.freeze(), numbers });
+            ctx.effects.push(Effect::Send { link: on, to, bytes: bytes.freeze(), numbers });
         }
     }
 
     /// After the frame that a swapped one waited for, the swapped one.
-    pub(super) fn send_swapped(
-        &mut self,
-        now: Tick,
-        number: u32,
-        link: u32,
-        trace: &mut Trace,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn send_swapped(&mut self, ctx: &mut StepContext<'_>, number: u32, link: u32) {
         let Some(state) = self.links.get_mut(&link) else { return };
-        let Some(record) = trace.frame(number) else { return };
+        let Some(record) = ctx.trace.frame(number) else { return };
         let due = state.swap.as_ref().is_some_and(|waiting| {
             waiting.number != Some(number)
                 && waiting.to == record.to
                 && waiting.frame.spec.name == record.as_sent().spec.name
         });
         if due && let Some(waiting) = state.swap.take() {
-            if let Some(record) = waiting.number.and_then(|number| trace.frame_mut(number)) {
+            if let Some(record) = waiting.number.and_then(|number| ctx.trace.frame_mut(number)) {
                 record.moved = true;
             }
-            self.send(now, waiting, None, link, trace, effects);
+            self.send(ctx, waiting, None, link);
         }
     }
 
@@ -239,12 +213,10 @@ impl Attacker {
     /// all records there was before the close.
     pub(super) fn flush(
         &mut self,
-        now: Tick,
+        ctx: &mut StepContext<'_>,
         link: u32,
         closed: Side,
         happened: u64,
-        trace: &mut Trace,
-        effects: &mut Vec<Effect>,
     ) {
         let Some(state) = self.links.get_mut(&link) else { return };
         let swapped = state.swap.take();
@@ -252,42 +224,36 @@ impl Attacker {
         for (to, joining) in [(Side::Client, to_client), (Side::Server, to_server)] {
             if let Some(Joining { bytes, numbers, .. }) = joining.filter(|_| to != closed) {
                 for number in &numbers {
-                    if let Some(record) = trace.frame_mut(*number) {
-                        record.moved |= now > record.at || happened > record.moment;
+                    if let Some(record) = ctx.trace.frame_mut(*number) {
+                        record.moved |= ctx.now > record.at || happened > record.moment;
                         record.fate = Fate::Pending;
                     }
                 }
-                effects.push(Effect::Send { link, to, bytes: bytes.freeze(), numbers });
+                ctx.effects.push(Effect::Send { link, to, bytes: bytes.freeze(), numbers });
             }
         }
         if let Some(swapped) = swapped {
             if swapped.to != closed {
                 // The close itself is nothing that came between: the frame would have gone out before it.
-                let record = swapped.number.and_then(|number| trace.frame_mut(number));
+                let record = swapped.number.and_then(|number| ctx.trace.frame_mut(number));
                 if let Some(record) = record.filter(|record| record.moment == happened) {
                     record.fate = Fate::Pending;
                 }
-                return self.send(now, swapped, None, link, trace, effects);
+                return self.send(ctx, swapped, None, link);
             }
-            if let Some(record) = swapped.number.and_then(|number| trace.frame_mut(number)) {
+            if let Some(record) = swapped.number.and_then(|number| ctx.trace.frame_mut(number)) {
                 record.fate = Fate::Dropped;
             }
         }
     }
 
     /// On an intercepted link: send what the server sent after as many client frames as were heard here.
-    pub(super) fn play(
-        &mut self,
-        now: Tick,
-        link: u32,
-        trace: &mut Trace,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn play(&mut self, ctx: &mut StepContext<'_>, link: u32) {
         let Some(state) = self.links.get(&link) else { return };
         let LinkKind::Intercepted { source, rule, heard } = state.kind else { return };
         let mut client_frames = 0;
         let mut answers = Vec::new();
-        for (number, record) in trace.honest().filter(|(_, record)| record.link == source) {
+        for (number, record) in ctx.trace.honest().filter(|(_, record)| record.link == source) {
             match record.to {
                 Side::Server => client_frames += 1,
                 Side::Client if client_frames == heard => {
@@ -300,7 +266,7 @@ impl Attacker {
             }
         }
         for answer in answers {
-            self.send(now, answer, Some(rule), link, trace, effects);
+            self.send(ctx, answer, Some(rule), link);
         }
     }
 }

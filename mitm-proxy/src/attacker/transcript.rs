@@ -1,44 +1,29 @@
 //! A recorded transcript played to a live server: each frame waits for the answers that had come before it, since a server that is
 //! slower than it was would find two frames where it looks for one.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use protocol::endpoint::{Side, Tick};
+use protocol::endpoint::Side;
 
+use super::context::StepContext;
+use super::effect::Effect;
 use super::send::LINGER;
-use super::{Attacker, Effect, Planned};
-use crate::actions::Outgoing;
-use crate::trace::Trace;
-
-/// What is left of a transcript.
-#[derive(Clone, Hash, Debug)]
-pub(super) struct Transcript {
-    /// The frames, in order.
-    rest: VecDeque<Outgoing>,
-    /// The rule that plays it, from 1.
-    rule: u32,
-    /// How many answers have come.
-    heard: u32,
-    /// How many there were in the recording.
-    answers: u32,
-    /// The wait that it goes on after at the latest, by its token.
-    wait: u64,
-}
+use super::state::{Attacker, Planned, Transcript};
+use crate::action::Outgoing;
 
 impl Attacker {
     /// Play these frames on a link of the attacker's own, and close it after the last answer.
     pub(super) fn play_transcript(
         &mut self,
+        ctx: &mut StepContext<'_>,
         link: u32,
         frames: Vec<Outgoing>,
         rule: u32,
-        trace: &Trace,
-        effects: &mut Vec<Effect>,
     ) {
-        let source = frames.first().and_then(|first| first.copy_of).and_then(|n| trace.frame(n));
+        let source =
+            frames.first().and_then(|first| first.copy_of).and_then(|n| ctx.trace.frame(n));
         let answers = source.map_or(0, |source| {
-            let of_source = trace.honest().filter(|(_, record)| record.link == source.link);
+            let of_source = ctx.trace.honest().filter(|(_, record)| record.link == source.link);
             let answers = of_source.filter(|(_, record)| record.to == Side::Client);
             u32::try_from(answers.count()).unwrap_or(u32::MAX)
         });
@@ -47,7 +32,7 @@ impl Attacker {
         let first = frames.first().map_or(Duration::ZERO, |first| {
             if first.answers > 0 { first.after + patience } else { first.after }
         });
-        let wait = self.plan(Planned::GoOn { link }, first, effects);
+        let wait = self.plan(Planned::GoOn { link }, first, ctx.effects);
         let transcript = Transcript { rest: frames.into(), rule, heard: 0, answers, wait };
         if let Some(state) = self.links.get_mut(&link) {
             state.transcript = Some(transcript);
@@ -55,46 +40,34 @@ impl Attacker {
     }
 
     /// A frame came from the server on this link.
-    pub(super) fn heard_answer(
-        &mut self,
-        now: Tick,
-        link: u32,
-        trace: &mut Trace,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn heard_answer(&mut self, ctx: &mut StepContext<'_>, link: u32) {
         let Some(transcript) = self.transcript_mut(link) else { return };
         transcript.heard += 1;
         // A server that speaks first has no say in when the transcript begins.
         let wanted = transcript.rest.front().map_or(transcript.answers, |next| next.answers);
         if wanted > 0 && transcript.heard >= wanted {
-            self.go_on(now, link, trace, effects);
+            self.go_on(ctx, link);
         }
     }
 
     /// A wait is over: the next frame goes out all the same.
-    pub(super) fn waited(
-        &mut self,
-        now: Tick,
-        link: u32,
-        trace: &mut Trace,
-        effects: &mut Vec<Effect>,
-    ) {
-        let number = trace.next_number();
+    pub(super) fn waited(&mut self, ctx: &mut StepContext<'_>, link: u32) {
+        let number = ctx.trace.next_number();
         let Some(transcript) = self.transcript_mut(link) else { return };
         match transcript.rest.front().map(|next| next.answers) {
             Some(answers) if answers > transcript.heard => {
                 // From here on it is another conversation than the recorded one.
                 transcript.heard = answers;
-                trace.unanswered.push(number);
-                self.go_on(now, link, trace, effects);
+                ctx.trace.unanswered.push(number);
+                self.go_on(ctx, link);
             }
-            Some(_) => self.go_on(now, link, trace, effects),
-            None => self.end_transcript(link, effects),
+            Some(_) => self.go_on(ctx, link),
+            None => self.end_transcript(link, ctx.effects),
         }
     }
 
     /// Send what need not wait any longer.
-    fn go_on(&mut self, now: Tick, link: u32, trace: &mut Trace, effects: &mut Vec<Effect>) {
+    fn go_on(&mut self, ctx: &mut StepContext<'_>, link: u32) {
         while let Some(transcript) = self.transcript_mut(link) {
             let next = transcript.rest.front();
             if next.is_none_or(|next| next.answers > transcript.heard) {
@@ -103,17 +76,17 @@ impl Attacker {
             let Some(next) = transcript.rest.pop_front() else { break };
             let rule = transcript.rule;
             let next = Outgoing { after: Duration::ZERO, ..next };
-            self.send(now, next, Some(rule), link, trace, effects);
+            self.send(ctx, next, Some(rule), link);
         }
         let Some(transcript) = self.transcript_mut(link) else { return };
         let is_over = transcript.rest.is_empty() && transcript.heard >= transcript.answers;
         let wait = transcript.wait;
         self.planned.remove(&wait);
         if is_over {
-            return self.end_transcript(link, effects);
+            return self.end_transcript(link, ctx.effects);
         }
         let patience = self.patience.unwrap_or_default();
-        let wait = self.plan(Planned::GoOn { link }, patience, effects);
+        let wait = self.plan(Planned::GoOn { link }, patience, ctx.effects);
         if let Some(transcript) = self.transcript_mut(link) {
             transcript.wait = wait;
         }

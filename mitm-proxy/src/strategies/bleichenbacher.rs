@@ -18,8 +18,10 @@ use protocol::entropy::Entropy;
 use protocol::keyfiles::KeySource;
 use protocol::layout::Frame;
 
-use super::{Strategy, StrategySpec, Tools, reforge};
-use crate::actions::{Param, ParamKind, number};
+use super::forging::reforge;
+use crate::misfire::MisfireCause;
+use crate::params::{Param, ParamKind, number};
+use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::{Effort, Finding};
 use crate::world::{Recording, World};
 
@@ -29,6 +31,7 @@ mod bounds;
 mod tests;
 mod trim;
 
+use attack::UNFINISHED;
 pub use attack::{Attack, PublicKey, Question};
 
 /// The most questions if nothing else is said.
@@ -55,11 +58,11 @@ struct Plan {
 }
 
 impl Strategy for Plan {
-    fn review(&self, world: &mut World, tools: &Tools<'_>) -> Result<(), String> {
-        let transport = world.plan().system.transport.ok_or("no key travels under RSA here")?;
-        let public = world.lab().read(transport.public_key).ok().flatten();
+    fn review(&self, world: &mut World, tools: &Tools<'_>) -> Result<(), MisfireCause> {
+        let transport = world.plan().system.transport.ok_or(MisfireCause::NoKeyUnderRsa)?;
+        let public = world.plan().lab().read(transport.public_key).ok().flatten();
         let public = public.and_then(|pem| rsa::PublicKey::from_pem(&pem).ok());
-        let public = public.ok_or_else(|| format!("{} is no public key", transport.public_key))?;
+        let public = public.ok_or(MisfireCause::NoPublicKey(transport.public_key))?;
         let key = PublicKey::new(&public.modulus(), &public.exponent());
         let of_type = |recording: &Recording| {
             let mut frames = recording.frames.iter();
@@ -68,7 +71,7 @@ impl Strategy for Plan {
         let recordings = world.recordings();
         let target = recordings.iter().find_map(|r| Some((r, of_type(r)?)));
         let (recording, (frame_number, service, from, frame)) =
-            target.ok_or_else(|| format!("no {} was recorded", transport.frame))?;
+            target.ok_or(MisfireCause::NothingOfType(transport.frame))?;
         let ciphertext = frame.field(transport.field).unwrap_or_default();
 
         let (began, budget) = (world.now(), tools.budget.unwrap_or(self.budget));
@@ -131,7 +134,11 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    fn ask(&self, world: &mut World, ciphertext: &[u8]) -> Result<crate::world::Reply, String> {
+    fn ask(
+        &self,
+        world: &mut World,
+        ciphertext: &[u8],
+    ) -> Result<crate::world::Reply, MisfireCause> {
         let forged = reforge(self.frame, &[(self.field, ciphertext)])?;
         let link = world.dial(self.service);
         let reply = world.ask(link, self.to, self.frame.spec.name, &forged);
@@ -139,6 +146,3 @@ impl Asking<'_> {
         Ok(reply)
     }
 }
-
-/// The verdict of an attack that has not come to an end.
-const UNFINISHED: &str = "not finished";

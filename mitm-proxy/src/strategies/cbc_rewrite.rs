@@ -12,9 +12,11 @@ use protocol::crypto::checksum::hex;
 use protocol::crypto::sha256;
 use protocol::layout::{Frame, Role};
 
-use super::{Strategy, StrategySpec, Tools, ciphertext, reforge};
-use crate::actions::{Args, BuildError, Param, ParamKind, text};
+use super::forging::{ciphertext, reforge};
 use crate::attacker::Acting;
+use crate::misfire::MisfireCause;
+use crate::params::{Args, BuildError, Param, ParamKind, text};
+use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::Effort;
 use crate::world::World;
 
@@ -69,10 +71,10 @@ struct Rewrite {
 
 impl Rewrite {
     /// The frame with the chosen text; nothing if nothing on the wire stands in front of the block to change.
-    fn forge(&self, frame: &Frame) -> Result<Option<Vec<u8>>, String> {
+    fn forge(&self, frame: &Frame) -> Result<Option<Vec<u8>>, MisfireCause> {
         let name = frame.spec.name;
         let field = |role| frame.spec.fields.iter().find(move |field| field.role == role);
-        let ct_field = ciphertext(frame).ok_or_else(|| format!("{name} has no ciphertext"))?;
+        let ct_field = ciphertext(frame).ok_or(MisfireCause::NoCiphertext(name))?;
         let mut ct = frame.field(ct_field).unwrap_or_default().to_vec();
         let from = self.block * BLOCK;
         let change = |front: &mut [u8]| {
@@ -85,7 +87,7 @@ impl Rewrite {
         let mut iv = iv_field.and_then(|iv| frame.field(iv.name)).map(<[u8]>::to_vec);
         match (self.block.checked_sub(1), &mut iv) {
             (Some(front), _) => {
-                change(ct.get_mut(front * BLOCK..from).ok_or("the record is too short")?);
+                change(ct.get_mut(front * BLOCK..from).ok_or(MisfireCause::RecordTooShort)?);
             }
             (None, Some(iv)) => change(iv),
             (None, None) => return Ok(None),
@@ -108,8 +110,13 @@ impl Rewrite {
 }
 
 impl Strategy for Rewrite {
-    fn attack(&self, world: &mut World, acting: &Acting, _: &Tools<'_>) -> Result<(), String> {
-        let frame = acting.frame.as_ref().ok_or("there is no frame in hand")?;
+    fn attack(
+        &self,
+        world: &mut World,
+        acting: &Acting,
+        _: &Tools<'_>,
+    ) -> Result<(), MisfireCause> {
+        let frame = acting.frame.as_ref().ok_or(MisfireCause::NoFrame)?;
         let began = world.now();
         let forged = self.forge(frame)?;
         let queries = u64::from(forged.is_some());
@@ -139,7 +146,7 @@ mod tests {
     #[test]
     fn texts_must_differ_in_one_block() {
         let args = |known: &str, put: &str| {
-            let text = |text: &str| crate::actions::Arg::Text(text.to_owned());
+            let text = |text: &str| crate::params::Arg::Text(text.to_owned());
             Args::from([("known", text(known)), ("put", text(put))])
         };
         assert!(build(&args("pay bob 100", "pay eve 900")).is_ok());

@@ -14,8 +14,10 @@ use protocol::crypto::sha256;
 use protocol::keyfiles::KeyFiles;
 use protocol::pki::users::{Scheme, Users};
 
-use super::{NUMBER, Strategy, StrategySpec, Tools, WORD, expand};
-use crate::actions::{Args, BuildError, Param, ParamKind, number, text, texts};
+use super::pattern::{NUMBER, WORD, expand};
+use crate::misfire::MisfireCause;
+use crate::params::{Args, BuildError, Param, ParamKind, number, text, texts};
+use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::{Effort, Finding, Loot};
 use crate::world::World;
 
@@ -113,7 +115,7 @@ struct Tally {
 }
 
 impl Strategy for Dictionary {
-    fn review(&self, world: &mut World, tools: &Tools<'_>) -> Result<(), String> {
+    fn review(&self, world: &mut World, tools: &Tools<'_>) -> Result<(), MisfireCause> {
         let budget = tools.budget.unwrap_or(self.budget);
         let tally = match &self.against {
             Against::Digest(field) => self.digests(world, field, tools, budget),
@@ -175,22 +177,23 @@ impl Dictionary {
         files: &[String],
         tools: &Tools<'_>,
         budget: u64,
-    ) -> Result<Tally, String> {
-        let lab = world.lab();
+    ) -> Result<Tally, MisfireCause> {
+        let lab = world.plan().lab();
         let file = files.iter().find(|name| lab.contains_key(*name));
-        let file = file.ok_or_else(|| format!("there is no file {}", files.join(", ")))?;
+        let file = file.ok_or_else(|| MisfireCause::NoFile(files.to_vec()))?;
         let leaked = world.trace().compromises.iter().position(|leak| match &leak.loot {
             Loot::Files(files) => files.contains(file),
             Loot::Memory(_) => false,
         });
-        let leaked = leaked.ok_or_else(|| format!("the file {file} was not compromised"))?;
+        let leaked = leaked.ok_or_else(|| MisfireCause::FileNotCompromised(file.clone()))?;
         let text = lab.get(file).map_or("", String::as_str);
         let mut tally = Tally::default();
         let (users, salted) = match Users::from_text(Scheme::Sha256, text) {
             Ok(users) => (users, false),
             Err(_) => (
-                Users::from_text(Scheme::Argon2id, text)
-                    .map_err(|error| format!("{file} is no password file: {error}"))?,
+                Users::from_text(Scheme::Argon2id, text).map_err(|error| {
+                    MisfireCause::NoPasswordFile { file: file.clone(), error: error.to_string() }
+                })?,
                 true,
             ),
         };

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use protocol::endpoint::Fact;
 
-use super::{Strategy, StrategySpec, Tools};
-use crate::actions::{BuildError, Param, ParamKind, text};
 use crate::attacker::{Acting, Between};
-use crate::rule::Event;
+use crate::condition::Event;
+use crate::misfire::MisfireCause;
+use crate::params::{BuildError, Param, ParamKind, text};
+use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::{ClaimRecord, Effort};
 use crate::world::World;
 
@@ -45,13 +46,18 @@ struct EcdhMiddle {
 }
 
 impl Strategy for EcdhMiddle {
-    fn attack(&self, world: &mut World, acting: &Acting, _: &Tools<'_>) -> Result<(), String> {
+    fn attack(
+        &self,
+        world: &mut World,
+        acting: &Acting,
+        _: &Tools<'_>,
+    ) -> Result<(), MisfireCause> {
         let plan = world.plan();
         let name = plan.system.name;
         let make = plan.system.middle;
-        let make = make.ok_or_else(|| format!("{name} has no key agreement to take part in"))?;
+        let make = make.ok_or(MisfireCause::NoKeyAgreement(name))?;
         if acting.event != Event::Open {
-            return Err("it begins when a link opens: `when = { event = \"open\" }`".to_owned());
+            return Err(MisfireCause::BeginsAtOpening);
         }
         let middle = make(plan.profile, plan.seed ^ OTHER);
         let between = Between { middle, edit: self.edit.clone(), read: 0 };
@@ -59,7 +65,7 @@ impl Strategy for EcdhMiddle {
         Ok(())
     }
 
-    fn review(&self, world: &mut World, _: &Tools<'_>) -> Result<(), String> {
+    fn review(&self, world: &mut World, _: &Tools<'_>) -> Result<(), MisfireCause> {
         let mut read = 0;
         let mut links = 0;
         for between in world.attacker_mut().between() {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use protocol::layout::Role;
 
-use super::{Strategy, StrategySpec, Tools, ciphertext, value};
+use super::forging::{ciphertext, value};
+use crate::misfire::MisfireCause;
+use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::{Effort, Finding};
 use crate::world::World;
 
@@ -33,7 +35,7 @@ type First<'a> = (&'a str, Vec<u8>);
 struct Equality;
 
 impl Strategy for Equality {
-    fn review(&self, world: &mut World, _: &Tools<'_>) -> Result<(), String> {
+    fn review(&self, world: &mut World, _: &Tools<'_>) -> Result<(), MisfireCause> {
         let mut records = 0;
         let mut blocks: BTreeMap<First<'_>, (u32, Vec<u8>)> = BTreeMap::new();
         let mut nonces: BTreeMap<Vec<u8>, u32> = BTreeMap::new();

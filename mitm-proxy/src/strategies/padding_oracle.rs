@@ -7,23 +7,20 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use protocol::layout::{Frame, Role};
-
-use super::{Strategy, StrategySpec, Tools, ciphertext, reforge, value};
-use crate::actions::{Param, ParamKind, number};
 use crate::attacker::Acting;
+use crate::misfire::MisfireCause;
+use crate::params::{Param, ParamKind, number};
+use crate::strategy::{Strategy, StrategySpec, Tools};
 use crate::trace::{Effort, Finding};
 use crate::world::World;
 
 mod attack;
+mod target;
 #[cfg(test)]
 mod tests;
 
 pub use attack::Attack;
-
-/// The size of a block in bytes: AES.
-const BLOCK: usize = 16;
-type Block = [u8; BLOCK];
+pub use target::Target;
 
 /// The most questions if nothing else is said.
 const BUDGET: u64 = 1_000_000;
@@ -63,8 +60,13 @@ struct Plan {
 }
 
 impl Strategy for Plan {
-    fn attack(&self, world: &mut World, acting: &Acting, tools: &Tools<'_>) -> Result<(), String> {
-        let frame = acting.frame.as_ref().ok_or("there is no frame in hand")?;
+    fn attack(
+        &self,
+        world: &mut World,
+        acting: &Acting,
+        tools: &Tools<'_>,
+    ) -> Result<(), MisfireCause> {
+        let frame = acting.frame.as_ref().ok_or(MisfireCause::NoFrame)?;
         let target = Target::of(frame)?;
         let budget = tools.budget.unwrap_or(self.budget);
         let (link, to, began) = (acting.link, acting.from.other(), world.now());
@@ -107,45 +109,5 @@ impl Strategy for Plan {
             world.give_up();
         }
         Ok(())
-    }
-}
-
-/// A record to decrypt: its blocks, and what stands around them.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// The block in front of the first one, where it is on the wire.
-    iv: Option<Block>,
-    /// The ciphertext.
-    blocks: Vec<Block>,
-    /// The name of the field that has it.
-    field: &'static str,
-}
-
-impl Target {
-    /// The ciphertext of a frame.
-    ///
-    /// # Errors
-    /// It has none, or none that CBC makes.
-    pub fn of(frame: &Frame) -> Result<Self, String> {
-        let name = frame.spec.name;
-        let field = ciphertext(frame).ok_or_else(|| format!("{name} has no ciphertext"))?;
-        let ct = frame.field(field).unwrap_or_default();
-        let (blocks, rest) = ct.as_chunks::<BLOCK>();
-        if !rest.is_empty() || blocks.len() < 2 {
-            let len = ct.len();
-            return Err(format!(
-                "the ciphertext of {name}, {len} bytes, is not two blocks or more"
-            ));
-        }
-        let iv = value(frame, Role::Iv).and_then(|iv| iv.try_into().ok());
-        Ok(Self { iv, blocks: blocks.to_vec(), field })
-    }
-
-    /// The frame with other ciphertext.
-    ///
-    /// # Errors
-    /// It cannot be put together without something that is not on the wire.
-    pub fn forge(&self, frame: &Frame, ciphertext: &[u8]) -> Result<Vec<u8>, String> {
-        reforge(frame, &[(self.field, ciphertext)])
     }
 }

@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use protocol::endpoint::{Check, Conn, Fact, Input, Output, Service, Side, Tick};
 
-use super::{Because, Event, HOP, Leg, Link, SERVER, Way, World};
+use super::state::{Event, HOP, Link, SERVER, World};
+use super::transport::{Leg, Way};
+use super::unread::Because;
 use crate::trace::{ClaimRecord, Outcome};
 
 /// An event that the attacker keeps from happening.

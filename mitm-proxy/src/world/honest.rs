@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use protocol::endpoint::Endpoint;
-use protocol::keyfiles::{KeyError, KeyFiles};
+use protocol::keyfiles::KeyError;
 use protocol::layout::Layout;
 use protocol::system::Setup;
 
-use super::{Folder, Plan, World};
-
-/// The set of keys that the honest endpoints have instead of those of the lab.
-pub const LAB: &str = "lab";
+use super::spec::{Folder, LAB, Plan};
+use crate::misfire::MisfireCause;
 
 /// Who takes part, before anything has happened.
 pub(super) struct Honest {
@@ -19,7 +17,7 @@ pub(super) struct Honest {
     /// The frames they exchange.
     pub(super) layout: Arc<Layout>,
     /// Why they have the keys of the lab all the same.
-    pub(super) problem: Option<String>,
+    pub(super) problem: Option<MisfireCause>,
 }
 
 impl Honest {
@@ -29,7 +27,7 @@ impl Honest {
         match own.map(|folder| with_keys(plan, clients, folder)) {
             Some(Ok(honest)) => honest,
             Some(Err(error)) => {
-                let problem = format!("the endpoints cannot use the keys of `{LAB}`: {error}");
+                let problem = MisfireCause::LabKeys { set: LAB, error: error.to_string() };
                 Self { problem: Some(problem), ..of_lab(plan, clients) }
             }
             None => of_lab(plan, clients),
@@ -71,14 +69,4 @@ fn with_keys(plan: &Plan, clients: u32, folder: &Folder) -> Result<Honest, KeyEr
         None => (plan.system.layout)(plan.profile),
     };
     Ok(Honest { endpoints, layout: Arc::new(layout), problem: None })
-}
-
-impl World {
-    /// The key files of the honest endpoints.
-    pub fn lab(&self) -> KeyFiles {
-        let Plan { system, profile, keys, .. } = &*self.plan;
-        let mut lab = (system.lab)(*profile);
-        lab.extend(keys.get(LAB).map(|own| own.files.clone()).unwrap_or_default());
-        lab
-    }
 }

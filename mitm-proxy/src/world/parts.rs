@@ -1,84 +1,19 @@
 //! Endpoints of the attacker's: copies of stolen memories, and impostors.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use protocol::endpoint::{Claim, Command, Fact, Input, Kind, Message, Output, Service, Side};
-use protocol::keyfiles::{Account, KeyError, KeyFiles, KeySource};
-use protocol::layout::Frame;
 use protocol::system::Setup;
-use protocol::theft::Overheard;
 
-use super::carry::{Reasons, guarded};
-use super::{Actor, Planted, World};
-use crate::actions::Part;
-use crate::attacker::Memory;
+use super::guarded::guarded;
+use super::reasons::Reasons;
+use super::state::{Actor, Planted, World};
+use crate::action::Part;
+use crate::memory::Memory;
+use crate::misfire::MisfireCause;
 use crate::script::Step;
 use crate::trace::{Compromise, Finding, LinkEvent, Loot, Misfire};
 
 /// Mixed into the seed for what the attacker draws: it never draws what a victim does.
 const OTHER: u64 = 0x6d65_6464_6c65_7221;
-
-/// A folder of key files that the attacker has.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Folder {
-    /// The files, by path.
-    pub files: KeyFiles,
-    /// Files that are those of the lab under the profile at hand, by path: the path they have there.
-    pub lab: KeyFiles,
-    /// Who logs in, where a system has users.
-    pub account: Option<Account>,
-}
-
-impl KeySource for Folder {
-    fn read_bytes(&self, path: &str) -> Result<Option<Vec<u8>>, KeyError> {
-        self.files.read_bytes(path)
-    }
-
-    fn kept(&self) -> Option<Arc<dyn KeySource + Send + Sync>> {
-        Some(Arc::new(self.clone()))
-    }
-
-    fn account(&self) -> Option<Account> {
-        self.account.clone()
-    }
-
-    fn any_size(&self) -> bool {
-        true
-    }
-}
-
-/// One session as it was recorded: every frame, as it was sent, with its number in the trace.
-#[derive(Clone, Debug, Default)]
-pub struct Recording {
-    /// Number, port, sender, frame.
-    pub frames: Vec<(u32, Service, Side, Frame)>,
-}
-
-impl Recording {
-    /// The same, for whoever tries to open it.
-    pub fn overheard(&self) -> Vec<Overheard<'_>> {
-        let frames = self.frames.iter();
-        frames
-            .map(|(_, service, from, frame)| Overheard { service: *service, from: *from, frame })
-            .collect()
-    }
-
-    /// The number of the frame at this place.
-    pub fn number(&self, place: usize) -> Option<u32> {
-        self.frames.get(place).map(|(number, ..)| *number)
-    }
-}
-
-impl Folder {
-    /// The same, with the files of the lab in it.
-    fn with_lab(&self, lab: &KeyFiles) -> Self {
-        let mut folder = self.clone();
-        let found = self.lab.iter().filter_map(|(path, there)| Some((path, lab.get(there)?)));
-        folder.files.extend(found.map(|(path, content)| (path.clone(), content.clone())));
-        folder
-    }
-}
 
 impl World {
     /// The memory of an endpoint becomes the attacker's.
@@ -130,7 +65,7 @@ impl World {
     pub(super) fn play(&mut self, link: u32, part: &Part, rule: u32) {
         let plan = self.plan.clone();
         let Some(folder) = plan.keys.get(&part.keys) else { return };
-        let folder = folder.with_lab(&self.lab());
+        let folder = folder.with_lab(&self.plan.lab());
         let setup = Setup::lab(plan.profile, plan.seed ^ OTHER ^ u64::from(rule), part.number);
         let make = match part.side {
             Side::Client => plan.system.keys.client,
@@ -139,7 +74,7 @@ impl World {
         let endpoint = match make(setup, &folder) {
             Ok(endpoint) => endpoint,
             Err(error) => {
-                let why = format!("nobody can play the {} with these keys: {error}", part.side);
+                let why = MisfireCause::ImpostorKeys { plays: part.side, error: error.to_string() };
                 self.trace.misfires.push(Misfire { rule, why });
                 return;
             }
@@ -178,19 +113,6 @@ impl World {
         }
     }
 
-    /// Every session of an honest client as somebody recorded it who only listened.
-    pub fn recordings(&self) -> Vec<Recording> {
-        let mut recordings: BTreeMap<(usize, usize), Recording> = BTreeMap::new();
-        let sessions = self.trace.sessions();
-        for (number, record) in self.trace.honest() {
-            let Some(session) = sessions.get(&record.link) else { continue };
-            let service = self.service(record.link);
-            let frame = (number, service, record.to.other(), record.as_sent().clone());
-            recordings.entry(*session).or_default().frames.push(frame);
-        }
-        recordings.into_values().collect()
-    }
-
     /// At rest: try the key files that were stolen on every session that was recorded.
     pub fn open_recordings(&mut self) {
         let stolen = self.trace.compromises.iter().enumerate();
@@ -203,13 +125,13 @@ impl World {
             return;
         }
         let (system, profile) = (self.plan.system, self.plan.profile);
-        let (lab, recordings) = (self.lab(), self.recordings());
+        let (lab, recordings) = (self.plan.lab(), self.recordings());
         for (at, names) in stolen {
             let mut files = lab.clone();
             files.retain(|path, _| names.contains(path));
             if files.is_empty() {
                 let rule = self.trace.compromises.get(at).map_or(0, |leak| leak.rule);
-                let why = format!("there is no file {}", names.join(", "));
+                let why = MisfireCause::NoFile(names.clone());
                 self.trace.misfires.push(Misfire { rule, why });
             }
             for recording in &recordings {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use mitm_proxy::attacker::Acting;
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
-use mitm_proxy::strategies::{Quiet, Strategy, Tools};
+use mitm_proxy::strategy::{Quiet, Strategy, Tools};
 use mitm_proxy::trace::{LinkEvent, Misfire, Trace};
 use mitm_proxy::world::{self, Folder, LAB, World};
 use net::Loopback;

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use mitm_proxy::actions::{ACTIONS, Param, action};
+use mitm_proxy::actions::{ACTIONS, action};
+use mitm_proxy::params::Param;
 use mitm_proxy::strategies::{STRATEGIES, strategy};
 use protocol::systems::SYSTEMS;
 

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mitm_proxy::strategies::Progress;
+use mitm_proxy::strategy::Progress;
 use reports::view::Case;
 
 use super::output::Output;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
-use mitm_proxy::rule::{Rule, When};
+use mitm_proxy::condition::When;
+use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::strategies::timing::{Comparison, KEPT, Summary, Welch};
 use mitm_proxy::world::{Plan, World};
@@ -201,7 +202,7 @@ fn target(system: &'static System, profile: Profile, probe: &Probe) -> Result<Ta
         bail!("no {} is sent in {} {}", probe.frame, system.name, profile.name());
     };
     let public = system.transport.and_then(|transport| {
-        let lab = world.lab();
+        let lab = world.plan().lab();
         PublicKey::from_pem(lab.get(transport.public_key)?).ok()
     });
     Ok(Target { server, conn: Conn(link), now: world.now(), frame, public })

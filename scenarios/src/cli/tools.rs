@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
-use mitm_proxy::strategies::{Progress, Tools};
+use mitm_proxy::strategy::{Progress, Tools};
 
 use files::wordlist;
 

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use mitm_proxy::actions::{Arg, Args, action};
+use mitm_proxy::actions::action;
 use mitm_proxy::attacker::Attacker;
-use mitm_proxy::rule::{Rule, When};
+use mitm_proxy::condition::When;
+use mitm_proxy::params::{Arg, Args};
+use mitm_proxy::rule::Rule;
 use protocol::endpoint::Fact;
 use protocol::layout::{Field, FrameSpec, Layout, Role, Size};
 

@@ -11,10 +11,12 @@ use protocol::endpoint::{Service, Side};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
 use super::relay::Relay;
-use crate::HostPort;
+use crate::host::HostPort;
 
 /// How often both ends are read in a row before other links have their turn.
 const TURNS: usize = 16;
@@ -41,8 +43,15 @@ pub(super) async fn serve(relay: Relay, client: TcpStream, from: SocketAddr, ser
     attend(relay, link, readers).await;
 }
 
+/// Connect to the server for every link that the attacker opens: one task each.
+pub(super) async fn dial_all(relay: Relay, mut dials: UnboundedReceiver<(u32, Service)>) {
+    while let Some((link, service)) = dials.recv().await {
+        spawn_local(dial(relay.clone(), link, service));
+    }
+}
+
 /// The attacker makes a connection of its own.
-pub(super) async fn dial(relay: Relay, link: u32, service: Service) {
+async fn dial(relay: Relay, link: u32, service: Service) {
     let server = connect(&relay, link, service).await;
     attend(relay, link, Readers { client: None, server }).await;
 }

@@ -1,4 +1,4 @@
-//! What all links share: the attacker, what it has seen, and both ends of every link.
+//! What the tasks of links call: each call takes the shared state, lets something happen, and starts what follows from it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,20 +9,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use mitm_proxy::attacker::{Attacker, Effect};
+use mitm_proxy::rule::Rule;
+use mitm_proxy::trace::Trace;
 use protocol::endpoint::{Service, Side, Tick};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
-use super::ends::{End, Missed};
-use super::record::{Log, Recorder, What};
+use super::options::{Keep, Outcome, Spacing};
+use super::record::{Log, What};
+use super::state::{Link, State, Task, Upstreams, Watched};
 use super::turn::Turn;
-use super::{Activity, IsThere, Keep, Outcome, Spacing, Witness};
-use crate::HostPort;
-use mitm_proxy::attacker::{Attacker, Effect};
-use mitm_proxy::rule::Rule;
-use mitm_proxy::trace::{Fate, Trace};
+use crate::host::HostPort;
 
 /// The most one read returns.
 const READ: usize = 128 * 1024;
@@ -41,120 +42,28 @@ const CLIENT: usize = 1;
 
 /// Clones share everything.
 #[derive(Clone)]
-pub(super) struct Relay(pub(super) Rc<Shared>);
+pub(super) struct Relay(Rc<Shared>);
 
-pub(super) struct Shared {
+struct Shared {
     began: Instant,
     state: RefCell<State>,
     /// There is something to tell the recorder.
-    pub(super) news: Notify,
-}
-
-pub(super) struct State {
-    pub(super) attacker: Attacker,
-    pub(super) trace: Trace,
-    pub(super) keep: Keep,
-    /// How many bytes the trace holds.
-    pub(super) kept: usize,
-    pub(super) effects: Vec<Effect>,
-    pub(super) links: BTreeMap<u32, Link>,
-    pub(super) upstreams: Vec<HostPort>,
-    delay: Duration,
-    is_there: Option<IsThere>,
-    /// How many connections to servers were begun.
-    connections: usize,
-    pub(super) buffer: Vec<u8>,
-    pub(super) log: Option<Log>,
-    witness: Option<Witness>,
-    pub(super) activity: Activity,
-    pub(super) spacing: Spacing,
-    pub(super) refused: u64,
-}
-
-/// Where the servers are, and how to go about them.
-pub(super) struct Upstreams {
-    pub(super) addresses: Vec<HostPort>,
-    pub(super) delay: Duration,
-    pub(super) is_there: Option<IsThere>,
-    pub(super) spacing: Spacing,
-}
-
-/// Who is told what of the links, and when.
-pub(super) struct Watched {
-    pub(super) recorder: Option<Box<dyn Recorder>>,
-    pub(super) witness: Option<Witness>,
-    pub(super) activity: Activity,
-}
-
-impl State {
-    /// Let it be seen from outside what is going on.
-    fn show(&self) {
-        let counts = &self.activity.0;
-        counts.open.set(self.links.len());
-        counts.planned.set(self.attacker.has_plans());
-    }
-
-    /// What an end has had less of than was thought.
-    fn note(&mut self, missed: Missed) {
-        let Missed { unwritten, unread, hurried } = missed;
-        for number in unwritten {
-            if let Some(record) = self.trace.frame_mut(number) {
-                record.fate = Fate::Lost;
-            }
-        }
-        self.trace.unread.extend(unread);
-        self.trace.hurried.extend(hurried);
-    }
-
-    /// Something came from an end, and nothing of it has had an effect yet.
-    fn bear_witness(&mut self) {
-        if let Some(witness) = &mut self.witness {
-            witness(self.trace.next_moment());
-        }
-    }
-}
-
-#[derive(Default)]
-pub(super) struct Link {
-    pub(super) client: Option<End>,
-    pub(super) server: Option<End>,
-    /// A connection is being made, and this is to be done once it is there.
-    pub(super) connecting: Option<Vec<Effect>>,
-    /// Who ended first.
-    pub(super) first: Option<Side>,
-    pub(super) waker: Option<Waker>,
-}
-
-impl Link {
-    pub(super) fn end(&mut self, side: Side) -> Option<&mut End> {
-        match side {
-            Side::Client => self.client.as_mut(),
-            Side::Server => self.server.as_mut(),
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        let over = |end: &Option<End>| end.as_ref().is_none_or(End::is_over);
-        self.connecting.is_none() && over(&self.client) && over(&self.server)
-    }
-
-    pub(super) fn wake(&self) {
-        if let Some(waker) = &self.waker {
-            waker.wake_by_ref();
-        }
-    }
+    news: Rc<Notify>,
+    /// Links of the attacker's own that need a connection to a server.
+    dials: UnboundedSender<(u32, Service)>,
 }
 
 impl Relay {
+    /// A relay, and the links of the attacker's own that it wants connected to a server.
     pub(super) fn new(
         attacker: Attacker,
         keep: Keep,
         upstreams: Upstreams,
         watched: Watched,
         began: Instant,
-    ) -> io::Result<Self> {
+    ) -> io::Result<(Self, UnboundedReceiver<(u32, Service)>)> {
         let Watched { recorder, witness, activity } = watched;
-        let mut trace = Trace::default();
+        let (news, mut trace) = (Rc::new(Notify::new()), Trace::default());
         trace.fired.resize(attacker.rules().len(), 0);
         let state = State {
             attacker,
@@ -162,6 +71,8 @@ impl Relay {
             keep,
             kept: 0,
             effects: Vec::new(),
+            tasks: Vec::new(),
+            news: news.clone(),
             links: BTreeMap::new(),
             upstreams: upstreams.addresses,
             delay: upstreams.delay,
@@ -175,7 +86,8 @@ impl Relay {
             refused: 0,
         };
         let state = RefCell::new(state);
-        Ok(Self(Rc::new(Shared { began, state, news: Notify::new() })))
+        let (dials, to_dial) = unbounded_channel();
+        Ok((Self(Rc::new(Shared { began, state, news, dials })), to_dial))
     }
 
     fn now(&self) -> Tick {
@@ -186,11 +98,28 @@ impl Relay {
     fn with<T>(&self, change: impl FnOnce(&mut Turn<'_>) -> T) -> T {
         let mut state = self.0.state.borrow_mut();
         state.bear_witness();
-        let mut turn = Turn { relay: self, now: self.now(), state: &mut state };
+        let mut turn = Turn { now: self.now(), state: &mut state };
         let result = change(&mut turn);
         turn.carry_out();
         state.show();
+        self.start_tasks(&mut state);
         result
+    }
+
+    /// Start what follows from what has happened.
+    fn start_tasks(&self, state: &mut State) {
+        for task in state.tasks.drain(..) {
+            match task {
+                // Nobody dials any more only when everything ends.
+                Task::Dial { link, service } => drop(self.0.dials.send((link, service))),
+                Task::Wait { token, after } => {
+                    spawn_local(self.clone().wait(token, after));
+                }
+                Task::StopListening { link, side } => {
+                    spawn_local(self.clone().stop_listening(link, side));
+                }
+            }
+        }
     }
 
     /// A client is there. Its link, and whether a connection to the server is wanted.
@@ -211,9 +140,8 @@ impl Relay {
                 turn.state.trace.owners.insert(number, CLIENT);
             }
             turn.tell_meeting(number, Side::Client, What::Opened, addresses);
-            let (now, mut effects) = (turn.now, Vec::new());
-            let State { attacker, trace, .. } = turn.state;
-            attacker.on_open(now, number, service, trace, &mut effects);
+            turn.with_attacker(|attacker, ctx| attacker.on_open(ctx, number, service));
+            let mut effects = std::mem::take(&mut turn.state.effects);
             let own =
                 |effect: &Effect| matches!(effect, Effect::Connect { link, .. } if *link == number);
             let connects = effects.iter().any(own);
@@ -358,7 +286,7 @@ impl Relay {
             state.bear_witness();
             self.now()
         };
-        let mut turn = Turn { relay: self, now, state: &mut state };
+        let mut turn = Turn { now, state: &mut state };
         match polled {
             Poll::Ready(Ok(count @ 1..)) => {
                 let bytes = buffer.get_mut(..start + count).unwrap_or_default();
@@ -394,6 +322,7 @@ impl Relay {
         shared.truncate(2 * READ);
         state.buffer = shared;
         state.show();
+        self.start_tasks(&mut state);
         polled.map(|_| ())
     }
 
@@ -401,30 +330,25 @@ impl Relay {
     pub(super) fn over(&self, number: u32) {
         self.with(|turn| {
             let Some(link) = turn.state.links.remove(&number) else { return };
-            let (now, first) = (turn.now, link.first.unwrap_or(Side::Client));
+            let first = link.first.unwrap_or(Side::Client);
             for mut end in link.client.into_iter().chain(link.server) {
                 let missed = end.missed();
                 turn.state.note(missed);
                 end.leave();
             }
-            let State { attacker, trace, effects, .. } = &mut *turn.state;
-            attacker.on_close(now, number, first, trace, effects);
+            turn.with_attacker(|attacker, ctx| attacker.on_close(ctx, number, first));
             if turn.state.keep != Keep::All {
                 turn.state.attacker.forget(number);
             }
         });
     }
 
-    pub(super) async fn wait(self, token: u64, after: Duration) {
+    async fn wait(self, token: u64, after: Duration) {
         sleep(after).await;
-        self.with(|turn| {
-            let now = turn.now;
-            let State { attacker, trace, effects, .. } = &mut *turn.state;
-            attacker.on_timer(now, token, trace, effects);
-        });
+        self.with(|turn| turn.with_attacker(|attacker, ctx| attacker.on_timer(ctx, token)));
     }
 
-    pub(super) async fn stop_listening(self, link: u32, side: Side) {
+    async fn stop_listening(self, link: u32, side: Side) {
         sleep(LINGER).await;
         self.with(|turn| {
             if let Some(end) = turn.end(link, side) {

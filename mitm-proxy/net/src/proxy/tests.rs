@@ -9,14 +9,19 @@ use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
+use mitm_proxy::actions::action;
+use mitm_proxy::attacker::Attacker;
+use mitm_proxy::condition::{Event, FrameRef, When};
+use mitm_proxy::params::{Arg, Args};
+use mitm_proxy::rule::Rule;
+use mitm_proxy::trace::{Fate, LinkEvent};
 use protocol::endpoint::Side;
 use protocol::layout::{Field, FrameSpec, Layout, Role};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::*;
-use mitm_proxy::actions::{Arg, Args, action};
-use mitm_proxy::rule::{Event, FrameRef, When};
-use mitm_proxy::trace::{Fate, LinkEvent};
 
 mod half_close;
 

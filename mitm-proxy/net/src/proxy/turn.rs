@@ -8,13 +8,13 @@ use bytes::Bytes;
 use protocol::endpoint::{Side, Tick};
 use protocol::layout::{Frame, FrameSpec};
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::task::spawn_local;
 
 use super::ends::End;
+use super::options::{Keep, Spacing};
 use super::record::{Entry, What};
-use super::relay::{Link, Relay, State};
-use super::{Keep, Spacing, link};
-use mitm_proxy::attacker::{Effect, Passage};
+use super::state::{Link, State, Task};
+use mitm_proxy::attacker::{Attacker, Effect, Passage, StepContext};
+use mitm_proxy::misfire::MisfireCause;
 use mitm_proxy::trace::{Deed, Departing, Fate, Misfire, Origin};
 
 /// What a judge may keep in memory, in bytes.
@@ -26,7 +26,6 @@ const MOST_MISFIRES: usize = 1000;
 
 /// The state while something happens.
 pub(super) struct Turn<'a> {
-    pub(super) relay: &'a Relay,
     pub(super) now: Tick,
     pub(super) state: &'a mut State,
 }
@@ -42,6 +41,12 @@ impl Turn<'_> {
         }
     }
 
+    /// Let the attacker do something now.
+    pub(super) fn with_attacker(&mut self, act: impl FnOnce(&mut Attacker, &mut StepContext<'_>)) {
+        let State { attacker, trace, effects, .. } = &mut *self.state;
+        act(attacker, &mut StepContext { now: self.now, trace, effects });
+    }
+
     pub(super) fn tell(&mut self, link: u32, side: Side, what: What, bytes: &[u8]) {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         self.tell_of(Entry { at: self.now, link, len, what, side }, bytes);
@@ -51,7 +56,7 @@ impl Turn<'_> {
         if let Some(log) = &mut self.state.log
             && log.add(entry, bytes)
         {
-            self.relay.0.news.notify_one();
+            self.state.news.notify_one();
         }
     }
 
@@ -60,7 +65,7 @@ impl Turn<'_> {
         if let Some(log) = &mut self.state.log
             && log.tell(entry, what, text)
         {
-            self.relay.0.news.notify_one();
+            self.state.news.notify_one();
         }
     }
 
@@ -82,7 +87,7 @@ impl Turn<'_> {
         if let Some(log) = &mut self.state.log
             && log.meet(entry, what, addresses)
         {
-            self.relay.0.news.notify_one();
+            self.state.news.notify_one();
         }
     }
 
@@ -212,10 +217,8 @@ impl Turn<'_> {
     ) {
         self.tell(link, from, What::Stopped(self.place(&spec)), bytes);
         let frame = Frame { spec, bytes: Bytes::copy_from_slice(bytes) };
-        let now = self.now;
-        let State { attacker, trace, effects, .. } = &mut *self.state;
-        let seen = trace.next_number();
-        attacker.take_frame(now, link, from, frame, rule, trace, effects);
+        let seen = self.state.trace.next_number();
+        self.with_attacker(|attacker, ctx| attacker.take_frame(ctx, link, from, frame, rule));
         self.tell_deeds(seen);
         let fate = self.state.trace.frame(seen).map(|record| record.fate);
         if matches!(fate, Some(Fate::Held | Fate::Dropped | Fate::Absorbed)) {
@@ -288,9 +291,8 @@ impl Turn<'_> {
             if !rest.is_empty() {
                 self.tell(link, side, What::Stopped(u16::MAX), &rest);
             }
-            let (now, rest) = (self.now, Bytes::from(rest));
-            let State { attacker, trace, effects, .. } = &mut *self.state;
-            attacker.take_rest(now, link, side, rest, trace, effects);
+            let rest = Bytes::from(rest);
+            self.with_attacker(|attacker, ctx| attacker.take_rest(ctx, link, side, rest));
             self.carry_out();
             self.tell(link, side, What::Ended, &[]);
         }
@@ -334,7 +336,6 @@ impl Turn<'_> {
     }
 
     pub(super) fn effect(&mut self, effect: Effect) {
-        let relay = self.relay.clone();
         if let Effect::Send { link, to: Side::Server, .. }
         | Effect::Close { link, to: Side::Server } = &effect
             && let Some(waiting) =
@@ -348,7 +349,7 @@ impl Turn<'_> {
                 self.state.links.insert(link, own);
                 let counts = &self.state.activity.0;
                 counts.opened.set(counts.opened.get() + 1);
-                spawn_local(link::dial(relay, link, service));
+                self.state.tasks.push(Task::Dial { link, service });
             }
             Effect::Send { link, to, bytes, numbers } => {
                 for number in &numbers {
@@ -378,14 +379,14 @@ impl Turn<'_> {
                     self.tell(link, to, What::Closed, &[]);
                     self.depart(link, to, || Departing::Close);
                     self.wake(link);
-                    spawn_local(relay.stop_listening(link, to));
+                    self.state.tasks.push(Task::StopListening { link, side: to });
                 }
             }
             Effect::Wake { token, after } => {
-                spawn_local(relay.wait(token, after));
+                self.state.tasks.push(Task::Wait { token, after });
             }
             Effect::Steal { rule, .. } | Effect::Play { rule, .. } => {
-                let why = "there is no endpoint of the lab here".to_owned();
+                let why = MisfireCause::NoLabEndpoint;
                 self.state.trace.misfires.push(Misfire { rule, why });
             }
         }
@@ -403,7 +404,7 @@ impl Turn<'_> {
         let State { trace, keep, kept, attacker, .. } = &mut *self.state;
         let last = match keep {
             Keep::All if *kept > MOST_KEPT => {
-                let why = format!("more than {MOST_KEPT} bytes passed, too much to judge");
+                let why = MisfireCause::TooMuchToKeep(MOST_KEPT);
                 if !trace.exhausted {
                     trace.misfires.push(Misfire { rule: 0, why });
                 }

@@ -4,10 +4,12 @@ use num_bigint::BigUint;
 use num_integer::Integer;
 use protocol::entropy::Entropy;
 
-use super::UNFINISHED;
 use super::bounds::{Interval, Ladder, Range};
 use super::trim::Trimming;
 use crate::world::Reply;
+
+/// The verdict of an attack that has not come to an end.
+pub(super) const UNFINISHED: &str = "not finished";
 
 /// Questions about random numbers, to see how wrong padding is answered.
 const USUAL: usize = 8;

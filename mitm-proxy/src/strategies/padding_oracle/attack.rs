@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::{BLOCK, Block, Target};
+use super::target::{BLOCK, Block, Target};
 use crate::strategies::ranking::Ranking;
 use crate::world::Reply;
 

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::{Attack, BLOCK, Block, Target};
+use super::target::{BLOCK, Block};
+use super::{Attack, Target};
 use crate::world::Reply;
 
 /// A block cipher that is none, which makes no difference to the attack.

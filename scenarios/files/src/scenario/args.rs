@@ -1,7 +1,7 @@
 //! The arguments of an action, read by what the action declares of them.
 
-use mitm_proxy::actions::{Arg, Args, Param, ParamKind, Template};
-use mitm_proxy::rule::FrameRef;
+use mitm_proxy::condition::FrameRef;
+use mitm_proxy::params::{Arg, Args, Param, ParamKind, Template};
 use protocol::layout::{Encoding, Field, Size};
 use toml::de::DeValue;
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mitm_proxy::strategies::Tools;
+use mitm_proxy::strategy::Tools;
 use protocol::system::System;
 use protocol::weakness::{Profile, Weakness};
 

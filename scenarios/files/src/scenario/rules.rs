@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use mitm_proxy::actions::{ACTIONS, Action, action};
-use mitm_proxy::rule::{Event, Rule, When};
+use mitm_proxy::action::Action;
+use mitm_proxy::actions::{ACTIONS, action};
+use mitm_proxy::condition::{Event, When};
+use mitm_proxy::rule::Rule;
 use protocol::endpoint::Side;
 use protocol::layout::{Field, Role};
 use toml::de::DeValue;

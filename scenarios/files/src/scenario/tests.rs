@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use mitm_proxy::rule::{Event, When};
+use mitm_proxy::condition::{Event, When};
 use mitm_proxy::script::Step;
 use proptest::prelude::*;
 use protocol::endpoint::{Message, Service, Side};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
-use mitm_proxy::actions::Needs;
+use mitm_proxy::action::Needs;
 use protocol::endpoint::{Service, Side};
 use protocol::layout::{Encoding, Field, FrameSpec, Layout, RAW, Size};
 use protocol::system::System;

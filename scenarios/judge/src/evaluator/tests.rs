@@ -1,7 +1,8 @@
 //! What the judge makes of runs that go wrong, one rule at a time.
 
-use mitm_proxy::actions::{Args, action};
-use mitm_proxy::rule::When;
+use mitm_proxy::actions::action;
+use mitm_proxy::condition::When;
+use mitm_proxy::params::Args;
 use mitm_proxy::strategies::strategy;
 use protocol::endpoint::Message;
 use protocol::systems::system;

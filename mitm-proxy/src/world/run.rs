@@ -1,203 +1,25 @@
-//! The in-memory back end: endpoints, attacker, links and a virtual clock in one value that can be forked.
-//!
-//! Everything happens in the order of (time, sequence): the same setup always gives the same trace.
+//! A run: events happen one after the other, in the order of (time, sequence), until none is left.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use protocol::endpoint::{Check, Command, Conn, Endpoint, Input, Output, Service, Side, Tick};
+use protocol::endpoint::{Command, Conn, Endpoint, Input, Service, Side, Tick};
 use protocol::layout::Layout;
-use protocol::system::System;
-use protocol::weakness::Profile;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
+use super::honest::Honest;
+use super::spec::Plan;
+use super::state::{Actor, Event, HOP, Link, Planted, SERVER, Scratch, World};
+use super::transport::{Leg, Way};
+use super::unread::Because;
 use crate::attacker::{Acting, Attacker};
-use crate::rule::Rule;
 use crate::script::Step;
-use crate::trace::{ClaimRecord, Misfire, Trace};
-
-mod ask;
-mod carrier;
-mod carry;
-mod honest;
-mod parts;
-mod reading;
-
-pub use ask::{Held, Reply};
-pub use carrier::{Carrier, Leg, Way};
-use honest::Honest;
-pub use honest::LAB;
-pub use parts::{Folder, Recording};
-use reading::{Because, Unread};
-
-/// How long a segment takes from an endpoint to the attacker, and from there to the other end.
-pub const HOP: Duration = Duration::from_micros(500);
+use crate::trace::{Misfire, Trace};
 
 /// A run that needs more events than this does not come to rest.
 const MAX_EVENTS: u64 = 2_000_000;
-
-/// What a world is made from.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The system under attack.
-    pub system: &'static System,
-    /// Which defences are off.
-    pub profile: Profile,
-    /// Decides every random byte.
-    pub seed: u64,
-    /// What each client does, by its number from 1; what the server says, at 0.
-    pub scripts: BTreeMap<u32, Arc<[Step]>>,
-    /// The attacker's rules.
-    pub rules: Arc<[Rule]>,
-    /// Key files the attacker has, by the name rules give each set. The set [`LAB`] is what the honest endpoints have instead
-    /// of the keys of the lab.
-    pub keys: BTreeMap<String, Folder>,
-    /// Somebody who registered before the run, where the system has users: name and password.
-    pub registered: Option<(String, String)>,
-}
-
-/// Endpoints, attacker and links at one moment. A clone is a fork: neither ever notices the other.
-#[derive(Clone, Debug)]
-pub struct World {
-    plan: Arc<Plan>,
-    actors: Vec<Actor>,
-    links: BTreeMap<u32, Link>,
-    attacker: Attacker,
-    clock: Tick,
-    queue: BTreeMap<(Tick, u64), Event>,
-    sequence: u64,
-    trace: Trace,
-    out: Scratch,
-    /// What the last question of a strategy was refused by.
-    outcome: Option<Check>,
-    /// The first refusal of any.
-    refusal: Option<ClaimRecord>,
-    /// How many events the questions of strategies took: those have a budget of their own.
-    granted: u64,
-    /// What takes bytes from end to end, if they do not simply arrive.
-    carrier: Option<Box<dyn Carrier>>,
-    /// What each end of a link has not read yet.
-    unread: BTreeMap<(u32, Side), Unread>,
-}
-
-/// Reused between steps; a clone starts empty.
-#[derive(Debug, Default)]
-struct Scratch(Output);
-
-impl Clone for Scratch {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Actor {
-    endpoint: Box<dyn Endpoint>,
-    script: Arc<[Step]>,
-    at: usize,
-    /// How many of a client's connections are open at its end.
-    open: u32,
-    waiting: bool,
-    dead: bool,
-    /// It is the attacker's.
-    planted: Option<Planted>,
-    /// It says how far it reads. Whoever never does is taken to read everything at once.
-    says_what_it_reads: bool,
-}
-
-/// What somebody of the attacker's does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Planted {
-    /// Plays this side.
-    side: Side,
-    /// Because of this rule, from 1.
-    rule: u32,
-    /// And makes no secret of who it is.
-    insider: bool,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Link {
-    /// The client at its end; none on links of the attacker's own.
-    client: Option<usize>,
-    /// Who serves at the other: the server, or somebody the attacker has put there.
-    server: usize,
-    service: Service,
-    client_open: bool,
-    server_open: bool,
-}
-
-impl Link {
-    fn open(&mut self, side: Side) -> &mut bool {
-        match side {
-            Side::Client => &mut self.client_open,
-            Side::Server => &mut self.server_open,
-        }
-    }
-
-    fn is_open(&self, side: Side) -> bool {
-        match side {
-            Side::Client => self.client_open,
-            Side::Server => self.server_open,
-        }
-    }
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Event {
-    /// A client connects.
-    Connect { actor: usize, link: u32 },
-    /// The server accepts.
-    Accept { link: u32 },
-    /// Bytes reach the attacker.
-    Sent { link: u32, from: Side, bytes: Bytes, because: Because },
-    /// A close reaches the attacker.
-    Closed { link: u32, from: Side, because: Because },
-    /// A segment with bytes of these frames reaches an endpoint.
-    Arrive { link: u32, to: Side, bytes: Bytes, numbers: Vec<u32> },
-    /// A close reaches an endpoint.
-    Hangup { link: u32, to: Side },
-    /// A timer the attacker asked for.
-    Timer { token: u64 },
-    /// A timeout an endpoint asked for.
-    Wake { actor: usize },
-    /// A client's script goes on, its wait being over.
-    Resume { actor: usize },
-    /// A client's script goes on if it is not waiting.
-    Advance { actor: usize },
-}
-
-impl Event {
-    fn is_for_endpoint(&self) -> bool {
-        match self {
-            Self::Connect { .. } | Self::Sent { .. } | Self::Closed { .. } | Self::Timer { .. } => {
-                false
-            }
-            Self::Accept { .. }
-            | Self::Arrive { .. }
-            | Self::Hangup { .. }
-            | Self::Wake { .. }
-            | Self::Resume { .. }
-            | Self::Advance { .. } => true,
-        }
-    }
-}
-
-const SERVER: usize = 0;
-
-thread_local! {
-    static STEPPING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is inside an endpoint's step right now. A panic there is caught and becomes a finding, so
-/// a panic hook may keep silent about it.
-pub fn stepping() -> bool {
-    STEPPING.get()
-}
 
 impl World {
     /// A world at time zero, every client about to connect.
@@ -379,8 +201,8 @@ impl World {
         match event {
             Event::Connect { actor, link } => {
                 let service = self.service(link);
-                self.tell_attacker(Because::default(), |attacker, now, trace, effects| {
-                    attacker.on_open(now, link, service, trace, effects);
+                self.tell_attacker(Because::default(), |attacker, ctx| {
+                    attacker.on_open(ctx, link, service);
                 });
                 self.dispatch(actor, Input::Opened(Conn(link), service), None);
                 self.advance(actor);
@@ -392,20 +214,20 @@ impl World {
             }
             Event::Sent { link, from, bytes, because } => {
                 for bytes in self.carry(Leg { link, side: from }, Way::In, &bytes) {
-                    self.tell_attacker(because, |attacker, now, trace, effects| {
-                        attacker.on_bytes(now, link, from, &bytes, trace, effects);
+                    self.tell_attacker(because, |attacker, ctx| {
+                        attacker.on_bytes(ctx, link, from, &bytes);
                     });
                 }
             }
             Event::Closed { link, from, because } => {
                 self.carry_close(Leg { link, side: from }, Way::In);
-                self.tell_attacker(because, |attacker, now, trace, effects| {
-                    attacker.on_close(now, link, from, trace, effects);
+                self.tell_attacker(because, |attacker, ctx| {
+                    attacker.on_close(ctx, link, from);
                 });
             }
             Event::Timer { token } => {
-                self.tell_attacker(Because::default(), |attacker, now, trace, effects| {
-                    attacker.on_timer(now, token, trace, effects);
+                self.tell_attacker(Because::default(), |attacker, ctx| {
+                    attacker.on_timer(ctx, token);
                 });
             }
             Event::Arrive { link, to, bytes, numbers } => self.arrive(link, to, &bytes, &numbers),
@@ -421,24 +243,24 @@ impl World {
         }
     }
 
-    fn schedule(&mut self, after: Duration, event: Event) {
+    pub(super) fn schedule(&mut self, after: Duration, event: Event) {
         self.sequence += 1;
         self.queue.insert((self.clock.after(after), self.sequence), event);
     }
 
     /// What an actor is to the attacker, if it is the attacker's.
-    fn planted(&self, actor: usize) -> Option<Planted> {
+    pub(super) fn planted(&self, actor: usize) -> Option<Planted> {
         self.actors.get(actor).and_then(|actor| actor.planted)
     }
 
     /// Which end of its links an actor is at.
-    fn side(&self, actor: usize) -> Side {
+    pub(super) fn side(&self, actor: usize) -> Side {
         let own = if actor == SERVER { Side::Server } else { Side::Client };
         self.planted(actor).map_or(own, |planted| planted.side)
     }
 
     /// A client opens a link to this port.
-    fn connect(&mut self, actor: usize, service: Service) {
+    pub(super) fn connect(&mut self, actor: usize, service: Service) {
         let link = self.attacker.next_link();
         let client = Some(actor);
         if let Some(planted) = self.planted(actor) {
@@ -457,12 +279,12 @@ impl World {
         self.schedule(Duration::ZERO, Event::Connect { actor, link });
     }
 
-    fn service(&self, link: u32) -> Service {
+    pub(super) fn service(&self, link: u32) -> Service {
         self.links.get(&link).map_or(Service::default(), |link| link.service)
     }
 
     /// One end of a link closes. Whether it was open.
-    fn shut(&mut self, link: u32, side: Side) -> bool {
+    pub(super) fn shut(&mut self, link: u32, side: Side) -> bool {
         let Some(state) = self.links.get_mut(&link) else { return false };
         let was_open = std::mem::replace(state.open(side), false);
         let client = state.client;
@@ -477,7 +299,7 @@ impl World {
     }
 
     /// Go on with a client's script as far as it can go now.
-    fn advance(&mut self, number: usize) {
+    pub(super) fn advance(&mut self, number: usize) {
         loop {
             let Some(actor) = self.actors.get_mut(number) else { return };
             if actor.waiting || actor.dead {

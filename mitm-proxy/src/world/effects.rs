@@ -1,26 +1,33 @@
 //! Carrying out what the attacker and the endpoints want.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::endpoint::{Conn, Endpoint, Input, Output, Reading, Side, Tick};
+use protocol::endpoint::{Conn, Input, Output, Side};
 
-use super::{Because, Event, HOP, Leg, Link, SERVER, STEPPING, Way, World};
-use crate::attacker::{Attacker, Effect};
+use super::guarded::guarded;
+use super::reasons::{Reasons, Until};
+use super::state::{Event, HOP, Link, SERVER, World};
+use super::transport::{Carrier, Leg, Way};
+use super::unread::Because;
+use crate::attacker::{Attacker, Effect, StepContext};
+use crate::misfire::MisfireCause;
 use crate::trace::{
-    ClaimRecord, Departing, Fate, LinkEvent, LinkRecord, Origin, Panic, SecretRecord, Trace,
+    ClaimRecord, Departing, Fate, LinkEvent, LinkRecord, Misfire, Origin, Panic, SecretRecord,
 };
 
 impl World {
     pub(super) fn tell_attacker(
         &mut self,
         because: Because,
-        tell: impl FnOnce(&mut Attacker, Tick, &mut Trace, &mut Vec<Effect>),
+        tell: impl FnOnce(&mut Attacker, &mut StepContext<'_>),
     ) {
         let mut effects = Vec::new();
         let (seen, links) = (self.trace.frames.len(), self.trace.links.len());
-        tell(&mut self.attacker, self.clock, &mut self.trace, &mut effects);
+        let now = self.clock;
+        let mut ctx = StepContext { now, trace: &mut self.trace, effects: &mut effects };
+        tell(&mut self.attacker, &mut ctx);
         // A frame withheld from somebody who was gone was withheld from nobody.
         for record in self.trace.frames.iter_mut().skip(seen) {
             let open = self.links.get(&record.link).is_some_and(|link| link.is_open(record.to));
@@ -197,62 +204,33 @@ impl World {
         }
         reasons
     }
-}
 
-/// What an actor did everything in a step for: up to each reading, the frame that was read before.
-#[derive(Debug, Default)]
-pub(super) struct Reasons {
-    until: Vec<(Until, Because)>,
-}
-
-/// How many writes and closes a step had made at one point of it.
-#[derive(Clone, Copy, Debug)]
-struct Until {
-    writes: usize,
-    closes: usize,
-}
-
-impl Until {
-    fn of(reading: Option<&Reading>) -> Self {
-        let all = Self { writes: usize::MAX, closes: usize::MAX };
-        reading.map_or(all, |reading| Self { writes: reading.writes, closes: reading.closes })
-    }
-}
-
-impl Reasons {
-    fn before(&self, reached: impl Fn(&Until) -> bool) -> Because {
-        let first = self.until.iter().find(|(until, _)| reached(until));
-        first.map(|(_, because)| *because).unwrap_or_default()
+    /// From now on, let this carry all bytes.
+    pub fn over(&mut self, carrier: Box<dyn Carrier>) {
+        self.carrier = Some(carrier);
     }
 
-    /// The frame that was read by so many readings.
-    pub(super) fn after(&self, readings: usize) -> Option<u32> {
-        let (_, because) = self.until.get(readings).or(self.until.last())?;
-        because.frame
+    /// What the reads at the other end return.
+    pub(super) fn carry(&mut self, leg: Leg, way: Way, bytes: &Bytes) -> Vec<Bytes> {
+        let Some(carrier) = &mut self.carrier else { return vec![bytes.clone()] };
+        let pieces = carrier.carry(leg, way, bytes);
+        pieces.unwrap_or_else(|error| {
+            self.broken(leg, &error);
+            Vec::new()
+        })
     }
 
-    fn of_write(&self, at: usize) -> Because {
-        self.before(|until| at < until.writes)
+    /// The other end learns of a close.
+    pub(super) fn carry_close(&mut self, leg: Leg, way: Way) {
+        let closed = self.carrier.as_mut().map_or(Ok(()), |carrier| carrier.close(leg, way));
+        if let Err(error) = closed {
+            self.broken(leg, &error);
+        }
     }
 
-    fn of_close(&self, at: usize) -> Because {
-        self.before(|until| at < until.closes)
+    /// A path that breaks of itself tells nothing of an attack.
+    fn broken(&mut self, Leg { link, side }: Leg, error: &io::Error) {
+        let why = MisfireCause::PathBroke { side, link, error: error.to_string() };
+        self.trace.misfires.push(Misfire { rule: 0, why });
     }
-}
-
-/// Let an endpoint take one input. The message of its panic, if it panics.
-pub(super) fn guarded(
-    endpoint: &mut Box<dyn Endpoint>,
-    now: Tick,
-    input: Input<'_>,
-    out: &mut Output,
-) -> Result<(), String> {
-    STEPPING.set(true);
-    let stepped = catch_unwind(AssertUnwindSafe(|| endpoint.step(now, input, out)));
-    STEPPING.set(false);
-    stepped.map_err(|payload| {
-        let text = payload.downcast_ref::<&str>().map(|message| (*message).to_owned());
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-        text.unwrap_or_else(|| "panic".to_owned())
-    })
 }

@@ -7,9 +7,6 @@ use std::io;
 use bytes::Bytes;
 use protocol::endpoint::Side;
 
-use super::World;
-use crate::trace::Misfire;
-
 /// The connection between one end of a link and the attacker.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Leg {
@@ -49,36 +46,5 @@ pub trait Carrier: Debug + Send {
 impl Clone for Box<dyn Carrier> {
     fn clone(&self) -> Self {
         self.fork()
-    }
-}
-
-impl World {
-    /// From now on, let this carry all bytes.
-    pub fn over(&mut self, carrier: Box<dyn Carrier>) {
-        self.carrier = Some(carrier);
-    }
-
-    /// What the reads at the other end return.
-    pub(super) fn carry(&mut self, leg: Leg, way: Way, bytes: &Bytes) -> Vec<Bytes> {
-        let Some(carrier) = &mut self.carrier else { return vec![bytes.clone()] };
-        let pieces = carrier.carry(leg, way, bytes);
-        pieces.unwrap_or_else(|error| {
-            self.broken(leg, &error);
-            Vec::new()
-        })
-    }
-
-    /// The other end learns of a close.
-    pub(super) fn carry_close(&mut self, leg: Leg, way: Way) {
-        let closed = self.carrier.as_mut().map_or(Ok(()), |carrier| carrier.close(leg, way));
-        if let Err(error) = closed {
-            self.broken(leg, &error);
-        }
-    }
-
-    /// A path that breaks of itself tells nothing of an attack.
-    fn broken(&mut self, Leg { link, side }: Leg, error: &io::Error) {
-        let why = format!("the path to the {side} on link {link} broke: {error}");
-        self.trace.misfires.push(Misfire { rule: 0, why });
     }
 }

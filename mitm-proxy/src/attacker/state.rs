@@ -1,0 +1,265 @@
+//! The attacker as a value: its rules, its links, what it keeps and what it means to do later.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use protocol::endpoint::{Service, Side};
+use protocol::layout::{Deframer, Layout};
+
+use super::agreement::Between;
+use super::matching::RuleMatcher;
+use crate::action::Outgoing;
+use crate::condition::{Client, OnLink};
+use crate::memory::{Memory, Stolen};
+use crate::rule::Rule;
+
+/// The scripted attacker. A clone continues as its original would.
+#[derive(Clone, Debug)]
+pub struct Attacker {
+    pub(super) layout: Arc<Layout>,
+    pub(super) matcher: RuleMatcher,
+    pub(super) links: BTreeMap<u32, Link>,
+    pub(super) held: BTreeMap<String, Vec<Outgoing>>,
+    pub(super) planned: BTreeMap<u64, Planned>,
+    pub(super) last_link: u32,
+    pub(super) last_token: u64,
+    /// How many frames the attacker has made.
+    pub(super) made: u32,
+    pub(super) stolen: Stolen,
+    pub(super) middles: BTreeMap<u32, Between>,
+    /// Links at one end of which is somebody of the attacker's, put there by a rule.
+    pub(super) impostors: BTreeMap<u32, (Side, u32)>,
+    /// Every frame is recorded, also those that nothing happens to.
+    pub(super) remembers: bool,
+    /// A transcript waits for the answers it had, so long for each. Otherwise it keeps the times of the recording.
+    pub(super) patience: Option<Duration>,
+}
+
+/// Something the attacker does later.
+#[derive(Clone, Hash, Debug)]
+pub(super) enum Planned {
+    Send {
+        outgoing: Box<Outgoing>,
+        rule: Option<u32>,
+        on: u32,
+    },
+    Close {
+        link: u32,
+        to: Side,
+    },
+    /// The next frame of a transcript goes out although the answers have not come, if it has not gone out yet.
+    GoOn {
+        link: u32,
+    },
+}
+
+#[derive(Clone, Hash, Debug)]
+pub(super) struct Link {
+    pub(super) kind: LinkKind,
+    pub(super) service: Service,
+    pub(super) from_client: Deframer,
+    pub(super) from_server: Deframer,
+    /// A frame that waits for the next one of its direction and type.
+    pub(super) swap: Option<Outgoing>,
+    /// Segments that wait for further frames, towards the client and the server.
+    pub(super) joining: [Option<Joining>; 2],
+    /// Which ends are gone: the client's, the server's.
+    pub(super) closed: [bool; 2],
+    /// The rest of a transcript, on a link of the attacker's own.
+    pub(super) transcript: Option<Transcript>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum LinkKind {
+    /// Between a client and the server.
+    Relayed,
+    /// Between a client and the attacker, who plays what the server sent on link `source`.
+    Intercepted { source: u32, rule: u32, heard: usize },
+    /// Between the attacker and the server.
+    Own,
+}
+
+#[derive(Clone, Hash, Debug)]
+pub(super) struct Joining {
+    pub(super) left: u32,
+    pub(super) bytes: BytesMut,
+    pub(super) numbers: Vec<u32>,
+}
+
+/// What is left of a transcript.
+#[derive(Clone, Hash, Debug)]
+pub(super) struct Transcript {
+    /// The frames, in order.
+    pub(super) rest: VecDeque<Outgoing>,
+    /// The rule that plays it, from 1.
+    pub(super) rule: u32,
+    /// How many answers have come.
+    pub(super) heard: u32,
+    /// How many there were in the recording.
+    pub(super) answers: u32,
+    /// The wait that it goes on after at the latest, by its token.
+    pub(super) wait: u64,
+}
+
+impl Attacker {
+    /// An attacker with these rules, for a system with this layout.
+    pub fn new(layout: Arc<Layout>, rules: Arc<[Rule]>) -> Self {
+        Self {
+            layout,
+            matcher: RuleMatcher::new(rules),
+            links: BTreeMap::new(),
+            held: BTreeMap::new(),
+            planned: BTreeMap::new(),
+            last_link: 0,
+            last_token: 0,
+            made: 0,
+            stolen: Stolen::new(),
+            middles: BTreeMap::new(),
+            impostors: BTreeMap::new(),
+            remembers: true,
+            patience: None,
+        }
+    }
+
+    /// From now on, a transcript that is replayed waits for the answers it had in the recording, so long for each.
+    pub fn pace_by_answers(&mut self, patience: Duration) {
+        self.patience = Some(patience);
+    }
+
+    /// Whether something is to be done later, or waits for an answer.
+    pub fn has_plans(&self) -> bool {
+        !self.planned.is_empty()
+    }
+
+    /// From now on only forward: the honest twin.
+    pub fn disarm(&mut self) {
+        self.matcher.armed = false;
+    }
+
+    /// The frames it knows.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &[Rule] {
+        &self.matcher.rules
+    }
+
+    /// Use other rules from now on. What the old ones have counted stays.
+    pub fn replace_rules(&mut self, rules: Arc<[Rule]>) {
+        self.matcher.matched.resize(rules.len(), 0);
+        self.matcher.rules = rules;
+    }
+
+    /// Use other rules from now on, and count from nothing.
+    pub fn begin_with(&mut self, rules: Arc<[Rule]>) {
+        self.matcher.matched = vec![0; rules.len()];
+        self.matcher.rules = rules;
+    }
+
+    /// A memory that was stolen.
+    pub fn take(&mut self, actor: usize, memory: Memory) {
+        self.stolen.insert(actor, memory);
+    }
+
+    /// The copy of that actor's memory is of no use any more.
+    pub fn lose(&mut self, actor: usize) {
+        self.stolen.remove(&actor);
+    }
+
+    /// The copy of that actor's memory, if there is one.
+    pub fn memory_mut(&mut self, actor: usize) -> Option<&mut Memory> {
+        self.stolen.get_mut(&actor)
+    }
+
+    /// From now on, be between the ends of this link.
+    pub fn step_between(&mut self, link: u32, between: Between) {
+        self.middles.insert(link, between);
+    }
+
+    /// All who are between the ends of a link.
+    pub fn between(&self) -> impl Iterator<Item = &Between> {
+        self.middles.values()
+    }
+
+    /// Somebody of the attacker's is at this end of the link.
+    pub fn plant(&mut self, link: u32, side: Side, rule: u32) {
+        self.impostors.insert(link, (side, rule));
+    }
+
+    /// The number for the next link.
+    pub fn next_link(&mut self) -> u32 {
+        self.last_link += 1;
+        self.last_link
+    }
+
+    /// Feed everything that decides the attacker's future, but its trace, into `hasher`.
+    pub fn digest(&self, mut hasher: &mut dyn Hasher) {
+        let RuleMatcher { rules, matched, armed } = &self.matcher;
+        let Self { layout: _, links, held, planned, .. } = self;
+        let Self { last_link, last_token, made, stolen, middles, impostors, .. } = self;
+        for (actor, memory) in stolen {
+            actor.hash(&mut hasher);
+            memory.endpoint.digest(hasher);
+        }
+        for (link, between) in middles {
+            // Its secrets follow from the seed and from what has passed, which both are in the digest of a world.
+            (link, &between.edit, format!("{:?}", between.middle)).hash(&mut hasher);
+        }
+        impostors.hash(&mut hasher);
+        // Actions are data behind a trait: their debug form is all of it.
+        format!("{rules:?}").hash(&mut hasher);
+        (matched, armed, links, held, planned, last_link, last_token, made).hash(&mut hasher);
+    }
+
+    /// A link, as far as rules look at it.
+    pub(super) fn on_link(&self, link: u32) -> OnLink {
+        let state = self.links.get(&link);
+        let made = state.is_some_and(|state| state.kind == LinkKind::Own);
+        let is_attackers = made || matches!(self.impostors.get(&link), Some((Side::Client, _)));
+        let client = if is_attackers { Client::Attackers } else { Client::Honest };
+        let port = state.map_or(Service(0), |state| state.service);
+        OnLink { number: link, port, client }
+    }
+
+    pub(super) fn new_link(&self, kind: LinkKind, service: Service) -> Link {
+        Link {
+            kind,
+            service,
+            from_client: Deframer::new(self.layout.clone(), service, Side::Client),
+            from_server: Deframer::new(self.layout.clone(), service, Side::Server),
+            swap: None,
+            joining: [None, None],
+            closed: [false, false],
+            transcript: None,
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn closed_mut(&mut self, side: Side) -> &mut bool {
+        let [client, server] = &mut self.closed;
+        match side {
+            Side::Client => client,
+            Side::Server => server,
+        }
+    }
+
+    pub(super) fn deframer(&self, from: Side) -> &Deframer {
+        match from {
+            Side::Client => &self.from_client,
+            Side::Server => &self.from_server,
+        }
+    }
+
+    pub(super) fn deframer_mut(&mut self, from: Side) -> &mut Deframer {
+        match from {
+            Side::Client => &mut self.from_client,
+            Side::Server => &mut self.from_server,
+        }
+    }
+}

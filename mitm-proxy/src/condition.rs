@@ -1,0 +1,138 @@
+//! What a rule waits for, and how a rule names a frame that was recorded. Plain data without an action in it, so that the trace and
+//! the actions can use it too.
+
+use protocol::endpoint::{Service, Side};
+use protocol::layout::{Frame, FrameSpec};
+
+/// What a rule waits for.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct When {
+    /// A frame, or something that happens to a link.
+    pub event: Event,
+    /// Only on this link, from 1. Links the attacker opened match only by number.
+    pub link: Option<u32>,
+    /// Only on links to this port of the server's.
+    pub port: Option<Service>,
+    /// Only what this end sends.
+    pub from: Option<Side>,
+    /// Only frames of this type.
+    pub frame_type: Option<String>,
+    /// Only frames whose number fields have these values.
+    pub fields: Vec<(String, u64)>,
+    /// Only the n-th match, from 1; without it, every match.
+    pub nth: Option<u32>,
+}
+
+impl Default for When {
+    fn default() -> Self {
+        Self {
+            event: Event::Frame,
+            link: None,
+            port: None,
+            from: None,
+            frame_type: None,
+            fields: Vec::new(),
+            nth: None,
+        }
+    }
+}
+
+/// What sort of thing a rule waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Event {
+    /// An endpoint sent a frame.
+    Frame,
+    /// A client opened a link.
+    Open,
+    /// An endpoint closed a link.
+    Close,
+}
+
+/// The link that something happened on, as far as rules look at it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OnLink {
+    /// Its number.
+    pub number: u32,
+    /// The port of the server's that it goes to.
+    pub port: Service,
+    /// Who is at its client's end.
+    pub client: Client,
+}
+
+/// Who is at the client's end of a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Client {
+    /// An honest client.
+    Honest,
+    /// The attacker, or somebody of its.
+    Attackers,
+}
+
+impl When {
+    /// Whether a frame of this type with these bytes is of the kind waited for, leaving `nth` aside.
+    pub fn matches_frame(&self, link: OnLink, from: Side, spec: &FrameSpec, bytes: &[u8]) -> bool {
+        let wanted = |(name, value): &(String, u64)| spec.number(name, bytes) == Some(*value);
+        self.may_match(link, from, spec) && self.fields.iter().all(wanted)
+    }
+
+    /// Whether a frame of this type can be of the kind waited for, whatever is in it.
+    pub fn may_match(&self, link: OnLink, from: Side, spec: &FrameSpec) -> bool {
+        self.event == Event::Frame
+            && self.matches_link(link)
+            && self.from.is_none_or(|wanted| wanted == from)
+            && self.frame_type.as_deref().is_none_or(|wanted| wanted == spec.name)
+    }
+
+    /// Whether something that happened to a link is waited for, leaving `nth` aside.
+    pub fn matches_event(&self, event: Event, link: OnLink, from: Side) -> bool {
+        self.event == event
+            && self.matches_link(link)
+            && self.from.is_none_or(|wanted| wanted == from)
+    }
+
+    fn matches_link(&self, link: OnLink) -> bool {
+        let is_meant = match self.link {
+            Some(wanted) => wanted == link.number,
+            None => link.client == Client::Honest,
+        };
+        is_meant && self.port.is_none_or(|wanted| wanted == link.port)
+    }
+}
+
+/// A frame the attacker has recorded, addressed by meaning.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct FrameRef {
+    /// On this link; without it, on any.
+    pub link: Option<u32>,
+    /// Sent by this end; without it, by either.
+    pub from: Option<Side>,
+    /// Of this type; without it, of any.
+    pub frame_type: Option<String>,
+    /// The n-th of those, from 1.
+    pub nth: u32,
+}
+
+impl FrameRef {
+    /// Whether a frame is one of those meant, leaving `nth` aside.
+    pub fn matches(&self, link: u32, from: Side, frame: &Frame) -> bool {
+        self.link.is_none_or(|wanted| wanted == link)
+            && self.from.is_none_or(|wanted| wanted == from)
+            && self.frame_type.as_deref().is_none_or(|wanted| wanted == frame.spec.name)
+    }
+}
+
+impl std::fmt::Display for FrameRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "frame {} of", self.nth)?;
+        if let Some(name) = &self.frame_type {
+            write!(f, " type {name}")?;
+        }
+        if let Some(from) = self.from {
+            write!(f, " from the {from}")?;
+        }
+        if let Some(link) = self.link {
+            write!(f, " on link {link}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,24 @@
+//! The in-memory back end: endpoints, attacker, links and a virtual clock in one value that can be forked.
+//!
+//! Everything happens in the order of (time, sequence): the same setup always gives the same trace.
+
+mod ask;
+mod effects;
+mod guarded;
+mod honest;
+mod parts;
+mod reading;
+mod reasons;
+mod recording;
+mod run;
+mod spec;
+mod state;
+mod transport;
+mod unread;
+
+pub use ask::{Held, Reply};
+pub use guarded::stepping;
+pub use recording::Recording;
+pub use spec::{Folder, LAB, Plan};
+pub use state::{HOP, World};
+pub use transport::{Carrier, Leg, Way};
