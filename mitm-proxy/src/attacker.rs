@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use protocol::compromise::Middle;
 use protocol::endpoint::{Endpoint, Message, Service, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
-use protocol::theft::Middle;
 
 use crate::actions::re_encrypt::replace;
 use crate::actions::{Outgoing, Part, Target};

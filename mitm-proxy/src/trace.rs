@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
+use protocol::compromise::SessionSecret;
 use protocol::endpoint::{Check, Claim, Fact, Message, Service, Side, Tick};
 use protocol::layout::Frame;
-use protocol::theft::SessionSecret;
 
 use crate::rule::FrameRef;
 

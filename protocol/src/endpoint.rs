@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::theft::SessionSecret;
+use crate::compromise::SessionSecret;
 
 /// A point in time: nanoseconds since the run began.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -471,7 +471,7 @@ pub trait Endpoint: Debug + Send {
 
     /// What a thief of this endpoint's memory has: a copy that knows all it knows at this moment, and whose randomness from
     /// now on is its own.
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint>;
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint>;
 
     /// What such a thief can make of a frame that the peer sent on `conn` and that has not been processed yet: decrypt it with
     /// the keys in memory, let `edit` change the plaintext (the bytes inside the encryption, without padding and MAC), and seal it again as the peer would have.

@@ -8,6 +8,7 @@
 //! `as-built` [`Profile`](weakness::Profile) is the set the published program has, `hardened` is the empty set.
 
 pub mod ccm;
+pub mod compromise;
 mod count;
 pub mod crypto;
 pub mod csr;
@@ -26,7 +27,6 @@ mod session;
 pub mod suite;
 pub mod system;
 pub mod systems;
-pub mod theft;
 pub mod weakness;
 #[cfg(test)]
 mod wiped;

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::compromise::SessionSecret;
 use crate::endpoint::{
     Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, Service, Side, Tick,
 };
 use crate::layout::{Deframer, Frame};
 use crate::system::{Setup, System};
-use crate::theft::SessionSecret;
 use crate::weakness::Profile;
 
 /// As every system calls its server in claims.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::compromise::SessionSecret;
 use crate::endpoint::{Claim, Conn, End, Fact, Name, Output, Reject, Tick};
 use crate::inbox::Inbox;
 use crate::system::Setup;
-use crate::theft::SessionSecret;
 use crate::weakness::Weakness;
 
 /// The way out of one session: its writes and claims.

@@ -1,11 +1,11 @@
 //! What a driver, a judge or a report needs to know of a system, and what its endpoints are made from. The systems themselves are
 //! in the table of `systems.rs`; nothing here names one of them.
 
+use crate::compromise::{DecryptRecording, InTheMiddle, Secrets, Transport};
 use crate::endpoint::{Endpoint, Kind};
 use crate::keyfiles::{KeyFiles, KeySet, Register};
 use crate::layout::Layout;
 use crate::records::RecordLayer;
-use crate::theft::{Eavesdrop, InTheMiddle, Secrets, Transport};
 use crate::weakness::{Profile, Weakness};
 
 /// A system under attack: everything a driver, a judge or a report needs to know of it.
@@ -43,7 +43,7 @@ pub struct System {
     /// The lab's own key files under a profile, private and public, named as in [`KeySet::files`]; those of further clients too.
     pub lab: fn(Profile) -> KeyFiles,
     /// What long-term keys open of a recorded session.
-    pub eavesdrop: Eavesdrop,
+    pub decrypt_recording: DecryptRecording,
     /// What the secrets of a session open of it.
     pub secrets: Secrets,
     /// How somebody registers, where a system has users.

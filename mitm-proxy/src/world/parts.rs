@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use protocol::compromise::RecordedFrame;
 use protocol::endpoint::{Claim, Command, Fact, Input, Kind, Message, Output, Service, Side};
 use protocol::keyfiles::{Account, KeyError, KeyFiles, KeySource};
 use protocol::layout::Frame;
 use protocol::system::Setup;
-use protocol::theft::Overheard;
 
 use super::carry::{Reasons, guarded};
 use super::{Actor, Planted, World};
@@ -57,10 +57,14 @@ pub struct Recording {
 
 impl Recording {
     /// The same, for whoever tries to open it.
-    pub fn overheard(&self) -> Vec<Overheard<'_>> {
+    pub fn overheard(&self) -> Vec<RecordedFrame<'_>> {
         let frames = self.frames.iter();
         frames
-            .map(|(_, service, from, frame)| Overheard { service: *service, from: *from, frame })
+            .map(|(_, service, from, frame)| RecordedFrame {
+                service: *service,
+                from: *from,
+                frame,
+            })
             .collect()
     }
 
@@ -85,7 +89,7 @@ impl World {
     pub(super) fn steal(&mut self, link: u32, of: Side, rule: u32) {
         let Some(actor) = self.actor_at(link, of) else { return };
         let Some(victim) = self.actors.get(actor) else { return };
-        let endpoint = victim.endpoint.stolen(self.plan.seed ^ OTHER);
+        let endpoint = victim.endpoint.compromised(self.plan.seed ^ OTHER);
         let (at, moment) = (self.clock, self.trace.next_moment());
         let loot = Loot::Memory(actor);
         let compromise = self.trace.compromises.len();
@@ -213,7 +217,7 @@ impl World {
                 self.trace.misfires.push(Misfire { rule, why });
             }
             for recording in &recordings {
-                let opened = (system.eavesdrop)(profile, &files, &recording.overheard());
+                let opened = (system.decrypt_recording)(profile, &files, &recording.overheard());
                 for (place, message) in opened {
                     let (number, content) =
                         (recording.number(place), Finding::Content(message.body));

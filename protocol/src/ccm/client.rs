@@ -275,7 +275,7 @@ impl Endpoint for Client {
         }
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         let entropy = Entropy::new(seed, &format!("thief of ccm client {}", self.number));
         Box::new(Self { entropy, ..self.clone() })
     }

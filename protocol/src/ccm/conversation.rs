@@ -6,10 +6,10 @@ use crate::ccm::keys::Keys;
 use crate::ccm::lane::{Context, Heard, Listener, Speaker, finish};
 use crate::ccm::session::{Between, IDLE_PATIENCE, PATIENCE, Setting};
 use crate::ccm::wire::TO_SERVER;
+use crate::compromise::Edit;
 use crate::endpoint::{Conn, End, Fact, Message, Name, Output, Reject, Service, Side, Tick};
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
-use crate::theft::Edit;
 use crate::weakness::Weakness;
 
 /// A session.

@@ -8,13 +8,13 @@ use crate::ccm::keys::Keys;
 use crate::ccm::record::{CRASH, Opener, Sealer};
 use crate::ccm::session::{Between, Setting};
 use crate::ccm::wire::{self, EXIT, TO_CLIENT, TO_SERVER, assemble};
+use crate::compromise::Edit;
 use crate::count::Count;
 use crate::endpoint::{Check, Conn, End, Fact, Message, Output, Reject, Service, Side, Tick};
 use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
 use crate::layout::number;
 use crate::session::Port;
-use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// The word of a receipt under its MAC.

@@ -70,7 +70,7 @@ mod bare;
 mod client;
 mod content;
 mod conversation;
-mod eavesdrop;
+mod decrypt_recording;
 mod exchange;
 mod keyfiles;
 mod keys;
@@ -197,11 +197,11 @@ pub const SYSTEM: System = System {
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    eavesdrop: eavesdrop::eavesdrop,
-    secrets: eavesdrop::SECRETS,
+    decrypt_recording: decrypt_recording::decrypt_recording,
+    secrets: decrypt_recording::SECRETS,
     register: None,
     middle: None,
     sealed: &["MSG"],
     forgery: Some(Forgery { frame: "KEY", kinds: Forged::KeyPadding }),
-    transport: Some(eavesdrop::TRANSPORT),
+    transport: Some(decrypt_recording::TRANSPORT),
 };

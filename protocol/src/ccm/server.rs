@@ -12,6 +12,7 @@ use crate::ccm::lab::{SERVER, ServerKeys, client_name};
 use crate::ccm::lane::{check_bind, speaks_on};
 use crate::ccm::session::{Between, PATIENCE, Setting};
 use crate::ccm::wire::{self, EXCHANGE, MAX_CONTROL, TRUE};
+use crate::compromise::SessionSecret;
 use crate::endpoint::{
     Check, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Name, Output, Reject,
     Service, Tick,
@@ -20,7 +21,6 @@ use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::session::Alarm;
 use crate::system::Setup;
-use crate::theft::SessionSecret;
 use crate::weakness::Weakness;
 
 /// Whom a connection is believed to come from before it has shown anything.
@@ -438,7 +438,7 @@ impl Endpoint for Server {
         exchanges.chain(waiting).chain(sessions).max().unwrap_or(0)
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         Box::new(Self { entropy: Entropy::new(seed, "thief of ccm server"), ..self.clone() })
     }
 

@@ -1,9 +1,9 @@
 //! Conversations of `ccm` in memory: a client, a server, and the connections between them, which can be meddled with.
 
+mod compromise;
 mod honest;
 mod meddled;
 mod robust;
-mod theft;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,12 +15,12 @@ use bytes::Bytes;
 use super::session::{IDLE_PATIENCE, PATIENCE, PAUSE};
 use super::wire::{EXCHANGE, TO_CLIENT, TO_SERVER};
 use super::*;
+use crate::compromise::SessionSecret;
 use crate::endpoint::{
     Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, Service, Side, Tick,
 };
 use crate::layout::{Deframer, Frame};
 use crate::system::Setup;
-use crate::theft::SessionSecret;
 use crate::weakness::Profile;
 
 /// As-built, hardened and every weakness alone.

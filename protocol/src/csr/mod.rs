@@ -65,7 +65,7 @@
 
 mod bare;
 mod client;
-mod eavesdrop;
+mod decrypt_recording;
 mod file;
 mod keyfiles;
 mod keys;
@@ -208,8 +208,8 @@ pub const SYSTEM: System = System {
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    eavesdrop: eavesdrop::eavesdrop,
-    secrets: eavesdrop::SECRETS,
+    decrypt_recording: decrypt_recording::decrypt_recording,
+    secrets: decrypt_recording::SECRETS,
     register: None,
     middle: Some(|profile, seed| Box::new(middle::Middle::new(profile, seed))),
     sealed: &["TEXT", "REPLY", "MEDIA"],

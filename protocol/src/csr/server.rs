@@ -206,7 +206,7 @@ impl Endpoint for Server {
         self.sessions.values().map(|session| session.inbox.waiting().len()).max().unwrap_or(0)
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         Box::new(Self { entropy: Entropy::new(seed, "thief of csr server"), ..self.clone() })
     }
 

@@ -248,7 +248,7 @@ impl Endpoint for Client {
         self.session.as_ref().map_or(0, |session| session.inbox.waiting().len())
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         let entropy = Entropy::new(seed, &format!("thief of helo {}", self.name));
         Box::new(Self { entropy, ..self.clone() })
     }

@@ -55,7 +55,7 @@
 mod ack;
 mod bare;
 mod client;
-mod eavesdrop;
+mod decrypt_recording;
 mod file;
 mod keyfiles;
 mod keys;
@@ -167,8 +167,8 @@ pub const SYSTEM: System = System {
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    eavesdrop: eavesdrop::eavesdrop,
-    secrets: eavesdrop::SECRETS,
+    decrypt_recording: decrypt_recording::decrypt_recording,
+    secrets: decrypt_recording::SECRETS,
     register: None,
     middle: None,
     sealed: &["SECX", "IMGX"],

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::compromise::SessionSecret;
 use crate::count::Count;
 use crate::endpoint::{
     Check, Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side,
@@ -20,7 +21,6 @@ use crate::ratchet::wire::{
 };
 use crate::session::{Alarm, Timeouts};
 use crate::system::Setup;
-use crate::theft::SessionSecret;
 use crate::weakness::{Profile, Weakness};
 
 /// Hardened: how long the client waits for an answer.
@@ -160,7 +160,7 @@ impl Endpoint for Client {
         }
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         let mut thief = self.clone();
         thief.shared.entropy =
             Entropy::new(seed, &format!("thief of ratchet client {}", self.shared.id));

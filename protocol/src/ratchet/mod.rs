@@ -39,7 +39,7 @@ use crate::weakness::Weakness;
 
 mod bare;
 mod client;
-mod eavesdrop;
+mod decrypt_recording;
 mod keyfiles;
 mod keys;
 mod numbers;
@@ -126,8 +126,8 @@ pub const SYSTEM: System = System {
     server: |setup| server(setup, Keyring::lab(setup.profile)),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    eavesdrop: eavesdrop::eavesdrop,
-    secrets: eavesdrop::SECRETS,
+    decrypt_recording: decrypt_recording::decrypt_recording,
+    secrets: decrypt_recording::SECRETS,
     register: None,
     middle: None,
     sealed: &["CLIENT_HELLO", "SERVER_CHALLENGE", "CLIENT_DATA", "SERVER_AGGR_RESPONSE"],

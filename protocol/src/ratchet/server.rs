@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::compromise::SessionSecret;
 use crate::count::Count;
 use crate::endpoint::{
     Check, Claim, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
@@ -19,7 +20,6 @@ use crate::ratchet::wire::{
 };
 use crate::session::{Alarm, Timeouts};
 use crate::system::Setup;
-use crate::theft::SessionSecret;
 use crate::weakness::{Profile, Weakness};
 
 /// Hardened: how long a connection may take to prove its key.
@@ -121,7 +121,7 @@ impl Endpoint for Server {
         self.links.values().map(|link| link.inbox.waiting().len()).max().unwrap_or(0)
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         Box::new(Self { entropy: Entropy::new(seed, "thief of ratchet server"), ..self.clone() })
     }
 

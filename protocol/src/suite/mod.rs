@@ -72,7 +72,7 @@
 mod bare;
 mod client;
 mod content;
-mod eavesdrop;
+mod decrypt_recording;
 mod keyfiles;
 mod keys;
 mod lab;
@@ -204,8 +204,8 @@ pub const SYSTEM: System = System {
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab_under,
-    eavesdrop: eavesdrop::eavesdrop,
-    secrets: eavesdrop::SECRETS,
+    decrypt_recording: decrypt_recording::decrypt_recording,
+    secrets: decrypt_recording::SECRETS,
     register: Some(keyfiles::register),
     middle: None,
     sealed: &["MSG", "FILE", "LOGIN"],

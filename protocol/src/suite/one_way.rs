@@ -7,6 +7,7 @@
 
 use aes::Aes128;
 
+use crate::compromise::Edit;
 use crate::crypto::checksum::hex;
 use crate::crypto::key::Algorithm;
 use crate::crypto::rsa::{PrivateKey, PublicKey, RsaError};
@@ -16,7 +17,6 @@ use crate::entropy::Entropy;
 use crate::suite::content::read_either;
 use crate::suite::record::STATIC_IV;
 use crate::suite::wire::{DELIMITER, INTEGRITY, Parts, READ, RSA};
-use crate::theft::Edit;
 
 /// What stands in a frame beside the ciphertext, in bytes: key, name, hash and the delimiters between the four.
 const AROUND: usize = 2 * RSA + 64 + 3 * DELIMITER.len();

@@ -6,10 +6,10 @@
 use std::fmt::{self, Display, Write};
 use std::net::SocketAddr;
 
+use protocol::compromise::SessionSecret;
 use protocol::endpoint::{Service, Side};
 use protocol::system::System;
 use protocol::systems::SYSTEMS;
-use protocol::theft::SessionSecret;
 use protocol::weakness::Profile;
 
 use crate::diagnostic::quote;

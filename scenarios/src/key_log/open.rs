@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mitm_proxy::capture::{Ending, Visitor};
+use protocol::compromise::{RecordedFrame, SessionSecret};
 use protocol::endpoint::{Message, Side, Tick};
 use protocol::layout::{Deframer, Frame};
-use protocol::theft::{Overheard, SessionSecret};
 
 use super::{Connection, Line};
 use crate::diagnostic::escape;
@@ -140,7 +140,7 @@ impl Listener {
             let recording: Vec<_> = stream
                 .frames
                 .iter()
-                .map(|(_, from, frame)| Overheard { service: *port, from: *from, frame })
+                .map(|(_, from, frame)| RecordedFrame { service: *port, from: *from, frame })
                 .collect();
             seen.extend((system.secrets.open)(*profile, secrets, &recording));
         }

@@ -14,7 +14,7 @@ mod tests;
 
 /// One frame of a recorded session.
 #[derive(Clone, Copy, Debug)]
-pub struct Overheard<'a> {
+pub struct RecordedFrame<'a> {
     /// Which of the system's ports its connection goes to.
     pub service: Service,
     /// Who sent it.
@@ -28,7 +28,8 @@ pub struct Overheard<'a> {
 /// The recording is that of somebody who only listened: every connection of one session, in order. The keys are in files named as
 /// in [`KeySet::files`](crate::keyfiles::KeySet::files); those that are missing or broken open nothing, and no more than that is wrong with it. A
 /// message is what the receiving endpoint would claim to have delivered.
-pub type Eavesdrop = fn(Profile, &dyn KeySource, &[Overheard<'_>]) -> Vec<(usize, Message)>;
+pub type DecryptRecording =
+    fn(Profile, &dyn KeySource, &[RecordedFrame<'_>]) -> Vec<(usize, Message)>;
 
 /// How a session's key travels where it travels under RSA: what somebody needs to know who decrypts it without any private key.
 #[derive(Clone, Copy, Debug)]
@@ -39,13 +40,13 @@ pub struct Transport {
     pub frame: &'static str,
     /// The field of that frame.
     pub field: &'static str,
-    /// What that key alone opens of a recorded session, as [`Eavesdrop`] does it. Nothing, where more than that key decides
+    /// What that key alone opens of a recorded session, as [`DecryptRecording`] does it. Nothing, where more than that key decides
     /// what messages are encrypted with.
     pub open: OpenWith,
 }
 
 /// What one secret opens of a recorded session: the messages, each with the place of its frame in the recording.
-pub type OpenWith = fn(Profile, &[u8], &[Overheard<'_>]) -> Vec<(usize, Message)>;
+pub type OpenWith = fn(Profile, &[u8], &[RecordedFrame<'_>]) -> Vec<(usize, Message)>;
 
 /// A secret of one session: wiped when dropped, never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -81,7 +82,8 @@ pub struct Secrets {
 /// What an end's own secrets open of one of its connections: the messages, each with the place of its frame in the recording. The
 /// secrets are in the order in which they came into use. A message is what the receiving endpoint would claim to have
 /// delivered if it were the turn of the frame; frames that the keys do not fit open to nothing.
-pub type OpenConnection = fn(Profile, &[SessionSecret], &[Overheard<'_>]) -> Vec<(usize, Message)>;
+pub type OpenConnection =
+    fn(Profile, &[SessionSecret], &[RecordedFrame<'_>]) -> Vec<(usize, Message)>;
 
 /// The next of the secrets with this label.
 pub(crate) fn next_secret<'a>(
@@ -123,9 +125,9 @@ pub(crate) type Edit<'a> = &'a mut dyn FnMut(&mut Vec<u8>);
 
 /// Listen to all frames in turn.
 pub(crate) fn listen(
-    recording: &[Overheard<'_>],
-    mut hear: impl FnMut(&Overheard<'_>) -> Option<Message>,
+    recording: &[RecordedFrame<'_>],
+    mut hear: impl FnMut(&RecordedFrame<'_>) -> Option<Message>,
 ) -> Vec<(usize, Message)> {
     let heard = recording.iter().enumerate();
-    heard.filter_map(|(at, overheard)| Some((at, hear(overheard)?))).collect()
+    heard.filter_map(|(at, recorded)| Some((at, hear(recorded)?))).collect()
 }
