@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use protocol::compromise::Middle;
-use protocol::endpoint::{Endpoint, Message, Service, Side, Tick};
+use protocol::endpoint::{Endpoint, Message, PortIndex, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 
 use crate::actions::re_encrypt::replace;
@@ -32,7 +32,7 @@ pub enum Effect {
         /// The link.
         link: u32,
         /// To which of its ports.
-        service: Service,
+        service: PortIndex,
     },
     /// Call [`Attacker::on_timer`] with this token.
     Wake {
@@ -156,7 +156,7 @@ enum Planned {
 #[derive(Clone, Hash, Debug)]
 struct Link {
     kind: LinkKind,
-    service: Service,
+    service: PortIndex,
     from_client: Deframer,
     from_server: Deframer,
     /// A frame that waits for the next one of its direction and type.
@@ -331,7 +331,7 @@ impl Attacker {
     }
 
     /// The rule that would act if a client opened this link to this port now.
-    pub fn would_act_on_open(&self, link: u32, port: Service) -> Option<Acting> {
+    pub fn would_act_on_open(&self, link: u32, port: PortIndex) -> Option<Acting> {
         // Nobody has heard of the link yet.
         let on = OnLink { port, ..self.on_link(link) };
         self.would_act_on_event(Event::Open, on, Side::Client)
@@ -352,7 +352,7 @@ impl Attacker {
         &mut self,
         now: Tick,
         link: u32,
-        service: Service,
+        service: PortIndex,
         trace: &mut Trace,
         effects: &mut Vec<Effect>,
     ) {
@@ -436,11 +436,11 @@ impl Attacker {
         let made = state.is_some_and(|state| state.kind == LinkKind::Own);
         let is_attackers = made || matches!(self.impostors.get(&link), Some((Side::Client, _)));
         let client = if is_attackers { Client::Attackers } else { Client::Honest };
-        let port = state.map_or(Service(0), |state| state.service);
+        let port = state.map_or(PortIndex(0), |state| state.service);
         OnLink { number: link, port, client }
     }
 
-    fn new_link(&self, kind: LinkKind, service: Service) -> Link {
+    fn new_link(&self, kind: LinkKind, service: PortIndex) -> Link {
         Link {
             kind,
             service,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::endpoint::{Check, Command, Conn, Endpoint, Input, Output, Service, Side, Tick};
+use protocol::endpoint::{Check, Command, Conn, Endpoint, Input, Output, PortIndex, Side, Tick};
 use protocol::layout::Layout;
 use protocol::system::System;
 use protocol::weakness::Profile;
@@ -126,7 +126,7 @@ struct Link {
     client: Option<usize>,
     /// Who serves at the other: the server, or somebody the attacker has put there.
     server: usize,
-    service: Service,
+    service: PortIndex,
     client_open: bool,
     server_open: bool,
 }
@@ -239,7 +239,7 @@ impl World {
         };
         world.advance(SERVER);
         for number in scripts.keys().filter(|number| **number > 0) {
-            world.connect(*number as usize, Service::default());
+            world.connect(*number as usize, PortIndex::default());
         }
         world
     }
@@ -438,7 +438,7 @@ impl World {
     }
 
     /// A client opens a link to this port.
-    fn connect(&mut self, actor: usize, service: Service) {
+    fn connect(&mut self, actor: usize, service: PortIndex) {
         let link = self.attacker.next_link();
         let client = Some(actor);
         if let Some(planted) = self.planted(actor) {
@@ -457,8 +457,8 @@ impl World {
         self.schedule(Duration::ZERO, Event::Connect { actor, link });
     }
 
-    fn service(&self, link: u32) -> Service {
-        self.links.get(&link).map_or(Service::default(), |link| link.service)
+    fn service(&self, link: u32) -> PortIndex {
+        self.links.get(&link).map_or(PortIndex::default(), |link| link.service)
     }
 
     /// One end of a link closes. Whether it was open.
@@ -490,7 +490,7 @@ impl World {
                 Step::Connect if open => return,
                 Step::Connect => {
                     actor.at += 1;
-                    return self.connect(number, Service::default());
+                    return self.connect(number, PortIndex::default());
                 }
                 Step::Wait(time) => {
                     actor.at += 1;

@@ -4,7 +4,7 @@ use std::fmt::{self, Debug};
 
 use zeroize::Zeroizing;
 
-use crate::endpoint::{Message, Service, Side};
+use crate::endpoint::{Message, PortIndex, Side};
 use crate::keyfiles::KeySource;
 use crate::layout::Frame;
 use crate::weakness::Profile;
@@ -16,7 +16,7 @@ mod tests;
 #[derive(Clone, Copy, Debug)]
 pub struct RecordedFrame<'a> {
     /// Which of the system's ports its connection goes to.
-    pub service: Service,
+    pub service: PortIndex,
     /// Who sent it.
     pub from: Side,
     /// The frame, as an honest sender's fields lie in it.

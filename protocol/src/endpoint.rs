@@ -35,7 +35,7 @@ pub struct Conn(pub u32);
 
 /// Which of a system's ports a connection goes to, by its place in the system's table. Most systems have one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct Service(pub u8);
+pub struct PortIndex(pub u8);
 
 /// One of the two ends of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -219,7 +219,7 @@ pub enum Command {
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
     /// A connection to this port is open: the client opened it, or the server accepted it.
-    Opened(Conn, Service),
+    Opened(Conn, PortIndex),
     /// Bytes as one socket read returned them.
     Received(Conn, &'a [u8]),
     /// The peer closed the connection.
@@ -237,7 +237,7 @@ pub struct Output {
     pub writes: Vec<(Conn, Vec<u8>)>,
     /// Further connections that a client wants, after the writes. Each comes as [`Input::Opened`]; one that
     /// cannot be made comes as that and [`Input::Closed`].
-    pub opens: Vec<Service>,
+    pub opens: Vec<PortIndex>,
     /// Connections to close, after the writes.
     pub closes: Vec<Conn>,
     /// Facts to record.
@@ -398,7 +398,7 @@ impl Display for Reject {
     }
 }
 
-crate::words! {
+crate::named_enum! {
     /// The checks an endpoint can refuse something by. Scenario files name them in `blocked_by`.
     Check {
         /// A declared length is outside what the frame allows.

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 
-use crate::endpoint::{Service, Side};
+use crate::endpoint::{PortIndex, Side};
 use crate::weakness::{Profile, Weakness};
 
 mod assemble;
@@ -156,7 +156,7 @@ pub struct FrameSpec {
     /// The largest frame accepted, in bytes, header included.
     pub max: usize,
     /// Sent only on connections to this port; `None` where it is on those to all.
-    pub port: Option<Service>,
+    pub port: Option<PortIndex>,
     /// The bytes of the fields behind the [`Size::Rest`] one.
     tail: usize,
     /// Whether the place of a tag is only known of a whole frame.
@@ -182,13 +182,13 @@ impl FrameSpec {
 
     /// The same frame type, sent only on connections to this port.
     #[must_use]
-    pub fn on(mut self, port: Service) -> Self {
+    pub fn on(mut self, port: PortIndex) -> Self {
         self.port = Some(port);
         self
     }
 
     /// Whether `side` sends it on connections to `port`.
-    pub fn can_come(&self, port: Service, side: Side) -> bool {
+    pub fn can_come(&self, port: PortIndex, side: Side) -> bool {
         self.from.is_none_or(|from| from == side) && self.port.is_none_or(|own| own == port)
     }
 
@@ -401,7 +401,7 @@ impl Layout {
     }
 
     /// What `side` sends on a connection to this port, in order.
-    pub fn turns(&self, service: Service, side: Side) -> &'static [Turn] {
+    pub fn turns(&self, service: PortIndex, side: Side) -> &'static [Turn] {
         match (self.turns.get(usize::from(service.0)), side) {
             (Some(turns), Side::Client) => turns.client,
             (Some(turns), Side::Server) => turns.server,

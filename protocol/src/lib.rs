@@ -18,6 +18,7 @@ pub mod helo;
 pub mod inbox;
 pub mod keyfiles;
 pub mod layout;
+mod named_enum;
 #[cfg(test)]
 mod pair;
 pub mod pki;
@@ -30,4 +31,3 @@ pub mod systems;
 pub mod weakness;
 #[cfg(test)]
 mod wiped;
-mod words;

@@ -29,7 +29,7 @@ pub struct System {
     /// How many client identities the lab has for it, numbered from 1.
     pub clients: u32,
     /// The weaknesses of the published program.
-    pub planted: &'static [Planted],
+    pub planted: &'static [WeaknessInfo],
     /// The frames it speaks under a profile.
     pub layout: fn(Profile) -> Layout,
     /// Its record layer by itself, to be measured.
@@ -90,7 +90,7 @@ pub struct Listening {
 
 /// A weakness as one system has it.
 #[derive(Debug)]
-pub struct Planted {
+pub struct WeaknessInfo {
     /// Which defence is off.
     pub weakness: Weakness,
     /// What an attacker gains from it.
@@ -129,7 +129,7 @@ pub const EPOCH: u64 = 1_767_225_600;
 
 impl System {
     /// What is known of `weakness` in this system, if it has it.
-    pub fn planted(&self, weakness: Weakness) -> Option<&'static Planted> {
+    pub fn planted(&self, weakness: Weakness) -> Option<&'static WeaknessInfo> {
         self.planted.iter().find(|planted| planted.weakness == weakness)
     }
 }

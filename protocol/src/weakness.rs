@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 
 use crate::system::System;
 
-crate::words! {
+crate::named_enum! {
     /// One defence, switched off.
     Weakness {
         /// Every record of a session is encrypted under the same initialization vector.

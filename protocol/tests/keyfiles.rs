@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocol::endpoint::{
-    Command, Conn, Endpoint, Fact, Input, Kind, Message, Output, Service, Side, Tick,
+    Command, Conn, Endpoint, Fact, Input, Kind, Message, Output, PortIndex, Side, Tick,
 };
 use protocol::entropy::Entropy;
 use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource, Wanted};
@@ -65,7 +65,7 @@ fn converse(system: &System, profile: Profile, keys: [&KeyFiles; 2]) -> Vec<Fact
     let mut last = 1;
     let mut now = Tick(0);
     let mut wakes = Vec::new();
-    let mut opening = vec![Service(0)];
+    let mut opening = vec![PortIndex(0)];
     let mut said = false;
     loop {
         let mut out = Output::default();

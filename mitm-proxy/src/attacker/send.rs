@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use protocol::endpoint::{Service, Side, Tick};
+use protocol::endpoint::{PortIndex, Side, Tick};
 
 use super::{Attacker, Effect, Joining, LinkKind, Planned};
 use crate::actions::{Outgoing, Target};
@@ -66,7 +66,7 @@ impl Attacker {
         effects: &mut Vec<Effect>,
     ) -> u32 {
         let link = self.next_link();
-        let service = self.links.get(&like).map_or(Service::default(), |like| like.service);
+        let service = self.links.get(&like).map_or(PortIndex::default(), |like| like.service);
         self.links.insert(link, self.new_link(LinkKind::Own, service));
         trace.link(now, link, service, LinkEvent::OpenedByAttacker, Some(rule));
         effects.push(Effect::Connect { link, service });

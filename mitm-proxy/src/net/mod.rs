@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use protocol::compromise::SessionSecret;
-use protocol::endpoint::{Claim, Conn, Input, Service, Tick};
+use protocol::endpoint::{Claim, Conn, Input, PortIndex, Tick};
 
 mod connect;
 mod connection;
@@ -37,7 +37,7 @@ pub enum Event<'a> {
         /// Its number.
         conn: Conn,
         /// To which of the server's ports.
-        service: Service,
+        service: PortIndex,
         /// The other end.
         address: SocketAddr,
         /// This end, where the system says so.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::compromise::RecordedFrame;
-use protocol::endpoint::{Claim, Command, Fact, Input, Kind, Message, Output, Service, Side};
+use protocol::endpoint::{Claim, Command, Fact, Input, Kind, Message, Output, PortIndex, Side};
 use protocol::keyfiles::{Account, KeyError, KeyFiles, KeySource};
 use protocol::layout::Frame;
 use protocol::system::Setup;
@@ -52,7 +52,7 @@ impl KeySource for Folder {
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     /// Number, port, sender, frame.
-    pub frames: Vec<(u32, Service, Side, Frame)>,
+    pub frames: Vec<(u32, PortIndex, Side, Frame)>,
 }
 
 impl Recording {
@@ -169,7 +169,7 @@ impl World {
             says_what_it_reads,
         });
         match part.side {
-            Side::Client => self.connect(number, Service::default()),
+            Side::Client => self.connect(number, PortIndex::default()),
             Side::Server => {
                 if let Some(link) = self.links.get_mut(&link) {
                     link.server = number;

@@ -11,7 +11,7 @@ use crate::ccm::lane::{Context, Heard, Listener, Speaker, bind, finish, speaks_o
 use crate::ccm::session::{Between, PATIENCE, Setting};
 use crate::ccm::wire::{self, EXCHANGE, TO_CLIENT, TO_SERVER};
 use crate::endpoint::{
-    Check, Command, Conn, End, Endpoint, Fact, Input, Name, Output, Reject, Service, Side, Tick,
+    Check, Command, Conn, End, Endpoint, Fact, Input, Name, Output, PortIndex, Reject, Side, Tick,
 };
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
@@ -108,7 +108,7 @@ impl Client {
     }
 
     /// A data connection is open.
-    fn open_data(&mut self, now: Tick, conn: Conn, service: Service, out: &mut Output) {
+    fn open_data(&mut self, now: Tick, conn: Conn, service: PortIndex, out: &mut Output) {
         let talking = self.session.as_mut().map(|session| &mut session.state);
         let Some(State::Talking(talking)) = talking else {
             return out.closes.push(conn);

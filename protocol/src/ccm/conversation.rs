@@ -7,7 +7,7 @@ use crate::ccm::lane::{Context, Heard, Listener, Speaker, finish};
 use crate::ccm::session::{Between, IDLE_PATIENCE, PATIENCE, Setting};
 use crate::ccm::wire::TO_SERVER;
 use crate::compromise::Edit;
-use crate::endpoint::{Conn, End, Fact, Message, Name, Output, Reject, Service, Side, Tick};
+use crate::endpoint::{Conn, End, Fact, Message, Name, Output, PortIndex, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::weakness::Weakness;
@@ -67,7 +67,7 @@ impl Conversation {
     }
 
     /// Whether it has no data connection of this kind.
-    pub(super) fn lacks(&self, service: Service) -> bool {
+    pub(super) fn lacks(&self, service: PortIndex) -> bool {
         if service == TO_SERVER { self.listener.is_none() } else { self.speaker.is_none() }
     }
 
@@ -84,7 +84,7 @@ impl Conversation {
         &mut self,
         now: Tick,
         conn: Conn,
-        service: Service,
+        service: PortIndex,
         inbox: Inbox,
         setting: &Setting,
     ) {

@@ -10,7 +10,7 @@ use crate::ccm::session::{Between, Setting};
 use crate::ccm::wire::{self, EXIT, TO_CLIENT, TO_SERVER, assemble};
 use crate::compromise::Edit;
 use crate::count::Count;
-use crate::endpoint::{Check, Conn, End, Fact, Message, Output, Reject, Service, Side, Tick};
+use crate::endpoint::{Check, Conn, End, Fact, Message, Output, PortIndex, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
 use crate::layout::number;
@@ -23,7 +23,7 @@ const RECEIPT: &str = "receipt";
 const BIND: &str = "bind";
 
 /// The port on which `from` speaks.
-fn port_of(from: Side) -> Service {
+fn port_of(from: Side) -> PortIndex {
     match from {
         Side::Client => TO_SERVER,
         Side::Server => TO_CLIENT,
@@ -31,7 +31,7 @@ fn port_of(from: Side) -> Service {
 }
 
 /// Who speaks on this port.
-pub(super) fn speaks_on(port: Service) -> Side {
+pub(super) fn speaks_on(port: PortIndex) -> Side {
     if port == TO_SERVER { Side::Client } else { Side::Server }
 }
 
@@ -59,7 +59,7 @@ impl Context<'_, '_> {
     }
 
     /// A frame that is no record, authenticated.
-    fn control(&self, frame: &str, port: Service, from: Side, word: &str, count: u64) -> Vec<u8> {
+    fn control(&self, frame: &str, port: PortIndex, from: Side, word: &str, count: u64) -> Vec<u8> {
         let (token, mac) = (self.keys.token(), self.keys.mac(port, from, word, count));
         let count = count.to_be_bytes();
         let values = [("token", &token[..]), ("count", &count), ("mac", &mac)];
@@ -70,7 +70,7 @@ impl Context<'_, '_> {
     fn check(
         &self,
         frame: &Received,
-        port: Service,
+        port: PortIndex,
         from: Side,
         word: &str,
     ) -> Result<u64, Reject> {
@@ -86,7 +86,7 @@ impl Context<'_, '_> {
     fn check_exit(
         &self,
         exit: &Received,
-        port: Service,
+        port: PortIndex,
         from: Side,
         records: u64,
     ) -> Result<(), Reject> {
@@ -114,13 +114,13 @@ pub(super) enum Heard {
 }
 
 /// The frame by which a client tells a data connection's session.
-pub(super) fn bind(context: &Context<'_, '_>, port: Service) -> Option<Vec<u8>> {
+pub(super) fn bind(context: &Context<'_, '_>, port: PortIndex) -> Option<Vec<u8>> {
     wire::binds(context.setting.profile)
         .then(|| context.control("BIND", port, Side::Client, BIND, 0))
 }
 
 /// Check such a frame.
-pub(super) fn check_bind(keys: &Keys, port: Service, frame: &Received) -> Result<(), Reject> {
+pub(super) fn check_bind(keys: &Keys, port: PortIndex, frame: &Received) -> Result<(), Reject> {
     if keys.verifies(port, Side::Client, BIND, 0, frame.field("mac")) {
         Ok(())
     } else {

@@ -14,8 +14,8 @@ use crate::ccm::session::{Between, PATIENCE, Setting};
 use crate::ccm::wire::{self, EXCHANGE, MAX_CONTROL, TRUE};
 use crate::compromise::SessionSecret;
 use crate::endpoint::{
-    Check, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Name, Output, Reject,
-    Service, Tick,
+    Check, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Name, Output, PortIndex,
+    Reject, Tick,
 };
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
@@ -66,7 +66,7 @@ enum State {
 #[derive(Clone, Hash, Debug)]
 struct Waiting {
     conn: Conn,
-    service: Service,
+    service: PortIndex,
     inbox: Inbox,
     since: Tick,
 }
@@ -107,7 +107,7 @@ impl Server {
         self.setting.profile.has(weakness)
     }
 
-    fn open(&mut self, now: Tick, conn: Conn, service: Service, out: &mut Output) {
+    fn open(&mut self, now: Tick, conn: Conn, service: PortIndex, out: &mut Output) {
         let peer = Name::from(NOBODY);
         let mut between = Between { local: &self.name, peer: &peer, out };
         between.on(conn).log("connection accepted");

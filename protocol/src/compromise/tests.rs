@@ -5,7 +5,7 @@ mod secrets;
 
 use bytes::Bytes;
 
-use crate::endpoint::{Command, Conn, Endpoint, Input, Kind, Message, Output, Service, Side};
+use crate::endpoint::{Command, Conn, Endpoint, Input, Kind, Message, Output, PortIndex, Side};
 use crate::pair::{LINK, Pair, Seeing, delivered, digest, profiles};
 use crate::suite::ACCOUNTS;
 use crate::system::System;
@@ -160,7 +160,7 @@ fn a_thief_has_randomness_of_its_own() {
         }
         let say = |mut end: Box<dyn Endpoint>| {
             let mut out = Output::default();
-            end.step(pair.now, Input::Opened(Conn(5), Service(0)), &mut out);
+            end.step(pair.now, Input::Opened(Conn(5), PortIndex(0)), &mut out);
             out.writes
         };
         if system.name != "helo"

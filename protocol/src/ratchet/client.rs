@@ -445,7 +445,7 @@ enum Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Service;
+    use crate::endpoint::PortIndex;
     use crate::ratchet::SYSTEM;
 
     const CONN: Conn = Conn(1);
@@ -456,8 +456,8 @@ mod tests {
         let mut server = (SYSTEM.server)(Setup::lab(profile, 7, 0));
         let mut client = Client::new(setup, &Keyring::lab(profile));
         let mut out = Output::default();
-        server.step(Tick(0), Input::Opened(CONN, Service(0)), &mut out);
-        client.step(Tick(0), Input::Opened(CONN, Service(0)), &mut out);
+        server.step(Tick(0), Input::Opened(CONN, PortIndex(0)), &mut out);
+        client.step(Tick(0), Input::Opened(CONN, PortIndex(0)), &mut out);
         for (conn, hello) in std::mem::take(&mut out.writes) {
             server.step(Tick(0), Input::Received(conn, &hello), &mut out);
         }

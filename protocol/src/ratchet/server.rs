@@ -526,7 +526,7 @@ fn client_name(id: u8) -> Name {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Service;
+    use crate::endpoint::PortIndex;
     use crate::ratchet::SYSTEM;
 
     const CONN: Conn = Conn(1);
@@ -537,8 +537,8 @@ mod tests {
             let mut server = Server::new(Setup::lab(profile, 7, 0), Keyring::lab(profile));
             let mut client = (SYSTEM.client)(Setup::lab(profile, 7, 1));
             let mut out = Output::default();
-            server.step(Tick(0), Input::Opened(CONN, Service(0)), &mut out);
-            client.step(Tick(0), Input::Opened(CONN, Service(0)), &mut out);
+            server.step(Tick(0), Input::Opened(CONN, PortIndex(0)), &mut out);
+            client.step(Tick(0), Input::Opened(CONN, PortIndex(0)), &mut out);
             for (conn, hello) in std::mem::take(&mut out.writes) {
                 server.step(Tick(0), Input::Received(conn, &hello), &mut out);
             }

@@ -175,7 +175,7 @@ impl Display for JudgedFrom {
     }
 }
 
-protocol::words! {
+protocol::named_enum! {
     /// Where claims are written.
     Channel {
         /// Standard output.

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
@@ -30,7 +30,7 @@ pub(super) struct Readers {
 }
 
 /// A client has come.
-pub(super) async fn serve(relay: Relay, client: TcpStream, from: SocketAddr, service: Service) {
+pub(super) async fn serve(relay: Relay, client: TcpStream, from: SocketAddr, service: PortIndex) {
     let _ = client.set_nodelay(true);
     let (reader, writer) = client.into_split();
     let (link, connects) = relay.open(writer, from, service);
@@ -42,12 +42,12 @@ pub(super) async fn serve(relay: Relay, client: TcpStream, from: SocketAddr, ser
 }
 
 /// The attacker makes a connection of its own.
-pub(super) async fn dial(relay: Relay, link: u32, service: Service) {
+pub(super) async fn dial(relay: Relay, link: u32, service: PortIndex) {
     let server = connect(&relay, link, service).await;
     attend(relay, link, Readers { client: None, server }).await;
 }
 
-async fn connect(relay: &Relay, link: u32, service: Service) -> Option<OwnedReadHalf> {
+async fn connect(relay: &Relay, link: u32, service: PortIndex) -> Option<OwnedReadHalf> {
     let upstream = relay.upstream(service)?;
     match reach(relay, &upstream).await {
         Ok(stream) => {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use protocol::endpoint::{Service, Side, Tick};
+use protocol::endpoint::{PortIndex, Side, Tick};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
@@ -198,7 +198,7 @@ impl Relay {
         &self,
         writer: OwnedWriteHalf,
         from: SocketAddr,
-        service: Service,
+        service: PortIndex,
     ) -> (u32, bool) {
         self.with(|turn| {
             let number = turn.state.attacker.next_link();
@@ -231,7 +231,7 @@ impl Relay {
         self.0.state.borrow().links.len()
     }
 
-    pub(super) fn upstream(&self, service: Service) -> Option<HostPort> {
+    pub(super) fn upstream(&self, service: PortIndex) -> Option<HostPort> {
         self.0.state.borrow().upstreams.get(usize::from(service.0)).cloned()
     }
 

@@ -17,7 +17,9 @@ pub(super) fn record(system: &System, profile: Profile) -> Pair {
 
 pub(super) fn recorded(frames: &[(Side, Frame)]) -> Vec<RecordedFrame<'_>> {
     let frames = frames.iter();
-    frames.map(|(from, frame)| RecordedFrame { service: Service(0), from: *from, frame }).collect()
+    frames
+        .map(|(from, frame)| RecordedFrame { service: PortIndex(0), from: *from, frame })
+        .collect()
 }
 
 fn read(system: &System, profile: Profile, keys: &KeyFiles, pair: &Pair) -> Vec<(usize, Message)> {

@@ -2,7 +2,7 @@
 
 /// Declares an enumeration with `ALL`, `name` and `named`. Every variant has a doc comment and its word.
 #[macro_export]
-macro_rules! words {
+macro_rules! named_enum {
     ($(#[doc = $about:literal])+ $Enum:ident { $($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+ }) => {
         $(#[doc = $about])+
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
