@@ -10,14 +10,14 @@ use crate::weakness::Weakness;
 
 /// The way out of one session: its writes and claims.
 #[derive(Debug)]
-pub(crate) struct Port<'a> {
+pub(crate) struct SessionOutput<'a> {
     pub(crate) conn: Conn,
     pub(crate) local: &'a Name,
     pub(crate) peer: Name,
     pub(crate) out: &'a mut Output,
 }
 
-impl Port<'_> {
+impl SessionOutput<'_> {
     pub(crate) fn claim(&mut self, fact: Fact) {
         let (conn, local, peer) = (self.conn, self.local.clone(), self.peer.clone());
         self.out.claims.push(Claim { conn, local, peer, fact });

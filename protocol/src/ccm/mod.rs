@@ -70,12 +70,12 @@ mod bare;
 mod client;
 mod content;
 mod conversation;
+mod data_stream;
 mod decrypt_recording;
 mod exchange;
 mod keyfiles;
 mod keys;
 mod lab;
-mod lane;
 mod record;
 mod server;
 mod session;
@@ -152,7 +152,7 @@ pub const SYSTEM: System = System {
             weakness: Weakness::GoesOnAfterFailure,
             breaks: "A forgery that fails costs nothing: an attacker may try as often as it likes.",
             fix: "The first failure ends the session at both ends.",
-            code: "protocol/src/ccm/lane.rs",
+            code: "protocol/src/ccm/data_stream.rs",
         },
         WeaknessInfo {
             weakness: Weakness::ConfirmationIgnored,
@@ -164,7 +164,7 @@ pub const SYSTEM: System = System {
             weakness: Weakness::PlaintextExit,
             breaks: "Four bytes in clear end a session, and what was to come is missed by nobody.",
             fix: "The reply has the number of records, and a MAC.",
-            code: "protocol/src/ccm/lane.rs",
+            code: "protocol/src/ccm/data_stream.rs",
         },
         WeaknessInfo {
             weakness: Weakness::NoClientAuthentication,
