@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::compromise::SessionSecret;
 use protocol::endpoint::{Check, Claim, Fact, Message, PortIndex, Side, Tick};
 use protocol::layout::Frame;
+use protocol::session_secret::SessionSecret;
 
 use crate::rule::FrameRef;
 

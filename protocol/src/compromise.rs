@@ -1,12 +1,11 @@
 //! What somebody can do who got hold of secrets: of an endpoint's memory, or of long-term keys.
 
-use std::fmt::{self, Debug};
-
-use zeroize::Zeroizing;
+use std::fmt::Debug;
 
 use crate::endpoint::{Message, PortIndex, Side};
 use crate::keyfiles::KeySource;
 use crate::layout::Frame;
+use crate::session_secret::SessionSecret;
 use crate::weakness::Profile;
 
 #[cfg(test)]
@@ -26,7 +25,7 @@ pub struct RecordedFrame<'a> {
 /// What long-term keys that became known open of a recorded session: the messages, each with the place of its frame in the recording.
 ///
 /// The recording is that of somebody who only listened: every connection of one session, in order. The keys are in files named as
-/// in [`KeySet::files`](crate::keyfiles::KeySet::files); those that are missing or broken open nothing, and no more than that is wrong with it. A
+/// in [`KeySet::files`](crate::system::KeySet::files); those that are missing or broken open nothing, and no more than that is wrong with it. A
 /// message is what the receiving endpoint would claim to have delivered.
 pub type DecryptRecording =
     fn(Profile, &dyn KeySource, &[RecordedFrame<'_>]) -> Vec<(usize, Message)>;
@@ -47,28 +46,6 @@ pub struct Transport {
 
 /// What one secret opens of a recorded session: the messages, each with the place of its frame in the recording.
 pub type OpenWith = fn(Profile, &[u8], &[RecordedFrame<'_>]) -> Vec<(usize, Message)>;
-
-/// A secret of one session: wiped when dropped, never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SessionSecret {
-    /// What it is, one of the [`Secrets::labels`] of its system.
-    pub label: &'static str,
-    /// Its bytes.
-    pub value: Zeroizing<Vec<u8>>,
-}
-
-impl SessionSecret {
-    /// A secret with these bytes.
-    pub fn new(label: &'static str, value: &[u8]) -> Self {
-        Self { label, value: Zeroizing::new(value.to_vec()) }
-    }
-}
-
-impl fmt::Debug for SessionSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionSecret({}, redacted)", self.label)
-    }
-}
 
 /// The secrets that the sessions of a system have, and what they open.
 #[derive(Clone, Copy, Debug)]

@@ -25,6 +25,7 @@ pub mod pki;
 pub mod ratchet;
 pub mod records;
 mod session;
+pub mod session_secret;
 pub mod suite;
 pub mod system;
 pub mod systems;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::compromise::SessionSecret;
 use crate::endpoint::{
     Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, PortIndex, Side, Tick,
 };
 use crate::layout::{Deframer, Frame};
+use crate::session_secret::SessionSecret;
 use crate::system::{Setup, System};
 use crate::weakness::Profile;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::compromise::SessionSecret;
 use crate::endpoint::{Claim, Conn, End, Fact, Name, Output, Reject, Tick};
 use crate::inbox::Inbox;
+use crate::session_secret::SessionSecret;
 use crate::system::Setup;
 use crate::weakness::Weakness;
 

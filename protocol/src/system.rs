@@ -2,11 +2,12 @@
 //! in the table of `systems.rs`; nothing here names one of them.
 
 use crate::compromise::{DecryptRecording, InTheMiddle, Secrets, Transport};
-use crate::endpoint::{Endpoint, Kind};
-use crate::keyfiles::{KeyFiles, KeySet, Register};
+use crate::endpoint::{Endpoint, Kind, Side};
+use crate::entropy::Entropy;
+use crate::keyfiles::{KeyError, KeyFiles, KeySource};
 use crate::layout::Layout;
 use crate::records::RecordLayer;
-use crate::weakness::{Profile, Weakness};
+use crate::weakness::{Profile, Weakness, bit};
 
 /// A system under attack: everything a driver, a judge or a report needs to know of it.
 #[derive(Debug)]
@@ -127,9 +128,81 @@ impl Setup {
 /// Tick 0 of the lab, 2026-01-01T00:00:00Z, in seconds since 1970.
 pub const EPOCH: u64 = 1_767_225_600;
 
+/// Makes an endpoint with keys of a folder.
+pub type FromKeys = fn(Setup, &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError>;
+
+/// Registers a user of this name and password in the server's password file, as it is done under a profile; whether it was.
+pub type Register = fn(Profile, &mut KeyFiles, &str, &str) -> bool;
+
+/// The frames under a profile with keys of a folder.
+pub type LayoutFromKeys = fn(Profile, &dyn KeySource) -> Result<Layout, KeyError>;
+
+/// What an endpoint makes for itself at every start. Both go by side and, for a client, number.
+#[derive(Clone, Copy, Debug)]
+pub struct Fresh {
+    /// The file of its private key: if that is there, nothing is made.
+    pub private: fn(Side, u32) -> String,
+    /// Makes that file, which nobody else sees, and those for others to find.
+    pub make: fn(&mut Entropy, Side, u32) -> Result<KeyFiles, KeyError>,
+}
+
+/// How a system comes to keys that are not the lab's.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySet {
+    /// The files, as the published program names them, and what each holds. Further clients have files of
+    /// their own beside those of the first.
+    pub files: &'static [(&'static str, &'static str)],
+    /// Makes a client with keys of a folder. It needs its own secrets and the public half of others.
+    pub client: FromKeys,
+    /// Makes the server with keys of a folder.
+    pub server: FromKeys,
+    /// The frames as they are with keys of a folder, where their sizes depend on them.
+    pub layout: Option<LayoutFromKeys>,
+    /// The lab's files once more, for a system with users who may log in to the lab under other names.
+    pub lab: Option<fn() -> KeyFiles>,
+    /// What a published program makes for itself at every start, if it does.
+    pub fresh: Option<Fresh>,
+    /// Makes new files for everybody.
+    pub generate: fn(&mut Wanted<'_>) -> Result<KeyFiles, KeyError>,
+}
+
+/// What new keys are made from.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Decides every key.
+    pub entropy: &'a mut Entropy,
+    /// When certificates begin to be valid, in seconds since 1970.
+    pub from: u64,
+    /// For how many clients.
+    pub clients: u32,
+}
+
 impl System {
     /// What is known of `weakness` in this system, if it has it.
     pub fn planted(&self, weakness: Weakness) -> Option<&'static WeaknessInfo> {
         self.planted.iter().find(|planted| planted.weakness == weakness)
+    }
+}
+
+/// The profiles of a system.
+impl Profile {
+    /// The weaknesses of the published program.
+    pub fn as_built(system: &System) -> Self {
+        let bits = system.planted.iter().fold(0, |bits, planted| bits | bit(planted.weakness));
+        Self { name: "as-built", bits }
+    }
+
+    /// `as-built`, `hardened`, or the name of one weakness that `system` has.
+    pub fn named(system: &System, name: &str) -> Option<Self> {
+        match name {
+            "as-built" => Some(Self::as_built(system)),
+            "hardened" => Some(Self::HARDENED),
+            _ => system
+                .planted
+                .iter()
+                .map(|planted| planted.weakness)
+                .find(|weakness| weakness.name() == name)
+                .map(Self::only),
+        }
     }
 }

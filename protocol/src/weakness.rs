@@ -3,8 +3,6 @@
 
 use std::fmt::{self, Display};
 
-use crate::system::System;
-
 crate::named_enum! {
     /// One defence, switched off.
     Weakness {
@@ -94,19 +92,13 @@ impl Display for Weakness {
 /// A set of weaknesses with a name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Profile {
-    name: &'static str,
-    bits: u64,
+    pub(crate) name: &'static str,
+    pub(crate) bits: u64,
 }
 
 impl Profile {
     /// No weakness at all.
     pub const HARDENED: Self = Self { name: "hardened", bits: 0 };
-
-    /// The weaknesses of the published program.
-    pub fn as_built(system: &System) -> Self {
-        let bits = system.planted.iter().fold(0, |bits, planted| bits | bit(planted.weakness));
-        Self { name: "as-built", bits }
-    }
 
     /// This weakness and no other.
     pub const fn only(weakness: Weakness) -> Self {
@@ -117,20 +109,6 @@ impl Profile {
     #[must_use]
     pub const fn without(self, weakness: Weakness) -> Self {
         Self { name: "mended", bits: self.bits & !bit(weakness) }
-    }
-
-    /// `as-built`, `hardened`, or the name of one weakness that `system` has.
-    pub fn named(system: &System, name: &str) -> Option<Self> {
-        match name {
-            "as-built" => Some(Self::as_built(system)),
-            "hardened" => Some(Self::HARDENED),
-            _ => system
-                .planted
-                .iter()
-                .map(|planted| planted.weakness)
-                .find(|weakness| weakness.name() == name)
-                .map(Self::only),
-        }
     }
 
     /// Whether the defence is switched off.
@@ -144,7 +122,7 @@ impl Profile {
     }
 }
 
-const fn bit(weakness: Weakness) -> u64 {
+pub(crate) const fn bit(weakness: Weakness) -> u64 {
     1 << weakness as u64
 }
 

@@ -5,9 +5,9 @@ use sha2::Sha256;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::ccm;
-use crate::compromise::SessionSecret;
 use crate::crypto::Secret;
 use crate::keyfiles::Account;
+use crate::session_secret::SessionSecret;
 
 fn wiped<T: ZeroizeOnDrop>() {}
 

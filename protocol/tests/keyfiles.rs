@@ -12,10 +12,11 @@ use protocol::endpoint::{
     Command, Conn, Endpoint, Fact, Input, Kind, Message, Output, PortIndex, Side, Tick,
 };
 use protocol::entropy::Entropy;
-use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource, Wanted};
+use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource};
 use protocol::pki::armour;
 use protocol::pki::users::{LAB, Names, Scheme, Users};
 use protocol::suite;
+use protocol::system::Wanted;
 use protocol::system::{EPOCH, Setup, System};
 use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;

@@ -8,8 +8,8 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use protocol::compromise::SessionSecret;
 use protocol::endpoint::{Claim, Conn, Input, PortIndex, Tick};
+use protocol::session_secret::SessionSecret;
 
 mod connect;
 mod connection;

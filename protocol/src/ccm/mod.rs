@@ -116,7 +116,7 @@ pub const SYSTEM: System = System {
     carries: &[Kind::Text, Kind::Image, Kind::Video],
     server_speaks: true,
     dated: false,
-    clients: 3,
+    clients: lab::CLIENT_COUNT,
     planted: &[
         WeaknessInfo {
             weakness: Weakness::ConstantKey,

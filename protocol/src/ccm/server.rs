@@ -12,7 +12,6 @@ use crate::ccm::keys::{Keys, RECORDS};
 use crate::ccm::lab::{SERVER, ServerKeys, client_name};
 use crate::ccm::session::{PATIENCE, SessionPeers, Setting};
 use crate::ccm::wire::{self, EXCHANGE, MAX_CONTROL, TRUE};
-use crate::compromise::SessionSecret;
 use crate::endpoint::{
     Check, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Name, Output, PortIndex,
     Reject, Tick,
@@ -20,6 +19,7 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::session::Alarm;
+use crate::session_secret::SessionSecret;
 use crate::system::Setup;
 use crate::weakness::Weakness;
 

@@ -15,11 +15,11 @@ use bytes::Bytes;
 use super::session::{IDLE_PATIENCE, PATIENCE, PAUSE};
 use super::wire::{EXCHANGE, TO_CLIENT, TO_SERVER};
 use super::*;
-use crate::compromise::SessionSecret;
 use crate::endpoint::{
     Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, PortIndex, Side, Tick,
 };
 use crate::layout::{Deframer, Frame};
+use crate::session_secret::SessionSecret;
 use crate::system::Setup;
 use crate::weakness::Profile;
 

@@ -10,8 +10,8 @@ use crate::csr::keys::{EPOCH, NONCE, Nonces, Schedule, Transcript};
 use crate::csr::lab::{Credentials, Identity, Keyring, SERVER};
 use crate::csr::record::{Channel, Content};
 use crate::csr::session::{PATIENCE, Setting, counted, sign, verify};
+use crate::csr::wire::READ;
 use crate::csr::wire::{self, MAX_MEDIA, MAX_MESSAGE, encoded_len};
-use crate::csr::{acknowledgement, wire::READ};
 use crate::endpoint::{
     Check, Command, Conn, End, Endpoint, Fact, Input, Kind, Message, Name, Output, Reject, Side,
     Tick,
@@ -458,7 +458,7 @@ impl ExpectReply {
         let profile = context.setting.profile;
         let said = active.channel.open(Content::Reply, reply)?;
         // The published program shows the reply; where replies are numbered, it is compared.
-        if !profile.has(Weakness::NoSequence) && said != acknowledgement(&message.body) {
+        if !profile.has(Weakness::NoSequence) && said != file::acknowledgement(&message.body) {
             return Err(Reject::new(Check::Acknowledgement, "reply"));
         }
         if !active.confirmed {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::compromise::{RecordedFrame, Secrets, SessionSecret, listen, next_secret};
+use crate::compromise::{RecordedFrame, Secrets, listen, next_secret};
 use crate::crypto::Secret;
 use crate::csr::keys::{EPOCH, Nonces, Schedule};
 use crate::csr::middle::claimed;
@@ -11,6 +11,7 @@ use crate::csr::wire;
 use crate::endpoint::{Message, Side};
 use crate::inbox::Received;
 use crate::keyfiles::KeySource;
+use crate::session_secret::SessionSecret;
 use crate::weakness::Profile;
 
 /// Long-term keys only sign here: certificates, shares, files. No weakness changes that. The secret of a session is agreed on by halves that both

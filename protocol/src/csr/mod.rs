@@ -90,11 +90,6 @@ use crate::endpoint::Kind;
 use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};
 use crate::weakness::Weakness;
 
-/// What the server replies to a text.
-fn acknowledgement(text: &[u8]) -> Vec<u8> {
-    [b"ACK: Received '", text, b"'"].concat()
-}
-
 /// `csr` in the table of systems.
 pub const SYSTEM: System = System {
     name: "csr",

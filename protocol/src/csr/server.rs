@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::crypto::ecdh::Ephemeral;
 use crate::crypto::rsa::PublicKey;
-use crate::csr::acknowledgement;
 use crate::csr::file;
 use crate::csr::keys::{EPOCH, NONCE, Nonces, Schedule, Transcript};
 use crate::csr::lab::{Credentials, Identity, Keyring};
@@ -398,7 +397,7 @@ impl Active {
         let plaintext = self.channel.open(Content::Text, record)?;
         counted(&mut self.channel.schedule, context.output)?;
         context.output.claim(Fact::Delivered(file::read_text(plaintext)?));
-        let reply = acknowledgement(plaintext);
+        let reply = file::acknowledgement(plaintext);
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&reply);
         let frame = self.channel.seal(Content::Reply, reply.len(), context.entropy, write)?;
         counted(&mut self.channel.schedule, context.output)?;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::measure::Search;
-use super::{Frame, FrameSpec, Layout, Measure, RAW_SPEC, Turn};
+use super::spec::RAW_SPEC;
+use super::{Frame, FrameSpec, Layout, Measure, Turn};
 use crate::endpoint::{PortIndex, Side};
 
 /// Cuts one direction of a stream into frames, whatever its segmentation. Nothing is lost: bytes

@@ -5,7 +5,6 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::compromise::SessionSecret;
 use crate::count::Count;
 use crate::endpoint::{
     Check, Claim, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
@@ -19,6 +18,7 @@ use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
 use crate::session::{Alarm, Timeouts};
+use crate::session_secret::SessionSecret;
 use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
 

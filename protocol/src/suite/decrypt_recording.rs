@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
-use crate::compromise::{RecordedFrame, Secrets, SessionSecret, listen, next_secret};
+use crate::compromise::{RecordedFrame, Secrets, listen, next_secret};
 use crate::crypto::Secret;
 use crate::endpoint::{Message, Side};
 use crate::keyfiles::KeySource;
 use crate::layout::Frame;
+use crate::session_secret::SessionSecret;
 use crate::suite::keyfiles::server_key;
 use crate::suite::keys::{HANDSHAKE, Keys, MESSAGES, Transcript};
 use crate::suite::record::{Channel, Content};

@@ -6,8 +6,8 @@
 use std::fmt::{self, Display, Write};
 use std::net::SocketAddr;
 
-use protocol::compromise::SessionSecret;
 use protocol::endpoint::{PortIndex, Side};
+use protocol::session_secret::SessionSecret;
 use protocol::system::System;
 use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;

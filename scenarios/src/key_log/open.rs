@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mitm_proxy::capture::{Ending, Visitor};
-use protocol::compromise::{RecordedFrame, SessionSecret};
+use protocol::compromise::RecordedFrame;
 use protocol::endpoint::{Message, Side, Tick};
 use protocol::layout::{Deframer, Frame};
+use protocol::session_secret::SessionSecret;
 
 use super::{Connection, Line};
 use crate::diagnostic::escape;

@@ -2,7 +2,7 @@
 
 use super::decrypt_recording::{record, recorded, told};
 use super::*;
-use crate::compromise::SessionSecret;
+use crate::session_secret::SessionSecret;
 use crate::weakness::Weakness;
 
 fn open(system: &System, profile: Profile, secrets: &[SessionSecret], pair: &Pair) -> Vec<Message> {

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::super::measure::WORK;
 use super::super::*;
+use crate::endpoint::{PortIndex, Side};
+use crate::weakness::Profile;
 
 fn layout(frames: Vec<FrameSpec>) -> Arc<Layout> {
     let frames = frames.into_iter().map(Arc::new).collect();
