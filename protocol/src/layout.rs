@@ -16,6 +16,7 @@ mod tests;
 pub use assemble::AssembleError;
 pub use deframer::{Deframer, Front};
 pub use field::{Field, FrameDecl, Role, Size};
+pub(crate) use intern::intern_names;
 pub use intern::{intern, intern_bytes};
 pub use length::{Counts, Encoding, Length, number};
 pub use measure::{Measure, first_match};

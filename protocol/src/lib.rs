@@ -18,7 +18,7 @@ pub mod helo;
 pub mod inbox;
 pub mod keyfiles;
 pub mod layout;
-mod named_enum;
+pub mod named_enum;
 #[cfg(test)]
 mod pair;
 pub mod pki;

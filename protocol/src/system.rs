@@ -7,7 +7,7 @@ use crate::entropy::Entropy;
 use crate::keyfiles::{KeyError, KeyFiles, KeySource};
 use crate::layout::Layout;
 use crate::records::RecordLayer;
-use crate::weakness::{Profile, Weakness, bit};
+use crate::weakness::{Profile, Weakness};
 
 /// A system under attack: everything a driver, a judge or a report needs to know of it.
 #[derive(Debug)]
@@ -188,8 +188,7 @@ impl System {
 impl Profile {
     /// The weaknesses of the published program.
     pub fn as_built(system: &System) -> Self {
-        let bits = system.planted.iter().fold(0, |bits, planted| bits | bit(planted.weakness));
-        Self { name: "as-built", bits }
+        Self::of("as-built", system.planted.iter().map(|planted| planted.weakness))
     }
 
     /// `as-built`, `hardened`, or the name of one weakness that `system` has.
