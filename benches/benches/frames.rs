@@ -14,7 +14,7 @@ use criterion::{
     BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 use mitm_proxy::world::{Plan, World};
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::Deframer;
 
 /// All that the client of `plan` sends in an honest run, a segment for each frame.
@@ -43,7 +43,7 @@ fn deframe(criterion: &mut Criterion) {
         for (way, segments) in ways {
             group.bench_function(BenchmarkId::new("protocol", way), |bencher| {
                 bencher.iter(|| {
-                    let mut deframer = Deframer::new(layout.clone(), Service(0), Side::Client);
+                    let mut deframer = Deframer::new(layout.clone(), PortIndex(0), Side::Client);
                     let mut frames = Vec::new();
                     for segment in black_box(&segments) {
                         deframer.push(segment, &mut frames);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use protocol::endpoint::{
-    Command, Conn, Endpoint, Fact, Input, Message, Output, Service, Side, Tick,
+    Command, Conn, Endpoint, Fact, Input, Message, Output, PortIndex, Side, Tick,
 };
 use protocol::system::{Setup, System};
 use protocol::weakness::Profile;
@@ -25,13 +25,13 @@ impl Direct {
         let server = (system.server)(Setup::lab(profile, 1, 0));
         let ends = [client, server];
         let mut direct = Self { ends, wire: VecDeque::new(), last: 0, delivered: 0 };
-        direct.open(Service::default());
+        direct.open(PortIndex::default());
         direct.say(Message::text("first"));
         assert_eq!(direct.delivered, 1, "{}: the session is established", system.name);
         direct
     }
 
-    fn open(&mut self, service: Service) {
+    fn open(&mut self, service: PortIndex) {
         self.last += 1;
         let conn = Conn(self.last);
         for side in [Side::Server, Side::Client] {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use meddle_fuzz::victims;
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Deframer, Layout};
 
 thread_local! {
@@ -19,7 +19,7 @@ fuzz_target!(|input: &[u8]| {
     let Some(([choice, cut], stream)) = input.split_first_chunk() else { return };
     let side = if choice & 1 == 0 { Side::Client } else { Side::Server };
     let layout = LAYOUTS.with(|all| all[usize::from(choice >> 1 & 15) % all.len()].clone());
-    let mut deframer = Deframer::new(layout, Service(choice >> 5), side);
+    let mut deframer = Deframer::new(layout, PortIndex(choice >> 5), side);
     let mut frames = Vec::new();
     for segment in stream.chunks(1 + usize::from(*cut)) {
         deframer.push(&Bytes::copy_from_slice(segment), &mut frames);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use meddle_fuzz::text_and_bytes;
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::Deframer;
 use files::diagnostic::Color;
 use recordings::dissector;
@@ -19,7 +19,7 @@ fuzz_target!(|input: &[u8]| {
         Err(mistakes) => drop(mistakes.render(Color::Plain)),
         Ok(file) => {
             drop(dissector::render(&[dissector::declared(&file)]));
-            let mut deframer = Deframer::new(Arc::new(file.layout), Service(0), Side::Client);
+            let mut deframer = Deframer::new(Arc::new(file.layout), PortIndex(0), Side::Client);
             let mut frames = Vec::new();
             for segment in stream.chunks(7) {
                 deframer.push(&Bytes::copy_from_slice(segment), &mut frames);

@@ -7,7 +7,7 @@ use std::str;
 
 use bytes::Bytes;
 use protocol::endpoint::{
-    Claim, Command, Conn, Endpoint, Fact, Input, Kind, Message, Output, Service, Side, Tick,
+    Claim, Command, Conn, Endpoint, Fact, Input, Kind, Message, Output, PortIndex, Side, Tick,
 };
 use protocol::system::{Setup, System};
 use protocol::systems::SYSTEMS;
@@ -71,7 +71,7 @@ pub struct Moment {
 
 /// What happens to one end, with bytes of its own.
 enum Event {
-    Opened(Conn, Service),
+    Opened(Conn, PortIndex),
     Received(Conn, Vec<u8>),
     Closed(Conn),
     Timeout,
@@ -95,7 +95,7 @@ fn conversation(system: &'static System, profile: Profile) -> Vec<Moment> {
     Side::Client.of(&mut ends).step(now, Input::Command(&Command::End), &mut out);
     let first = [Side::Server, Side::Client];
     let mut events: VecDeque<(Side, Event)> =
-        first.map(|side| (side, Event::Opened(Conn(1), Service(0)))).into();
+        first.map(|side| (side, Event::Opened(Conn(1), PortIndex(0)))).into();
     let mut wakes: BTreeMap<(Tick, usize), Side> = BTreeMap::new();
     let mut sent: [Vec<(Conn, Vec<u8>)>; 2] = Default::default();
     // Each moment, whose it is, and how much had arrived before.

@@ -5,7 +5,7 @@
 use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
-use protocol::endpoint::{Command, Conn, Endpoint, Input, Output, Service, Tick};
+use protocol::endpoint::{Command, Conn, Endpoint, Input, Output, PortIndex, Tick};
 
 use crate::{Moment, message};
 
@@ -122,7 +122,7 @@ fn happen(
             run.step(Input::Command(&Command::Send(message(*kind, rest.bytes()?))));
         }
         6 => {
-            let service = Service(head % moment.system.ports.len() as u8);
+            let service = PortIndex(head % moment.system.ports.len() as u8);
             if number >= 16 {
                 run.conns += 1;
                 run.step(Input::Opened(Conn(run.conns), service));
@@ -135,7 +135,7 @@ fn happen(
             assert_eq!(digest(&*fork), digest(&*run.endpoint));
             run.endpoint = fork;
         }
-        _ if number < 24 => run.endpoint = run.endpoint.stolen(u64::from(number)),
+        _ if number < 24 => run.endpoint = run.endpoint.compromised(u64::from(number)),
         _ => {
             let ((conn, segment), _) = ahead.split_first()?;
             let add = rest.bytes()?;

@@ -13,7 +13,7 @@ use mitm_proxy::script::Step;
 use mitm_proxy::world::{Plan, World};
 use protocol::crypto::ecdh::Ephemeral;
 use protocol::crypto::rsa::PrivateKey;
-use protocol::endpoint::{Fact, Message, Service, Side};
+use protocol::endpoint::{Fact, Message, PortIndex, Side};
 use protocol::entropy::Entropy;
 use protocol::layout::Deframer;
 use protocol::systems::system;
@@ -174,7 +174,7 @@ fn deframe() -> Box<dyn FnMut()> {
     let segments: Vec<_> = sent.map(|(_, record)| record.frame.bytes.clone()).collect();
     let layout = Arc::new((plan.system.layout)(plan.profile));
     Box::new(move || {
-        let mut deframer = Deframer::new(layout.clone(), Service(0), Side::Client);
+        let mut deframer = Deframer::new(layout.clone(), PortIndex(0), Side::Client);
         let mut frames = Vec::new();
         for segment in &segments {
             deframer.push(segment, &mut frames);

@@ -1,7 +1,7 @@
 //! What a rule waits for, and how a rule names a frame that was recorded. Plain data without an action in it, so that the trace and
 //! the actions can use it too.
 
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Frame, FrameSpec};
 
 /// What a rule waits for.
@@ -12,7 +12,7 @@ pub struct When {
     /// Only on this link, from 1. Links the attacker opened match only by number.
     pub link: Option<u32>,
     /// Only on links to this port of the server's.
-    pub port: Option<Service>,
+    pub port: Option<PortIndex>,
     /// Only what this end sends.
     pub from: Option<Side>,
     /// Only frames of this type.
@@ -54,7 +54,7 @@ pub struct OnLink {
     /// Its number.
     pub number: u32,
     /// The port of the server's that it goes to.
-    pub port: Service,
+    pub port: PortIndex,
     /// Who is at its client's end.
     pub client: Client,
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::endpoint::{Check, Claim, Fact, Message, Service, Side, Tick};
+use protocol::endpoint::{Check, Claim, Fact, Message, PortIndex, Side, Tick};
 use protocol::layout::Frame;
-use protocol::theft::SessionSecret;
+use protocol::session_secret::SessionSecret;
 
 use crate::condition::FrameRef;
 use crate::misfire::MisfireCause;
@@ -203,7 +203,7 @@ pub struct LinkRecord {
     /// Which link, from 1.
     pub link: u32,
     /// Which of the server's ports it goes to.
-    pub service: Service,
+    pub service: PortIndex,
     /// What happened.
     pub event: LinkEvent,
     /// The rule that made the attacker do it, from 1.
@@ -409,7 +409,7 @@ impl Trace {
         &mut self,
         at: Tick,
         link: u32,
-        service: Service,
+        service: PortIndex,
         event: LinkEvent,
         rule: Option<u32>,
     ) {
@@ -502,12 +502,12 @@ impl Trace {
     /// Which session each link belongs to: the client's number, and how many sessions that client had before. A link
     /// to a system's first port begins one; links to others belong to the last one begun.
     pub fn sessions(&self) -> BTreeMap<u32, (usize, usize)> {
-        let services: BTreeMap<u32, Service> =
+        let services: BTreeMap<u32, PortIndex> =
             self.links.iter().map(|record| (record.link, record.service)).collect();
         let mut begun: BTreeMap<usize, usize> = BTreeMap::new();
         let of_link = self.owners.iter().map(|(link, client)| {
             let begun = begun.entry(*client).or_default();
-            if services.get(link).copied().unwrap_or_default() == Service::default() {
+            if services.get(link).copied().unwrap_or_default() == PortIndex::default() {
                 *begun += 1;
             }
             (*link, (*client, begun.saturating_sub(1)))

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::theft::SessionSecret;
+use crate::named_enum::open_named_enum;
+use crate::session_secret::SessionSecret;
 
 /// A point in time: nanoseconds since the run began.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -35,7 +36,7 @@ pub struct Conn(pub u32);
 
 /// Which of a system's ports a connection goes to, by its place in the system's table. Most systems have one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct Service(pub u8);
+pub struct PortIndex(pub u8);
 
 /// One of the two ends of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -219,7 +220,7 @@ pub enum Command {
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
     /// A connection to this port is open: the client opened it, or the server accepted it.
-    Opened(Conn, Service),
+    Opened(Conn, PortIndex),
     /// Bytes as one socket read returned them.
     Received(Conn, &'a [u8]),
     /// The peer closed the connection.
@@ -237,7 +238,7 @@ pub struct Output {
     pub writes: Vec<(Conn, Vec<u8>)>,
     /// Further connections that a client wants, after the writes. Each comes as [`Input::Opened`]; one that
     /// cannot be made comes as that and [`Input::Closed`].
-    pub opens: Vec<Service>,
+    pub opens: Vec<PortIndex>,
     /// Connections to close, after the writes.
     pub closes: Vec<Conn>,
     /// Facts to record.
@@ -398,7 +399,7 @@ impl Display for Reject {
     }
 }
 
-crate::words! {
+open_named_enum! {
     /// The checks an endpoint can refuse something by. Scenario files name them in `blocked_by`.
     Check {
         /// A declared length is outside what the frame allows.
@@ -471,7 +472,7 @@ pub trait Endpoint: Debug + Send {
 
     /// What a thief of this endpoint's memory has: a copy that knows all it knows at this moment, and whose randomness from
     /// now on is its own.
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint>;
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint>;
 
     /// What such a thief can make of a frame that the peer sent on `conn` and that has not been processed yet: decrypt it with
     /// the keys in memory, let `edit` change the plaintext (the bytes inside the encryption, without padding and MAC), and seal it again as the peer would have.

@@ -9,14 +9,9 @@ use std::sync::Arc;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::crypto::rsa::{PrivateKey, PublicKey};
-use crate::endpoint::{Endpoint, Side};
-use crate::entropy::Entropy;
-use crate::layout::Layout;
 use crate::pki::CertificateError;
 use crate::pki::armour::{self, ArmourError};
 use crate::pki::x509::X509Error;
-use crate::system::Setup;
-use crate::weakness::Profile;
 
 /// A folder with key files.
 pub trait KeySource {
@@ -85,55 +80,6 @@ impl KeySource for KeyFiles {
     fn read_bytes(&self, path: &str) -> Result<Option<Vec<u8>>, KeyError> {
         Ok(self.get(path).map(|text| text.clone().into_bytes()))
     }
-}
-
-/// Makes an endpoint with keys of a folder.
-pub type FromKeys = fn(Setup, &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError>;
-
-/// Registers a user of this name and password in the server's password file, as it is done under a profile; whether it was.
-pub type Register = fn(Profile, &mut KeyFiles, &str, &str) -> bool;
-
-/// The frames under a profile with keys of a folder.
-pub type LayoutFromKeys = fn(Profile, &dyn KeySource) -> Result<Layout, KeyError>;
-
-/// What an endpoint makes for itself at every start. Both go by side and, for a client, number.
-#[derive(Clone, Copy, Debug)]
-pub struct Fresh {
-    /// The file of its private key: if that is there, nothing is made.
-    pub private: fn(Side, u32) -> String,
-    /// Makes that file, which nobody else sees, and those for others to find.
-    pub make: fn(&mut Entropy, Side, u32) -> Result<KeyFiles, KeyError>,
-}
-
-/// How a system comes to keys that are not the lab's.
-#[derive(Clone, Copy, Debug)]
-pub struct KeySet {
-    /// The files, as the published program names them, and what each holds. Further clients have files of
-    /// their own beside those of the first.
-    pub files: &'static [(&'static str, &'static str)],
-    /// Makes a client with keys of a folder. It needs its own secrets and the public half of others.
-    pub client: FromKeys,
-    /// Makes the server with keys of a folder.
-    pub server: FromKeys,
-    /// The frames as they are with keys of a folder, where their sizes depend on them.
-    pub layout: Option<LayoutFromKeys>,
-    /// The lab's files once more, for a system with users who may log in to the lab under other names.
-    pub lab: Option<fn() -> KeyFiles>,
-    /// What a published program makes for itself at every start, if it does.
-    pub fresh: Option<Fresh>,
-    /// Makes new files for everybody.
-    pub generate: fn(&mut Wanted<'_>) -> Result<KeyFiles, KeyError>,
-}
-
-/// What new keys are made from.
-#[derive(Debug)]
-pub struct Wanted<'a> {
-    /// Decides every key.
-    pub entropy: &'a mut Entropy,
-    /// When certificates begin to be valid, in seconds since 1970.
-    pub from: u64,
-    /// For how many clients.
-    pub clients: u32,
 }
 
 /// What is wrong with a key file.

@@ -8,6 +8,7 @@
 //! `as-built` [`Profile`](weakness::Profile) is the set the published program has, `hardened` is the empty set.
 
 pub mod ccm;
+pub mod compromise;
 mod count;
 pub mod crypto;
 pub mod csr;
@@ -17,17 +18,17 @@ pub mod helo;
 pub mod inbox;
 pub mod keyfiles;
 pub mod layout;
+pub mod named_enum;
 #[cfg(test)]
 mod pair;
 pub mod pki;
 pub mod ratchet;
 pub mod records;
 mod session;
+pub mod session_secret;
 pub mod suite;
 pub mod system;
 pub mod systems;
-pub mod theft;
 pub mod weakness;
 #[cfg(test)]
 mod wiped;
-mod words;

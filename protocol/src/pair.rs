@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::endpoint::{
-    Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, Service, Side, Tick,
+    Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, PortIndex, Side, Tick,
 };
 use crate::layout::{Deframer, Frame};
+use crate::session_secret::SessionSecret;
 use crate::system::{Setup, System};
-use crate::theft::SessionSecret;
 use crate::weakness::Profile;
 
 /// As every system calls its server in claims.
@@ -100,7 +100,7 @@ impl Pair {
     ) -> Self {
         let layout = Arc::new((system.layout)(profile));
         let cutters = [Side::Client, Side::Server]
-            .map(|side| Deframer::new(layout.clone(), Service(0), side));
+            .map(|side| Deframer::new(layout.clone(), PortIndex(0), side));
         Self {
             client,
             server,
@@ -140,8 +140,8 @@ impl Pair {
 
     pub(crate) fn open(&mut self) {
         let conn = self.conn;
-        self.step(Side::Server, Input::Opened(conn, Service(0)));
-        self.step(Side::Client, Input::Opened(conn, Service(0)));
+        self.step(Side::Server, Input::Opened(conn, PortIndex(0)));
+        self.step(Side::Client, Input::Opened(conn, PortIndex(0)));
     }
 
     /// Deliver until nothing moves; pauses pass, longer waits do not.

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use crate::endpoint::{Claim, Conn, End, Fact, Name, Output, Reject, Tick};
 use crate::inbox::Inbox;
+use crate::session_secret::SessionSecret;
 use crate::system::Setup;
-use crate::theft::SessionSecret;
 use crate::weakness::Weakness;
 
 /// The way out of one session: its writes and claims.
 #[derive(Debug)]
-pub(crate) struct Port<'a> {
+pub(crate) struct SessionOutput<'a> {
     pub(crate) conn: Conn,
     pub(crate) local: &'a Name,
     pub(crate) peer: Name,
     pub(crate) out: &'a mut Output,
 }
 
-impl Port<'_> {
+impl SessionOutput<'_> {
     pub(crate) fn claim(&mut self, fact: Fact) {
         let (conn, local, peer) = (self.conn, self.local.clone(), self.peer.clone());
         self.out.claims.push(Claim { conn, local, peer, fact });

@@ -1,11 +1,12 @@
 //! What a driver, a judge or a report needs to know of a system, and what its endpoints are made from. The systems themselves are
 //! in the table of `systems.rs`; nothing here names one of them.
 
-use crate::endpoint::{Endpoint, Kind};
-use crate::keyfiles::{KeyFiles, KeySet, Register};
+use crate::compromise::{DecryptRecording, InTheMiddle, Secrets, Transport};
+use crate::endpoint::{Endpoint, Kind, Side};
+use crate::entropy::Entropy;
+use crate::keyfiles::{KeyError, KeyFiles, KeySource};
 use crate::layout::Layout;
 use crate::records::RecordLayer;
-use crate::theft::{Eavesdrop, InTheMiddle, Secrets, Transport};
 use crate::weakness::{Profile, Weakness};
 
 /// A system under attack: everything a driver, a judge or a report needs to know of it.
@@ -29,7 +30,7 @@ pub struct System {
     /// How many client identities the lab has for it, numbered from 1.
     pub clients: u32,
     /// The weaknesses of the published program.
-    pub planted: &'static [Planted],
+    pub planted: &'static [WeaknessInfo],
     /// The frames it speaks under a profile.
     pub layout: fn(Profile) -> Layout,
     /// Its record layer by itself, to be measured.
@@ -43,7 +44,7 @@ pub struct System {
     /// The lab's own key files under a profile, private and public, named as in [`KeySet::files`]; those of further clients too.
     pub lab: fn(Profile) -> KeyFiles,
     /// What long-term keys open of a recorded session.
-    pub eavesdrop: Eavesdrop,
+    pub decrypt_recording: DecryptRecording,
     /// What the secrets of a session open of it.
     pub secrets: Secrets,
     /// How somebody registers, where a system has users.
@@ -90,7 +91,7 @@ pub struct Listening {
 
 /// A weakness as one system has it.
 #[derive(Debug)]
-pub struct Planted {
+pub struct WeaknessInfo {
     /// Which defence is off.
     pub weakness: Weakness,
     /// What an attacker gains from it.
@@ -127,9 +128,80 @@ impl Setup {
 /// Tick 0 of the lab, 2026-01-01T00:00:00Z, in seconds since 1970.
 pub const EPOCH: u64 = 1_767_225_600;
 
+/// Makes an endpoint with keys of a folder.
+pub type FromKeys = fn(Setup, &dyn KeySource) -> Result<Box<dyn Endpoint>, KeyError>;
+
+/// Registers a user of this name and password in the server's password file, as it is done under a profile; whether it was.
+pub type Register = fn(Profile, &mut KeyFiles, &str, &str) -> bool;
+
+/// The frames under a profile with keys of a folder.
+pub type LayoutFromKeys = fn(Profile, &dyn KeySource) -> Result<Layout, KeyError>;
+
+/// What an endpoint makes for itself at every start. Both go by side and, for a client, number.
+#[derive(Clone, Copy, Debug)]
+pub struct Fresh {
+    /// The file of its private key: if that is there, nothing is made.
+    pub private: fn(Side, u32) -> String,
+    /// Makes that file, which nobody else sees, and those for others to find.
+    pub make: fn(&mut Entropy, Side, u32) -> Result<KeyFiles, KeyError>,
+}
+
+/// How a system comes to keys that are not the lab's.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySet {
+    /// The files, as the published program names them, and what each holds. Further clients have files of
+    /// their own beside those of the first.
+    pub files: &'static [(&'static str, &'static str)],
+    /// Makes a client with keys of a folder. It needs its own secrets and the public half of others.
+    pub client: FromKeys,
+    /// Makes the server with keys of a folder.
+    pub server: FromKeys,
+    /// The frames as they are with keys of a folder, where their sizes depend on them.
+    pub layout: Option<LayoutFromKeys>,
+    /// The lab's files once more, for a system with users who may log in to the lab under other names.
+    pub lab: Option<fn() -> KeyFiles>,
+    /// What a published program makes for itself at every start, if it does.
+    pub fresh: Option<Fresh>,
+    /// Makes new files for everybody.
+    pub generate: fn(&mut Wanted<'_>) -> Result<KeyFiles, KeyError>,
+}
+
+/// What new keys are made from.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Decides every key.
+    pub entropy: &'a mut Entropy,
+    /// When certificates begin to be valid, in seconds since 1970.
+    pub from: u64,
+    /// For how many clients.
+    pub clients: u32,
+}
+
 impl System {
     /// What is known of `weakness` in this system, if it has it.
-    pub fn planted(&self, weakness: Weakness) -> Option<&'static Planted> {
+    pub fn planted(&self, weakness: Weakness) -> Option<&'static WeaknessInfo> {
         self.planted.iter().find(|planted| planted.weakness == weakness)
+    }
+}
+
+/// The profiles of a system.
+impl Profile {
+    /// The weaknesses of the published program.
+    pub fn as_built(system: &System) -> Self {
+        Self::of("as-built", system.planted.iter().map(|planted| planted.weakness))
+    }
+
+    /// `as-built`, `hardened`, or the name of one weakness that `system` has.
+    pub fn named(system: &System, name: &str) -> Option<Self> {
+        match name {
+            "as-built" => Some(Self::as_built(system)),
+            "hardened" => Some(Self::HARDENED),
+            _ => system
+                .planted
+                .iter()
+                .map(|planted| planted.weakness)
+                .find(|weakness| weakness.name() == name)
+                .map(Self::only),
+        }
     }
 }

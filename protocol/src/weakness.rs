@@ -1,11 +1,13 @@
 //! Named weaknesses and the profiles made of them. A weakness is a value, not a build option: one
 //! binary runs every profile.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 
-use crate::system::System;
+use crate::layout::intern_names;
+use crate::named_enum::open_named_enum;
 
-crate::words! {
+open_named_enum! {
     /// One defence, switched off.
     Weakness {
         /// Every record of a session is encrypted under the same initialization vector.
@@ -95,57 +97,53 @@ impl Display for Weakness {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Profile {
     name: &'static str,
+    /// Those that are known here, a bit each.
     bits: u64,
+    /// The names of those that only a system from elsewhere has, in order.
+    own: &'static [&'static str],
 }
 
 impl Profile {
     /// No weakness at all.
-    pub const HARDENED: Self = Self { name: "hardened", bits: 0 };
+    pub const HARDENED: Self = Self { name: "hardened", bits: 0, own: &[] };
 
-    /// The weaknesses of the published program.
-    pub fn as_built(system: &System) -> Self {
-        let bits = system.planted.iter().fold(0, |bits, planted| bits | bit(planted.weakness));
-        Self { name: "as-built", bits }
+    /// These weaknesses, under this name. Every distinct set of weaknesses from elsewhere is kept for as long as the program runs.
+    pub fn of(name: &'static str, weaknesses: impl IntoIterator<Item = Weakness>) -> Self {
+        let (mut bits, mut own) = (0, BTreeSet::new());
+        for weakness in weaknesses {
+            match weakness.index() {
+                Some(index) => bits |= 1 << index,
+                None => drop(own.insert(weakness.name())),
+            }
+        }
+        Self { name, bits, own: if own.is_empty() { &[] } else { intern_names(own) } }
     }
 
     /// This weakness and no other.
-    pub const fn only(weakness: Weakness) -> Self {
-        Self { name: weakness.name(), bits: bit(weakness) }
+    pub fn only(weakness: Weakness) -> Self {
+        Self::of(weakness.name(), [weakness])
     }
 
     /// The same set but for this weakness.
     #[must_use]
-    pub const fn without(self, weakness: Weakness) -> Self {
-        Self { name: "mended", bits: self.bits & !bit(weakness) }
-    }
-
-    /// `as-built`, `hardened`, or the name of one weakness that `system` has.
-    pub fn named(system: &System, name: &str) -> Option<Self> {
-        match name {
-            "as-built" => Some(Self::as_built(system)),
-            "hardened" => Some(Self::HARDENED),
-            _ => system
-                .planted
-                .iter()
-                .map(|planted| planted.weakness)
-                .find(|weakness| weakness.name() == name)
-                .map(Self::only),
-        }
+    pub fn without(self, weakness: Weakness) -> Self {
+        let own = self.own.iter().map(|name| Weakness::new(name));
+        let all = Weakness::ALL.iter().copied().filter(|known| self.has(*known)).chain(own);
+        Self::of("mended", all.filter(|one| *one != weakness))
     }
 
     /// Whether the defence is switched off.
-    pub const fn has(self, weakness: Weakness) -> bool {
-        self.bits & bit(weakness) != 0
+    pub fn has(self, weakness: Weakness) -> bool {
+        match weakness.index() {
+            Some(index) => self.bits & 1 << index != 0,
+            None => self.own.contains(&weakness.name()),
+        }
     }
 
     /// The profile's name.
     pub const fn name(self) -> &'static str {
         self.name
     }
-}
-
-const fn bit(weakness: Weakness) -> u64 {
-    1 << weakness as u64
 }
 
 #[cfg(test)]
@@ -155,7 +153,7 @@ mod tests {
 
     #[test]
     fn as_built_is_all_hardened_is_none_and_each_can_stand_alone() {
-        assert!(Weakness::ALL.len() <= 64, "the set is a u64");
+        assert!(Weakness::ALL.len() <= 64, "those that are known are bits of a u64");
         for system in SYSTEMS {
             let as_built = Profile::as_built(system);
             for planted in system.planted {
@@ -167,5 +165,19 @@ mod tests {
                 assert_eq!(set, [&weakness]);
             }
         }
+    }
+
+    #[test]
+    fn a_profile_holds_weaknesses_that_are_known_nowhere_else() {
+        let (cookie, nonce) = (Weakness::new("no-cookie"), Weakness::new("no-nonce"));
+        let both = Profile::of("as-built", [nonce, Weakness::StaticIv, cookie, nonce]);
+        assert!([cookie, nonce, Weakness::StaticIv].iter().all(|weakness| both.has(*weakness)));
+        assert!(!both.has(Weakness::NoSequence) && !both.has(Weakness::new("no-salt")));
+        assert_eq!(both, Profile::of("as-built", [Weakness::StaticIv, cookie, nonce]));
+        let mended = both.without(nonce);
+        assert!(mended.has(cookie) && mended.has(Weakness::StaticIv) && !mended.has(nonce));
+        assert!(Profile::only(cookie).has(Weakness::new("no-cookie")));
+        assert!(!Profile::only(cookie).has(nonce));
+        assert_eq!(Profile::only(cookie).without(cookie), Profile::of("mended", []));
     }
 }

@@ -7,7 +7,7 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 use crate::ccm;
 use crate::crypto::Secret;
 use crate::keyfiles::Account;
-use crate::theft::SessionSecret;
+use crate::session_secret::SessionSecret;
 
 fn wiped<T: ZeroizeOnDrop>() {}
 

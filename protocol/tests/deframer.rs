@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Deframer, Frame, Layout};
 use protocol::system::System;
 use protocol::systems::SYSTEMS;
@@ -26,7 +26,7 @@ fn cut<'a>(
     side: Side,
     segments: impl Iterator<Item = &'a [u8]>,
 ) -> Vec<Frame> {
-    let mut deframer = Deframer::new(layout.clone(), Service(0), side);
+    let mut deframer = Deframer::new(layout.clone(), PortIndex(0), side);
     let mut frames = Vec::new();
     for segment in segments {
         deframer.push(&Bytes::copy_from_slice(segment), &mut frames);

@@ -9,13 +9,14 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocol::endpoint::{
-    Command, Conn, Endpoint, Fact, Input, Kind, Message, Output, Service, Side, Tick,
+    Command, Conn, Endpoint, Fact, Input, Kind, Message, Output, PortIndex, Side, Tick,
 };
 use protocol::entropy::Entropy;
-use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource, Wanted};
+use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource};
 use protocol::pki::armour;
 use protocol::pki::users::{LAB, Names, Scheme, Users};
 use protocol::suite;
+use protocol::system::Wanted;
 use protocol::system::{EPOCH, Setup, System};
 use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
@@ -65,7 +66,7 @@ fn converse(system: &System, profile: Profile, keys: [&KeyFiles; 2]) -> Vec<Fact
     let mut last = 1;
     let mut now = Tick(0);
     let mut wakes = Vec::new();
-    let mut opening = vec![Service(0)];
+    let mut opening = vec![PortIndex(0)];
     let mut said = false;
     loop {
         let mut out = Output::default();

@@ -22,7 +22,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use command_line::{Listening, folder, scenarios};
 use protocol::crypto::cbc::{Key128, decrypt};
 use protocol::crypto::{Secret, sha256};
-use protocol::endpoint::{Command, Conn, Input, Kind, Message, Service, Tick};
+use protocol::endpoint::{Command, Conn, Input, Kind, Message, PortIndex, Tick};
 use protocol::system::{Setup, System};
 use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
@@ -223,7 +223,7 @@ fn the_challenge_of_ratchet_is_the_time() {
     let mut client = (ratchet.client)(Setup::lab(profile, 1, 1));
     let mut out = protocol::endpoint::Output::default();
     client.step(Tick(0), Input::Command(&Command::Send(Message::numbers("1"))), &mut out);
-    client.step(Tick(0), Input::Opened(Conn(1), Service(0)), &mut out);
+    client.step(Tick(0), Input::Opened(Conn(1), PortIndex(0)), &mut out);
     let mut stream = TcpStream::connect(&server.address).unwrap();
     stream.write_all(&out.writes[0].1).unwrap();
     let mut challenge = [0; 107];

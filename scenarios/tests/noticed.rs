@@ -84,8 +84,8 @@ impl Endpoint for Flawed {
         self.inner.buffered() + self.hoard
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
-        self.inner.stolen(seed)
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
+        self.inner.compromised(seed)
     }
 
     fn rewrite(

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use mitm_proxy::strategies::padding_oracle::{Attack, Target};
 use mitm_proxy::world::Reply;
 use net::{Event, Observer};
-use protocol::endpoint::{Command, Fact, Message, Service, Side, Tick};
+use protocol::endpoint::{Command, Fact, Message, PortIndex, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 use protocol::system::Setup;
 use protocol::weakness::{Profile, Weakness};
@@ -181,7 +181,7 @@ struct Wire {
 impl Wire {
     fn new(stream: TcpStream, layout: Arc<Layout>, side: Side) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        let deframer = Deframer::new(layout, Service::default(), side);
+        let deframer = Deframer::new(layout, PortIndex::default(), side);
         Ok(Self { stream, deframer, buffer: vec![0; 64 * 1024], frames: VecDeque::new() })
     }
 

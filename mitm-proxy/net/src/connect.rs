@@ -5,7 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use protocol::endpoint::{Command, Endpoint, Input, Service, Side};
+use protocol::endpoint::{Command, Endpoint, Input, PortIndex, Side};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
@@ -54,7 +54,7 @@ pub async fn connect(
     let run = async move {
         let (driver, made) = Driver::new(endpoint, Side::Client, addresses, observer);
         spawn_local(attend_all(driver.clone(), made));
-        driver.add(stream, Service::default(), address);
+        driver.add(stream, PortIndex::default(), address);
         let ending = tokio::select! {
             ending = converse(&driver, commands, patience) => ending,
             () = stop => Ending::Stopped,

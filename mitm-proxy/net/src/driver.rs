@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use protocol::endpoint::{Claim, Conn, Endpoint, Fact, Input, Output, Service, Side, Tick};
+use protocol::endpoint::{Claim, Conn, Endpoint, Fact, Input, Output, PortIndex, Side, Tick};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -161,7 +161,7 @@ impl Driver {
     }
 
     /// A connection is there: tell the endpoint, and let somebody attend to it.
-    pub(super) fn add(&self, stream: TcpStream, service: Service, address: SocketAddr) {
+    pub(super) fn add(&self, stream: TcpStream, service: PortIndex, address: SocketAddr) {
         // Without this a small frame waits for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let wake = Rc::new(Notify::new());
@@ -259,7 +259,7 @@ impl Driver {
     }
 
     /// Make a further connection.
-    async fn open(self, service: Service) {
+    async fn open(self, service: PortIndex) {
         let to = self.0.state.borrow().addresses.get(usize::from(service.0)).cloned();
         let Some(to) = to else { return self.opened() };
         match to.connect().await {

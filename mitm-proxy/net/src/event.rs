@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use protocol::endpoint::{Claim, Conn, Input, Service, Tick};
-use protocol::theft::SessionSecret;
+use protocol::endpoint::{Claim, Conn, Input, PortIndex, Tick};
+use protocol::session_secret::SessionSecret;
 
 use super::host::HostPort;
 
@@ -17,7 +17,7 @@ pub enum Event<'a> {
         /// Its number.
         conn: Conn,
         /// To which of the server's ports.
-        service: Service,
+        service: PortIndex,
         /// The other end.
         address: SocketAddr,
         /// This end, where the system says so.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use protocol::endpoint::{Command, Endpoint, Input, Service, Side};
+use protocol::endpoint::{Command, Endpoint, Input, PortIndex, Side};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::{LocalSet, spawn_local};
@@ -35,7 +35,7 @@ pub async fn serve(
         .run_until(async move {
             let (driver, made) = Driver::new(endpoint, Side::Server, Vec::new(), observer);
             spawn_local(attend_all(driver.clone(), made));
-            for (service, listener) in (0..).map(Service).zip(listeners) {
+            for (service, listener) in (0..).map(PortIndex).zip(listeners) {
                 spawn_local(accept(driver.clone(), listener, service, limits));
             }
             let mut stop = pin!(stop);
@@ -56,7 +56,7 @@ pub async fn serve(
         .await;
 }
 
-async fn accept(driver: Driver, listener: TcpListener, service: Service, limits: Limits) {
+async fn accept(driver: Driver, listener: TcpListener, service: PortIndex, limits: Limits) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) if driver.make_room(limits) => {

@@ -1,7 +1,7 @@
 //! The attacker as a party of the key agreement on both sides of a link: it opens what one end sends, and makes it anew for the other.
 
+use protocol::compromise::Middle;
 use protocol::endpoint::Side;
-use protocol::theft::Middle;
 
 use super::context::StepContext;
 use crate::action::Outgoing;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 
 use crate::action::Part;
 
@@ -15,7 +15,7 @@ pub enum Effect {
         /// The link.
         link: u32,
         /// To which of its ports.
-        service: Service,
+        service: PortIndex,
     },
     /// Call [`Attacker::on_timer`](crate::attacker::Attacker::on_timer) with this token.
     Wake {

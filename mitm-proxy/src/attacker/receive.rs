@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Frame, FrameSpec};
 
 use super::context::StepContext;
@@ -43,7 +43,7 @@ impl Attacker {
     }
 
     /// The rule that would act if a client opened this link to this port now.
-    pub fn would_act_on_open(&self, link: u32, port: Service) -> Option<Acting> {
+    pub fn would_act_on_open(&self, link: u32, port: PortIndex) -> Option<Acting> {
         // Nobody has heard of the link yet.
         let on = OnLink { port, ..self.on_link(link) };
         self.would_act_on_event(Event::Open, on, Side::Client)
@@ -60,7 +60,7 @@ impl Attacker {
     }
 
     /// A client opened a link to this port.
-    pub fn on_open(&mut self, ctx: &mut StepContext<'_>, link: u32, service: Service) {
+    pub fn on_open(&mut self, ctx: &mut StepContext<'_>, link: u32, service: PortIndex) {
         self.links.insert(link, self.new_link(LinkKind::Relayed, service));
         let on = self.on_link(link);
         let rule = self.matcher.select_event(Event::Open, on, Side::Client);

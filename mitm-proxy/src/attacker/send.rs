@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 
 use super::context::StepContext;
 use super::effect::Effect;
@@ -55,7 +55,7 @@ impl Attacker {
     /// Open a connection of the attacker's own, to the port that link `like` went to.
     fn connect(&mut self, ctx: &mut StepContext<'_>, like: u32, rule: u32) -> u32 {
         let link = self.next_link();
-        let service = self.links.get(&like).map_or(Service::default(), |like| like.service);
+        let service = self.links.get(&like).map_or(PortIndex::default(), |like| like.service);
         self.links.insert(link, self.new_link(LinkKind::Own, service));
         ctx.trace.link(ctx.now, link, service, LinkEvent::OpenedByAttacker, Some(rule));
         ctx.effects.push(Effect::Connect { link, service });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Deframer, Layout};
 
 use super::agreement::Between;
@@ -59,7 +59,7 @@ pub(super) enum Planned {
 #[derive(Clone, Hash, Debug)]
 pub(super) struct Link {
     pub(super) kind: LinkKind,
-    pub(super) service: Service,
+    pub(super) service: PortIndex,
     pub(super) from_client: Deframer,
     pub(super) from_server: Deframer,
     /// A frame that waits for the next one of its direction and type.
@@ -222,11 +222,11 @@ impl Attacker {
         let made = state.is_some_and(|state| state.kind == LinkKind::Own);
         let is_attackers = made || matches!(self.impostors.get(&link), Some((Side::Client, _)));
         let client = if is_attackers { Client::Attackers } else { Client::Honest };
-        let port = state.map_or(Service(0), |state| state.service);
+        let port = state.map_or(PortIndex(0), |state| state.service);
         OnLink { number: link, port, client }
     }
 
-    pub(super) fn new_link(&self, kind: LinkKind, service: Service) -> Link {
+    pub(super) fn new_link(&self, kind: LinkKind, service: PortIndex) -> Link {
         Link {
             kind,
             service,

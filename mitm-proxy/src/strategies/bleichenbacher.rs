@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::crypto::rsa;
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use protocol::entropy::Entropy;
 use protocol::keyfiles::KeySource;
 use protocol::layout::Frame;
@@ -127,7 +127,7 @@ impl Strategy for Plan {
 
 /// How questions are asked: each on a connection of its own, in a frame like the recorded one.
 struct Asking<'a> {
-    service: Service,
+    service: PortIndex,
     to: Side,
     frame: &'a Frame,
     field: &'static str,

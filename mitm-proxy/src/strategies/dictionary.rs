@@ -263,7 +263,9 @@ impl Dictionary {
             for session in &sessions {
                 tally.tries += 1;
                 tally.work += session.frames.len() as u64;
-                for (place, message) in (system.eavesdrop)(profile, &files, &session.overheard()) {
+                for (place, message) in
+                    (system.decrypt_recording)(profile, &files, &session.overheard())
+                {
                     tally.found += 1;
                     tally.recovered += message.body.len();
                     let content = Finding::Content(message.body);

@@ -2,7 +2,7 @@
 //! not kept as frames: a strategy asks thousands.
 
 use bytes::Bytes;
-use protocol::endpoint::{Check, Conn, Fact, Input, Output, Service, Side, Tick};
+use protocol::endpoint::{Check, Conn, Fact, Input, Output, PortIndex, Side, Tick};
 
 use super::state::{Event, HOP, Link, SERVER, World};
 use super::transport::{Leg, Way};
@@ -69,7 +69,7 @@ impl World {
     }
 
     /// Open a connection of the attacker's own, to ask on; nothing of it is in the trace.
-    pub fn dial(&mut self, service: Service) -> u32 {
+    pub fn dial(&mut self, service: PortIndex) -> u32 {
         let before = self.sequence;
         let link = self.attacker.next_link();
         let own =

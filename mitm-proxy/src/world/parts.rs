@@ -1,6 +1,6 @@
 //! Endpoints of the attacker's: copies of stolen memories, and impostors.
 
-use protocol::endpoint::{Claim, Command, Fact, Input, Kind, Message, Output, Service, Side};
+use protocol::endpoint::{Claim, Command, Fact, Input, Kind, Message, Output, PortIndex, Side};
 use protocol::system::Setup;
 
 use super::guarded::guarded;
@@ -20,7 +20,7 @@ impl World {
     pub(super) fn steal(&mut self, link: u32, of: Side, rule: u32) {
         let Some(actor) = self.actor_at(link, of) else { return };
         let Some(victim) = self.actors.get(actor) else { return };
-        let endpoint = victim.endpoint.stolen(self.plan.seed ^ OTHER);
+        let endpoint = victim.endpoint.compromised(self.plan.seed ^ OTHER);
         let (at, moment) = (self.clock, self.trace.next_moment());
         let loot = Loot::Memory(actor);
         let compromise = self.trace.compromises.len();
@@ -100,7 +100,7 @@ impl World {
             says_what_it_reads,
         });
         match part.side {
-            Side::Client => self.connect(number, Service::default()),
+            Side::Client => self.connect(number, PortIndex::default()),
             Side::Server => {
                 if let Some(link) = self.links.get_mut(&link) {
                     link.server = number;
@@ -135,7 +135,7 @@ impl World {
                 self.trace.misfires.push(Misfire { rule, why });
             }
             for recording in &recordings {
-                let opened = (system.eavesdrop)(profile, &files, &recording.overheard());
+                let opened = (system.decrypt_recording)(profile, &files, &recording.overheard());
                 for (place, message) in opened {
                     let (number, content) =
                         (recording.number(place), Finding::Content(message.body));

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use protocol::endpoint::{Service, Side};
+use protocol::compromise::RecordedFrame;
+use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::Frame;
-use protocol::theft::Overheard;
 
 use super::state::World;
 
@@ -12,15 +12,19 @@ use super::state::World;
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     /// Number, port, sender, frame.
-    pub frames: Vec<(u32, Service, Side, Frame)>,
+    pub frames: Vec<(u32, PortIndex, Side, Frame)>,
 }
 
 impl Recording {
     /// The same, for whoever tries to open it.
-    pub fn overheard(&self) -> Vec<Overheard<'_>> {
+    pub fn overheard(&self) -> Vec<RecordedFrame<'_>> {
         let frames = self.frames.iter();
         frames
-            .map(|(_, service, from, frame)| Overheard { service: *service, from: *from, frame })
+            .map(|(_, service, from, frame)| RecordedFrame {
+                service: *service,
+                from: *from,
+                frame,
+            })
             .collect()
     }
 

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::endpoint::{Command, Conn, Endpoint, Input, Service, Side, Tick};
+use protocol::endpoint::{Command, Conn, Endpoint, Input, PortIndex, Side, Tick};
 use protocol::layout::Layout;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
@@ -61,7 +61,7 @@ impl World {
         };
         world.advance(SERVER);
         for number in scripts.keys().filter(|number| **number > 0) {
-            world.connect(*number as usize, Service::default());
+            world.connect(*number as usize, PortIndex::default());
         }
         world
     }
@@ -260,7 +260,7 @@ impl World {
     }
 
     /// A client opens a link to this port.
-    pub(super) fn connect(&mut self, actor: usize, service: Service) {
+    pub(super) fn connect(&mut self, actor: usize, service: PortIndex) {
         let link = self.attacker.next_link();
         let client = Some(actor);
         if let Some(planted) = self.planted(actor) {
@@ -279,8 +279,8 @@ impl World {
         self.schedule(Duration::ZERO, Event::Connect { actor, link });
     }
 
-    pub(super) fn service(&self, link: u32) -> Service {
-        self.links.get(&link).map_or(Service::default(), |link| link.service)
+    pub(super) fn service(&self, link: u32) -> PortIndex {
+        self.links.get(&link).map_or(PortIndex::default(), |link| link.service)
     }
 
     /// One end of a link closes. Whether it was open.
@@ -312,7 +312,7 @@ impl World {
                 Step::Connect if open => return,
                 Step::Connect => {
                     actor.at += 1;
-                    return self.connect(number, Service::default());
+                    return self.connect(number, PortIndex::default());
                 }
                 Step::Wait(time) => {
                     actor.at += 1;

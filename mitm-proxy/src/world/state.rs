@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::endpoint::{Check, Endpoint, Output, Service, Side, Tick};
+use protocol::endpoint::{Check, Endpoint, Output, PortIndex, Side, Tick};
 
 use super::spec::Plan;
 use super::transport::Carrier;
@@ -83,7 +83,7 @@ pub(super) struct Link {
     pub(super) client: Option<usize>,
     /// Who serves at the other: the server, or somebody the attacker has put there.
     pub(super) server: usize,
-    pub(super) service: Service,
+    pub(super) service: PortIndex,
     pub(super) client_open: bool,
     pub(super) server_open: bool,
 }

@@ -4,14 +4,16 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::ccm::data_stream::{
+    Context, Heard, ReceivingStream, SendingStream, bind, finish, speaks_on,
+};
 use crate::ccm::exchange::Offer;
 use crate::ccm::keys::{Keys, RECORDS};
 use crate::ccm::lab::{ClientKeys, SERVER, client_name};
-use crate::ccm::lane::{Context, Heard, Listener, Speaker, bind, finish, speaks_on};
-use crate::ccm::session::{Between, PATIENCE, Setting};
+use crate::ccm::session::{PATIENCE, SessionPeers, Setting};
 use crate::ccm::wire::{self, EXCHANGE, TO_CLIENT, TO_SERVER};
 use crate::endpoint::{
-    Check, Command, Conn, End, Endpoint, Fact, Input, Name, Output, Reject, Service, Side, Tick,
+    Check, Command, Conn, End, Endpoint, Fact, Input, Name, Output, PortIndex, Reject, Side, Tick,
 };
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
@@ -58,8 +60,8 @@ struct ExpectEcho {
 #[derive(Clone, Hash, Debug)]
 struct Talking {
     keys: Keys,
-    speaker: Option<Speaker>,
-    listener: Option<Listener>,
+    speaker: Option<SendingStream>,
+    listener: Option<ReceivingStream>,
     /// The goodbye is said.
     leaving: bool,
 }
@@ -94,46 +96,46 @@ impl Client {
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         self.finish(End::Aborted, out);
         let offer = Offer::make(&self.setting, &self.keys, self.number, &mut self.entropy);
-        let mut between = Between { local: &self.name, peer: &self.server, out };
-        let mut port = between.on(conn);
+        let mut peers = SessionPeers { local: &self.name, peer: &self.server, out };
+        let mut output = peers.on(conn);
         match offer {
             Ok((offer, frame)) => {
-                port.log("connected, key sent");
-                port.send(frame);
+                output.log("connected, key sent");
+                output.send(frame);
                 let state = State::ExpectEcho(ExpectEcho { inbox: Inbox::default(), offer });
                 self.session = Some(Session { exchange: conn, heard: now, state });
             }
-            Err(reject) => port.abort(reject),
+            Err(reject) => output.abort(reject),
         }
     }
 
     /// A data connection is open.
-    fn open_data(&mut self, now: Tick, conn: Conn, service: Service, out: &mut Output) {
+    fn open_data(&mut self, now: Tick, conn: Conn, service: PortIndex, out: &mut Output) {
         let talking = self.session.as_mut().map(|session| &mut session.state);
         let Some(State::Talking(talking)) = talking else {
             return out.closes.push(conn);
         };
         let Talking { keys, speaker, listener, .. } = &mut **talking;
-        let mut between = Between { local: &self.name, peer: &self.server, out };
+        let mut peers = SessionPeers { local: &self.name, peer: &self.server, out };
         let (setting, entropy) = (&*self.setting, &mut self.entropy);
-        let context = Context { now, setting, keys, entropy, between: &mut between };
+        let context = Context { now, setting, keys, entropy, peers: &mut peers };
         let frame = bind(&context, service);
         match service {
             TO_SERVER if speaker.is_none() => {
-                let mut opened = Speaker::new(conn, Side::Client, setting.profile, keys);
+                let mut opened = SendingStream::new(conn, Side::Client, setting.profile, keys);
                 opened.quiet = setting.pause(now).filter(|_| frame.is_some());
                 *speaker = Some(opened);
             }
             TO_CLIENT if listener.is_none() => {
-                *listener = Some(Listener::new(conn, Side::Server, setting.profile, keys));
+                *listener = Some(ReceivingStream::new(conn, Side::Server, setting.profile, keys));
             }
             _ => return out.closes.push(conn),
         }
-        let mut port = between.on(conn);
-        port.log("data connection open");
-        port.secret(RECORDS, &keys.of(speaks_on(service)).0);
+        let mut output = peers.on(conn);
+        output.log("data connection open");
+        output.secret(RECORDS, &keys.of(speaks_on(service)).0);
         if let Some(frame) = frame {
-            port.send(frame);
+            output.send(frame);
         }
     }
 
@@ -143,11 +145,11 @@ impl Client {
             State::ExpectEcho(state) if session.exchange == conn => &mut state.inbox,
             State::ExpectEcho(_) => return,
             State::Talking(talking) => {
-                let speaker = talking.speaker.as_mut().filter(|lane| lane.conn == conn);
-                let listener = talking.listener.as_mut().filter(|lane| lane.conn == conn);
+                let speaker = talking.speaker.as_mut().filter(|stream| stream.conn == conn);
+                let listener = talking.listener.as_mut().filter(|stream| stream.conn == conn);
                 match (speaker, listener) {
-                    (Some(lane), _) => &mut lane.inbox,
-                    (_, Some(lane)) => &mut lane.inbox,
+                    (Some(stream), _) => &mut stream.inbox,
+                    (_, Some(stream)) => &mut stream.inbox,
                     // Nothing is read from the exchange once it is done.
                     (None, None) => return,
                 }
@@ -165,7 +167,7 @@ impl Client {
         let lost = match &session.state {
             State::ExpectEcho(_) => session.exchange == conn,
             // The server closes the exchange when it is done.
-            State::Talking(_) => session.lanes().any(|(lane, over)| lane == conn && !over),
+            State::Talking(_) => session.streams().any(|(stream, over)| stream == conn && !over),
         };
         if lost {
             self.finish(End::Truncated, out);
@@ -175,20 +177,20 @@ impl Client {
     /// Go as far as what has arrived and what is queued allow. `conn` is where something happened.
     fn drive(&mut self, now: Tick, conn: Option<Conn>, out: &mut Output) {
         let Some(mut session) = self.session.take() else { return };
-        let mut between = Between { local: &self.name, peer: &self.server, out };
+        let mut peers = SessionPeers { local: &self.name, peer: &self.server, out };
         let mut running = Running {
             now,
             setting: &self.setting,
             keys: &self.keys,
             entropy: &mut self.entropy,
             queue: &mut self.queue,
-            between: &mut between,
+            peers: &mut peers,
         };
         let end = match session.drive(&mut running) {
             Ok(None) => return self.session = Some(session),
             Ok(Some(end)) => end,
             Err(reject) => {
-                between.on(conn.unwrap_or(session.exchange)).claim(Fact::Rejected(reject));
+                peers.on(conn.unwrap_or(session.exchange)).claim(Fact::Rejected(reject));
                 End::Aborted
             }
         };
@@ -200,8 +202,8 @@ impl Client {
     fn finish(&mut self, end: End, out: &mut Output) {
         if let Some(session) = self.session.take() {
             self.queue.clear();
-            let mut between = Between { local: &self.name, peer: &self.server, out };
-            finish(end, session.exchange, session.lanes(), &mut between);
+            let mut peers = SessionPeers { local: &self.name, peer: &self.server, out };
+            finish(end, session.exchange, session.streams(), &mut peers);
         }
     }
 
@@ -210,9 +212,9 @@ impl Client {
         if self.deadline().is_some_and(|deadline| deadline <= now)
             && let Some(session) = &self.session
         {
-            let conn = session.lanes().next().map_or(session.exchange, |(conn, _)| conn);
-            let mut between = Between { local: &self.name, peer: &self.server, out };
-            between.on(conn).claim(Fact::Rejected(Reject::new(Check::Timeout, "peer")));
+            let conn = session.streams().next().map_or(session.exchange, |(conn, _)| conn);
+            let mut peers = SessionPeers { local: &self.name, peer: &self.server, out };
+            peers.on(conn).claim(Fact::Rejected(Reject::new(Check::Timeout, "peer")));
             self.finish(End::Aborted, out);
         }
         self.drive(now, None, out);
@@ -268,14 +270,14 @@ impl Endpoint for Client {
         match &session.state {
             State::ExpectEcho(state) => state.inbox.waiting().len(),
             State::Talking(talking) => {
-                let speaker = talking.speaker.iter().map(|lane| &lane.inbox);
-                let inboxes = speaker.chain(talking.listener.iter().map(|lane| &lane.inbox));
+                let speaker = talking.speaker.iter().map(|stream| &stream.inbox);
+                let inboxes = speaker.chain(talking.listener.iter().map(|stream| &stream.inbox));
                 inboxes.map(|inbox| inbox.waiting().len()).max().unwrap_or(0)
             }
         }
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         let entropy = Entropy::new(seed, &format!("thief of ccm client {}", self.number));
         Box::new(Self { entropy, ..self.clone() })
     }
@@ -287,7 +289,7 @@ impl Endpoint for Client {
         edit: &mut dyn FnMut(&mut Vec<u8>),
     ) -> Option<Vec<u8>> {
         let State::Talking(talking) = &self.session.as_ref()?.state else { return None };
-        let listener = talking.listener.as_ref().filter(|lane| lane.conn == conn)?;
+        let listener = talking.listener.as_ref().filter(|stream| stream.conn == conn)?;
         listener.rewrite(&self.setting, frame, &mut self.entropy.clone(), edit)
     }
 }
@@ -299,20 +301,20 @@ struct Running<'a, 'b> {
     keys: &'a ClientKeys,
     entropy: &'a mut Entropy,
     queue: &'a mut VecDeque<Command>,
-    between: &'a mut Between<'b>,
+    peers: &'a mut SessionPeers<'b>,
 }
 
 impl Session {
     /// Its data connections, and whether each is over.
-    fn lanes(&self) -> impl Iterator<Item = (Conn, bool)> {
+    fn streams(&self) -> impl Iterator<Item = (Conn, bool)> {
         let talking = match &self.state {
             State::ExpectEcho(_) => None,
             State::Talking(talking) => Some(talking),
         };
         let speaker = talking.and_then(|talking| talking.speaker.as_ref());
         let listener = talking.and_then(|talking| talking.listener.as_ref());
-        let speaker = speaker.map(|lane| (lane.conn, lane.over));
-        speaker.into_iter().chain(listener.map(|lane| (lane.conn, lane.over)))
+        let speaker = speaker.map(|stream| (stream.conn, stream.over));
+        speaker.into_iter().chain(listener.map(|stream| (stream.conn, stream.over)))
     }
 
     /// Whether it is the server's turn.
@@ -323,7 +325,7 @@ impl Session {
                 let speaker = talking.speaker.as_ref();
                 talking.leaving
                     || talking.listener.is_none()
-                    || speaker.is_none_or(Speaker::awaits_receipt)
+                    || speaker.is_none_or(SendingStream::awaits_receipt)
             }
         }
     }
@@ -350,16 +352,16 @@ impl ExpectEcho {
         let setting = running.setting;
         let (layout, profile) = (&setting.layout, setting.profile);
         let next = |inbox: &mut Inbox| wire::next(layout, profile, &["ECHO"], inbox);
-        let Some(echo) = self.inbox.read(conn, running.between.out, next)? else {
+        let Some(echo) = self.inbox.read(conn, running.peers.out, next)? else {
             return Ok(None);
         };
         let (keys, confirmation) = self.offer.accept(setting, running.keys, &echo)?;
-        let mut port = running.between.on(conn);
-        port.claim(Fact::Running(keys.fingerprint()));
-        port.claim(Fact::Established(keys.fingerprint()));
-        port.log("key confirmed");
-        port.send(confirmation);
-        running.between.out.opens.extend([TO_SERVER, TO_CLIENT]);
+        let mut output = running.peers.on(conn);
+        output.claim(Fact::Running(keys.fingerprint()));
+        output.claim(Fact::Established(keys.fingerprint()));
+        output.log("key confirmed");
+        output.send(confirmation);
+        running.peers.out.opens.extend([TO_SERVER, TO_CLIENT]);
         Ok(Some(Talking { keys, speaker: None, listener: None, leaving: false }))
     }
 }
@@ -374,23 +376,23 @@ impl Talking {
             return Ok(None);
         };
         let (now, setting) = (running.now, running.setting);
-        let (entropy, between) = (&mut *running.entropy, &mut *running.between);
-        let mut context = Context { now, setting, keys, entropy, between };
+        let (entropy, peers) = (&mut *running.entropy, &mut *running.peers);
+        let mut context = Context { now, setting, keys, entropy, peers };
         if !listener.over && listener.hear(&mut context)? != Heard::Nothing {
             listener.over = true;
-            let mut port = context.between.on(listener.conn);
-            port.claim(Fact::Ended(End::Clean));
+            let mut output = context.peers.on(listener.conn);
+            output.claim(Fact::Ended(End::Clean));
             if !*leaving {
-                port.log("the server says that it is done, closing");
+                output.log("the server says that it is done, closing");
                 return Ok(Some(End::Clean));
             }
         }
         if !speaker.over && speaker.hear(&mut context)? == Heard::Exit {
             if *leaving {
                 speaker.over = true;
-                context.between.on(speaker.conn).claim(Fact::Ended(End::Clean));
+                context.peers.on(speaker.conn).claim(Fact::Ended(End::Clean));
             } else if setting.profile.has(Weakness::GoesOnAfterFailure) {
-                context.between.on(speaker.conn).log("the server says Exit, going on");
+                context.peers.on(speaker.conn).log("the server says Exit, going on");
             } else {
                 return Ok(Some(End::AbortedByPeer));
             }

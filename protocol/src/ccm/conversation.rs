@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use crate::ccm::data_stream::{Context, Heard, ReceivingStream, SendingStream, finish};
 use crate::ccm::keys::Keys;
-use crate::ccm::lane::{Context, Heard, Listener, Speaker, finish};
-use crate::ccm::session::{Between, IDLE_PATIENCE, PATIENCE, Setting};
+use crate::ccm::session::{IDLE_PATIENCE, PATIENCE, SessionPeers, Setting};
 use crate::ccm::wire::TO_SERVER;
-use crate::endpoint::{Conn, End, Fact, Message, Name, Output, Reject, Service, Side, Tick};
+use crate::compromise::Edit;
+use crate::endpoint::{Conn, End, Fact, Message, Name, Output, PortIndex, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
-use crate::theft::Edit;
 use crate::weakness::Weakness;
 
 /// A session.
@@ -23,8 +23,8 @@ pub(super) struct Conversation {
     pub(super) heard: Tick,
     keys: Keys,
     established: bool,
-    listener: Option<Listener>,
-    speaker: Option<Speaker>,
+    listener: Option<ReceivingStream>,
+    speaker: Option<SendingStream>,
     /// How much of what is to be said has been said.
     spoken: usize,
     /// The client has said goodbye.
@@ -52,22 +52,22 @@ impl Conversation {
 
     /// Whether `conn` is one of its data connections.
     pub(super) fn has(&self, conn: Conn) -> bool {
-        self.lanes().any(|(lane, _)| lane == conn)
+        self.streams().any(|(stream, _)| stream == conn)
     }
 
     /// Its data connections, and whether each is over.
-    fn lanes(&self) -> impl Iterator<Item = (Conn, bool)> {
-        let listener = self.listener.iter().map(|lane| (lane.conn, lane.over));
-        listener.chain(self.speaker.iter().map(|lane| (lane.conn, lane.over)))
+    fn streams(&self) -> impl Iterator<Item = (Conn, bool)> {
+        let listener = self.listener.iter().map(|stream| (stream.conn, stream.over));
+        listener.chain(self.speaker.iter().map(|stream| (stream.conn, stream.over)))
     }
 
     /// The connection that stands for the session in claims about all of it.
     pub(super) fn main(&self) -> Conn {
-        self.lanes().next().map_or(self.exchange, |(conn, _)| conn)
+        self.streams().next().map_or(self.exchange, |(conn, _)| conn)
     }
 
     /// Whether it has no data connection of this kind.
-    pub(super) fn lacks(&self, service: Service) -> bool {
+    pub(super) fn lacks(&self, service: PortIndex) -> bool {
         if service == TO_SERVER { self.listener.is_none() } else { self.speaker.is_none() }
     }
 
@@ -75,7 +75,7 @@ impl Conversation {
     pub(super) fn commit(&mut self, local: &Name, out: &mut Output) {
         if !std::mem::replace(&mut self.established, true) {
             let data = Fact::Established(self.keys.fingerprint());
-            Between { local, peer: &self.peer, out }.on(self.exchange).claim(data);
+            SessionPeers { local, peer: &self.peer, out }.on(self.exchange).claim(data);
         }
     }
 
@@ -84,29 +84,29 @@ impl Conversation {
         &mut self,
         now: Tick,
         conn: Conn,
-        service: Service,
+        service: PortIndex,
         inbox: Inbox,
         setting: &Setting,
     ) {
         let profile = setting.profile;
         self.heard = now;
         if service == TO_SERVER {
-            let mut lane = Listener::new(conn, Side::Client, profile, &self.keys);
-            lane.inbox = inbox;
-            self.listener = Some(lane);
+            let mut stream = ReceivingStream::new(conn, Side::Client, profile, &self.keys);
+            stream.inbox = inbox;
+            self.listener = Some(stream);
         } else {
-            let mut lane = Speaker::new(conn, Side::Server, profile, &self.keys);
-            lane.inbox = inbox;
-            self.speaker = Some(lane);
+            let mut stream = SendingStream::new(conn, Side::Server, profile, &self.keys);
+            stream.inbox = inbox;
+            self.speaker = Some(stream);
         }
     }
 
     pub(super) fn receive(&mut self, now: Tick, conn: Conn, bytes: &[u8]) {
         self.heard = now;
-        if let Some(lane) = self.listener.as_mut().filter(|lane| lane.conn == conn) {
-            lane.inbox.push(bytes);
-        } else if let Some(lane) = self.speaker.as_mut().filter(|lane| lane.conn == conn) {
-            lane.inbox.push(bytes);
+        if let Some(stream) = self.listener.as_mut().filter(|stream| stream.conn == conn) {
+            stream.inbox.push(bytes);
+        } else if let Some(stream) = self.speaker.as_mut().filter(|stream| stream.conn == conn) {
+            stream.inbox.push(bytes);
         }
     }
 
@@ -119,14 +119,14 @@ impl Conversation {
         entropy: &mut Entropy,
         edit: Edit<'_>,
     ) -> Option<Vec<u8>> {
-        let listener = self.listener.as_ref().filter(|lane| lane.conn == conn)?;
+        let listener = self.listener.as_ref().filter(|stream| stream.conn == conn)?;
         listener.rewrite(setting, frame, entropy, edit)
     }
 
     /// How long to wait for the client as things stand.
     pub(super) fn patience(&self) -> Duration {
         let complete = self.listener.is_some() && self.speaker.is_some();
-        let owed = self.speaker.as_ref().is_some_and(Speaker::awaits_receipt);
+        let owed = self.speaker.as_ref().is_some_and(SendingStream::awaits_receipt);
         if complete && !owed && !self.leaving { IDLE_PATIENCE } else { PATIENCE }
     }
 
@@ -137,8 +137,8 @@ impl Conversation {
     }
 
     pub(super) fn buffered(&self) -> usize {
-        let listener = self.listener.iter().map(|lane| lane.inbox.waiting().len());
-        let speaker = self.speaker.iter().map(|lane| lane.inbox.waiting().len());
+        let listener = self.listener.iter().map(|stream| stream.inbox.waiting().len());
+        let speaker = self.speaker.iter().map(|stream| stream.inbox.waiting().len());
         listener.chain(speaker).max().unwrap_or(0)
     }
 
@@ -153,25 +153,25 @@ impl Conversation {
         out: &mut Output,
     ) -> Result<Option<End>, Reject> {
         let Self { keys, peer, listener, speaker, spoken, leaving, .. } = self;
-        let mut between = Between { local, peer, out };
-        let mut context = Context { now, setting, keys, entropy, between: &mut between };
-        if let Some(listener) = listener.as_mut().filter(|lane| !lane.over)
+        let mut peers = SessionPeers { local, peer, out };
+        let mut context = Context { now, setting, keys, entropy, peers: &mut peers };
+        if let Some(listener) = listener.as_mut().filter(|stream| !stream.over)
             && listener.hear(&mut context)? != Heard::Nothing
         {
             *leaving = true;
             listener.over = true;
             listener.exit(&mut context);
-            let mut port = context.between.on(listener.conn);
-            port.log("goodbye received");
-            port.claim(Fact::Ended(End::Clean));
+            let mut output = context.peers.on(listener.conn);
+            output.log("goodbye received");
+            output.claim(Fact::Ended(End::Clean));
         }
-        let accepted = listener.as_ref().is_some_and(|lane| lane.accepted() > 0);
+        let accepted = listener.as_ref().is_some_and(|stream| stream.accepted() > 0);
         if let Some(speaker) = speaker {
             if speaker.hear(&mut context)? == Heard::Exit {
                 if !setting.profile.has(Weakness::GoesOnAfterFailure) {
                     return Ok(Some(End::AbortedByPeer));
                 }
-                context.between.on(speaker.conn).log("the client says Exit, going on");
+                context.peers.on(speaker.conn).log("the client says Exit, going on");
             }
             while !speaker.over && !speaker.is_quiet(now) {
                 match said.get(*spoken) {
@@ -182,14 +182,15 @@ impl Conversation {
                     None if *leaving => {
                         speaker.exit(&mut context);
                         speaker.over = true;
-                        context.between.on(speaker.conn).claim(Fact::Ended(End::Clean));
+                        context.peers.on(speaker.conn).claim(Fact::Ended(End::Clean));
                     }
                     None => break,
                 }
             }
         }
         // The connection to the client may come late: it has to be said there, too, that this was all.
-        let said_all = speaker.as_ref().is_some_and(|lane| lane.over && !lane.awaits_receipt());
+        let said_all =
+            speaker.as_ref().is_some_and(|stream| stream.over && !stream.awaits_receipt());
         let done = *leaving && said_all;
         if accepted {
             self.commit(local, out);
@@ -199,7 +200,7 @@ impl Conversation {
 
     /// The session is over.
     pub(super) fn finish(self, end: End, local: &Name, out: &mut Output) {
-        let mut between = Between { local, peer: &self.peer, out };
-        finish(end, self.exchange, self.lanes(), &mut between);
+        let mut peers = SessionPeers { local, peer: &self.peer, out };
+        finish(end, self.exchange, self.streams(), &mut peers);
     }
 }

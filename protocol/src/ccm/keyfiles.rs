@@ -4,16 +4,16 @@
 use std::sync::Arc;
 
 use crate::ccm::client::identity;
+use crate::ccm::lab::CLIENT_COUNT;
 use crate::ccm::lab::{ClientKeys, Clients, MODULUS, SERVER, ServerKeys};
-use crate::ccm::{Client, SYSTEM, Server, generate as pair, wire};
+use crate::ccm::{Client, Server, generate as pair, wire};
 use crate::crypto::rsa::{PrivateKey, PublicKey, RsaError};
 use crate::endpoint::{Endpoint, Side};
 use crate::entropy::Entropy;
-use crate::keyfiles::{
-    Fresh, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, private_key, public_key,
-};
+use crate::keyfiles::{KeyError, KeyFiles, KeyProblem, KeySource, private_key, public_key};
 use crate::layout::Layout;
 use crate::system::Setup;
+use crate::system::{Fresh, KeySet, Wanted};
 use crate::weakness::Profile;
 
 /// The size of the published program's keys, in bytes.
@@ -129,7 +129,7 @@ pub(super) fn owned(source: &dyn KeySource, side: Side, number: u32) -> Owned {
 /// The lab's keys, which are the same under every profile.
 pub(super) fn lab(_: Profile) -> KeyFiles {
     let mut files = KeyFiles::new();
-    let clients = (1..=SYSTEM.clients).map(|number| (client_file(number), ClientKeys::lab(number)));
+    let clients = (1..=CLIENT_COUNT).map(|number| (client_file(number), ClientKeys::lab(number)));
     let server = put_pair(&ServerKeys::lab().own, SERVER, &mut files);
     debug_assert!(server.is_ok(), "the lab keys are tested");
     for (party, keys) in clients {

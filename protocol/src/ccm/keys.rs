@@ -7,7 +7,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::crypto::ecdh::{Ephemeral, SHARE};
 use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::crypto::{Secret, hkdf_sha256, hmac_sha256, hmac_sha256_verifies, sha256};
-use crate::endpoint::{Check, Fingerprint, Reject, Service, Side};
+use crate::endpoint::{Check, Fingerprint, PortIndex, Reject, Side};
 use crate::entropy::Entropy;
 use crate::weakness::{Profile, Weakness};
 
@@ -168,14 +168,14 @@ impl Keys {
     }
 
     /// Authenticates that `from` says `word` with `count` on a connection to `port`.
-    pub(super) fn mac(&self, port: Service, from: Side, word: &str, count: u64) -> [u8; MAC] {
+    pub(super) fn mac(&self, port: PortIndex, from: Side, word: &str, count: u64) -> [u8; MAC] {
         hmac_sha256(&self.confirm.0, &control(port, from, word, &count.to_be_bytes()))
     }
 
     /// Whether `mac` is that of [`Keys::mac`].
     pub(super) fn verifies(
         &self,
-        port: Service,
+        port: PortIndex,
         from: Side,
         word: &str,
         count: u64,
@@ -186,11 +186,11 @@ impl Keys {
     }
 }
 
-fn control<'a>(port: Service, from: Side, word: &'a str, count: &'a [u8; 8]) -> [&'a [u8]; 4] {
+fn control<'a>(port: PortIndex, from: Side, word: &'a str, count: &'a [u8; 8]) -> [&'a [u8]; 4] {
     let port: &[u8] = match port {
-        Service(0) => b"exchange",
-        Service(1) => b"client to server",
-        Service(_) => b"server to client",
+        PortIndex(0) => b"exchange",
+        PortIndex(1) => b"client to server",
+        PortIndex(_) => b"server to client",
     };
     [port, from.name().as_bytes(), word.as_bytes(), count]
 }
@@ -252,11 +252,11 @@ mod tests {
     #[test]
     fn a_mac_is_for_one_place_one_sender_one_word_and_one_count() {
         let keys = derive(Profile::HARDENED, None, b"");
-        let mac = keys.mac(Service(1), Side::Server, "Exit", 3);
-        assert!(keys.verifies(Service(1), Side::Server, "Exit", 3, &mac));
-        assert!(!keys.verifies(Service(2), Side::Server, "Exit", 3, &mac));
-        assert!(!keys.verifies(Service(1), Side::Client, "Exit", 3, &mac));
-        assert!(!keys.verifies(Service(1), Side::Server, "receipt", 3, &mac));
-        assert!(!keys.verifies(Service(1), Side::Server, "Exit", 4, &mac));
+        let mac = keys.mac(PortIndex(1), Side::Server, "Exit", 3);
+        assert!(keys.verifies(PortIndex(1), Side::Server, "Exit", 3, &mac));
+        assert!(!keys.verifies(PortIndex(2), Side::Server, "Exit", 3, &mac));
+        assert!(!keys.verifies(PortIndex(1), Side::Client, "Exit", 3, &mac));
+        assert!(!keys.verifies(PortIndex(1), Side::Server, "receipt", 3, &mac));
+        assert!(!keys.verifies(PortIndex(1), Side::Server, "Exit", 4, &mac));
     }
 }

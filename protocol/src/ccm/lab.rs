@@ -11,6 +11,8 @@ use crate::entropy::Entropy;
 pub const SERVER: &str = "server";
 /// The size of an RSA modulus in bits.
 pub const MODULUS: usize = 4096;
+/// How many clients have keys in the lab.
+pub(super) const CLIENT_COUNT: u32 = 3;
 /// The names of the lab's clients in claims, by number from 1.
 const CLIENTS: [&str; 3] = ["client", "client-2", "client-3"];
 

@@ -70,12 +70,12 @@ mod bare;
 mod client;
 mod content;
 mod conversation;
-mod eavesdrop;
+mod data_stream;
+mod decrypt_recording;
 mod exchange;
 mod keyfiles;
 mod keys;
 mod lab;
-mod lane;
 mod record;
 mod server;
 mod session;
@@ -90,7 +90,7 @@ pub use lab::{ClientKeys, Clients, MODULUS, SERVER, ServerKeys, generate};
 pub use server::Server;
 
 use crate::endpoint::Kind;
-use crate::system::{Forged, Forgery, Listening, Planted, System};
+use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};
 use crate::weakness::Weakness;
 
 /// `ccm` in the table of systems.
@@ -116,75 +116,75 @@ pub const SYSTEM: System = System {
     carries: &[Kind::Text, Kind::Image, Kind::Video],
     server_speaks: true,
     dated: false,
-    clients: 3,
+    clients: lab::CLIENT_COUNT,
     planted: &[
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::ConstantKey,
             breaks: "Every session has the key that stands in the program: whoever has read it reads and writes everything.",
             fix: "A key from the random generator for every session.",
             code: "protocol/src/ccm/keys.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::Pkcs1V15Oracle,
             breaks: "The server answers a key of right padding and not one of wrong padding: enough to decrypt any recorded key.",
             fix: "RSA-OAEP.",
             code: "protocol/src/ccm/keys.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoSequence,
             breaks: "A message is accepted twice, in any order, or not at all, and nobody notices.",
             fix: "A sequence number in every record, under the tag and checked, and a receipt for every message.",
             code: "protocol/src/ccm/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::OneKeyBothWays,
             breaks: "What one end has encrypted is accepted from it as if the other had: messages are reflected.",
             fix: "A key for each direction.",
             code: "protocol/src/ccm/keys.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::DelimiterFraming,
             breaks: "Messages whose encryption happens to contain the delimiter are lost, and so are joined and split ones.",
             fix: "A length before every message, and fields of fixed size.",
             code: "protocol/src/ccm/wire.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::GoesOnAfterFailure,
             breaks: "A forgery that fails costs nothing: an attacker may try as often as it likes.",
             fix: "The first failure ends the session at both ends.",
-            code: "protocol/src/ccm/lane.rs",
+            code: "protocol/src/ccm/data_stream.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::ConfirmationIgnored,
             breaks: "The server uses a key nobody has confirmed: whoever sends any gets a session.",
             fix: "Both ends confirm the keys with a MAC, and the server opens nothing before.",
             code: "protocol/src/ccm/server.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::PlaintextExit,
             breaks: "Four bytes in clear end a session, and what was to come is missed by nobody.",
             fix: "The reply has the number of records, and a MAC.",
-            code: "protocol/src/ccm/lane.rs",
+            code: "protocol/src/ccm/data_stream.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoClientAuthentication,
             breaks: "Anyone who can encrypt under the server's public key is the client.",
             fix: "The echo carries a challenge that only the client's private key opens.",
             code: "protocol/src/ccm/exchange.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::StaticRsaTransport,
             breaks: "Whoever gets the server's private key reads every recorded session.",
             fix: "Ephemeral shares in the exchange: no long-term key opens a recording.",
             code: "protocol/src/ccm/exchange.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::SessionNotBoundToConnection,
             breaks: "Whoever connects first gets the place of somebody else's data connection.",
             fix: "A data connection begins with the name of its session and a MAC.",
             code: "protocol/src/ccm/server.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoTimeout,
             breaks: "A peer that falls silent holds a session for ever.",
             fix: "An endpoint gives up after 5 s of silence while it waits.",
@@ -197,11 +197,11 @@ pub const SYSTEM: System = System {
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    eavesdrop: eavesdrop::eavesdrop,
-    secrets: eavesdrop::SECRETS,
+    decrypt_recording: decrypt_recording::decrypt_recording,
+    secrets: decrypt_recording::SECRETS,
     register: None,
     middle: None,
     sealed: &["MSG"],
     forgery: Some(Forgery { frame: "KEY", kinds: Forged::KeyPadding }),
-    transport: Some(eavesdrop::TRANSPORT),
+    transport: Some(decrypt_recording::TRANSPORT),
 };

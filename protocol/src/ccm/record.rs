@@ -4,13 +4,13 @@ use bytes::Bytes;
 
 use crate::ccm::keys::Key;
 use crate::ccm::wire::{DELIMITER, LONG_NONCE, NONCE, READ, delimited};
+use crate::compromise::Edit;
 use crate::count::Count;
 use crate::crypto::ccm::{self, TAG};
 use crate::endpoint::{Check, Reject};
 use crate::entropy::Entropy;
 use crate::inbox::Received;
 use crate::layout::number;
-use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// What the published server meets with a crash: fewer than three parts.

@@ -6,21 +6,21 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::ccm::conversation::Conversation;
+use crate::ccm::data_stream::{check_bind, speaks_on};
 use crate::ccm::exchange::{answer, confirmed};
 use crate::ccm::keys::{Keys, RECORDS};
 use crate::ccm::lab::{SERVER, ServerKeys, client_name};
-use crate::ccm::lane::{check_bind, speaks_on};
-use crate::ccm::session::{Between, PATIENCE, Setting};
+use crate::ccm::session::{PATIENCE, SessionPeers, Setting};
 use crate::ccm::wire::{self, EXCHANGE, MAX_CONTROL, TRUE};
 use crate::endpoint::{
-    Check, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Name, Output, Reject,
-    Service, Tick,
+    Check, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Name, Output, PortIndex,
+    Reject, Tick,
 };
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::session::Alarm;
+use crate::session_secret::SessionSecret;
 use crate::system::Setup;
-use crate::theft::SessionSecret;
 use crate::weakness::Weakness;
 
 /// Whom a connection is believed to come from before it has shown anything.
@@ -66,7 +66,7 @@ enum State {
 #[derive(Clone, Hash, Debug)]
 struct Waiting {
     conn: Conn,
-    service: Service,
+    service: PortIndex,
     inbox: Inbox,
     since: Tick,
 }
@@ -107,10 +107,10 @@ impl Server {
         self.setting.profile.has(weakness)
     }
 
-    fn open(&mut self, now: Tick, conn: Conn, service: Service, out: &mut Output) {
+    fn open(&mut self, now: Tick, conn: Conn, service: PortIndex, out: &mut Output) {
         let peer = Name::from(NOBODY);
-        let mut between = Between { local: &self.name, peer: &peer, out };
-        between.on(conn).log("connection accepted");
+        let mut peers = SessionPeers { local: &self.name, peer: &peer, out };
+        peers.on(conn).log("connection accepted");
         let inbox = Inbox::default();
         if service == EXCHANGE {
             let exchange = Exchange { inbox, since: now, state: State::ExpectKey };
@@ -150,7 +150,7 @@ impl Server {
                 State::InUse(_) => None,
             };
             if let Some(peer) = peer {
-                Between { local: &self.name, peer: &peer, out }.on(conn).end(End::Truncated);
+                SessionPeers { local: &self.name, peer: &peer, out }.on(conn).end(End::Truncated);
             }
         }
         self.waiting.retain(|waiting| waiting.conn != conn);
@@ -175,9 +175,9 @@ impl Server {
                     self.commit(number, out);
                 }
                 if let Some(session) = self.sessions.get(&number) {
-                    let mut between = Between { local: &self.name, peer: &session.peer, out };
-                    let mut port = between.on(conn);
-                    port.log(if agreed { "key confirmed" } else { "key exchange failed" });
+                    let mut peers = SessionPeers { local: &self.name, peer: &session.peer, out };
+                    let mut output = peers.on(conn);
+                    output.log(if agreed { "key confirmed" } else { "key exchange failed" });
                 }
                 return out.closes.push(conn);
             }
@@ -211,7 +211,7 @@ impl Server {
             State::InUse(_) => Ok(()),
         };
         if let Err(reject) = result {
-            Between { local: &self.name, peer: &peer, out }.on(conn).abort(reject);
+            SessionPeers { local: &self.name, peer: &peer, out }.on(conn).abort(reject);
         }
         self.place_all(now, out);
     }
@@ -226,11 +226,11 @@ impl Server {
         echo: Vec<u8>,
         out: &mut Output,
     ) {
-        let mut between = Between { local: &self.name, peer: &peer, out };
-        let mut port = between.on(conn);
-        port.claim(Fact::Running(keys.fingerprint()));
-        port.log("key received, echo sent");
-        port.send(echo);
+        let mut peers = SessionPeers { local: &self.name, peer: &peer, out };
+        let mut output = peers.on(conn);
+        output.claim(Fact::Running(keys.fingerprint()));
+        output.log("key received, echo sent");
+        output.send(echo);
         let session = Conversation::new(conn, peer, keys, now);
         let state = if self.has(Weakness::ConfirmationIgnored) {
             State::InUse(self.begin(session))
@@ -272,8 +272,8 @@ impl Server {
                 Place::Nowhere => self.waiting.push(waiting),
                 Place::Refused(reject) => {
                     let peer = Name::from(NOBODY);
-                    let mut between = Between { local: &self.name, peer: &peer, out };
-                    between.on(conn).abort(reject);
+                    let mut peers = SessionPeers { local: &self.name, peer: &peer, out };
+                    peers.on(conn).abort(reject);
                 }
                 Place::Session(number) => {
                     if let Some(session) = self.sessions.get_mut(&number) {
@@ -344,8 +344,8 @@ impl Server {
             Ok(Some(end)) => end,
             Err(reject) => {
                 let conn = conn.unwrap_or(session.exchange);
-                let mut between = Between { local: &self.name, peer: &session.peer, out };
-                between.on(conn).claim(Fact::Rejected(reject));
+                let mut peers = SessionPeers { local: &self.name, peer: &session.peer, out };
+                peers.on(conn).claim(Fact::Rejected(reject));
                 End::Aborted
             }
         };
@@ -373,17 +373,17 @@ impl Server {
         let nobody = Name::from(NOBODY);
         for (conn, _) in self.exchanges.extract_if(.., |_, exchange| late(exchange.since, PATIENCE))
         {
-            Between { local: &self.name, peer: &nobody, out }.on(conn).abort(reject);
+            SessionPeers { local: &self.name, peer: &nobody, out }.on(conn).abort(reject);
         }
         for waiting in self.waiting.extract_if(.., |waiting| late(waiting.since, PATIENCE)) {
-            Between { local: &self.name, peer: &nobody, out }.on(waiting.conn).abort(reject);
+            SessionPeers { local: &self.name, peer: &nobody, out }.on(waiting.conn).abort(reject);
         }
         let sessions = self.sessions.iter();
         let over = sessions.filter(|(_, session)| late(session.heard, session.patience()));
         for number in over.map(|(number, _)| *number).collect::<Vec<_>>() {
             if let Some(session) = self.sessions.get(&number) {
-                let mut between = Between { local: &self.name, peer: &session.peer, out };
-                between.on(session.main()).claim(Fact::Rejected(reject));
+                let mut peers = SessionPeers { local: &self.name, peer: &session.peer, out };
+                peers.on(session.main()).claim(Fact::Rejected(reject));
             }
             self.finish(number, End::Aborted, out);
         }
@@ -438,7 +438,7 @@ impl Endpoint for Server {
         exchanges.chain(waiting).chain(sessions).max().unwrap_or(0)
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         Box::new(Self { entropy: Entropy::new(seed, "thief of ccm server"), ..self.clone() })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::ccm::wire;
 use crate::endpoint::{Conn, Name, Output, Tick};
 use crate::layout::Layout;
-use crate::session::{Port, Timeouts};
+use crate::session::{SessionOutput, Timeouts};
 use crate::system::Setup;
 use crate::weakness::Profile;
 
@@ -46,15 +46,15 @@ impl Setting {
 
 /// Who speaks with whom, whatever the connection.
 #[derive(Debug)]
-pub(super) struct Between<'a> {
+pub(super) struct SessionPeers<'a> {
     pub(super) local: &'a Name,
     pub(super) peer: &'a Name,
     pub(super) out: &'a mut Output,
 }
 
-impl Between<'_> {
+impl SessionPeers<'_> {
     /// The way out over one connection.
-    pub(super) fn on(&mut self, conn: Conn) -> Port<'_> {
-        Port { conn, local: self.local, peer: self.peer.clone(), out: self.out }
+    pub(super) fn on(&mut self, conn: Conn) -> SessionOutput<'_> {
+        SessionOutput { conn, local: self.local, peer: self.peer.clone(), out: self.out }
     }
 }

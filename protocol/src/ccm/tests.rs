@@ -1,9 +1,9 @@
 //! Conversations of `ccm` in memory: a client, a server, and the connections between them, which can be meddled with.
 
+mod compromise;
 mod honest;
 mod meddled;
 mod robust;
-mod theft;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,11 +16,11 @@ use super::session::{IDLE_PATIENCE, PATIENCE, PAUSE};
 use super::wire::{EXCHANGE, TO_CLIENT, TO_SERVER};
 use super::*;
 use crate::endpoint::{
-    Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, Service, Side, Tick,
+    Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, PortIndex, Side, Tick,
 };
 use crate::layout::{Deframer, Frame};
+use crate::session_secret::SessionSecret;
 use crate::system::Setup;
-use crate::theft::SessionSecret;
 use crate::weakness::Profile;
 
 /// As-built, hardened and every weakness alone.
@@ -55,7 +55,7 @@ fn untouched(_: Conn, _: Side, _: &Frame) -> Option<Vec<Vec<u8>>> {
 
 /// Something under way.
 enum Event {
-    Open(Conn, Service),
+    Open(Conn, PortIndex),
     Write(Conn, Side, Vec<u8>),
     Close(Conn, Side),
 }
@@ -141,7 +141,7 @@ impl Lab {
     }
 
     /// The client opens a connection.
-    fn connect(&mut self, service: Service) -> Conn {
+    fn connect(&mut self, service: PortIndex) -> Conn {
         self.last += 1;
         let conn = Conn(self.last);
         self.open.insert(conn, [true, true]);

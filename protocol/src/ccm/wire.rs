@@ -9,17 +9,17 @@ use crate::ccm::keys::{MAC, TOKEN};
 use crate::ccm::lab::MODULUS;
 use crate::crypto::ccm::TAG;
 use crate::crypto::ecdh::SHARE;
-use crate::endpoint::{Check, Reject, Service, Side};
+use crate::endpoint::{Check, PortIndex, Reject, Side};
 use crate::inbox::{Inbox, Received};
 use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Measure, Role, Size, Turn, Turns};
 use crate::weakness::{Profile, Weakness};
 
 /// The port of the exchange, by its place in the table.
-pub(super) const EXCHANGE: Service = Service(0);
+pub(super) const EXCHANGE: PortIndex = PortIndex(0);
 /// The port of messages from client to server.
-pub(super) const TO_SERVER: Service = Service(1);
+pub(super) const TO_SERVER: PortIndex = PortIndex(1);
 /// The port of messages from server to client.
-pub(super) const TO_CLIENT: Service = Service(2);
+pub(super) const TO_CLIENT: PortIndex = PortIndex(2);
 
 /// What one read returns at most, in bytes: the published program calls `recv(1024)`.
 pub(super) const READ: usize = 1024;

@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-crate::words! {
+crate::named_enum! {
     /// A hash function by the name its users know.
     Algorithm {
         /// SHA-256, 32 bytes.

@@ -20,9 +20,7 @@ use sha2::Sha256;
 use crate::crypto::sha256;
 use crate::entropy::Entropy;
 
-mod scheme;
-
-pub use scheme::{Hash, Scheme};
+pub mod scheme;
 
 /// The DER prefix of a SHA-256 digest in a PKCS#1 v1.5 signature (RFC 8017 section 9.2, note 1).
 const SHA256_PREFIX: [u8; 19] = [

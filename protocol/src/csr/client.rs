@@ -10,15 +10,15 @@ use crate::csr::keys::{EPOCH, NONCE, Nonces, Schedule, Transcript};
 use crate::csr::lab::{Credentials, Identity, Keyring, SERVER};
 use crate::csr::record::{Channel, Content};
 use crate::csr::session::{PATIENCE, Setting, counted, sign, verify};
+use crate::csr::wire::READ;
 use crate::csr::wire::{self, MAX_MEDIA, MAX_MESSAGE, encoded_len};
-use crate::csr::{acknowledgement, wire::READ};
 use crate::endpoint::{
     Check, Command, Conn, End, Endpoint, Fact, Input, Kind, Message, Name, Output, Reject, Side,
     Tick,
 };
 use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
-use crate::session::{Alarm, Port};
+use crate::session::{Alarm, SessionOutput};
 use crate::system::Setup;
 use crate::weakness::Weakness;
 
@@ -90,7 +90,7 @@ struct Context<'a, 'b> {
     setting: &'a Setting,
     me: &'a Identity,
     entropy: &'a mut Entropy,
-    port: &'a mut Port<'b>,
+    output: &'a mut SessionOutput<'b>,
     quiet: Option<Tick>,
 }
 
@@ -121,16 +121,16 @@ impl Client {
 
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         if let Some(old) = self.session.take() {
-            self.port(old.conn, out).end(End::Aborted);
+            self.output(old.conn, out).end(End::Aborted);
         }
         let nonce: [u8; NONCE] = self.entropy.bytes();
         let hello = wire::hello(&self.setting.own.me.certificate, &nonce);
         let mut transcript = Transcript::default();
         transcript.absorb(Side::Client, &hello);
         let profile = self.setting.profile;
-        let mut port = self.port(conn, out);
-        port.log("connected, hello sent");
-        port.send(wire::framed(profile, hello));
+        let mut output = self.output(conn, out);
+        output.log("connected, hello sent");
+        output.send(wire::framed(profile, hello));
         let state = State::ExpectHello(ExpectHello { transcript, nonce });
         let inbox = Inbox::default();
         self.session = Some(Session { conn, inbox, heard: now, quiet: None, state });
@@ -141,18 +141,18 @@ impl Client {
         let Some(session) = self.session.take() else { return };
         let setting = self.setting.clone();
         let peer = Name::from(SERVER);
-        let mut port = Port { conn: session.conn, local: &self.name, peer, out };
+        let mut output = SessionOutput { conn: session.conn, local: &self.name, peer, out };
         let mut context = Context {
             now,
             setting: &setting,
             me: &setting.own.me,
             entropy: &mut self.entropy,
-            port: &mut port,
+            output: &mut output,
             quiet: session.quiet.filter(|until| *until > now),
         };
         match session.drive(&mut self.queue, &mut context) {
             Ok(session) => self.session = session,
-            Err(reject) => port.abort(reject),
+            Err(reject) => output.abort(reject),
         }
         if self.session.is_none() {
             // What was queued was meant for this session.
@@ -166,7 +166,7 @@ impl Client {
             && let Some(session) = self.session.take()
         {
             self.queue.clear();
-            self.port(session.conn, out).abort(Reject::new(Check::Timeout, "peer"));
+            self.output(session.conn, out).abort(Reject::new(Check::Timeout, "peer"));
         }
         self.drive(now, out);
     }
@@ -186,8 +186,8 @@ impl Client {
             && self.queue.front() == Some(&Command::End)
     }
 
-    fn port<'a>(&'a self, conn: Conn, out: &'a mut Output) -> Port<'a> {
-        Port { conn, local: &self.name, peer: Name::from(SERVER), out }
+    fn output<'a>(&'a self, conn: Conn, out: &'a mut Output) -> SessionOutput<'a> {
+        SessionOutput { conn, local: &self.name, peer: Name::from(SERVER), out }
     }
 }
 
@@ -210,7 +210,7 @@ impl Endpoint for Client {
                 if let Some(session) = self.session.take_if(|session| session.conn == conn) {
                     let clean = self.is_over(&session);
                     self.queue.clear();
-                    self.port(conn, out).end(if clean { End::Clean } else { End::Truncated });
+                    self.output(conn, out).end(if clean { End::Clean } else { End::Truncated });
                 }
             }
             Input::Command(command) => {
@@ -237,7 +237,7 @@ impl Endpoint for Client {
         self.session.as_ref().map_or(0, |session| session.inbox.waiting().len())
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         let entropy = Entropy::new(seed, &format!("thief of csr {}", self.name));
         Box::new(Self { entropy, ..self.clone() })
     }
@@ -285,10 +285,10 @@ impl Session {
                     }
                     Some(Command::End) => {
                         if !profile.has(Weakness::EndNotAuthenticated) {
-                            context.port.send(active.channel.seal_end());
+                            context.output.send(active.channel.seal_end());
                         }
-                        context.port.log("done, closing");
-                        context.port.end(End::Clean);
+                        context.output.log("done, closing");
+                        context.output.end(End::Clean);
                         return Ok(None);
                     }
                     None => {
@@ -299,7 +299,10 @@ impl Session {
                 }
             }
             let (layout, due) = (&context.setting.layout, state.due());
-            match context.port.read(&mut inbox, |inbox| wire::next(layout, profile, due, inbox))? {
+            match context
+                .output
+                .read(&mut inbox, |inbox| wire::next(layout, profile, due, inbox))?
+            {
                 Some(mut message) => state = state.receive(&mut message, context)?,
                 None => break,
             }
@@ -314,7 +317,7 @@ fn unasked(inbox: &Inbox, context: &mut Context<'_, '_>) -> Result<(), Reject> {
     let (early, setting) = (inbox.waiting().len(), context.setting);
     let refused = check_unasked(early, setting);
     if refused.is_err() {
-        inbox.refuse_on(context.port.conn, context.port.out);
+        inbox.refuse_on(context.output.conn, context.output.out);
     }
     refused
 }
@@ -361,7 +364,7 @@ impl ExpectHello {
         wire::is_one(context.setting.profile, body, wire::HELLO_MISREAD)?;
         let (pem, server_nonce) = wire::read_hello(body)?;
         let (_, server) = context.setting.believe(context.now, Side::Server, &pem)?;
-        context.port.log("server certificate verified");
+        context.output.log("server certificate verified");
         let nonces = Nonces { device: nonce, server: server_nonce };
         Ok(State::ExpectShare(ExpectShare { transcript, nonces, server }))
     }
@@ -388,10 +391,10 @@ impl ExpectShare {
             let digest = transcript.signed(profile, Side::Client, &[&theirs, &own]);
             Some(sign(&context.me.key, &digest, context.entropy)?)
         };
-        context.port.secret(EPOCH, &schedule.secret().0);
-        context.port.claim(Fact::Running(schedule.fingerprint()));
-        context.port.send(wire::framed(profile, wire::share(&own, signature.as_deref())));
-        context.port.log("keys derived");
+        context.output.secret(EPOCH, &schedule.secret().0);
+        context.output.claim(Fact::Running(schedule.fingerprint()));
+        context.output.send(wire::framed(profile, wire::share(&own, signature.as_deref())));
+        context.output.log("keys derived");
         context.quiet = context.setting.pause(context.now);
         let channel = Channel::new(profile, schedule);
         Ok(State::Idle(Active { channel, confirmed: false }))
@@ -406,7 +409,7 @@ impl Active {
             Kind::Text => (Content::Text, MAX_MESSAGE - OVERHEAD),
             Kind::Image | Kind::Video => (Content::Media, MAX_MEDIA - OVERHEAD),
             Kind::Numbers | Kind::Aggregate => {
-                context.port.claim(Fact::Rejected(Reject::new(Check::Content, "message")));
+                context.output.claim(Fact::Rejected(Reject::new(Check::Content, "message")));
                 return Ok(State::Idle(self));
             }
         };
@@ -418,7 +421,7 @@ impl Active {
         if size > room
             || message.name.as_ref().is_some_and(|name| name.as_str().len() > file::MAX_NAME)
         {
-            context.port.claim(Fact::Rejected(Reject::new(Check::Length, "message")));
+            context.output.claim(Fact::Rejected(Reject::new(Check::Length, "message")));
             return Ok(State::Idle(self));
         }
         let (message, frame) = if carried == Content::Text {
@@ -435,9 +438,9 @@ impl Active {
             let frame = self.channel.seal(carried, json.len(), context.entropy, write)?;
             (message, frame)
         };
-        context.port.send(frame);
-        context.port.claim(Fact::Sent(message.clone()));
-        counted(&mut self.channel.schedule, context.port)?;
+        context.output.send(frame);
+        context.output.claim(Fact::Sent(message.clone()));
+        counted(&mut self.channel.schedule, context.output)?;
         if carried == Content::Text {
             return Ok(State::ExpectReply(ExpectReply { active: self, message }));
         }
@@ -455,16 +458,16 @@ impl ExpectReply {
         let profile = context.setting.profile;
         let said = active.channel.open(Content::Reply, reply)?;
         // The published program shows the reply; where replies are numbered, it is compared.
-        if !profile.has(Weakness::NoSequence) && said != acknowledgement(&message.body) {
+        if !profile.has(Weakness::NoSequence) && said != file::acknowledgement(&message.body) {
             return Err(Reject::new(Check::Acknowledgement, "reply"));
         }
         if !active.confirmed {
             active.confirmed = true;
             let fingerprint = active.channel.schedule.fingerprint();
-            context.port.claim(Fact::Established(fingerprint));
+            context.output.claim(Fact::Established(fingerprint));
         }
-        counted(&mut active.channel.schedule, context.port)?;
-        context.port.claim(Fact::Acknowledged(message));
+        counted(&mut active.channel.schedule, context.output)?;
+        context.output.claim(Fact::Acknowledged(message));
         Ok(State::Idle(active))
     }
 }

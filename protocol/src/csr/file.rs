@@ -1,4 +1,4 @@
-//! The content of a `MEDIA` record: JSON with the base64 bytes, a signature, and, where the signature
+//! The content of records: a text, the reply to it, and a `MEDIA` record, which is JSON with the base64 bytes, a signature, and, where the signature
 //! covers it, the name.
 
 use std::borrow::Cow;
@@ -15,6 +15,11 @@ use crate::weakness::{Profile, Weakness};
 
 /// The longest file name accepted, in bytes.
 pub(super) const MAX_NAME: usize = 255;
+
+/// What the server replies to a text.
+pub(super) fn acknowledgement(text: &[u8]) -> Vec<u8> {
+    [b"ACK: Received '", text, b"'"].concat()
+}
 
 /// The message as it arrives: the published program sends no names, so its server stores every file
 /// under the name of its kind.

@@ -8,11 +8,10 @@ use crate::csr::lab::{
 use crate::csr::{Client, Server};
 use crate::endpoint::{Endpoint, Name};
 use crate::entropy::Entropy;
-use crate::keyfiles::{
-    CERTIFICATES, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, pem, private_key,
-};
+use crate::keyfiles::{CERTIFICATES, KeyError, KeyFiles, KeyProblem, KeySource, pem, private_key};
 use crate::pki::x509::{Certificate, Checks, Issuer, Kind, Period, Reading, Request};
 use crate::system::Setup;
+use crate::system::{KeySet, Wanted};
 use crate::weakness::Profile;
 
 /// The table entry.

@@ -5,6 +5,7 @@
 //! `ecdh-not-authenticated`. Those in files fit where they do not cover the session either (`signature-not-bound`): the two ends
 //! are in two sessions.
 
+use crate::compromise;
 use crate::crypto::ecdh::{Ephemeral, SHARE};
 use crate::csr::file;
 use crate::csr::keys::{NONCE, Nonces, Schedule};
@@ -14,7 +15,6 @@ use crate::endpoint::{Message, Side};
 use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
 use crate::layout::{Frame, Layout};
-use crate::theft;
 use crate::weakness::Profile;
 
 /// The middle of one session.
@@ -147,7 +147,7 @@ pub(super) fn claimed(profile: Profile, content: Content, plaintext: &[u8]) -> O
     }
 }
 
-impl theft::Middle for Middle {
+impl compromise::Middle for Middle {
     fn relay(
         &mut self,
         from: Side,
@@ -162,7 +162,7 @@ impl theft::Middle for Middle {
         &self.read
     }
 
-    fn fork(&self) -> Box<dyn theft::Middle> {
+    fn fork(&self) -> Box<dyn compromise::Middle> {
         Box::new(self.clone())
     }
 }

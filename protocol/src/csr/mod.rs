@@ -65,7 +65,7 @@
 
 mod bare;
 mod client;
-mod eavesdrop;
+mod decrypt_recording;
 mod file;
 mod keyfiles;
 mod keys;
@@ -87,13 +87,8 @@ pub use lab::{
 pub use server::Server;
 
 use crate::endpoint::Kind;
-use crate::system::{Forged, Forgery, Listening, Planted, System};
+use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};
 use crate::weakness::Weakness;
-
-/// What the server replies to a text.
-fn acknowledgement(text: &[u8]) -> Vec<u8> {
-    [b"ACK: Received '", text, b"'"].concat()
-}
 
 /// `csr` in the table of systems.
 pub const SYSTEM: System = System {
@@ -117,85 +112,85 @@ pub const SYSTEM: System = System {
     dated: true,
     clients: 3,
     planted: &[
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::EcdhNotAuthenticated,
             breaks: "Whoever is in the middle puts its own shares in place and reads and writes everything.",
             fix: "Both ends sign both shares, with the hellos, under the keys of their certificates.",
             code: "protocol/src/csr/keys.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::MacThenEncrypt,
             breaks: "Padding is looked at before anything is authenticated: with distinguishable errors, a padding oracle.",
             fix: "The MAC is over the ciphertext and checked first.",
             code: "protocol/src/csr/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::DistinguishableErrors,
             breaks: "The server tells anybody which check a record failed, as often as asked.",
             fix: "Whatever is wrong, the session is closed without a word.",
             code: "protocol/src/csr/server.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::StaticIv,
             breaks: "Files of one epoch that begin alike give ciphertext that begins alike.",
             fix: "A fresh random initialization vector in every record, under the MAC.",
             code: "protocol/src/csr/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoSequence,
             breaks: "A file is accepted twice within an epoch, and a lost one is missed by nobody.",
             fix: "A sequence number in every record, under the MAC and checked.",
             code: "protocol/src/csr/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NameNotChecked,
             breaks: "Whoever has any certificate of the authority can be the server.",
             fix: "The certificate must name the server, or a known device; the authority's must say that it is one.",
             code: "protocol/src/csr/session.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::ValidityNotChecked,
             breaks: "An expired certificate is believed, and so is whoever has its key by now.",
             fix: "Both dates of both certificates are checked.",
             code: "protocol/src/csr/session.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoProofOfPossession,
             breaks: "A copied certificate is enough to be the device.",
             fix: "The device signs the handshake.",
             code: "protocol/src/csr/client.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::UpdateFromSameSecret,
             breaks: "Whoever gets the secret of a session reads all of it, before and after.",
             fix: "Records carry fresh shares, and every update mixes their agreement in.",
             code: "protocol/src/csr/keys.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoFraming,
             breaks: "A network that joins or splits segments breaks the session.",
             fix: "A length before every message.",
             code: "protocol/src/csr/wire.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::CounterDesync,
             breaks: "After a file the server updates its keys and the device does not: nothing decrypts any more.",
             fix: "Both ends count a message once.",
             code: "protocol/src/csr/server.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::SignatureNotBound,
             breaks: "A signed file can be presented again in another session.",
             fix: "The signature covers kind, file name and session too.",
             code: "protocol/src/csr/file.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::EndNotAuthenticated,
             breaks: "Whoever cuts the connection makes a session look complete.",
             fix: "A goodbye with the number of records and a MAC.",
             code: "protocol/src/csr/server.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoTimeout,
             breaks: "A peer that falls silent holds a session for ever.",
             fix: "An endpoint gives up after 5 s of silence while it waits.",
@@ -208,8 +203,8 @@ pub const SYSTEM: System = System {
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    eavesdrop: eavesdrop::eavesdrop,
-    secrets: eavesdrop::SECRETS,
+    decrypt_recording: decrypt_recording::decrypt_recording,
+    secrets: decrypt_recording::SECRETS,
     register: None,
     middle: Some(|profile, seed| Box::new(middle::Middle::new(profile, seed))),
     sealed: &["TEXT", "REPLY", "MEDIA"],

@@ -1,6 +1,7 @@
 //! The record layer of both directions: AES-256-CBC and HMAC-SHA256, in place in one buffer, with
 //! whatever the profile leaves out left out.
 
+use crate::compromise::Edit;
 use crate::count::Count;
 use crate::crypto::cbc;
 use crate::csr::keys::Schedule;
@@ -9,7 +10,6 @@ use crate::endpoint::{Check, Reject, Side};
 use crate::entropy::Entropy;
 use crate::inbox::{Received, array};
 use crate::layout::number;
-use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// What a record carries. It is under the MAC, so one cannot be passed off as another.

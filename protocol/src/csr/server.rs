@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::crypto::ecdh::Ephemeral;
 use crate::crypto::rsa::PublicKey;
-use crate::csr::acknowledgement;
 use crate::csr::file;
 use crate::csr::keys::{EPOCH, NONCE, Nonces, Schedule, Transcript};
 use crate::csr::lab::{Credentials, Identity, Keyring};
@@ -16,7 +15,7 @@ use crate::csr::wire::{self, ERROR, READ};
 use crate::endpoint::{Check, Conn, End, Endpoint, Fact, Input, Name, Output, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
-use crate::session::{Alarm, Port};
+use crate::session::{Alarm, SessionOutput};
 use crate::system::Setup;
 use crate::weakness::Weakness;
 
@@ -83,7 +82,7 @@ struct Context<'a, 'b> {
     setting: &'a Setting,
     me: &'a Identity,
     entropy: &'a mut Entropy,
-    port: &'a mut Port<'b>,
+    output: &'a mut SessionOutput<'b>,
 }
 
 impl Server {
@@ -110,8 +109,8 @@ impl Server {
 
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         let peer = Name::from(NOBODY);
-        let mut port = Port { conn, local: &self.name, peer: peer.clone(), out };
-        port.log("connection accepted");
+        let mut output = SessionOutput { conn, local: &self.name, peer: peer.clone(), out };
+        output.log("connection accepted");
         let (inbox, state) = (Inbox::default(), State::ExpectHello);
         self.sessions.insert(conn, Session { peer, inbox, heard: now, state });
     }
@@ -120,20 +119,20 @@ impl Server {
     fn drive(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         let Some(session) = self.sessions.remove(&conn) else { return };
         let peer = session.peer.clone();
-        let mut port = Port { conn, local: &self.name, peer, out };
+        let mut output = SessionOutput { conn, local: &self.name, peer, out };
         let mut context = Context {
             now,
             setting: &self.setting,
             me: &self.setting.own.me,
             entropy: &mut self.entropy,
-            port: &mut port,
+            output: &mut output,
         };
         match session.drive(&mut context) {
             Ok(Some(session)) => {
                 self.sessions.insert(conn, session);
             }
-            Ok(None) => port.end(End::Clean),
-            Err(reject) => port.abort(reject),
+            Ok(None) => output.end(End::Clean),
+            Err(reject) => output.abort(reject),
         }
     }
 
@@ -143,8 +142,8 @@ impl Server {
         let late =
             |session: &Session| session.deadline(&setting).is_some_and(|deadline| deadline <= now);
         for (conn, session) in self.sessions.extract_if(.., |_, session| late(session)) {
-            let mut port = Port { conn, local: &self.name, peer: session.peer, out };
-            port.abort(Reject::new(Check::Timeout, "peer"));
+            let mut output = SessionOutput { conn, local: &self.name, peer: session.peer, out };
+            output.abort(Reject::new(Check::Timeout, "peer"));
         }
         let pausing = |session: &Session| matches!(session.state, State::Pausing(_));
         let waiting = self.sessions.iter().filter(|(_, session)| pausing(session));
@@ -178,8 +177,9 @@ impl Endpoint for Server {
             Input::Closed(conn) => {
                 if let Some(session) = self.sessions.remove(&conn) {
                     let end = session.closed(&self.setting);
-                    let mut port = Port { conn, local: &self.name, peer: session.peer, out };
-                    port.end(end);
+                    let mut output =
+                        SessionOutput { conn, local: &self.name, peer: session.peer, out };
+                    output.end(end);
                 }
             }
             Input::Timeout => self.wake(now, out),
@@ -206,7 +206,7 @@ impl Endpoint for Server {
         self.sessions.values().map(|session| session.inbox.waiting().len()).max().unwrap_or(0)
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         Box::new(Self { entropy: Entropy::new(seed, "thief of csr server"), ..self.clone() })
     }
 
@@ -254,7 +254,7 @@ impl Session {
         loop {
             if let State::Pausing(pausing) = state {
                 if inbox.waiting().len() > READ {
-                    inbox.refuse_on(context.port.conn, context.port.out);
+                    inbox.refuse_on(context.output.conn, context.output.out);
                     return Err(Reject::new(Check::Length, "key"));
                 }
                 if pausing.until > context.now {
@@ -265,7 +265,7 @@ impl Session {
             }
             let due = state.due();
             let next = |inbox: &mut Inbox| wire::next(layout, profile, due, inbox);
-            let Some(mut message) = context.port.read(&mut inbox, next)? else {
+            let Some(mut message) = context.output.read(&mut inbox, next)? else {
                 break;
             };
             match state.receive(&mut message, context)? {
@@ -273,7 +273,7 @@ impl Session {
                 None => return Ok(None),
             }
         }
-        Ok(Some(Self { peer: context.port.peer.clone(), inbox, heard, state }))
+        Ok(Some(Self { peer: context.output.peer.clone(), inbox, heard, state }))
     }
 }
 
@@ -312,10 +312,10 @@ fn receive_hello(hello: &Received, context: &mut Context<'_, '_>) -> Result<Stat
     let nonce: [u8; NONCE] = context.entropy.bytes();
     let own = wire::hello(&context.me.certificate, &nonce);
     transcript.absorb(Side::Server, &own);
-    context.port.send(wire::framed(profile, own));
+    context.output.send(wire::framed(profile, own));
     let (name, device) = context.setting.believe(context.now, Side::Client, &pem)?;
-    context.port.peer = name;
-    context.port.log("device certificate verified");
+    context.output.peer = name;
+    context.output.log("device certificate verified");
     let nonces = Nonces { device: device_nonce, server: nonce };
     let then = Agreeing { transcript, nonces, device };
     match context.setting.pause(context.now) {
@@ -335,8 +335,8 @@ impl Agreeing {
             None
         };
         let share = wire::share(ours.share(), signature.as_deref());
-        context.port.send(wire::framed(profile, share));
-        context.port.log("share sent");
+        context.output.send(wire::framed(profile, share));
+        context.output.log("share sent");
         Ok(State::ExpectShare(ExpectShare { settled: self, ours }))
     }
 }
@@ -352,10 +352,10 @@ impl ExpectShare {
             verify(&device, &digest, &signature)?;
         }
         let schedule = Schedule::agree(profile, nonces, ours, theirs)?;
-        context.port.secret(EPOCH, &schedule.secret().0);
-        context.port.claim(Fact::Running(schedule.fingerprint()));
-        context.port.claim(Fact::Established(schedule.fingerprint()));
-        context.port.log("keys derived");
+        context.output.secret(EPOCH, &schedule.secret().0);
+        context.output.claim(Fact::Running(schedule.fingerprint()));
+        context.output.claim(Fact::Established(schedule.fingerprint()));
+        context.output.log("keys derived");
         let channel = Channel::new(profile, schedule);
         Ok(State::Active(Box::new(Active { device, channel })))
     }
@@ -374,7 +374,7 @@ impl Active {
             "MEDIA" => self.receive_media(message, context),
             _ => {
                 self.channel.open_end(message)?;
-                context.port.log("goodbye received");
+                context.output.log("goodbye received");
                 return Ok(None);
             }
         };
@@ -382,9 +382,9 @@ impl Active {
             if !profile.has(Weakness::DistinguishableErrors) {
                 return Err(reject);
             }
-            context.port.claim(Fact::Rejected(reject));
+            context.output.claim(Fact::Rejected(reject));
             let said = [ERROR, reject.check.name().as_bytes()].concat();
-            context.port.send(wire::framed(profile, said));
+            context.output.send(wire::framed(profile, said));
         }
         Ok(Some(State::Active(self)))
     }
@@ -395,13 +395,13 @@ impl Active {
         context: &mut Context<'_, '_>,
     ) -> Result<(), Reject> {
         let plaintext = self.channel.open(Content::Text, record)?;
-        counted(&mut self.channel.schedule, context.port)?;
-        context.port.claim(Fact::Delivered(file::read_text(plaintext)?));
-        let reply = acknowledgement(plaintext);
+        counted(&mut self.channel.schedule, context.output)?;
+        context.output.claim(Fact::Delivered(file::read_text(plaintext)?));
+        let reply = file::acknowledgement(plaintext);
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&reply);
         let frame = self.channel.seal(Content::Reply, reply.len(), context.entropy, write)?;
-        counted(&mut self.channel.schedule, context.port)?;
-        context.port.send(frame);
+        counted(&mut self.channel.schedule, context.output)?;
+        context.output.send(frame);
         Ok(())
     }
 
@@ -412,7 +412,7 @@ impl Active {
     ) -> Result<(), Reject> {
         let profile = context.setting.profile;
         let plaintext = self.channel.open(Content::Media, record)?;
-        counted(&mut self.channel.schedule, context.port)?;
+        counted(&mut self.channel.schedule, context.output)?;
         let (message, signature) = file::read(profile, plaintext)?;
         let digest = file::signed(profile, &self.channel.schedule.session, &message);
         self.device
@@ -420,9 +420,9 @@ impl Active {
             .map_err(|_| Reject::new(Check::Signature, "signature"))?;
         if profile.has(Weakness::CounterDesync) {
             // The published server counts a file when it arrives and again when it is verified.
-            counted(&mut self.channel.schedule, context.port)?;
+            counted(&mut self.channel.schedule, context.output)?;
         }
-        context.port.claim(Fact::Delivered(message));
+        context.output.claim(Fact::Delivered(message));
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use crate::endpoint::{Check, Name, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::layout::Layout;
 use crate::pki::x509::{Certificate, Checks, Reading, Roles, X509Error};
-use crate::session::{Port, Timeouts};
+use crate::session::{SessionOutput, Timeouts};
 use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
 
@@ -27,9 +27,12 @@ pub(super) const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// `exhausted` when no epoch is left.
-pub(super) fn counted(schedule: &mut Schedule, port: &mut Port<'_>) -> Result<(), Reject> {
+pub(super) fn counted(
+    schedule: &mut Schedule,
+    output: &mut SessionOutput<'_>,
+) -> Result<(), Reject> {
     if let Some(secret) = schedule.count()? {
-        port.secret(EPOCH, &secret.0);
+        output.secret(EPOCH, &secret.0);
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::session::{IDLE_PATIENCE, PATIENCE, PAUSE};
 use super::*;
 use crate::endpoint::{
-    Command, Conn, End, Endpoint, Fact, Input, Message, Output, Service, Side, Tick,
+    Command, Conn, End, Endpoint, Fact, Input, Message, Output, PortIndex, Side, Tick,
 };
 use crate::entropy::Entropy;
 use crate::layout::{Deframer, Frame};
@@ -34,12 +34,12 @@ fn as_built() -> Profile {
 /// As-built but for the counting, which else ends every conversation with its first file.
 fn as_built_in_step() -> Profile {
     thread_local! {
-        static PLANTED: &'static [crate::system::Planted] = Box::leak(
+        static PLANTED: &'static [crate::system::WeaknessInfo] = Box::leak(
             SYSTEM
                 .planted
                 .iter()
                 .filter(|planted| planted.weakness != Weakness::CounterDesync)
-                .map(|planted| crate::system::Planted { ..*planted })
+                .map(|planted| crate::system::WeaknessInfo { ..*planted })
                 .collect(),
         );
     }

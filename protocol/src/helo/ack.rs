@@ -1,5 +1,6 @@
 //! Acknowledgements: a word under the receiver's public key, and what makes one believable.
 
+use crate::compromise::Edit;
 use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::endpoint::{Check, Reject};
 use crate::entropy::Entropy;
@@ -7,7 +8,6 @@ use crate::helo::keys::{Keys, Transcript};
 use crate::helo::lab::Identity;
 use crate::helo::record::Receipt;
 use crate::inbox::Received;
-use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// What an acknowledgement says.

@@ -21,7 +21,7 @@ use crate::helo::record::{Channel, Receipt};
 use crate::helo::session::{PATIENCE, Setting, share_digest};
 use crate::helo::wire::{self, HELO, IMGX, MAX_RECORD, RSA, SECX};
 use crate::inbox::{Inbox, Received};
-use crate::session::{Alarm, Port};
+use crate::session::{Alarm, SessionOutput};
 use crate::system::Setup;
 use crate::weakness::Weakness;
 
@@ -106,7 +106,7 @@ struct Context<'a, 'b> {
     setting: &'a Setting,
     me: &'a Identity,
     entropy: &'a mut Entropy,
-    port: &'a mut Port<'b>,
+    output: &'a mut SessionOutput<'b>,
 }
 
 impl Client {
@@ -147,15 +147,15 @@ impl Client {
 
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         if let Some(old) = self.session.take() {
-            self.port(old.conn, out).end(End::Aborted);
+            self.output(old.conn, out).end(End::Aborted);
         }
         let certificate = &self.setting.own.me.certificate;
         let hello = wire::tagged(HELO, &[certificate]);
         let mut transcript = Transcript::default();
         transcript.absorb(Side::Client, &hello);
-        let mut port = self.port(conn, out);
-        port.log("connected, certificate sent");
-        port.send(hello);
+        let mut output = self.output(conn, out);
+        output.log("connected, certificate sent");
+        output.send(hello);
         let state = State::ExpectCertAck(ExpectCertAck { transcript });
         self.session = Some(Session { conn, inbox: Inbox::default(), heard: now, state });
     }
@@ -165,16 +165,16 @@ impl Client {
         let Some(session) = self.session.take() else { return };
         let setting = self.setting.clone();
         let peer = Name::from(SERVER);
-        let mut port = Port { conn: session.conn, local: &self.name, peer, out };
+        let mut output = SessionOutput { conn: session.conn, local: &self.name, peer, out };
         let mut context = Context {
             setting: &setting,
             me: &setting.own.me,
             entropy: &mut self.entropy,
-            port: &mut port,
+            output: &mut output,
         };
         match session.drive(now, &mut self.queue, &mut context) {
             Ok(session) => self.session = session,
-            Err(reject) => port.abort(reject),
+            Err(reject) => output.abort(reject),
         }
         if self.session.is_none() {
             // What was queued was meant for this session.
@@ -188,7 +188,7 @@ impl Client {
             && let Some(session) = self.session.take()
         {
             self.queue.clear();
-            self.port(session.conn, out).abort(Reject::new(Check::Timeout, "peer"));
+            self.output(session.conn, out).abort(Reject::new(Check::Timeout, "peer"));
         }
     }
 
@@ -199,8 +199,8 @@ impl Client {
         self.setting.deadline(session.heard, PATIENCE).filter(|_| waits)
     }
 
-    fn port<'a>(&'a self, conn: Conn, out: &'a mut Output) -> Port<'a> {
-        Port { conn, local: &self.name, peer: Name::from(SERVER), out }
+    fn output<'a>(&'a self, conn: Conn, out: &'a mut Output) -> SessionOutput<'a> {
+        SessionOutput { conn, local: &self.name, peer: Name::from(SERVER), out }
     }
 }
 
@@ -222,7 +222,7 @@ impl Endpoint for Client {
             Input::Closed(conn) => {
                 if self.session.take_if(|session| session.conn == conn).is_some() {
                     self.queue.clear();
-                    self.port(conn, out).end(End::Truncated);
+                    self.output(conn, out).end(End::Truncated);
                 }
             }
             Input::Command(command) => {
@@ -248,7 +248,7 @@ impl Endpoint for Client {
         self.session.as_ref().map_or(0, |session| session.inbox.waiting().len())
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         let entropy = Entropy::new(seed, &format!("thief of helo {}", self.name));
         Box::new(Self { entropy, ..self.clone() })
     }
@@ -294,9 +294,9 @@ impl Session {
                         continue;
                     }
                     Some(Command::End) => {
-                        context.port.send(channel.seal_end());
-                        context.port.log("goodbye sent");
-                        context.port.end(End::Clean);
+                        context.output.send(channel.seal_end());
+                        context.output.log("goodbye sent");
+                        context.output.end(End::Clean);
                         return Ok(None);
                     }
                     None => {
@@ -309,7 +309,7 @@ impl Session {
             let due = state.due();
             let layout = &context.setting.layout;
             let next = |inbox: &mut Inbox| wire::next(layout, Side::Server, &[due], inbox);
-            match context.port.read(&mut inbox, next)? {
+            match context.output.read(&mut inbox, next)? {
                 Some(frame) => state = state.receive(&frame, context)?,
                 None => break,
             }
@@ -324,7 +324,7 @@ fn unasked(inbox: &Inbox, context: &mut Context<'_, '_>) -> Result<(), Reject> {
     let (early, setting) = (inbox.waiting().len(), context.setting);
     let refused = check_unasked(early, setting);
     if refused.is_err() {
-        inbox.refuse_on(context.port.conn, context.port.out);
+        inbox.refuse_on(context.output.conn, context.output.out);
     }
     refused
 }
@@ -370,8 +370,8 @@ impl ExpectCertAck {
         ack::read_bare(context.setting.profile, ack, &context.me.key, Word::CertReceived)?;
         let nonce: [u8; NONCE] = context.entropy.bytes();
         transcript.absorb(Side::Client, &nonce);
-        context.port.send(nonce.to_vec());
-        context.port.log("nonce sent");
+        context.output.send(nonce.to_vec());
+        context.output.log("nonce sent");
         Ok(State::ExpectHelloAck(ExpectHelloAck { transcript, nonce }))
     }
 }
@@ -390,10 +390,10 @@ impl ExpectHello {
         let Self { mut transcript, nonce } = self;
         transcript.absorb(Side::Server, &hello.bytes);
         let (_, server) = context.setting.believe(Side::Server, hello.field("certificate"))?;
-        context.port.log("server certificate verified");
+        context.output.log("server certificate verified");
         let ack = ack::write_bare(&server, Word::CertReceived, context.entropy)?;
         transcript.absorb(Side::Client, &ack);
-        context.port.send(ack);
+        context.output.send(ack);
         Ok(State::ExpectNonce(ExpectNonce { transcript, nonce, server }))
     }
 }
@@ -419,7 +419,7 @@ impl ExpectNonce {
 
         let ack = ack::write_bare(&server, Word::NonceReceived, context.entropy)?;
         transcript.absorb(Side::Client, &ack);
-        context.port.send(ack);
+        context.output.send(ack);
 
         let premaster = Secret(context.entropy.bytes());
         let possesses = !profile.has(Weakness::NoProofOfPossession);
@@ -428,10 +428,10 @@ impl ExpectNonce {
         let me = possesses.then_some(context.me);
         let prem = premaster::write(&server, &premaster, share, &transcript, me, context.entropy)?;
         transcript.absorb(Side::Client, &prem);
-        context.port.secret(MASTER, &master.0);
-        context.port.claim(Fact::Running(keys.fingerprint()));
-        context.port.send(prem);
-        context.port.log("pre-master secret sent, keys derived");
+        context.output.secret(MASTER, &master.0);
+        context.output.claim(Fact::Running(keys.fingerprint()));
+        context.output.send(prem);
+        context.output.log("pre-master secret sent, keys derived");
         Ok(State::ExpectPremAck(ExpectPremAck { transcript, keys }))
     }
 }
@@ -442,8 +442,8 @@ impl ExpectPremAck {
         let profile = context.setting.profile;
         let answers = Answers::Handshake(&transcript);
         ack::read(profile, &keys, answers, ack, &context.me.key, &[Word::PremReceived])?;
-        context.port.claim(Fact::Established(keys.fingerprint()));
-        context.port.log("handshake complete");
+        context.output.claim(Fact::Established(keys.fingerprint()));
+        context.output.log("handshake complete");
         Ok(State::Idle(Channel::new(profile, keys)))
     }
 }
@@ -462,7 +462,7 @@ fn send(
     let profile = context.setting.profile;
     let (frame, receipt, left) = match message.kind {
         _ if !fits(&message) => {
-            context.port.claim(Fact::Rejected(Reject::new(Check::Length, "message")));
+            context.output.claim(Fact::Rejected(Reject::new(Check::Length, "message")));
             return Ok(State::Idle(channel));
         }
         Kind::Text => {
@@ -486,12 +486,12 @@ fn send(
             (frame, receipt, if profile.has(Weakness::AckNotAuthenticated) { 2 } else { 1 })
         }
         Kind::Numbers | Kind::Aggregate => {
-            context.port.claim(Fact::Rejected(Reject::new(Check::Content, "message")));
+            context.output.claim(Fact::Rejected(Reject::new(Check::Content, "message")));
             return Ok(State::Idle(channel));
         }
     };
-    context.port.send(frame);
-    context.port.claim(Fact::Sent(message.clone()));
+    context.output.send(frame);
+    context.output.claim(Fact::Sent(message.clone()));
     Ok(State::ExpectAck(ExpectAck { channel, message, receipt, left }))
 }
 
@@ -507,14 +507,14 @@ impl ExpectAck {
         match ack::read(profile, &channel.keys, answers, ack, &context.me.key, words)? {
             Word::ImxRejected => {
                 let reject = Reject::new(Check::Acknowledgement, "word");
-                context.port.claim(Fact::Rejected(reject));
+                context.output.claim(Fact::Rejected(reject));
                 Ok(State::Idle(channel))
             }
             _ if left > 1 => {
                 Ok(State::ExpectAck(Self { channel, message, receipt, left: left - 1 }))
             }
             _ => {
-                context.port.claim(Fact::Acknowledged(message));
+                context.output.claim(Fact::Acknowledged(message));
                 Ok(State::Idle(channel))
             }
         }

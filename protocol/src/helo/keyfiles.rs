@@ -7,11 +7,10 @@ use crate::crypto::rsa::{PrivateKey, PublicKey, RsaError};
 use crate::endpoint::{Endpoint, Name};
 use crate::helo::lab::{Credentials, Identity, Keyring, SERVER, device_name};
 use crate::helo::{Client, Server};
-use crate::keyfiles::{
-    KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, need, private_key, public_key,
-};
+use crate::keyfiles::{KeyError, KeyFiles, KeyProblem, KeySource, need, private_key, public_key};
 use crate::pki::Certificate;
 use crate::system::Setup;
+use crate::system::{KeySet, Wanted};
 use crate::weakness::Profile;
 
 /// The table entry.

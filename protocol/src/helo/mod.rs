@@ -55,7 +55,7 @@
 mod ack;
 mod bare;
 mod client;
-mod eavesdrop;
+mod decrypt_recording;
 mod file;
 mod keyfiles;
 mod keys;
@@ -75,7 +75,7 @@ pub use lab::{Identity, Keyring, SERVER};
 pub use server::Server;
 
 use crate::endpoint::Kind;
-use crate::system::{Forged, Forgery, Listening, Planted, System};
+use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};
 use crate::weakness::Weakness;
 
 /// `helo` in the table of systems.
@@ -100,61 +100,61 @@ pub const SYSTEM: System = System {
     dated: false,
     clients: 3,
     planted: &[
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::StaticIv,
             breaks: "Equal messages of a session, and equal beginnings, give equal ciphertext.",
             fix: "A fresh random initialization vector in every record, under the MAC.",
             code: "protocol/src/helo/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoSequence,
             breaks: "A record is accepted twice, in any order, or missed by nobody.",
             fix: "A sequence number in every record, under the MAC and checked.",
             code: "protocol/src/helo/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::HeaderNotAuthenticated,
             breaks: "A text can be passed off as a file and a file as a text.",
             fix: "The MAC covers header, length and direction.",
             code: "protocol/src/helo/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::EndNotAuthenticated,
             breaks: "Anybody can end a session so that it looks complete.",
             fix: "The goodbye carries the number of records and a MAC.",
             code: "protocol/src/helo/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoProofOfPossession,
             breaks: "A copied certificate is enough to be the device.",
             fix: "The device signs the handshake, and the key of the certificate is the key in use.",
             code: "protocol/src/helo/session.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NameNotChecked,
             breaks: "Whoever has any certificate of the authority can be the server.",
             fix: "The certificate must name the server, or a known device.",
             code: "protocol/src/helo/session.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::AckNotAuthenticated,
             breaks: "Anybody can acknowledge anything: the device believes that a dropped message arrived.",
             fix: "The word is compared; a MAC binds it to the record, or to the whole handshake.",
             code: "protocol/src/helo/ack.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::StaticRsaTransport,
             breaks: "Whoever gets the server's private key later reads every recorded session.",
             fix: "An ephemeral X25519 agreement, signed by the server, goes into the master secret.",
             code: "protocol/src/helo/client.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::SignatureNotBound,
             breaks: "A signed file can be presented again under another name or in another session.",
             fix: "The signature covers the file name and the session too.",
             code: "protocol/src/helo/file.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoTimeout,
             breaks: "A peer that falls silent holds a session for ever.",
             fix: "An endpoint gives up after 5 s of silence while it waits.",
@@ -167,8 +167,8 @@ pub const SYSTEM: System = System {
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    eavesdrop: eavesdrop::eavesdrop,
-    secrets: eavesdrop::SECRETS,
+    decrypt_recording: decrypt_recording::decrypt_recording,
+    secrets: decrypt_recording::SECRETS,
     register: None,
     middle: None,
     sealed: &["SECX", "IMGX"],

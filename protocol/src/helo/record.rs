@@ -1,5 +1,6 @@
 //! The record layer, device to server: AES-128-CBC, then HMAC-SHA256, in place in one buffer.
 
+use crate::compromise::Edit;
 use crate::count::Count;
 use crate::crypto::cbc;
 use crate::endpoint::{Check, Reject};
@@ -8,7 +9,6 @@ use crate::helo::keys::Keys;
 use crate::helo::wire::{ENDD, HEAD, MAC};
 use crate::inbox::{Received, array};
 use crate::layout::number;
-use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// Says which way a record goes, under its MAC.

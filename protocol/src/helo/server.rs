@@ -18,7 +18,7 @@ use crate::helo::record::{Channel, Receipt};
 use crate::helo::session::{IDLE_PATIENCE, PATIENCE, Setting, possession_digest, share_digest};
 use crate::helo::wire::{self, HELO};
 use crate::inbox::{Inbox, Received};
-use crate::session::{Alarm, Port};
+use crate::session::{Alarm, SessionOutput};
 use crate::system::Setup;
 use crate::weakness::Weakness;
 
@@ -96,7 +96,7 @@ struct Context<'a, 'b> {
     setting: &'a Setting,
     me: &'a Identity,
     entropy: &'a mut Entropy,
-    port: &'a mut Port<'b>,
+    output: &'a mut SessionOutput<'b>,
 }
 
 impl Server {
@@ -124,8 +124,8 @@ impl Server {
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         let peer = Name::from(NOBODY);
         let state = State::ExpectHello;
-        let mut port = Port { conn, local: &self.name, peer: peer.clone(), out };
-        port.log("connection accepted");
+        let mut output = SessionOutput { conn, local: &self.name, peer: peer.clone(), out };
+        output.log("connection accepted");
         self.sessions.insert(conn, Session { peer, inbox: Inbox::default(), heard: now, state });
     }
 
@@ -133,12 +133,12 @@ impl Server {
         let Some(mut session) = self.sessions.remove(&conn) else { return };
         session.inbox.push(bytes);
         let peer = session.peer.clone();
-        let mut port = Port { conn, local: &self.name, peer, out };
+        let mut output = SessionOutput { conn, local: &self.name, peer, out };
         let mut context = Context {
             setting: &self.setting,
             me: &self.setting.own.me,
             entropy: &mut self.entropy,
-            port: &mut port,
+            output: &mut output,
         };
         match session.drive(&mut context) {
             Ok(Some(mut session)) => {
@@ -148,8 +148,8 @@ impl Server {
                 }
                 self.sessions.insert(conn, session);
             }
-            Ok(None) => port.end(End::Clean),
-            Err(reject) => port.abort(reject),
+            Ok(None) => output.end(End::Clean),
+            Err(reject) => output.abort(reject),
         }
     }
 
@@ -159,8 +159,8 @@ impl Server {
         let late =
             |session: &Session| session.deadline(&setting).is_some_and(|deadline| deadline <= now);
         for (conn, session) in self.sessions.extract_if(.., |_, session| late(session)) {
-            let mut port = Port { conn, local: &self.name, peer: session.peer, out };
-            port.abort(Reject::new(Check::Timeout, "peer"));
+            let mut output = SessionOutput { conn, local: &self.name, peer: session.peer, out };
+            output.abort(Reject::new(Check::Timeout, "peer"));
         }
     }
 }
@@ -172,8 +172,9 @@ impl Endpoint for Server {
             Input::Received(conn, bytes) => self.receive(now, conn, bytes, out),
             Input::Closed(conn) => {
                 if let Some(session) = self.sessions.remove(&conn) {
-                    let mut port = Port { conn, local: &self.name, peer: session.peer, out };
-                    port.end(End::Truncated);
+                    let mut output =
+                        SessionOutput { conn, local: &self.name, peer: session.peer, out };
+                    output.end(End::Truncated);
                 }
             }
             Input::Timeout => self.give_up(now, out),
@@ -195,7 +196,7 @@ impl Endpoint for Server {
         self.sessions.values().map(|session| session.inbox.waiting().len()).max().unwrap_or(0)
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         Box::new(Self { entropy: Entropy::new(seed, "thief of helo server"), ..self.clone() })
     }
 
@@ -230,14 +231,14 @@ impl Session {
             let due = state.due();
             let layout = &context.setting.layout;
             let next = |inbox: &mut Inbox| wire::next(layout, Side::Client, due, inbox);
-            let frame = context.port.read(&mut inbox, next)?;
+            let frame = context.output.read(&mut inbox, next)?;
             let Some(mut frame) = frame else { break };
             match state.receive(&mut frame, context)? {
                 Some(next) => state = next,
                 None => return Ok(None),
             }
         }
-        Ok(Some(Self { peer: context.port.peer.clone(), inbox, heard, state }))
+        Ok(Some(Self { peer: context.output.peer.clone(), inbox, heard, state }))
     }
 }
 
@@ -273,11 +274,11 @@ fn receive_hello(hello: &Received, context: &mut Context<'_, '_>) -> Result<Stat
     let mut transcript = Transcript::default();
     transcript.absorb(Side::Client, &hello.bytes);
     let (name, device) = context.setting.believe(Side::Client, hello.field("certificate"))?;
-    context.port.peer = name;
-    context.port.log("device certificate verified");
+    context.output.peer = name;
+    context.output.log("device certificate verified");
     let ack = ack::write_bare(&device, Word::CertReceived, context.entropy)?;
     transcript.absorb(Side::Server, &ack);
-    context.port.send(ack);
+    context.output.send(ack);
     Ok(State::ExpectNonce(ExpectNonce { transcript, device }))
 }
 
@@ -288,11 +289,11 @@ impl ExpectNonce {
         transcript.absorb(Side::Client, &nonce.bytes);
         let ack = ack::write_bare(&device, Word::HelloReceived, context.entropy)?;
         transcript.absorb(Side::Server, &ack);
-        context.port.send(ack);
+        context.output.send(ack);
         let hello = wire::tagged(HELO, &[&context.me.certificate]);
         transcript.absorb(Side::Server, &hello);
-        context.port.send(hello);
-        context.port.log("nonce received, certificate sent");
+        context.output.send(hello);
+        context.output.log("nonce received, certificate sent");
         Ok(State::ExpectCertAck(ExpectCertAck { transcript, device, device_nonce }))
     }
 }
@@ -320,8 +321,8 @@ impl ExpectCertAck {
             ephemeral = Some(ours);
         }
         transcript.absorb(Side::Server, &frame);
-        context.port.send(frame);
-        context.port.log("nonce sent");
+        context.output.send(frame);
+        context.output.log("nonce sent");
         Ok(State::ExpectNonceAck(ExpectNonceAck {
             transcript,
             device,
@@ -362,14 +363,14 @@ impl ExpectPremaster {
         let master = master(&premaster.0, agreed.as_ref());
         let keys = Keys::derive(&master.0, &device_nonce, &nonce);
         transcript.absorb(Side::Client, &prem.bytes);
-        context.port.secret(MASTER, &master.0);
-        context.port.claim(Fact::Running(keys.fingerprint()));
-        context.port.claim(Fact::Established(keys.fingerprint()));
+        context.output.secret(MASTER, &master.0);
+        context.output.claim(Fact::Running(keys.fingerprint()));
+        context.output.claim(Fact::Established(keys.fingerprint()));
         let answers = Answers::Handshake(&transcript);
         let word = Word::PremReceived;
         let ack = ack::write(profile, &keys, answers, &device, word, context.entropy)?;
-        context.port.send(ack);
-        context.port.log("handshake complete");
+        context.output.send(ack);
+        context.output.log("handshake complete");
         Ok(State::Active(Active { device, channel: Channel::new(profile, keys) }))
     }
 }
@@ -384,14 +385,14 @@ impl Active {
         match frame.spec.name {
             "SECX" => {
                 let (receipt, plaintext) = self.channel.open(frame)?;
-                context.port.claim(Fact::Delivered(file::read_text(plaintext)?));
+                context.output.claim(Fact::Delivered(file::read_text(plaintext)?));
                 self.answer(&receipt, Word::SecTextReceived, context)?;
             }
             "IMGX" => {
                 let (receipt, plaintext) = self.channel.open(frame)?;
                 match self.read_file(plaintext) {
                     Ok(message) => {
-                        context.port.claim(Fact::Delivered(message));
+                        context.output.claim(Fact::Delivered(message));
                         self.answer(&receipt, Word::ImxReceived, context)?;
                         if context.setting.profile.has(Weakness::AckNotAuthenticated) {
                             // The published server acknowledges reception, then storage.
@@ -399,14 +400,14 @@ impl Active {
                         }
                     }
                     Err(reject) => {
-                        context.port.claim(Fact::Rejected(reject));
+                        context.output.claim(Fact::Rejected(reject));
                         self.answer(&receipt, Word::ImxRejected, context)?;
                     }
                 }
             }
             _ => {
                 self.channel.open_end(frame)?;
-                context.port.log("goodbye received");
+                context.output.log("goodbye received");
                 return Ok(None);
             }
         }
@@ -434,7 +435,7 @@ impl Active {
         let Channel { profile, keys, .. } = &self.channel;
         let answers = Answers::Record(receipt);
         let ack = ack::write(*profile, keys, answers, &self.device, word, context.entropy)?;
-        context.port.send(ack);
+        context.output.send(ack);
         Ok(())
     }
 }

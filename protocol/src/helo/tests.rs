@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::session::{IDLE_PATIENCE, PATIENCE};
 use super::*;
 use crate::endpoint::{
-    Check, Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Output, Reject, Service,
+    Check, Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Output, PortIndex, Reject,
     Side, Tick,
 };
 use crate::entropy::Entropy;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::measure::Search;
-use super::{Frame, FrameSpec, Layout, Measure, RAW_SPEC, Turn};
-use crate::endpoint::{Service, Side};
+use super::spec::RAW_SPEC;
+use super::{Frame, FrameSpec, Layout, Measure, Turn};
+use crate::endpoint::{PortIndex, Side};
 
 /// Cuts one direction of a stream into frames, whatever its segmentation. Nothing is lost: bytes
 /// that fit no declared frame come out as [`RAW`](super::RAW).
@@ -16,7 +17,7 @@ pub struct Deframer {
     layout: Arc<Layout>,
     /// What can come in each turn, and after all of them.
     steps: Arc<[Step]>,
-    service: Service,
+    service: PortIndex,
     side: Side,
     turn: usize,
     /// The frame type at the front, among those that can come in this turn: the ones before it are ruled out.
@@ -64,7 +65,7 @@ impl Hash for Deframer {
 
 impl Deframer {
     /// A deframer for what `side` sends on a connection to this port.
-    pub fn new(layout: Arc<Layout>, service: Service, side: Side) -> Self {
+    pub fn new(layout: Arc<Layout>, service: PortIndex, side: Side) -> Self {
         let steps = steps(&layout, service, side).into();
         Self {
             layout,
@@ -160,7 +161,7 @@ impl Deframer {
 
 /// What is tried in each turn of this side, and after all of them: first the types whose turn it is, then all
 /// tagged types of this side. Where no turns are declared, every type of the side, in order.
-fn steps(layout: &Layout, service: Service, side: Side) -> Vec<Step> {
+fn steps(layout: &Layout, service: PortIndex, side: Side) -> Vec<Step> {
     let known = || {
         let indexed = layout.frames.iter().enumerate();
         indexed.filter(|(_, spec)| spec.can_come(service, side))

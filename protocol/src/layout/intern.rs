@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 static TEXTS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 static BYTES: Mutex<BTreeSet<&'static [u8]>> = Mutex::new(BTreeSet::new());
+static NAMES: Mutex<BTreeSet<&'static [&'static str]>> = Mutex::new(BTreeSet::new());
 
 /// The same text, forever. Fields and frames are declared with static names, so those of a file are leaked: each
 /// distinct one once, however often the file is read again.
@@ -27,6 +28,18 @@ pub fn intern_bytes(bytes: &[u8]) -> &'static [u8] {
     let bytes: &'static [u8] = Box::leak(bytes.into());
     known.insert(bytes);
     bytes
+}
+
+/// The same for a set of names.
+pub(crate) fn intern_names(names: BTreeSet<&'static str>) -> &'static [&'static str] {
+    let names: Vec<&'static str> = names.into_iter().collect();
+    let mut known = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(names) = known.get(&names[..]) {
+        return names;
+    }
+    let names: &'static [&'static str] = names.leak();
+    known.insert(names);
+    names
 }
 
 #[cfg(test)]

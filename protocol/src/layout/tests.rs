@@ -1,7 +1,8 @@
 //! Where fields lie, how frames are measured, and how they are built.
 
 use super::*;
-use crate::endpoint::{Check, Reject};
+use crate::endpoint::{Check, Reject, Side};
+use crate::weakness::Profile;
 
 mod framings;
 

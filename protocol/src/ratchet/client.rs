@@ -19,8 +19,8 @@ use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
 use crate::session::{Alarm, Timeouts};
+use crate::session_secret::SessionSecret;
 use crate::system::Setup;
-use crate::theft::SessionSecret;
 use crate::weakness::{Profile, Weakness};
 
 /// Hardened: how long the client waits for an answer.
@@ -160,7 +160,7 @@ impl Endpoint for Client {
         }
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         let mut thief = self.clone();
         thief.shared.entropy =
             Entropy::new(seed, &format!("thief of ratchet client {}", self.shared.id));
@@ -445,7 +445,7 @@ enum Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Service;
+    use crate::endpoint::PortIndex;
     use crate::ratchet::SYSTEM;
 
     const CONN: Conn = Conn(1);
@@ -456,8 +456,8 @@ mod tests {
         let mut server = (SYSTEM.server)(Setup::lab(profile, 7, 0));
         let mut client = Client::new(setup, &Keyring::lab(profile));
         let mut out = Output::default();
-        server.step(Tick(0), Input::Opened(CONN, Service(0)), &mut out);
-        client.step(Tick(0), Input::Opened(CONN, Service(0)), &mut out);
+        server.step(Tick(0), Input::Opened(CONN, PortIndex(0)), &mut out);
+        client.step(Tick(0), Input::Opened(CONN, PortIndex(0)), &mut out);
         for (conn, hello) in std::mem::take(&mut out.writes) {
             server.step(Tick(0), Input::Received(conn, &hello), &mut out);
         }

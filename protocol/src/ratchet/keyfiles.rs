@@ -6,9 +6,10 @@ use std::fmt::Write;
 
 use crate::crypto::checksum::{from_hex, hex};
 use crate::endpoint::Endpoint;
-use crate::keyfiles::{KeyError, KeyFiles, KeyProblem, KeySet, KeySource, Wanted, need};
+use crate::keyfiles::{KeyError, KeyFiles, KeyProblem, KeySource, need};
 use crate::ratchet::keys::CLIENTS;
 use crate::ratchet::{Keyring, client, server};
+use crate::system::{KeySet, Wanted};
 use crate::weakness::Profile;
 
 /// The table entry.

@@ -34,12 +34,12 @@
 //! leak, against an attacker who does not use the leaked keys actively in that exchange.
 
 use crate::endpoint::Kind;
-use crate::system::{Forged, Forgery, Listening, Planted, System};
+use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};
 use crate::weakness::Weakness;
 
 mod bare;
 mod client;
-mod eavesdrop;
+mod decrypt_recording;
 mod keyfiles;
 mod keys;
 mod numbers;
@@ -70,50 +70,50 @@ pub const SYSTEM: System = System {
     dated: false,
     clients: keys::CLIENTS as u32,
     planted: &[
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::ChallengeNotMixed,
             breaks: "a recorded HELLO and DATA replay whole into a new session, and a recorded \
                      server transcript lets an impostor without keys be the server",
             fix: "the hello is mixed into the server's keys and the challenge into the client's",
             code: "protocol/src/ratchet/keys.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::TerminateNotAuthenticated,
             breaks: "opcode 60 or a closed connection ends a session early, and it looks like a goodbye",
             fix: "TERMINATE is sealed like data, and an end without it is a truncation",
             code: "protocol/src/ratchet/server.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::HelloReplacesSession,
             breaks: "a HELLO of garbage evicts the live session of the client it names",
             fix: "a new session replaces the live one only after its first verified data",
             code: "protocol/src/ratchet/server.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::SessionNotBoundToConnection,
             breaks: "a frame from any connection acts on the session it names",
             fix: "a frame acts only on the session of the connection it came on",
             code: "protocol/src/ratchet/server.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NanAccepted,
             breaks: "one client's `nan`, or numbers whose sum is infinite, spoil every other client's aggregate",
             fix: "numbers must be finite, and small enough for the sum of a whole round to be finite",
             code: "protocol/src/ratchet/numbers.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::RatchetFromPublicInput,
             breaks: "whoever learns the keys of one round can compute all later ones",
             fix: "an X25519 secret enters the keys after every exchange",
             code: "protocol/src/ratchet/keys.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::GuessableMasterKeys,
             breaks: "the master key of client N can be guessed from N",
             fix: "master keys are random",
             code: "protocol/src/ratchet/keys.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoTimeout,
             breaks: "one frame that never comes leaves the peer waiting for ever",
             fix: "a silent peer is given up, and a refused HELLO closes the connection",
@@ -126,8 +126,8 @@ pub const SYSTEM: System = System {
     server: |setup| server(setup, Keyring::lab(setup.profile)),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    eavesdrop: eavesdrop::eavesdrop,
-    secrets: eavesdrop::SECRETS,
+    decrypt_recording: decrypt_recording::decrypt_recording,
+    secrets: decrypt_recording::SECRETS,
     register: None,
     middle: None,
     sealed: &["CLIENT_HELLO", "SERVER_CHALLENGE", "CLIENT_DATA", "SERVER_AGGR_RESPONSE"],

@@ -18,8 +18,8 @@ use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
 use crate::session::{Alarm, Timeouts};
+use crate::session_secret::SessionSecret;
 use crate::system::Setup;
-use crate::theft::SessionSecret;
 use crate::weakness::{Profile, Weakness};
 
 /// Hardened: how long a connection may take to prove its key.
@@ -121,7 +121,7 @@ impl Endpoint for Server {
         self.links.values().map(|link| link.inbox.waiting().len()).max().unwrap_or(0)
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         Box::new(Self { entropy: Entropy::new(seed, "thief of ratchet server"), ..self.clone() })
     }
 
@@ -526,7 +526,7 @@ fn client_name(id: u8) -> Name {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Service;
+    use crate::endpoint::PortIndex;
     use crate::ratchet::SYSTEM;
 
     const CONN: Conn = Conn(1);
@@ -537,8 +537,8 @@ mod tests {
             let mut server = Server::new(Setup::lab(profile, 7, 0), Keyring::lab(profile));
             let mut client = (SYSTEM.client)(Setup::lab(profile, 7, 1));
             let mut out = Output::default();
-            server.step(Tick(0), Input::Opened(CONN, Service(0)), &mut out);
-            client.step(Tick(0), Input::Opened(CONN, Service(0)), &mut out);
+            server.step(Tick(0), Input::Opened(CONN, PortIndex(0)), &mut out);
+            client.step(Tick(0), Input::Opened(CONN, PortIndex(0)), &mut out);
             for (conn, hello) in std::mem::take(&mut out.writes) {
                 server.step(Tick(0), Input::Received(conn, &hello), &mut out);
             }

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::SYSTEM;
 use super::keys::Keys;
 use crate::endpoint::{
-    Claim, Command, Conn, Endpoint, Fact, Input, Message, Output, Service, Side, Tick,
+    Claim, Command, Conn, Endpoint, Fact, Input, Message, Output, PortIndex, Side, Tick,
 };
 use crate::layout::{Deframer, RAW};
 use crate::system::Setup;
@@ -52,8 +52,8 @@ impl Lab {
     }
 
     fn open(&mut self, client: u32) {
-        self.step(Side::Server, Conn(client), Input::Opened(Conn(client), Service(0)));
-        self.step(Side::Client, Conn(client), Input::Opened(Conn(client), Service(0)));
+        self.step(Side::Server, Conn(client), Input::Opened(Conn(client), PortIndex(0)));
+        self.step(Side::Client, Conn(client), Input::Opened(Conn(client), PortIndex(0)));
     }
 
     fn send(&mut self, client: u32, numbers: &str) {
@@ -242,7 +242,7 @@ fn a_recorded_session_replays_whole_as_built_and_not_hardened() {
         lab.open(1);
         lab.send(1, "10.0");
         let recorded = lab.sent_by_client();
-        lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), Service(0)));
+        lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), PortIndex(0)));
         for frame in &recorded {
             lab.step(Side::Server, Conn(9), Input::Received(Conn(9), frame));
         }
@@ -264,7 +264,7 @@ fn an_impostor_without_keys_is_the_server_as_built_and_not_hardened() {
         // A second session: the client speaks, the recorded challenge answers.
         let client = &mut lab.clients[0];
         let mut out = Output::default();
-        client.step(Tick(9), Input::Opened(Conn(2), Service(0)), &mut out);
+        client.step(Tick(9), Input::Opened(Conn(2), PortIndex(0)), &mut out);
         client.step(Tick(9), Input::Received(Conn(2), &challenge), &mut out);
         lab.claims = out.claims;
         assert_eq!(lab.told().contains(&"client-1: established".into()), fooled);
@@ -302,7 +302,7 @@ fn an_outsider_can_end_or_evict_a_session_as_built_and_not_hardened() {
                 values.push(("share", &[0; 32]));
             }
             let forged = spec.assemble(&values).unwrap();
-            lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), Service(0)));
+            lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), PortIndex(0)));
             lab.step(Side::Server, Conn(9), Input::Received(Conn(9), &forged));
             lab.send(1, "20.0");
             let got = lab.told().contains(&"client-1: acknowledged numbers \"20.0\"".into());
@@ -330,7 +330,7 @@ fn a_silent_server_is_given_up_only_hardened() {
         let setup = Setup::lab(profile, 7, 1);
         let mut client = (SYSTEM.client)(setup);
         let mut out = Output::default();
-        client.step(Tick(0), Input::Opened(Conn(1), Service(0)), &mut out);
+        client.step(Tick(0), Input::Opened(Conn(1), PortIndex(0)), &mut out);
         assert_eq!(out.wake, gives_up.then_some(Tick(5_000_000_000)));
         client.step(Tick(4_999_999_999), Input::Timeout, &mut out);
         assert!(out.closes.is_empty());
@@ -349,7 +349,7 @@ fn every_frame_is_cut_as_it_was_sent() {
         let layout = Arc::new((SYSTEM.layout)(profile));
         for side in [Side::Client, Side::Server] {
             let sent: Vec<_> = lab.wire.iter().filter(|(_, from, _)| *from == side).collect();
-            let mut deframer = Deframer::new(layout.clone(), Service(0), side);
+            let mut deframer = Deframer::new(layout.clone(), PortIndex(0), side);
             let mut frames = Vec::new();
             let stream: Vec<u8> = sent.iter().flat_map(|(.., bytes)| bytes.clone()).collect();
             for byte in stream {
@@ -370,7 +370,7 @@ fn every_frame_is_cut_as_it_was_sent() {
 fn lying_lengths_are_refused_without_waiting_for_the_bytes() {
     for declared in [0u32, 1, u32::MAX] {
         let mut lab = Lab::new(Profile::HARDENED, 1);
-        lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), Service(0)));
+        lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), PortIndex(0)));
         let mut bytes = declared.to_be_bytes().to_vec();
         bytes.push(10);
         lab.step(Side::Server, Conn(9), Input::Received(Conn(9), &bytes));
@@ -402,7 +402,7 @@ fn a_share_of_small_order_is_refused_by_both_ends() {
             }
             .seal(keys)
         };
-        lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), Service(0)));
+        lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), PortIndex(0)));
         let hello = sealing("CLIENT_HELLO", Side::Client, &keys.c2s);
         lab.step(Side::Server, Conn(9), Input::Received(Conn(9), &hello));
         check(&lab, &["server: rejected value (share)"]);
@@ -410,7 +410,7 @@ fn a_share_of_small_order_is_refused_by_both_ends() {
         // A server's share: the client's hello goes into the keys of the answer.
         let mut client = (SYSTEM.client)(Setup::lab(profile, 7, 1));
         let mut out = Output::default();
-        client.step(Tick(0), Input::Opened(Conn(1), Service(0)), &mut out);
+        client.step(Tick(0), Input::Opened(Conn(1), PortIndex(0)), &mut out);
         let mut keys = keys.clone();
         keys.bind_hello(profile, &out.writes[0].1);
         let challenge = sealing("SERVER_CHALLENGE", Side::Server, &keys.s2c);
@@ -463,12 +463,12 @@ proptest! {
         let mut fork = lab.server.fork();
         prop_assert_eq!(digest(&*fork), before);
         let mut out = Output::default();
-        fork.step(Tick(3), Input::Opened(Conn(5), Service(0)), &mut out);
+        fork.step(Tick(3), Input::Opened(Conn(5), PortIndex(0)), &mut out);
         prop_assert_ne!(digest(&*fork), before);
         prop_assert_eq!(digest(&*lab.server), before);
         let mut again = lab.server.fork();
         let mut same = Output::default();
-        again.step(Tick(3), Input::Opened(Conn(5), Service(0)), &mut same);
+        again.step(Tick(3), Input::Opened(Conn(5), PortIndex(0)), &mut same);
         prop_assert_eq!(digest(&*fork), digest(&*again));
     }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use aes::Aes128;
 
+use crate::compromise::Edit;
 use crate::crypto::key::Algorithm;
 use crate::crypto::{Authenticator, cbc, hmac_sha256_verifies};
 use crate::endpoint::{Check, Reject, Side};
 use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Role, Turn, Turns, number};
 use crate::ratchet::keys::Chain;
-use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// The largest frame accepted, in bytes. The published client sends under 200.

@@ -16,7 +16,7 @@ use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::keyfiles::Account;
 use crate::pki::x509::Certificate;
-use crate::session::{Alarm, Port};
+use crate::session::{Alarm, SessionOutput};
 use crate::suite::content;
 use crate::suite::keys::{HANDSHAKE, Keys, MESSAGES, Transcript, one_way_fingerprint};
 use crate::suite::lab::{Keyring, SERVER};
@@ -92,7 +92,7 @@ struct Context<'a, 'b> {
     setting: &'a Setting,
     me: &'a Account,
     entropy: &'a mut Entropy,
-    port: &'a mut Port<'b>,
+    output: &'a mut SessionOutput<'b>,
     quiet: Option<Tick>,
 }
 
@@ -131,19 +131,19 @@ impl Client {
 
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         if let Some(old) = self.session.take() {
-            self.port(old.conn, out).end(End::Aborted);
+            self.output(old.conn, out).end(End::Aborted);
         }
         let setting = self.setting.clone();
         let peer = Name::from(SERVER);
-        let mut port = Port { conn, local: &self.name, peer, out };
+        let mut output = SessionOutput { conn, local: &self.name, peer, out };
         let opened = setting
             .keyring
             .account(self.number)
             .ok_or(Reject::new(Check::Identity, "username"))
             .and_then(|me| {
                 let entropy = &mut self.entropy;
-                let port = &mut port;
-                open(&mut Context { now, setting: &setting, me, entropy, port, quiet: None })
+                let output = &mut output;
+                open(&mut Context { now, setting: &setting, me, entropy, output, quiet: None })
             });
         match opened {
             Ok(state) => {
@@ -152,7 +152,7 @@ impl Client {
                 self.drive(now, out);
             }
             Err(reject) => {
-                port.abort(reject);
+                output.abort(reject);
                 self.queue.clear();
             }
         }
@@ -164,18 +164,18 @@ impl Client {
         let Some(me) = setting.keyring.account(self.number) else { return };
         let Some(session) = self.session.take() else { return };
         let peer = Name::from(SERVER);
-        let mut port = Port { conn: session.conn, local: &self.name, peer, out };
+        let mut output = SessionOutput { conn: session.conn, local: &self.name, peer, out };
         let mut context = Context {
             now,
             setting: &setting,
             me,
             entropy: &mut self.entropy,
-            port: &mut port,
+            output: &mut output,
             quiet: session.quiet.filter(|until| *until > now),
         };
         match session.drive(&mut self.queue, &mut context) {
             Ok(session) => self.session = session,
-            Err(reject) => port.abort(reject),
+            Err(reject) => output.abort(reject),
         }
         if self.session.is_none() {
             // What was queued was meant for this session.
@@ -189,7 +189,7 @@ impl Client {
             && let Some(session) = self.session.take()
         {
             self.queue.clear();
-            self.port(session.conn, out).abort(Reject::new(Check::Timeout, "peer"));
+            self.output(session.conn, out).abort(Reject::new(Check::Timeout, "peer"));
         }
         self.drive(now, out);
     }
@@ -214,8 +214,8 @@ impl Client {
         said && self.setting.profile.has(Weakness::EndNotAuthenticated)
     }
 
-    fn port<'a>(&'a self, conn: Conn, out: &'a mut Output) -> Port<'a> {
-        Port { conn, local: &self.name, peer: Name::from(SERVER), out }
+    fn output<'a>(&'a self, conn: Conn, out: &'a mut Output) -> SessionOutput<'a> {
+        SessionOutput { conn, local: &self.name, peer: Name::from(SERVER), out }
     }
 }
 
@@ -241,7 +241,7 @@ impl Endpoint for Client {
                 if let Some(session) = self.session.take_if(|session| session.conn == conn) {
                     let clean = self.is_over(&session);
                     self.queue.clear();
-                    self.port(conn, out).end(if clean { End::Clean } else { End::Truncated });
+                    self.output(conn, out).end(if clean { End::Clean } else { End::Truncated });
                 }
             }
             Input::Command(command) => {
@@ -268,7 +268,7 @@ impl Endpoint for Client {
         self.session.as_ref().map_or(0, |session| session.inbox.waiting().len())
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         let entropy = Entropy::new(seed, &format!("thief of suite user {}", self.number));
         Box::new(Self { entropy, ..self.clone() })
     }
@@ -286,7 +286,7 @@ fn open(context: &mut Context<'_, '_>) -> Result<State, Reject> {
     // A client that has no password file has nothing to ask, and nothing stops it.
     if profile.has(Weakness::ClientSideLogin) && keyring.users(profile).is_some() {
         context.setting.log_in(&context.me.name, context.me.password().as_bytes())?;
-        context.port.log("user authenticated by the client");
+        context.output.log("user authenticated by the client");
     }
     if wire::one_way(profile) {
         return open_one_way(context).map(State::OneWay);
@@ -302,8 +302,8 @@ fn open(context: &mut Context<'_, '_>) -> Result<State, Reject> {
     if agrees {
         hello.put(share);
     }
-    context.port.send(hello.finish());
-    context.port.log("connected, hello sent");
+    context.output.send(hello.finish());
+    context.output.log("connected, hello sent");
     Ok(State::ExpectCert(ExpectCert { transcript, ours }))
 }
 
@@ -316,7 +316,7 @@ fn open_one_way(context: &mut Context<'_, '_>) -> Result<OneWay, Reject> {
         (&keyring.server_certificate, &keyring.authority_certificate)
     {
         certified = Some(context.setting.believe(context.now, certificate)?);
-        context.port.log("server certificate validated");
+        context.output.log("server certificate validated");
     }
     let server = keyring.server_public.clone().or(certified);
     let server = server.ok_or(Reject::new(Check::Identity, "server_public"))?;
@@ -339,7 +339,7 @@ impl Session {
         loop {
             if matches!(state, State::Idle(_) | State::OneWay(_)) {
                 if !inbox.waiting().is_empty() {
-                    inbox.refuse_on(context.port.conn, context.port.out);
+                    inbox.refuse_on(context.output.conn, context.output.out);
                     return Err(Reject::new(Check::Phase, "receipt"));
                 }
                 let command = if context.quiet.is_none() { queue.pop_front() } else { None };
@@ -351,20 +351,23 @@ impl Session {
                     }
                     Some(Command::End) => {
                         state.say_goodbye(context);
-                        context.port.log("done, closing");
-                        context.port.end(End::Clean);
+                        context.output.log("done, closing");
+                        context.output.end(End::Clean);
                         return Ok(None);
                     }
                     None => break,
                 }
             }
             let (layout, due) = (&context.setting.layout, state.due());
-            match context.port.read(&mut inbox, |inbox| wire::next(layout, profile, due, inbox))? {
+            match context
+                .output
+                .read(&mut inbox, |inbox| wire::next(layout, profile, due, inbox))?
+            {
                 Some(frame) => match state.receive(&frame, context)? {
                     Next::State(next) => state = *next,
                     Next::Denied => {
-                        context.port.log("login denied");
-                        context.port.end(End::AbortedByPeer);
+                        context.output.log("login denied");
+                        context.output.end(End::AbortedByPeer);
                         return Ok(None);
                     }
                 },
@@ -398,7 +401,7 @@ impl State {
     /// Send one message; what cannot be sent is refused here and the session goes on.
     fn send(self, message: Message, context: &mut Context<'_, '_>) -> Result<Self, Reject> {
         if let Err(reject) = content::can_carry(context.setting.profile, &message) {
-            context.port.claim(Fact::Rejected(reject));
+            context.output.claim(Fact::Rejected(reject));
             return Ok(self);
         }
         match self {
@@ -412,7 +415,7 @@ impl State {
         if let Self::Idle(channel) = self
             && !channel.profile.has(Weakness::EndNotAuthenticated)
         {
-            context.port.send(channel.seal_end());
+            context.output.send(channel.seal_end());
         }
     }
 }
@@ -427,8 +430,8 @@ fn send(
     let write = |frame: &mut Vec<u8>| content::write(&message, frame);
     let len = content::len(&message);
     let (frame, receipt) = channel.seal(carried, None, len, context.entropy, write)?;
-    context.port.send(frame);
-    context.port.claim(Fact::Sent(message.clone()));
+    context.output.send(frame);
+    context.output.claim(Fact::Sent(message.clone()));
     Ok(ExpectReceipt { channel, message, receipt })
 }
 
@@ -444,11 +447,11 @@ impl OneWay {
         let frame = frame.map_err(|_| Reject::new(Check::Length, "username"))?;
         if !self.running {
             self.running = true;
-            context.port.secret(MESSAGES, &self.key.0);
-            context.port.claim(Fact::Running(one_way_fingerprint(&self.key.0, user)));
+            context.output.secret(MESSAGES, &self.key.0);
+            context.output.claim(Fact::Running(one_way_fingerprint(&self.key.0, user)));
         }
-        context.port.send(frame);
-        context.port.claim(Fact::Sent(message));
+        context.output.send(frame);
+        context.output.claim(Fact::Sent(message));
         context.quiet = Some(context.now.after(PAUSE));
         Ok(self)
     }
@@ -461,7 +464,7 @@ impl ExpectCert {
         let der = cert.field("certificate");
         let certificate = Certificate::from_der(der).map_err(refusal)?;
         let server = context.setting.believe(context.now, &certificate)?;
-        context.port.log("server certificate validated");
+        context.output.log("server certificate validated");
         let theirs = cert.field("share");
         transcript.absorb(Side::Server, &[der, cert.field("nonce"), theirs]);
         server
@@ -481,10 +484,10 @@ impl ExpectCert {
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&login);
         let (frame, _) =
             channel.seal(Content::Login, key.as_deref(), login.len(), context.entropy, write)?;
-        context.port.secret(HANDSHAKE, &secret.0);
-        context.port.claim(Fact::Running(channel.keys.fingerprint()));
-        context.port.send(frame);
-        context.port.log("login sent");
+        context.output.secret(HANDSHAKE, &secret.0);
+        context.output.claim(Fact::Running(channel.keys.fingerprint()));
+        context.output.send(frame);
+        context.output.log("login sent");
         Ok(State::ExpectWelcome(ExpectWelcome { channel }))
     }
 }
@@ -494,8 +497,8 @@ impl ExpectWelcome {
         if self.channel.open_welcome(welcome)? != WELCOME {
             return Ok(Next::Denied);
         }
-        context.port.claim(Fact::Established(self.channel.keys.fingerprint()));
-        context.port.log("user authenticated by the server");
+        context.output.claim(Fact::Established(self.channel.keys.fingerprint()));
+        context.output.log("user authenticated by the server");
         Ok(Next::from(State::Idle(self.channel)))
     }
 }
@@ -504,7 +507,7 @@ impl ExpectReceipt {
     fn receive(self, frame: &Parts, context: &mut Context<'_, '_>) -> Result<State, Reject> {
         let Self { channel, message, receipt } = self;
         channel.open_receipt(frame, &receipt)?;
-        context.port.claim(Fact::Acknowledged(message));
+        context.output.claim(Fact::Acknowledged(message));
         Ok(State::Idle(channel))
     }
 }

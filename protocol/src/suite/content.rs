@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::endpoint::{Check, Kind, Message, Name, Reject};
 use crate::keyfiles::Account;
 use crate::pki::users::MAX_PASSWORD;
-use crate::suite::one_way::MAX_PLAINTEXT;
-use crate::suite::wire::{self, MAX_FILE, MAX_TEXT};
+use crate::suite::wire::{self, DELIMITER, MAX_FILE, MAX_TEXT, READ, RSA};
 use crate::weakness::{Profile, Weakness};
 
 /// The longest file name accepted, in bytes.
@@ -21,6 +20,11 @@ pub(super) const MAX_NAME: usize = 255;
 
 /// The largest plaintext that fits one read with the fields of a record around it, in bytes.
 const MAX_READ: usize = wire::READ - 256;
+
+/// What stands in a published frame beside the ciphertext, in bytes: key, name, hash and the delimiters between the four.
+pub(super) const AROUND: usize = 2 * RSA + 64 + 3 * DELIMITER.len();
+/// The largest plaintext of one published frame, in bytes: what is left of one read, less the padding.
+pub(super) const MAX_PLAINTEXT: usize = (READ - AROUND) / 16 * 16 - 1;
 
 /// Whether a message fits what a profile can send.
 ///

@@ -7,8 +7,8 @@ use crate::crypto::rsa::PrivateKey;
 use crate::endpoint::{Endpoint, Side};
 use crate::entropy::Entropy;
 use crate::keyfiles::{
-    Account, CERTIFICATES, KeyError, KeyFiles, KeyProblem, KeySet, KeySource, PRIVATE_KEYS,
-    PUBLIC_KEYS, Wanted, pem, private_key,
+    Account, CERTIFICATES, KeyError, KeyFiles, KeyProblem, KeySource, PRIVATE_KEYS, PUBLIC_KEYS,
+    pem, private_key,
 };
 use crate::pki::users::{LAB, Scheme, Users};
 use crate::pki::x509::{Issuer, Kind, Period, Request};
@@ -16,6 +16,7 @@ use crate::suite::lab::{AUTHORITY, Files, Keyring, KeyringError, SERVER_SUBJECT}
 use crate::suite::session::{names, scheme};
 use crate::suite::{Client, Server};
 use crate::system::Setup;
+use crate::system::{KeySet, Wanted};
 use crate::weakness::{Profile, Weakness};
 
 /// The table entry.

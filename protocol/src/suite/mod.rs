@@ -72,7 +72,7 @@
 mod bare;
 mod client;
 mod content;
-mod eavesdrop;
+mod decrypt_recording;
 mod keyfiles;
 mod keys;
 mod lab;
@@ -96,7 +96,7 @@ pub use server::Server;
 pub use session::{names, scheme};
 
 use crate::endpoint::Kind;
-use crate::system::{Forged, Forgery, Listening, Planted, System};
+use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};
 use crate::weakness::Weakness;
 
 /// `suite` in the table of systems.
@@ -119,79 +119,79 @@ pub const SYSTEM: System = System {
     dated: true,
     clients: 3,
     planted: &[
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::ClientSideLogin,
             breaks: "The server believes any name: who writes a client of its own is whoever it likes.",
             fix: "The server checks the password, under the keys of the session.",
             code: "protocol/src/suite/server.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::StaticIv,
             breaks: "Messages under one key that begin alike give ciphertext that begins alike.",
             fix: "A fresh random initialization vector in every record, under the MAC.",
             code: "protocol/src/suite/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::UnkeyedHash,
             breaks: "The hash of a guess tells whether it is right, and the hash of a forgery is as good as any.",
             fix: "HMAC over everything that goes over the wire, under a key of each direction.",
             code: "protocol/src/suite/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::GoesOnAfterFailure,
             breaks: "A message is used before its integrity is looked at; the outcome is a line in a log.",
             fix: "What is not intact is not used, and ends the session.",
             code: "protocol/src/suite/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::HeaderNotAuthenticated,
             breaks: "Type and number of a record, and as-built its user, can be changed without notice.",
             fix: "The MAC covers the whole frame.",
             code: "protocol/src/suite/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoSequence,
             breaks: "A message is accepted twice, out of order, or missed by nobody; as-built even on a new connection.",
             fix: "A sequence number in every record, under the MAC and checked.",
             code: "protocol/src/suite/record.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::DelimiterFraming,
             breaks: "A delimiter in a binary field, or a network that joins or splits segments, breaks the session.",
             fix: "A length before every frame.",
             code: "protocol/src/suite/wire.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::UnsaltedPasswords,
             breaks: "Who gets the password file finds most passwords by trying, all users at once.",
             fix: "Argon2id, with a salt for each user.",
             code: "protocol/src/suite/session.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::IssuerNameOnly,
             breaks: "Anybody can be the server, with a certificate that names the authority and that it signs itself.",
             fix: "Signature, CA flag, dates and name are checked.",
             code: "protocol/src/suite/session.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::StaticRsaTransport,
             breaks: "Who gets the server's key reads everything recorded before.",
             fix: "Ephemeral ECDH, signed with that key.",
             code: "protocol/src/suite/client.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::UsernameInjection,
             breaks: "A name with a comma and a line end registers somebody else, or overwrites who they are.",
             fix: "Names are letters, digits and `-_.@`.",
             code: "protocol/src/suite/session.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::EndNotAuthenticated,
             breaks: "Whoever cuts the connection makes a session look complete.",
             fix: "A goodbye with the number of records and a MAC.",
             code: "protocol/src/suite/server.rs",
         },
-        Planted {
+        WeaknessInfo {
             weakness: Weakness::NoTimeout,
             breaks: "A peer that falls silent holds a session for ever.",
             fix: "An endpoint gives up after 5 s of silence while it waits.",
@@ -204,8 +204,8 @@ pub const SYSTEM: System = System {
     server: |setup| Box::new(Server::new(setup)),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab_under,
-    eavesdrop: eavesdrop::eavesdrop,
-    secrets: eavesdrop::SECRETS,
+    decrypt_recording: decrypt_recording::decrypt_recording,
+    secrets: decrypt_recording::SECRETS,
     register: Some(keyfiles::register),
     middle: None,
     sealed: &["MSG", "FILE", "LOGIN"],

@@ -7,21 +7,16 @@
 
 use aes::Aes128;
 
+use crate::compromise::Edit;
 use crate::crypto::checksum::hex;
 use crate::crypto::key::Algorithm;
 use crate::crypto::rsa::{PrivateKey, PublicKey, RsaError};
 use crate::crypto::{Secret, cbc, sha256};
 use crate::endpoint::{Check, Message, Reject};
 use crate::entropy::Entropy;
-use crate::suite::content::read_either;
+use crate::suite::content::{MAX_PLAINTEXT, read_either};
 use crate::suite::record::STATIC_IV;
-use crate::suite::wire::{DELIMITER, INTEGRITY, Parts, READ, RSA};
-use crate::theft::Edit;
-
-/// What stands in a frame beside the ciphertext, in bytes: key, name, hash and the delimiters between the four.
-const AROUND: usize = 2 * RSA + 64 + 3 * DELIMITER.len();
-/// The largest plaintext of one frame, in bytes: what is left of one read, less the padding.
-pub(super) const MAX_PLAINTEXT: usize = (READ - AROUND) / 16 * 16 - 1;
+use crate::suite::wire::{DELIMITER, INTEGRITY, Parts};
 
 /// Make a frame. Key and name are encrypted anew for each; the key itself stays.
 ///
@@ -105,6 +100,8 @@ fn decrypt<'a>(key: &Secret<16>, frame: &'a mut Parts) -> Result<&'a [u8], Rejec
 mod tests {
     use super::*;
     use crate::inbox::Inbox;
+    use crate::suite::content::AROUND;
+    use crate::suite::wire::READ;
     use crate::suite::{Keyring, SYSTEM, wire};
     use crate::weakness::Profile;
 

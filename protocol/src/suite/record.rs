@@ -1,6 +1,7 @@
 //! The record layer where there is a handshake: AES-128-CBC, then HMAC-SHA256, in place in one buffer, with
 //! whatever the profile leaves out left out. The server only ever authenticates.
 
+use crate::compromise::Edit;
 use crate::count::Count;
 use crate::crypto::checksum::hex;
 use crate::crypto::{cbc, sha256};
@@ -10,7 +11,6 @@ use crate::inbox::array;
 use crate::layout::number;
 use crate::suite::keys::Keys;
 use crate::suite::wire::{INTEGRITY, Parts, Writer, tag_len};
-use crate::theft::Edit;
 use crate::weakness::{Profile, Weakness};
 
 /// The initialization vector of the published program, for every message of everybody.

@@ -13,7 +13,7 @@ use crate::endpoint::{
 };
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
-use crate::session::{Alarm, Port};
+use crate::session::{Alarm, SessionOutput};
 use crate::suite::content;
 use crate::suite::keys::{HANDSHAKE, Keys, MESSAGES, Transcript, one_way_fingerprint};
 use crate::suite::lab::{Keyring, SERVER};
@@ -74,7 +74,7 @@ struct ExpectLogin {
 struct Context<'a, 'b> {
     setting: &'a Setting,
     entropy: &'a mut Entropy,
-    port: &'a mut Port<'b>,
+    output: &'a mut SessionOutput<'b>,
 }
 
 impl Server {
@@ -97,8 +97,8 @@ impl Server {
 
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         let peer = Name::from(NOBODY);
-        let mut port = Port { conn, local: &self.name, peer: peer.clone(), out };
-        port.log("connection accepted");
+        let mut output = SessionOutput { conn, local: &self.name, peer: peer.clone(), out };
+        output.log("connection accepted");
         let state = if wire::one_way(self.setting.profile) {
             State::OneWay(OneWay::default())
         } else {
@@ -111,15 +111,15 @@ impl Server {
     fn drive(&mut self, conn: Conn, out: &mut Output) {
         let Some(session) = self.sessions.remove(&conn) else { return };
         let peer = session.peer.clone();
-        let mut port = Port { conn, local: &self.name, peer, out };
+        let mut output = SessionOutput { conn, local: &self.name, peer, out };
         let mut context =
-            Context { setting: &self.setting, entropy: &mut self.entropy, port: &mut port };
+            Context { setting: &self.setting, entropy: &mut self.entropy, output: &mut output };
         match session.drive(&mut context) {
             Ok(Some(session)) => {
                 self.sessions.insert(conn, session);
             }
-            Ok(None) => port.end(End::Clean),
-            Err(reject) => port.abort(reject),
+            Ok(None) => output.end(End::Clean),
+            Err(reject) => output.abort(reject),
         }
     }
 
@@ -129,8 +129,8 @@ impl Server {
         let late =
             |session: &Session| session.deadline(&setting).is_some_and(|deadline| deadline <= now);
         for (conn, session) in self.sessions.extract_if(.., |_, session| late(session)) {
-            let mut port = Port { conn, local: &self.name, peer: session.peer, out };
-            port.abort(Reject::new(Check::Timeout, "peer"));
+            let mut output = SessionOutput { conn, local: &self.name, peer: session.peer, out };
+            output.abort(Reject::new(Check::Timeout, "peer"));
         }
     }
 }
@@ -159,8 +159,9 @@ impl Endpoint for Server {
             Input::Closed(conn) => {
                 if let Some(session) = self.sessions.remove(&conn) {
                     let end = session.closed(&self.setting);
-                    let mut port = Port { conn, local: &self.name, peer: session.peer, out };
-                    port.end(end);
+                    let mut output =
+                        SessionOutput { conn, local: &self.name, peer: session.peer, out };
+                    output.end(end);
                 }
             }
             Input::Timeout => self.wake(now, out),
@@ -183,7 +184,7 @@ impl Endpoint for Server {
         self.sessions.values().map(|session| session.inbox.waiting().len()).max().unwrap_or(0)
     }
 
-    fn stolen(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
         Box::new(Self { entropy: Entropy::new(seed, "thief of suite server"), ..self.clone() })
     }
 
@@ -238,13 +239,13 @@ impl Session {
         loop {
             let due = state.due();
             let next = |inbox: &mut Inbox| wire::next(layout, profile, due, inbox);
-            let Some(mut frame) = context.port.read(&mut inbox, next)? else { break };
+            let Some(mut frame) = context.output.read(&mut inbox, next)? else { break };
             match state.receive(&mut frame, context)? {
                 Some(next) => state = next,
                 None => return Ok(None),
             }
         }
-        Ok(Some(Self { peer: context.port.peer.clone(), inbox, heard, state }))
+        Ok(Some(Self { peer: context.output.peer.clone(), inbox, heard, state }))
     }
 }
 
@@ -287,11 +288,11 @@ impl OneWay {
         let fingerprint = one_way_fingerprint(&sender.key.0, &sender.user);
         if self.sender != Some(fingerprint) {
             self.sender = Some(fingerprint);
-            context.port.peer = Name::from(sender.user.as_str());
-            context.port.secret(MESSAGES, &sender.key.0);
-            context.port.claim(Fact::Running(fingerprint));
-            context.port.claim(Fact::Established(fingerprint));
-            context.port.log("user believed");
+            context.output.peer = Name::from(sender.user.as_str());
+            context.output.secret(MESSAGES, &sender.key.0);
+            context.output.claim(Fact::Running(fingerprint));
+            context.output.claim(Fact::Established(fingerprint));
+            context.output.log("user believed");
         }
         let goes_on = profile.has(Weakness::GoesOnAfterFailure);
         match one_way::open_message(&sender.key, frame) {
@@ -300,12 +301,12 @@ impl OneWay {
                     return Err(Reject::new(Check::Mac, wire::INTEGRITY));
                 }
                 self.shown = true;
-                context.port.claim(Fact::Delivered(opened.message));
+                context.output.claim(Fact::Delivered(opened.message));
                 note(opened.intact, context);
             }
             // The published server compares the hash of the last message it has shown, and goes on; without
             // any, it falls over that and closes.
-            Err(reject) if goes_on && self.shown => context.port.claim(Fact::Rejected(reject)),
+            Err(reject) if goes_on && self.shown => context.output.claim(Fact::Rejected(reject)),
             Err(reject) => return Err(reject),
         }
         Ok(State::OneWay(self))
@@ -315,7 +316,7 @@ impl OneWay {
 /// What the server prints about a message it has already shown.
 fn note(intact: bool, context: &mut Context<'_, '_>) {
     let line = if intact { "message integrity: intact" } else { "message integrity: compromised" };
-    context.port.log(line);
+    context.output.log(line);
 }
 
 /// Show the certificate, and sign with its key what both have said.
@@ -351,8 +352,8 @@ fn receive_hello(hello: &Parts, context: &mut Context<'_, '_>) -> Result<State, 
         cert.put(share);
     }
     cert.put(&signature);
-    context.port.send(cert.finish());
-    context.port.log("certificate sent");
+    context.output.send(cert.finish());
+    context.output.log("certificate sent");
     Ok(State::ExpectLogin(ExpectLogin { transcript, agreed }))
 }
 
@@ -372,21 +373,21 @@ impl ExpectLogin {
     fn receive(self, login: &mut Parts, context: &mut Context<'_, '_>) -> Result<State, Reject> {
         let server = context.setting.keyring.server.as_ref();
         let secret = self.secret(login, server)?;
-        context.port.secret(HANDSHAKE, &secret.0);
+        context.output.secret(HANDSHAKE, &secret.0);
         let mut channel = self.channel(context.setting.profile, &secret);
         let opened = channel.open(Content::Login, login)?;
         let (name, password) = content::read_login(opened.plaintext)?;
         if let Err(reject) = check_login(name, password, context.setting) {
             // Said under the keys, so that nobody else can say it; and not which of the two was wrong.
-            context.port.send(channel.seal_welcome(DENIED));
+            context.output.send(channel.seal_welcome(DENIED));
             return Err(reject);
         }
         let fingerprint = channel.keys.fingerprint();
-        context.port.peer = Name::from(name);
-        context.port.claim(Fact::Running(fingerprint));
-        context.port.claim(Fact::Established(fingerprint));
-        context.port.log("user authenticated");
-        context.port.send(channel.seal_welcome(WELCOME));
+        context.output.peer = Name::from(name);
+        context.output.claim(Fact::Running(fingerprint));
+        context.output.claim(Fact::Established(fingerprint));
+        context.output.log("user authenticated");
+        context.output.send(channel.seal_welcome(WELCOME));
         Ok(State::Active(channel))
     }
 }
@@ -420,7 +421,7 @@ fn receive_record(
         "FILE" => Content::File,
         _ => {
             channel.open_end(frame)?;
-            context.port.log("goodbye received");
+            context.output.log("goodbye received");
             return Ok(None);
         }
     };
@@ -434,14 +435,14 @@ fn receive_record(
     };
     match take() {
         Ok((message, receipt, intact)) => {
-            context.port.claim(Fact::Delivered(message));
+            context.output.claim(Fact::Delivered(message));
             if !intact {
                 note(intact, context);
             }
-            context.port.send(channel.seal_receipt(&receipt));
+            context.output.send(channel.seal_receipt(&receipt));
         }
         Err(reject) if context.setting.profile.has(Weakness::GoesOnAfterFailure) => {
-            context.port.claim(Fact::Rejected(reject));
+            context.output.claim(Fact::Rejected(reject));
         }
         Err(reject) => return Err(reject),
     }

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use super::session::{IDLE_PATIENCE, PATIENCE, PAUSE};
 use super::*;
-use crate::endpoint::{Command, Conn, End, Fact, Input, Message, Output, Service, Side, Tick};
+use crate::endpoint::{Command, Conn, End, Fact, Input, Message, Output, PortIndex, Side, Tick};
 use crate::entropy::Entropy;
 use crate::layout::{Deframer, Frame};
 use crate::pair::{

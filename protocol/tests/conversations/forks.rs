@@ -2,7 +2,7 @@
 //! alike, and whatever decides an end's future is in its digest.
 
 use proptest::prelude::*;
-use protocol::endpoint::{Command, Conn, Endpoint, Message, Output, Service, Side, Tick};
+use protocol::endpoint::{Command, Conn, Endpoint, Message, Output, PortIndex, Side, Tick};
 use protocol::system::System;
 use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
@@ -32,7 +32,7 @@ fn noise() -> impl Strategy<Value = Vec<Told>> {
         (conn.clone(), prop::collection::vec(any::<u8>(), 0..100))
             .prop_map(|(conn, bytes)| Told::Received(conn, bytes)),
         conn.clone().prop_map(Told::Closed),
-        (conn, 0..3u8).prop_map(|(conn, service)| Told::Opened(conn, Service(service))),
+        (conn, 0..3u8).prop_map(|(conn, service)| Told::Opened(conn, PortIndex(service))),
         Just(Told::Timeout),
         Just(Told::Command(Command::End)),
         Just(Told::Command(Command::Send(Message::text("for nobody")))),
@@ -153,7 +153,7 @@ fn other_seeds_profiles_and_sessions_have_other_digests() {
         let middle = |seed| {
             let mut client = end(system, Profile::HARDENED, seed, Side::Client);
             let mut server = end(system, Profile::HARDENED, 7, Side::Server);
-            let open = Told::Opened(Conn(1), Service(0));
+            let open = Told::Opened(Conn(1), PortIndex(0));
             tell(&mut *server, Tick(0), &open);
             for (conn, bytes) in tell(&mut *client, Tick(0), &open).writes {
                 tell(&mut *server, Tick(0), &Told::Received(conn, bytes));
@@ -200,7 +200,7 @@ fn the_wake_up_an_end_has_asked_for_is_in_its_digest() {
         // Both heard the last byte at the same time; one has asked to be woken sooner, and will ask again then.
         let ends = [Tick(0), soon].map(|opened| {
             let mut server = end(system, Profile::HARDENED, 7, Side::Server);
-            tell(&mut *server, opened, &Told::Opened(Conn(1), Service(0)));
+            tell(&mut *server, opened, &Told::Opened(Conn(1), PortIndex(0)));
             tell(&mut *server, soon, &Told::Received(Conn(1), vec![0]));
             server
         });

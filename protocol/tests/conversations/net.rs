@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::endpoint::{
-    Command, Conn, Endpoint, Input, Kind, Message, Output, Service, Side, Tick,
+    Command, Conn, Endpoint, Input, Kind, Message, Output, PortIndex, Side, Tick,
 };
 use protocol::system::{Setup, System};
 use protocol::weakness::Profile;
@@ -18,7 +18,7 @@ const PAUSES: Duration = Duration::from_millis(200);
 /// Something an end is told, owned.
 #[derive(Clone, Debug)]
 pub(crate) enum Told {
-    Opened(Conn, Service),
+    Opened(Conn, PortIndex),
     Received(Conn, Vec<u8>),
     Closed(Conn),
     Command(Command),
@@ -53,7 +53,7 @@ pub(crate) struct Talk {
     /// Every segment, with its connection and sender.
     pub(crate) sent: Vec<(Conn, Side, Vec<u8>)>,
     /// Which port each connection goes to.
-    pub(crate) ports: BTreeMap<Conn, Service>,
+    pub(crate) ports: BTreeMap<Conn, PortIndex>,
     /// The labels of the secrets that came into use.
     pub(crate) labels: Vec<&'static str>,
 }
@@ -102,12 +102,12 @@ impl Talk {
         let mut talk = Self {
             steps: Vec::new(),
             sent: Vec::new(),
-            ports: BTreeMap::from([(Conn(1), Service(0))]),
+            ports: BTreeMap::from([(Conn(1), PortIndex(0))]),
             labels: Vec::new(),
         };
         let mut now = Tick(0);
         let mut wakes: Vec<(Tick, Side)> = Vec::new();
-        let open = Told::Opened(Conn(1), Service(0));
+        let open = Told::Opened(Conn(1), PortIndex(0));
         let mut queue = VecDeque::from([(Side::Server, open.clone()), (Side::Client, open)]);
         queue.extend(script.iter().map(|command| (Side::Client, Told::Command(command.clone()))));
         loop {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::endpoint::{Conn, Service, Side};
+use protocol::endpoint::{Conn, PortIndex, Side};
 use protocol::layout::{Deframer, Role};
 use protocol::system::System;
 use protocol::systems::SYSTEMS;
@@ -19,7 +19,7 @@ fn vectors(system: &System, talk: &Talk) -> Vec<Vec<u8>> {
     let mut cutters: BTreeMap<(Conn, Side), Deframer> = BTreeMap::new();
     let mut found = Vec::new();
     for (conn, side, bytes) in &talk.sent {
-        let service = talk.ports.get(conn).copied().unwrap_or(Service(0));
+        let service = talk.ports.get(conn).copied().unwrap_or(PortIndex(0));
         let fresh = || Deframer::new(layout.clone(), service, *side);
         let cutter = cutters.entry((*conn, *side)).or_insert_with(fresh);
         let mut frames = Vec::new();

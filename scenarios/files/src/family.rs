@@ -1,9 +1,9 @@
 //! The families of the catalogue: what an attack does, in one word. Each is a folder under `attacks/` and a
 //! sub-command.
 
-use protocol::words;
+use protocol::named_enum;
 
-words! {
+named_enum! {
     /// What an attack does.
     Family {
         /// What was recorded is sent again.

@@ -1,8 +1,8 @@
 //! The properties a run is judged by, and the three things a judge can say of one.
 
-use protocol::words;
+use protocol::named_enum;
 
-words! {
+named_enum! {
     /// A named judgement over claims and attacker knowledge. The precise definition of each is in its file.
     Property {
         /// The attacker has not learned what was sent.
@@ -35,7 +35,7 @@ words! {
 /// How the evidence begins where a property was not judged: nobody said what it would have to know.
 pub const NOT_JUDGED: &str = "not judged: ";
 
-words! {
+named_enum! {
     /// What a judge says of one property.
     Outcome {
         /// It held under this script.

@@ -21,7 +21,7 @@ pub const SHORTEST: usize = 8;
 /// How many bytes of a longer message are searched for, in three places.
 const PIECE: usize = 24;
 
-protocol::words! {
+protocol::named_enum! {
     /// A form in which a message can stand on the wire and still be read.
     Form {
         /// Byte by byte.

@@ -116,7 +116,7 @@ mod tests {
     use std::sync::Arc;
 
     use mitm_proxy::trace::{Departing, Departure, Fate, FrameRecord, LinkEvent, Origin};
-    use protocol::endpoint::{End, Service, Tick};
+    use protocol::endpoint::{End, PortIndex, Tick};
     use protocol::layout::{Frame, FrameSpec};
 
     use super::*;
@@ -125,7 +125,7 @@ mod tests {
     fn trace() -> Trace {
         let mut trace = Trace::default();
         for (link, event) in [(1, LinkEvent::Opened), (2, LinkEvent::OpenedByAttacker)] {
-            trace.link(Tick(0), link, Service::default(), event, None);
+            trace.link(Tick(0), link, PortIndex::default(), event, None);
             for _ in 0..2 {
                 let moment = trace.next_moment();
                 let spec = Arc::new(FrameSpec::raw());

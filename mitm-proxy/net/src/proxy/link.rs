@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
@@ -32,7 +32,7 @@ pub(super) struct Readers {
 }
 
 /// A client has come.
-pub(super) async fn serve(relay: Relay, client: TcpStream, from: SocketAddr, service: Service) {
+pub(super) async fn serve(relay: Relay, client: TcpStream, from: SocketAddr, service: PortIndex) {
     let _ = client.set_nodelay(true);
     let (reader, writer) = client.into_split();
     let (link, connects) = relay.open(writer, from, service);
@@ -44,19 +44,19 @@ pub(super) async fn serve(relay: Relay, client: TcpStream, from: SocketAddr, ser
 }
 
 /// Connect to the server for every link that the attacker opens: one task each.
-pub(super) async fn dial_all(relay: Relay, mut dials: UnboundedReceiver<(u32, Service)>) {
+pub(super) async fn dial_all(relay: Relay, mut dials: UnboundedReceiver<(u32, PortIndex)>) {
     while let Some((link, service)) = dials.recv().await {
         spawn_local(dial(relay.clone(), link, service));
     }
 }
 
 /// The attacker makes a connection of its own.
-async fn dial(relay: Relay, link: u32, service: Service) {
+async fn dial(relay: Relay, link: u32, service: PortIndex) {
     let server = connect(&relay, link, service).await;
     attend(relay, link, Readers { client: None, server }).await;
 }
 
-async fn connect(relay: &Relay, link: u32, service: Service) -> Option<OwnedReadHalf> {
+async fn connect(relay: &Relay, link: u32, service: PortIndex) -> Option<OwnedReadHalf> {
     let upstream = relay.upstream(service)?;
     match reach(relay, &upstream).await {
         Ok(stream) => {

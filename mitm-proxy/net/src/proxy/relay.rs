@@ -12,7 +12,7 @@ use std::time::Duration;
 use mitm_proxy::attacker::{Attacker, Effect};
 use mitm_proxy::rule::Rule;
 use mitm_proxy::trace::Trace;
-use protocol::endpoint::{Service, Side, Tick};
+use protocol::endpoint::{PortIndex, Side, Tick};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -50,7 +50,7 @@ struct Shared {
     /// There is something to tell the recorder.
     news: Rc<Notify>,
     /// Links of the attacker's own that need a connection to a server.
-    dials: UnboundedSender<(u32, Service)>,
+    dials: UnboundedSender<(u32, PortIndex)>,
 }
 
 impl Relay {
@@ -61,7 +61,7 @@ impl Relay {
         upstreams: Upstreams,
         watched: Watched,
         began: Instant,
-    ) -> io::Result<(Self, UnboundedReceiver<(u32, Service)>)> {
+    ) -> io::Result<(Self, UnboundedReceiver<(u32, PortIndex)>)> {
         let Watched { recorder, witness, activity } = watched;
         let (news, mut trace) = (Rc::new(Notify::new()), Trace::default());
         trace.fired.resize(attacker.rules().len(), 0);
@@ -127,7 +127,7 @@ impl Relay {
         &self,
         writer: OwnedWriteHalf,
         from: SocketAddr,
-        service: Service,
+        service: PortIndex,
     ) -> (u32, bool) {
         self.with(|turn| {
             let number = turn.state.attacker.next_link();
@@ -159,7 +159,7 @@ impl Relay {
         self.0.state.borrow().links.len()
     }
 
-    pub(super) fn upstream(&self, service: Service) -> Option<HostPort> {
+    pub(super) fn upstream(&self, service: PortIndex) -> Option<HostPort> {
         self.0.state.borrow().upstreams.get(usize::from(service.0)).cloned()
     }
 

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use mitm_proxy::attacker::Attacker;
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use tokio::net::TcpListener;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::sleep;
@@ -47,7 +47,7 @@ pub async fn proxy(
     // A link has two ends.
     let most = Limits::of_this_process().connections / 2;
     let run = async {
-        for (service, door) in (0..).map(Service).zip(doors) {
+        for (service, door) in (0..).map(PortIndex).zip(doors) {
             spawn_local(accept(relay.clone(), door.listener, service, most));
         }
         spawn_local(relay.clone().keep_recording());
@@ -67,7 +67,7 @@ pub async fn proxy(
 }
 
 /// Take clients, but no more than there is room for: the others wait where the system has them wait.
-async fn accept(relay: Relay, listener: TcpListener, service: Service, most: usize) {
+async fn accept(relay: Relay, listener: TcpListener, service: PortIndex, most: usize) {
     let mut full = false;
     loop {
         if relay.open_links() >= most {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mitm_proxy::attacker::{Attacker, Effect};
 use mitm_proxy::trace::{Fate, Trace};
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use tokio::sync::Notify;
 
 use super::ends::{End, Missed};
@@ -19,7 +19,7 @@ use crate::host::HostPort;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Task {
     /// Connect to the server, for a link of the attacker's own.
-    Dial { link: u32, service: Service },
+    Dial { link: u32, service: PortIndex },
     /// Tell the attacker that this time has passed.
     Wait { token: u64, after: Duration },
     /// Stop listening to an end that the attacker has closed, once it had time to end by itself.

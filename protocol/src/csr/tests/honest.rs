@@ -154,7 +154,7 @@ fn a_hello_and_a_share_in_one_read_are_told_apart_but_not_taken() {
     // Whoever looks at the wire sees two messages.
     let layout = Arc::new(wire::layout(as_built()));
     let mut cut = Vec::new();
-    let mut deframer = Deframer::new(layout, Service(0), Side::Server);
+    let mut deframer = Deframer::new(layout, PortIndex(0), Side::Server);
     deframer.push(&Bytes::from(joined.clone()), &mut cut);
     let names: Vec<_> = cut.iter().map(|frame| frame.spec.name).collect();
     assert_eq!(names, ["HELLO", "SECDH"]);

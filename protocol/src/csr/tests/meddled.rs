@@ -122,7 +122,7 @@ fn a_copied_certificate() {
     for profile in profiles() {
         let mut server = (SYSTEM.server)(setup(profile, 0));
         let mut out = Output::default();
-        server.step(Tick(0), Input::Opened(LINK, Service(0)), &mut out);
+        server.step(Tick(0), Input::Opened(LINK, PortIndex(0)), &mut out);
         let hello = wire::hello(&Keyring::lab().device(1).certificate, &[9; 32]);
         let hello = wire::framed(profile, hello);
         server.step(Tick(0), Input::Received(LINK, &hello), &mut out);

@@ -1,7 +1,7 @@
 //! Somebody in the middle who takes part in the key agreement on both sides.
 
 use super::*;
-use crate::theft::Middle;
+use crate::compromise::Middle;
 
 fn middle(profile: Profile, seed: u64) -> Box<dyn Middle> {
     SYSTEM.middle.unwrap()(profile, seed)

@@ -14,7 +14,7 @@ fn lying_lengths_and_garbage_are_refused_at_once() {
         ];
         for (bytes, reject) in lengths {
             pair.claims.clear();
-            pair.step(Side::Server, Input::Opened(LINK, Service(0)));
+            pair.step(Side::Server, Input::Opened(LINK, PortIndex(0)));
             pair.step(Side::Server, Input::Received(LINK, bytes));
             check(&pair, &[], &[if framed { reject } else { "layout (json)" }], Some(End::Aborted));
             assert_eq!(pair.server.buffered(), 0);
@@ -113,7 +113,7 @@ proptest! {
         let side = if client { Side::Client } else { Side::Server };
         let frames = stream(side);
         let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.bytes.to_vec()).collect();
-        let mut cutter = Deframer::new(Arc::new((SYSTEM.layout)(Profile::HARDENED)), Service(0), side);
+        let mut cutter = Deframer::new(Arc::new((SYSTEM.layout)(Profile::HARDENED)), PortIndex(0), side);
         let (mut rest, mut cut) = (Bytes::from(bytes), Vec::new());
         for size in sizes.iter().cycle() {
             if rest.is_empty() {

@@ -36,8 +36,8 @@ fn a_reply_that_came_early_is_taken_for_the_next_where_they_are_not_numbered() {
 #[test]
 fn one_read_may_wait_for_the_share_where_the_server_pauses() {
     let mut pair = Pair::new(&SYSTEM, as_built());
-    pair.step(Side::Server, Input::Opened(LINK, Service(0)));
-    pair.step(Side::Client, Input::Opened(LINK, Service(0)));
+    pair.step(Side::Server, Input::Opened(LINK, PortIndex(0)));
+    pair.step(Side::Client, Input::Opened(LINK, PortIndex(0)));
     let hello = pair.wires[0].pop_front().unwrap();
     pair.step(Side::Server, Input::Received(LINK, &hello));
     pair.step(Side::Server, Input::Received(LINK, &[b' '; READ]));

@@ -131,7 +131,7 @@ fn a_later_connection_starts_afresh() {
     pair.closed = [false; 2];
     let layout = Arc::new((SYSTEM.layout)(Profile::HARDENED));
     pair.cutters =
-        [Side::Client, Side::Server].map(|side| Deframer::new(layout.clone(), Service(0), side));
+        [Side::Client, Side::Server].map(|side| Deframer::new(layout.clone(), PortIndex(0), side));
     pair.conn = Conn(2);
     pair.commands(&texts());
     pair.open();

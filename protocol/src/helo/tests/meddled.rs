@@ -211,7 +211,7 @@ fn a_copied_certificate() {
         if !profile.has(Weakness::NoProofOfPossession) {
             prem.extend(lab.device(3).key.sign_pkcs1v15(&[0; 32]).unwrap());
         }
-        server.step(Tick(0), Input::Opened(LINK, Service(0)), &mut out);
+        server.step(Tick(0), Input::Opened(LINK, PortIndex(0)), &mut out);
         for frame in [
             wire::tagged(wire::HELO, &[&lab.device(1).certificate]),
             vec![9; 16],
@@ -270,8 +270,8 @@ fn connect(
     commands: &[Command],
 ) -> Vec<Vec<u8>> {
     let (mut out, mut frames) = (Output::default(), Vec::new());
-    server.step(Tick(0), Input::Opened(conn, Service(0)), &mut out);
-    client.step(Tick(0), Input::Opened(conn, Service(0)), &mut out);
+    server.step(Tick(0), Input::Opened(conn, PortIndex(0)), &mut out);
+    client.step(Tick(0), Input::Opened(conn, PortIndex(0)), &mut out);
     for command in commands {
         client.step(Tick(0), Input::Command(command), &mut out);
     }

@@ -16,7 +16,7 @@ fn lying_lengths_and_garbage_are_refused_at_once() {
             (hello(0), "certificate (certificate)"),
         ] {
             pair.claims.clear();
-            pair.step(Side::Server, Input::Opened(LINK, Service(0)));
+            pair.step(Side::Server, Input::Opened(LINK, PortIndex(0)));
             pair.step(Side::Server, Input::Received(LINK, &bytes));
             check(&pair, &[], &[reject], Some(End::Aborted));
             assert_eq!(pair.server.buffered(), 0);

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::super::measure::WORK;
 use super::super::*;
+use crate::endpoint::{PortIndex, Side};
+use crate::weakness::Profile;
 
 fn layout(frames: Vec<FrameSpec>) -> Arc<Layout> {
     let frames = frames.into_iter().map(Arc::new).collect();
@@ -25,7 +27,7 @@ fn push(deframer: &mut Deframer, segment: &[u8]) -> Vec<Frame> {
 }
 
 fn cutter(layout: &Arc<Layout>) -> Deframer {
-    Deframer::new(layout.clone(), Service(0), Side::Client)
+    Deframer::new(layout.clone(), PortIndex(0), Side::Client)
 }
 
 /// Cut `stream` whole and byte by byte, which must be the same, and render each frame as `TYPE field=text …`.
@@ -250,10 +252,10 @@ fn a_tag_behind_a_field_of_any_size_tells_the_type() {
 
 #[test]
 fn types_are_those_of_the_port() {
-    let to = |name, port| spec(name, vec![until("text", Role::Bytes, "\n")]).on(Service(port));
+    let to = |name, port| spec(name, vec![until("text", Role::Bytes, "\n")]).on(PortIndex(port));
     let both = layout(vec![to("COMMAND", 0), to("DATA", 1)]);
     let name = |port| {
-        let mut deframer = Deframer::new(both.clone(), Service(port), Side::Client);
+        let mut deframer = Deframer::new(both.clone(), PortIndex(port), Side::Client);
         match deframer.front(b"x\n") {
             Front::Whole { spec, .. } => spec.name,
             _ => "short",
@@ -309,7 +311,7 @@ fn the_front_can_be_passed_on_before_it_is_whole() {
 #[test]
 fn turns_move_on_with_what_is_taken() {
     let layout = Arc::new((crate::helo::SYSTEM.layout)(Profile::HARDENED));
-    let mut deframer = Deframer::new(layout.clone(), Service(0), Side::Server);
+    let mut deframer = Deframer::new(layout.clone(), PortIndex(0), Side::Server);
     let names = |deframer: &mut Deframer| {
         let name = match deframer.front(&[0; 600]) {
             Front::Whole { spec, .. } | Front::Begun { spec, .. } => spec.name,

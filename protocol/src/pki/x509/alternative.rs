@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use x509_cert::der::Decode;
 use x509_cert::der::oid::AssociatedOid;
-use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-use super::{Certificate, Request, name};
+use super::certificate::Certificate;
+use super::name;
 
 /// The alternative names of an extension, in words; nothing if it cannot be read.
 pub(super) fn texts(der: &[u8]) -> Option<Vec<String>> {
@@ -69,20 +69,6 @@ fn matches(own: &str, wanted: &str) -> bool {
         }
         "IP" => wanted.parse().is_ok_and(|wanted: IpAddr| Ok(wanted) == name.parse()),
         _ => name == wanted,
-    }
-}
-
-impl Request {
-    /// The extensions it asks for, by name, but for the alternative names: those are kept when it is signed.
-    pub fn unkept(&self) -> Vec<String> {
-        let asked = self.extensions().into_iter();
-        let others = asked.filter(|extension| extension.extn_id != SubjectAltName::OID);
-        others.map(|extension| super::details::said(&extension).extension).collect()
-    }
-
-    /// The extension with the alternative names it asks for.
-    pub(super) fn alternatives(&self) -> Option<Extension> {
-        self.extensions().into_iter().find(|extension| extension.extn_id == SubjectAltName::OID)
     }
 }
 

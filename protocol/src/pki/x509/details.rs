@@ -8,7 +8,10 @@ use x509_cert::ext::pkix::{
     SubjectAltName, SubjectKeyIdentifier,
 };
 
-use super::{Certificate, Period, Request, X509Error, alternative, name, public_key, signature};
+use super::certificate::Certificate;
+use super::reading::{X509Error, public_key};
+use super::request::{Period, Request};
+use super::{alternative, name, signature};
 use crate::crypto::checksum::hex;
 use crate::crypto::rsa::PublicKey;
 use crate::crypto::sha256;
@@ -72,6 +75,13 @@ impl Certificate {
 }
 
 impl Request {
+    /// The extensions it asks for, by name, but for the alternative names: those are kept when it is signed.
+    pub fn unkept(&self) -> Vec<String> {
+        let asked = self.extensions().into_iter();
+        let others = asked.filter(|extension| extension.extn_id != SubjectAltName::OID);
+        others.map(|extension| said(&extension).extension).collect()
+    }
+
     /// For whom it asks, most specific part first (RFC 4514).
     pub fn subject(&self) -> String {
         name::text(&self.parsed.info.subject)
@@ -92,7 +102,7 @@ impl Request {
 }
 
 /// The extensions that are common, in words; of others, the size.
-pub(super) fn said(extension: &Extension) -> Said {
+fn said(extension: &Extension) -> Said {
     let value = extension.extn_value.as_bytes();
     let known = [
         (BasicConstraints::OID, "basicConstraints", constraints as fn(&[u8]) -> Option<String>),

@@ -1,6 +1,7 @@
 //! Requests for certificates (PKCS#10, RFC 2986), and an authority that signs them.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use rsa::pkcs1v15::Signature;
 use x509_cert::builder::profile::BuilderProfile;
@@ -9,21 +10,61 @@ use x509_cert::certificate::TbsCertificate;
 use x509_cert::der::flagset::FlagSet;
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::pem::{self, LineEnding, PemLabel};
-use x509_cert::der::{Decode, Encode};
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
+use x509_cert::der::{DateTime, Decode, Encode};
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, ExtensionReq, RequestBuilder};
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
+use x509_cert::time::{Time, Validity};
 
+use super::certificate::Certificate;
+use super::name;
+use super::reading::{Malformed, Reading, X509Error, der_of, public_key, signed_part, tolerant};
 use super::signature::Algorithm;
-use super::{
-    Certificate, Kind, Malformed, Period, Reading, Subject, X509Error, der_of, name, public_key,
-    signed_part, tolerant,
-};
 use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::entropy::Entropy;
+
+/// A distinguished name as text, most specific part first (RFC 4514): `CN=Device 001,O=MyDevice,C=TR`.
+pub type Subject<'a> = &'a str;
+
+/// When a certificate is valid: seconds since 1970-01-01, both ends included.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Period {
+    /// The first second.
+    pub from: u64,
+    /// The last second.
+    pub until: u64,
+}
+
+impl Period {
+    /// `days` days from a second on.
+    pub const fn days(from: u64, days: u64) -> Self {
+        Self { from, until: from.saturating_add(days.saturating_mul(24 * 60 * 60)) }
+    }
+
+    fn to_validity(self) -> Result<Validity, X509Error> {
+        // UTCTime up to 2049, GeneralizedTime from then on (RFC 5280 section 4.1.2.5).
+        let time = |seconds| {
+            DateTime::from_unix_duration(Duration::from_secs(seconds))
+                .map(Time::from)
+                .map_err(|_| X509Error::Validity)
+        };
+        Ok(Validity::new(time(self.from)?, time(self.until)?))
+    }
+}
+
+/// The extensions a certificate is issued with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// None at all: it could be anything.
+    Bare,
+    /// A certificate authority: `basicConstraints` CA:TRUE, `keyUsage` keyCertSign.
+    Authority,
+    /// A party: `basicConstraints` CA:FALSE, `keyUsage` digitalSignature.
+    Party,
+}
 
 /// A certificate signing request: a name and a key, signed with that key.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,6 +140,11 @@ impl Request {
         let values = asked.flat_map(|attribute| attribute.values.iter());
         values.filter_map(|value| value.decode_as::<Vec<Extension>>().ok()).flatten().collect()
     }
+
+    /// The extension with the alternative names it asks for.
+    fn alternatives(&self) -> Option<Extension> {
+        self.extensions().into_iter().find(|extension| extension.extn_id == SubjectAltName::OID)
+    }
 }
 
 /// A certificate authority at work: whose name and key it signs with.
@@ -137,8 +183,32 @@ impl Issuer<'_> {
     }
 }
 
+impl Certificate {
+    /// Sign a request in the name of the authority whose certificate this is, with its key. The name goes over
+    /// byte for byte, however it was written.
+    ///
+    /// # Errors
+    /// [`X509Error::Key`] if the key is another, [`X509Error::Authority`] if the certificate allows no signing,
+    /// and as [`Issuer::sign`].
+    pub fn sign(
+        &self,
+        key: &PrivateKey,
+        request: &Request,
+        terms: (Period, Kind),
+        entropy: &mut Entropy,
+    ) -> Result<Certificate, X509Error> {
+        if self.public_key()? != key.public_key() {
+            return Err(X509Error::Key);
+        }
+        if !self.may_sign() {
+            return Err(X509Error::Authority);
+        }
+        certify((self.parsed.tbs_certificate().subject().clone(), key), request, terms, entropy)
+    }
+}
+
 /// Sign a request, once its own signature is checked.
-pub(super) fn certify(
+fn certify(
     (issuer, key): (Name, &PrivateKey),
     request: &Request,
     (period, kind): (Period, Kind),

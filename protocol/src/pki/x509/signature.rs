@@ -1,4 +1,4 @@
-//! How requests and certificates are signed: what an algorithm identifier says, and the check of such a signature.
+//! How requests and certificates are signed: what an algorithm identifier says.
 
 use std::fmt;
 
@@ -9,8 +9,7 @@ use x509_cert::spki::{
     AlgorithmIdentifierOwned, AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned,
 };
 
-use super::{Reading, X509Error};
-use crate::crypto::rsa::{Hash, PublicKey, Scheme};
+use crate::crypto::rsa::scheme::{Hash, Scheme};
 
 /// RSASSA-PSS (RFC 8017 appendix C).
 const PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
@@ -35,7 +34,7 @@ const HASHES: [(ObjectIdentifier, Hash); 4] = [
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Algorithm {
     oid: ObjectIdentifier,
-    scheme: Option<Scheme>,
+    pub(super) scheme: Option<Scheme>,
 }
 
 impl fmt::Display for Algorithm {
@@ -60,22 +59,6 @@ impl Algorithm {
             plain.map(|(_, hash)| Scheme::Pkcs1v15(hash))
         };
         Self { oid, scheme }
-    }
-
-    /// Check a signature by this algorithm.
-    pub(super) fn verify(
-        self,
-        key: &PublicKey,
-        signed: &[u8],
-        signature: Option<&[u8]>,
-        reading: Reading,
-    ) -> Result<(), X509Error> {
-        let scheme = self.scheme.filter(|scheme| match reading {
-            Reading::Strict => *scheme == Scheme::Pkcs1v15(Hash::Sha256),
-            Reading::Tolerant => true,
-        });
-        let scheme = scheme.ok_or(X509Error::Algorithm(self))?;
-        key.verify(scheme, signed, signature.unwrap_or_default()).map_err(|_| X509Error::Signature)
     }
 }
 

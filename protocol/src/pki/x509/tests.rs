@@ -3,8 +3,12 @@
 use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
+use x509_cert::der::Encode;
+use x509_cert::der::pem::LineEnding;
 
 use super::*;
+use crate::crypto::rsa::{PrivateKey, PublicKey};
+use crate::entropy::Entropy;
 
 mod foreign;
 

@@ -9,7 +9,7 @@ fn a_connection_whose_session_was_replaced_cannot_touch_the_one_in_its_place() {
     let mut lab = Lab::new(Profile::only(Weakness::HelloReplacesSession), 1);
     lab.open(1);
     let hello = lab.sent_by_client()[0].clone();
-    lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), Service(0)));
+    lab.step(Side::Server, Conn(9), Input::Opened(Conn(9), PortIndex(0)));
     lab.step(Side::Server, Conn(9), Input::Received(Conn(9), &hello));
     lab.claims.clear();
     lab.send(1, "10.0");
@@ -74,7 +74,7 @@ fn a_silent_connection_is_given_up_after_five_seconds_and_only_hardened() {
     for (profile, gives_up) in [(Profile::as_built(&SYSTEM), false), (Profile::HARDENED, true)] {
         let mut server = (SYSTEM.server)(Setup::lab(profile, 7, 0));
         let mut out = Output::default();
-        server.step(Tick(0), Input::Opened(Conn(1), Service(0)), &mut out);
+        server.step(Tick(0), Input::Opened(Conn(1), PortIndex(0)), &mut out);
         let patience = Tick(5_000_000_000);
         assert_eq!(out.wake, gives_up.then_some(patience));
         server.step(Tick(patience.0 - 1), Input::Timeout, &mut out);
@@ -96,7 +96,7 @@ fn a_stranger_is_closed_only_hardened_or_after_it_had_a_session() {
         let last = hello.len() - 1;
         hello[last] ^= 1;
         let mut out = Output::default();
-        lab.server.step(Tick(0), Input::Opened(Conn(9), Service(0)), &mut out);
+        lab.server.step(Tick(0), Input::Opened(Conn(9), PortIndex(0)), &mut out);
         lab.server.step(Tick(0), Input::Received(Conn(9), &hello), &mut out);
         let rejected = Fact::Rejected(Reject::new(Check::Mac, "mac"));
         assert!(out.claims.iter().any(|claim| claim.fact == rejected));

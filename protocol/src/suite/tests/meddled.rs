@@ -28,7 +28,7 @@ fn a_replayed_text() {
     let recorded = run(as_built(), &texts(), &mut untouched).frames[0].1.bytes.clone();
     let mut server = (SYSTEM.server)(setup(as_built(), 0));
     let mut out = Output::default();
-    server.step(Tick(0), Input::Opened(Conn(9), Service(0)), &mut out);
+    server.step(Tick(0), Input::Opened(Conn(9), PortIndex(0)), &mut out);
     server.step(Tick(0), Input::Received(Conn(9), &recorded), &mut out);
     assert!(out.claims.iter().any(|claim| matches!(claim.fact, Fact::Delivered(_))));
 }

@@ -15,7 +15,7 @@ fn lying_lengths_and_garbage_are_refused_at_once() {
         ];
         for (bytes, reject) in cases {
             let mut pair = Pair::new(&SYSTEM, profile);
-            pair.step(Side::Server, Input::Opened(LINK, Service(0)));
+            pair.step(Side::Server, Input::Opened(LINK, PortIndex(0)));
             pair.step(Side::Server, Input::Received(LINK, bytes));
             let reject = match (framed, one_way) {
                 (true, _) => reject,
@@ -142,7 +142,7 @@ proptest! {
         let side = if client { Side::Client } else { Side::Server };
         let frames = stream(side);
         let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.bytes.to_vec()).collect();
-        let mut cutter = Deframer::new(Arc::new((SYSTEM.layout)(Profile::HARDENED)), Service(0), side);
+        let mut cutter = Deframer::new(Arc::new((SYSTEM.layout)(Profile::HARDENED)), PortIndex(0), side);
         let (mut rest, mut cut) = (Bytes::from(bytes), Vec::new());
         for size in sizes.iter().cycle() {
             if rest.is_empty() {

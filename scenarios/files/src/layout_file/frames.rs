@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Field, FrameSpec, Layout, RAW, Role, Size, intern};
 use toml::de::DeValue;
 
@@ -163,11 +163,11 @@ fn side(reader: &mut Reader, node: &Node<'_>) -> Option<Side> {
 }
 
 /// The port that a frame type is sent on, of those that the file names.
-fn port(reader: &mut Reader, node: &Node<'_>, ports: &[String]) -> Option<Service> {
+fn port(reader: &mut Reader, node: &Node<'_>, ports: &[String]) -> Option<PortIndex> {
     let names: Vec<&str> = ports.iter().map(String::as_str).collect();
     let name = reader.word(node, "port", "port", &names)?;
     let place = names.iter().position(|known| *known == name)?;
-    u8::try_from(place).ok().map(Service)
+    u8::try_from(place).ok().map(PortIndex)
 }
 
 /// The name of a frame type or a field: rules write it, and JSON has it as a key.

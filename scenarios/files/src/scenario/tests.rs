@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mitm_proxy::condition::{Event, When};
 use mitm_proxy::script::Step;
 use proptest::prelude::*;
-use protocol::endpoint::{Message, Service, Side};
+use protocol::endpoint::{Message, PortIndex, Side};
 
 use super::{MAX_RULES, MAX_STEPS, Payloads, Scenario};
 use crate::catalogue::embedded_files;
@@ -91,7 +91,7 @@ do.forward = {{}}
     let expected = When {
         event: Event::Frame,
         link: Some(2),
-        port: Some(Service(0)),
+        port: Some(PortIndex(0)),
         from: Some(Side::Client),
         frame_type: Some("CLIENT_DATA".to_owned()),
         fields: vec![("round".to_owned(), 2)],

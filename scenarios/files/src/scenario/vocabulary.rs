@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use mitm_proxy::action::Needs;
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Encoding, Field, FrameSpec, Layout, RAW, Size};
 use protocol::system::System;
 use protocol::weakness::Profile;
@@ -217,7 +217,7 @@ impl Vocabulary {
     }
 
     /// Read the name of a port: one that all systems have, in the same place.
-    pub(super) fn port(&self, reader: &mut Reader, node: &Node<'_>) -> Option<Service> {
+    pub(super) fn port(&self, reader: &mut Reader, node: &Node<'_>) -> Option<PortIndex> {
         let name = reader.string(node, "port")?;
         let (first, others) = self.systems.split_first()?;
         let places = first.ports.iter().enumerate();
@@ -232,7 +232,7 @@ impl Vocabulary {
             reader.refuse(node.span(), message, name, &allowed);
             return None;
         };
-        u8::try_from(*place).ok().map(Service)
+        u8::try_from(*place).ok().map(PortIndex)
     }
 
     /// Note a frame type that is never sent on connections to this port.
@@ -241,7 +241,7 @@ impl Vocabulary {
         reader: &mut Reader,
         span: Range<usize>,
         frame_type: &str,
-        port: Service,
+        port: PortIndex,
     ) {
         let comes = |spec: &FrameSpec| spec.port.is_none_or(|own| own == port);
         let never = |known: &&Known| {
@@ -381,17 +381,17 @@ mod tests {
             fields: &[Field::sized("text", Role::Bytes, Size::Until(b"\n"))],
             max: 100,
         };
-        let line = FrameSpec::new(&LINE, Profile::HARDENED).on(Service(1));
+        let line = FrameSpec::new(&LINE, Profile::HARDENED).on(PortIndex(1));
         let layout = Layout { system: "two", frames: vec![Arc::new(line)], turns: &[] };
         let ports = ["control".to_owned(), "data".to_owned()];
         let vocabulary = Vocabulary::of_layout(&layout).with_ports(&ports);
         let mut reader = Reader::new("");
-        vocabulary.check_port(&mut reader, 0..0, "LINE", Service(1));
+        vocabulary.check_port(&mut reader, 0..0, "LINE", PortIndex(1));
         assert!(reader.mistakes.is_empty());
-        vocabulary.check_port(&mut reader, 0..0, "LINE", Service(0));
+        vocabulary.check_port(&mut reader, 0..0, "LINE", PortIndex(0));
         let messages: Vec<String> = reader.mistakes.into_iter().map(|one| one.message).collect();
         assert_eq!(messages, ["`LINE` is never sent on connections to `control`"]);
         let node = DeValue::parse("\"data\"").unwrap();
-        assert_eq!(vocabulary.port(&mut Reader::new(""), &node), Some(Service(1)));
+        assert_eq!(vocabulary.port(&mut Reader::new(""), &node), Some(PortIndex(1)));
     }
 }

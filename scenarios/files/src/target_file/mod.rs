@@ -130,7 +130,7 @@ impl Display for JudgedFrom {
     }
 }
 
-protocol::words! {
+protocol::named_enum! {
     /// Where claims are written.
     Channel {
         /// Standard output.

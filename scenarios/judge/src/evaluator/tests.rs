@@ -127,7 +127,7 @@ fn a_link_that_is_opened_makes_no_difference_and_one_that_an_impostor_takes_does
     let landed_with = |event, parts: &[usize]| {
         let mut trace = Trace::default();
         trace.parts.extend(parts);
-        let service = protocol::endpoint::Service(0);
+        let service = protocol::endpoint::PortIndex(0);
         trace.link(protocol::endpoint::Tick(0), 1, service, event, Some(1));
         landed(&trace, 1)
     };

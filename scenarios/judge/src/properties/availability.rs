@@ -285,7 +285,7 @@ mod tests {
     fn a_link_is_cut_by_an_impostor_and_by_a_close_that_its_end_noticed() {
         let with = |event, reached| {
             let mut trace = Trace::default();
-            trace.link(Tick(0), 1, protocol::endpoint::Service(0), event, None);
+            trace.link(Tick(0), 1, protocol::endpoint::PortIndex(0), event, None);
             trace.links[0].reached = reached;
             cut(&trace).contains(&1)
         };

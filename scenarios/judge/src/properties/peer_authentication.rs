@@ -23,7 +23,7 @@ pub(super) const SPEC: PropertySpec = PropertySpec {
     monitor: || Box::new(PeerAuthentication::default()),
 };
 
-protocol::words! {
+protocol::named_enum! {
     /// What a completed handshake guarantees of the peer: Lowe's hierarchy, weakest first.
     Agreement {
         /// The peer need not have taken part in anything.

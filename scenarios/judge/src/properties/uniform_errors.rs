@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(answer(&trace, 1, 1, server), "\"1 client 1\"");
         // Closed on another link, by the other end, or for another reason.
         for (link, cause, by) in [(2, 1, server), (1, 2, server), (1, 1, client)] {
-            let service = protocol::endpoint::Service(0);
+            let service = protocol::endpoint::PortIndex(0);
             trace.link(protocol::endpoint::Tick(0), link, service, LinkEvent::ClosedBy(by), None);
             trace.links.last_mut().unwrap().cause = Some(cause);
             assert_eq!(answer(&trace, 1, 1, server), "\"1 client 1\"");

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Counts, Encoding, Field, FrameSpec, Layout, Role, Size, Turn};
 use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
@@ -109,7 +109,7 @@ fn table(protocol: &Protocol, lua: &mut String) {
         }
         lua.push_str("      }, steps = {\n");
         for service in 0..protocol.ports.len().max(1) {
-            let service = Service(u8::try_from(service).unwrap_or(u8::MAX));
+            let service = PortIndex(u8::try_from(service).unwrap_or(u8::MAX));
             let [client, server] =
                 [Side::Client, Side::Server].map(|side| steps(layout, service, side));
             let _ = writeln!(
@@ -178,7 +178,7 @@ fn order(encoding: Encoding) -> &'static str {
 }
 
 /// What is tried in each turn, by places in the layout from 1, and how many of those end the turn: as the deframer does.
-fn steps(layout: &Layout, service: Service, side: Side) -> String {
+fn steps(layout: &Layout, service: PortIndex, side: Side) -> String {
     let known = || {
         let indexed = (1..).zip(&layout.frames);
         indexed.filter(move |(_, spec)| spec.can_come(service, side))

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use capture::{CaptureError, Ending, Summary};
-use protocol::endpoint::{Service, Side, Tick};
+use protocol::endpoint::{PortIndex, Side, Tick};
 use protocol::layout::{Layout, RAW};
 
 use files::diagnostic::quote_path;
@@ -68,7 +68,7 @@ pub struct Link {
     /// The server.
     pub server: SocketAddr,
     /// Which of the protocol's ports it was to.
-    pub service: Service,
+    pub service: PortIndex,
     /// When it was opened.
     pub opened: Tick,
     /// Its place among the events of the capture.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use capture::{Ending, Visitor};
-use protocol::endpoint::{Service, Side, Tick};
+use protocol::endpoint::{PortIndex, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 
 use super::services::{Place, Services};
@@ -88,7 +88,7 @@ impl Recorder {
     fn session_of(&mut self, client: SocketAddr, server: SocketAddr, place: Place) -> usize {
         let Place { service, first } = place;
         let sessions = &mut self.recording.sessions;
-        if self.services.are_several() && service != Service(0) {
+        if self.services.are_several() && service != PortIndex(0) {
             let joins = |(session, at): (&Session, &u16)| {
                 let same = session
                     .links

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use capture::{Ending, Visitor};
-use protocol::endpoint::{Service, Side, Tick};
+use protocol::endpoint::{PortIndex, Side, Tick};
 
 /// The ports of each server that somebody connected to, in the order of their first connection.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ pub(super) struct Services {
 /// What a port is for, and beside which first port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Place {
-    pub(super) service: Service,
+    pub(super) service: PortIndex,
     /// The first of the ports it belongs to; 0 where that is not known.
     pub(super) first: u16,
 }
@@ -53,7 +53,7 @@ impl Services {
             let fitting = |base: u16| at(base).filter(|port| there.contains(port)).count();
             let best = there.iter().copied().map(fitting).max().unwrap_or(0);
             let mut add = |service, port, first| {
-                let place = Place { service: Service(service), first };
+                let place = Place { service: PortIndex(service), first };
                 known.entry(SocketAddr::new(*ip, port)).or_insert(place);
             };
             // With none at its distance, somebody chose them: they are opened in order.
@@ -87,7 +87,7 @@ impl Services {
 mod tests {
     use super::*;
 
-    fn services(there: &[u16], ports: &[u16]) -> Vec<Option<Service>> {
+    fn services(there: &[u16], ports: &[u16]) -> Vec<Option<PortIndex>> {
         let ip: IpAddr = [10, 0, 0, 1].into();
         let seen = Seen { ports: [(ip, there.to_vec())].into() };
         let found = Services::found(&seen, ports);
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn ports_are_told_by_their_distances() {
-        let [one, two, three] = [0, 1, 2].map(|number| Some(Service(number)));
+        let [one, two, three] = [0, 1, 2].map(|number| Some(PortIndex(number)));
         assert_eq!(services(&[5002, 5000, 5001], &[8000, 8001, 8002]), [three, one, two]);
         assert_eq!(services(&[443, 5000, 5001], &[8000, 8001, 8002]), [None, one, two]);
         assert_eq!(services(&[9, 700, 30], &[8000, 8001, 8002]), [one, two, three]);

@@ -6,10 +6,10 @@
 use std::fmt::{self, Display, Write};
 use std::net::SocketAddr;
 
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
+use protocol::session_secret::SessionSecret;
 use protocol::system::System;
 use protocol::systems::SYSTEMS;
-use protocol::theft::SessionSecret;
 use protocol::weakness::Profile;
 
 use files::diagnostic::quote;
@@ -52,7 +52,7 @@ pub struct Connection {
     /// Who accepted it.
     pub server: SocketAddr,
     /// Which of the system's ports it goes to.
-    pub port: Service,
+    pub port: PortIndex,
 }
 
 impl PartialEq for Connection {
@@ -64,7 +64,7 @@ impl PartialEq for Connection {
 impl Eq for Connection {}
 
 impl Connection {
-    fn key(&self) -> (&str, &'static str, Side, u32, SocketAddr, SocketAddr, Service) {
+    fn key(&self) -> (&str, &'static str, Side, u32, SocketAddr, SocketAddr, PortIndex) {
         let Self { system, profile, end, link, client, server, port } = self;
         (system.name, profile.name(), *end, *link, *client, *server, *port)
     }
@@ -156,7 +156,8 @@ fn read_line(text: &str) -> Result<Line, String> {
     let value = unhex(secret).ok_or_else(|| {
         format!("expected 1 to {LONGEST} bytes of secret, two hexadecimal digits each")
     })?;
-    let connection = Connection { system, profile, end, link, client, server, port: Service(port) };
+    let connection =
+        Connection { system, profile, end, link, client, server, port: PortIndex(port) };
     Ok(Line { connection, secret: SessionSecret::new(label, &value) })
 }
 

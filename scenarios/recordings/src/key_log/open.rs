@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use capture::{Ending, Visitor};
+use protocol::compromise::RecordedFrame;
 use protocol::endpoint::{Message, Side, Tick};
 use protocol::layout::{Deframer, Frame};
-use protocol::theft::{Overheard, SessionSecret};
+use protocol::session_secret::SessionSecret;
 
 use super::{Connection, Line};
 use crate::import::writes::Writes;
@@ -140,7 +141,7 @@ impl Listener {
             let recording: Vec<_> = stream
                 .frames
                 .iter()
-                .map(|(_, from, frame)| Overheard { service: *port, from: *from, frame })
+                .map(|(_, from, frame)| RecordedFrame { service: *port, from: *from, frame })
                 .collect();
             seen.extend((system.secrets.open)(*profile, secrets, &recording));
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use capture::{Ending, Visitor};
-use protocol::endpoint::{Service, Side, Tick};
+use protocol::endpoint::{PortIndex, Side, Tick};
 use protocol::layout::{Deframer, Frame, Front, Layout, RAW};
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ struct Stream {
 
 impl Stream {
     fn new(layout: &Arc<Layout>, from: Side) -> Self {
-        let deframer = Deframer::new(layout.clone(), Service(0), from);
+        let deframer = Deframer::new(layout.clone(), PortIndex(0), from);
         Self { deframer, waiting: BytesMut::new(), taken: 0, packets: Vec::new() }
     }
 

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use capture::{Ending, Writer};
 use mitm_proxy::trace::{Departing, Fate, LinkEvent, LinkRecord, Origin, Trace};
 use mitm_proxy::world::HOP;
-use protocol::endpoint::{Service, Side, Tick};
+use protocol::endpoint::{PortIndex, Side, Tick};
 
 use super::notes::Notes;
 
@@ -87,13 +87,13 @@ impl Legs {
         &self,
         ports: &[u16],
         leg: Leg,
-        service: Service,
+        service: PortIndex,
     ) -> Option<[SocketAddr; 2]> {
         self.has(leg).then(|| self.addresses(ports, leg, service))
     }
 
     /// Client and server of the connection between the attacker and this end.
-    fn addresses(&self, ports: &[u16], (link, side): Leg, service: Service) -> [SocketAddr; 2] {
+    fn addresses(&self, ports: &[u16], (link, side): Leg, service: PortIndex) -> [SocketAddr; 2] {
         let port = ports.get(usize::from(service.0)).or(ports.first()).copied().unwrap_or(0);
         let own = u16::try_from(FIRST_PORT + link % (1 << 14)).unwrap_or_default();
         let client = self.clients.get(&link).copied().unwrap_or_default();
@@ -126,7 +126,7 @@ struct Event<'a> {
 
 #[derive(Debug)]
 enum What<'a> {
-    Opened(Service),
+    Opened(PortIndex),
     /// An endpoint's frame.
     Came(u32, &'a [u8]),
     /// A segment of the attacker's.

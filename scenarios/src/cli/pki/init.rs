@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
-use protocol::keyfiles::Wanted;
+use protocol::system::Wanted;
 use protocol::systems::SYSTEMS;
 
 use super::How;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use net::Event;
-use protocol::endpoint::{Conn, Service, Side};
+use protocol::endpoint::{Conn, PortIndex, Side};
 use protocol::system::System;
 use protocol::weakness::Profile;
 
@@ -29,7 +29,7 @@ struct State {
     profile: Profile,
     side: Side,
     /// The open connections: client, server and port.
-    open: BTreeMap<Conn, (SocketAddr, SocketAddr, Service)>,
+    open: BTreeMap<Conn, (SocketAddr, SocketAddr, PortIndex)>,
 }
 
 impl Keys {

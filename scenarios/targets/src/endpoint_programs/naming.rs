@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::endpoint::{Service, Side};
+use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Deframer, Front, Layout};
 
 /// A type is looked for in so many bytes, no more; a stream that takes longer has no names from then on.
@@ -23,7 +23,7 @@ pub(super) struct Naming {
 
 impl Naming {
     /// Of what `side` sends on a connection to this port.
-    pub(super) fn new(layout: Arc<Layout>, service: Service, side: Side) -> Self {
+    pub(super) fn new(layout: Arc<Layout>, service: PortIndex, side: Side) -> Self {
         let deframer = Deframer::new(layout, service, side);
         Self { deframer, waiting: Vec::new(), rest: 0, lost: false }
     }
@@ -95,7 +95,7 @@ mod tests {
         let frame = text.assemble(&fields).unwrap();
         let stream = [&frame[..], &frame, b"<ENDD>"].concat();
         for size in [1, 2, 5, frame.len(), stream.len()] {
-            let mut naming = Naming::new(layout.clone(), Service(0), Side::Client);
+            let mut naming = Naming::new(layout.clone(), PortIndex(0), Side::Client);
             let mut names = Vec::new();
             for piece in stream.chunks(size) {
                 names.extend(naming.feed(piece));

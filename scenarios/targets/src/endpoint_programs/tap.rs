@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use capture::{Ending, Format, Writer};
 use net::{Event, Trouble};
-use protocol::endpoint::{Claim, Conn, Fact, Input, Message, Service, Side, Tick};
+use protocol::endpoint::{Claim, Conn, Fact, Input, Message, PortIndex, Side, Tick};
 use protocol::layout::Layout;
 
 use super::naming::Naming;
@@ -127,7 +127,7 @@ struct Direction {
 }
 
 impl Wire {
-    fn new(layout: &Arc<Layout>, service: Service) -> Self {
+    fn new(layout: &Arc<Layout>, service: PortIndex) -> Self {
         let direction =
             |side| Direction { names: Naming::new(layout.clone(), service, side), finished: false };
         Self { client: direction(Side::Client), server: direction(Side::Server) }
@@ -200,7 +200,7 @@ impl Tape {
         &mut self,
         at: u64,
         conn: Conn,
-        service: Service,
+        service: PortIndex,
         peer: SocketAddr,
         local: Option<SocketAddr>,
     ) -> io::Result<()> {

@@ -1,12 +1,11 @@
 //! What somebody can do who got hold of secrets: of an endpoint's memory, or of long-term keys.
 
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 
-use zeroize::Zeroizing;
-
-use crate::endpoint::{Message, Service, Side};
+use crate::endpoint::{Message, PortIndex, Side};
 use crate::keyfiles::KeySource;
 use crate::layout::Frame;
+use crate::session_secret::SessionSecret;
 use crate::weakness::Profile;
 
 #[cfg(test)]
@@ -14,9 +13,9 @@ mod tests;
 
 /// One frame of a recorded session.
 #[derive(Clone, Copy, Debug)]
-pub struct Overheard<'a> {
+pub struct RecordedFrame<'a> {
     /// Which of the system's ports its connection goes to.
-    pub service: Service,
+    pub service: PortIndex,
     /// Who sent it.
     pub from: Side,
     /// The frame, as an honest sender's fields lie in it.
@@ -26,9 +25,10 @@ pub struct Overheard<'a> {
 /// What long-term keys that became known open of a recorded session: the messages, each with the place of its frame in the recording.
 ///
 /// The recording is that of somebody who only listened: every connection of one session, in order. The keys are in files named as
-/// in [`KeySet::files`](crate::keyfiles::KeySet::files); those that are missing or broken open nothing, and no more than that is wrong with it. A
+/// in [`KeySet::files`](crate::system::KeySet::files); those that are missing or broken open nothing, and no more than that is wrong with it. A
 /// message is what the receiving endpoint would claim to have delivered.
-pub type Eavesdrop = fn(Profile, &dyn KeySource, &[Overheard<'_>]) -> Vec<(usize, Message)>;
+pub type DecryptRecording =
+    fn(Profile, &dyn KeySource, &[RecordedFrame<'_>]) -> Vec<(usize, Message)>;
 
 /// How a session's key travels where it travels under RSA: what somebody needs to know who decrypts it without any private key.
 #[derive(Clone, Copy, Debug)]
@@ -39,35 +39,13 @@ pub struct Transport {
     pub frame: &'static str,
     /// The field of that frame.
     pub field: &'static str,
-    /// What that key alone opens of a recorded session, as [`Eavesdrop`] does it. Nothing, where more than that key decides
+    /// What that key alone opens of a recorded session, as [`DecryptRecording`] does it. Nothing, where more than that key decides
     /// what messages are encrypted with.
     pub open: OpenWith,
 }
 
 /// What one secret opens of a recorded session: the messages, each with the place of its frame in the recording.
-pub type OpenWith = fn(Profile, &[u8], &[Overheard<'_>]) -> Vec<(usize, Message)>;
-
-/// A secret of one session: wiped when dropped, never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SessionSecret {
-    /// What it is, one of the [`Secrets::labels`] of its system.
-    pub label: &'static str,
-    /// Its bytes.
-    pub value: Zeroizing<Vec<u8>>,
-}
-
-impl SessionSecret {
-    /// A secret with these bytes.
-    pub fn new(label: &'static str, value: &[u8]) -> Self {
-        Self { label, value: Zeroizing::new(value.to_vec()) }
-    }
-}
-
-impl fmt::Debug for SessionSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionSecret({}, redacted)", self.label)
-    }
-}
+pub type OpenWith = fn(Profile, &[u8], &[RecordedFrame<'_>]) -> Vec<(usize, Message)>;
 
 /// The secrets that the sessions of a system have, and what they open.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +59,8 @@ pub struct Secrets {
 /// What an end's own secrets open of one of its connections: the messages, each with the place of its frame in the recording. The
 /// secrets are in the order in which they came into use. A message is what the receiving endpoint would claim to have
 /// delivered if it were the turn of the frame; frames that the keys do not fit open to nothing.
-pub type OpenConnection = fn(Profile, &[SessionSecret], &[Overheard<'_>]) -> Vec<(usize, Message)>;
+pub type OpenConnection =
+    fn(Profile, &[SessionSecret], &[RecordedFrame<'_>]) -> Vec<(usize, Message)>;
 
 /// The next of the secrets with this label.
 pub(crate) fn next_secret<'a>(
@@ -123,9 +102,9 @@ pub(crate) type Edit<'a> = &'a mut dyn FnMut(&mut Vec<u8>);
 
 /// Listen to all frames in turn.
 pub(crate) fn listen(
-    recording: &[Overheard<'_>],
-    mut hear: impl FnMut(&Overheard<'_>) -> Option<Message>,
+    recording: &[RecordedFrame<'_>],
+    mut hear: impl FnMut(&RecordedFrame<'_>) -> Option<Message>,
 ) -> Vec<(usize, Message)> {
     let heard = recording.iter().enumerate();
-    heard.filter_map(|(at, overheard)| Some((at, hear(overheard)?))).collect()
+    heard.filter_map(|(at, recorded)| Some((at, hear(recorded)?))).collect()
 }

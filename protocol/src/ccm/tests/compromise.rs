@@ -1,8 +1,8 @@
 //! Thieves of memory.
 
 use super::*;
+use crate::compromise::RecordedFrame;
 use crate::keyfiles::KeyFiles;
-use crate::theft::Overheard;
 use crate::weakness::Weakness;
 
 fn run(profile: Profile, meddle: Seeing<'_>) -> Lab {
@@ -30,7 +30,7 @@ fn an_edit_that_changes_nothing_gives_the_frame_itself() {
         let lab = run(profile, &mut |lab, conn, from, frame| {
             let end = receiver(lab, from);
             let before = digest(end);
-            let rewritten = end.stolen(3).rewrite(conn, &frame.bytes, &mut |_| {});
+            let rewritten = end.compromised(3).rewrite(conn, &frame.bytes, &mut |_| {});
             assert_eq!(digest(end), before);
             let elsewhere = if conn == FIRST[1] { FIRST[2] } else { FIRST[1] };
             assert_eq!(end.rewrite(elsewhere, &frame.bytes, &mut |_| {}), None);
@@ -82,20 +82,20 @@ fn what_does_not_fit_into_a_read_and_what_was_cut_is_nothing() {
     });
 }
 
-fn overheard(lab: &Lab) -> Vec<Overheard<'_>> {
+fn recorded(lab: &Lab) -> Vec<RecordedFrame<'_>> {
     let service = |conn: &Conn| {
         [EXCHANGE, TO_SERVER, TO_CLIENT][FIRST.iter().position(|it| it == conn).unwrap()]
     };
     let frames = lab.frames.iter();
     frames
-        .map(|(conn, from, frame)| Overheard { service: service(conn), from: *from, frame })
+        .map(|(conn, from, frame)| RecordedFrame { service: service(conn), from: *from, frame })
         .collect()
 }
 
 /// What the files of these names open, and what was delivered, each without its order: the two directions have two connections.
 fn opened(profile: Profile, lab: &Lab, mut keys: KeyFiles, names: &[&str]) -> usize {
     keys.retain(|name, _| names.iter().any(|wanted| name.starts_with(wanted)));
-    let read = (SYSTEM.eavesdrop)(profile, &keys, &overheard(lab));
+    let read = (SYSTEM.decrypt_recording)(profile, &keys, &recorded(lab));
     let mut told: Vec<_> = lab.claims.iter().filter_map(|claim| delivered(&claim.fact)).collect();
     for (at, message) in &read {
         assert_eq!(lab.frames[*at].2.spec.name, "MSG");
@@ -149,7 +149,7 @@ fn an_eavesdropper_reads_what_a_delimiter_took_from_the_server() {
     lab.connect(EXCHANGE);
     lab.pump(&mut untouched);
     assert!(lab.delivered(SERVER).len() < 40);
-    let read = (SYSTEM.eavesdrop)(as_built(), &(SYSTEM.lab)(as_built()), &overheard(&lab));
+    let read = (SYSTEM.decrypt_recording)(as_built(), &(SYSTEM.lab)(as_built()), &recorded(&lab));
     assert_eq!(read.len(), 40);
 }
 
@@ -163,11 +163,11 @@ fn the_chosen_key_alone_opens_a_recording_where_nothing_else_enters() {
         let offer = lab.frames.iter().find(|(_, _, frame)| frame.spec.name == transport.frame);
         let ct = offer.unwrap().2.field(transport.field).unwrap();
         let chosen = Key::receive(profile, &ServerKeys::lab().own, ct).unwrap();
-        let read = (transport.open)(profile, &chosen.0, &overheard(&lab));
+        let read = (transport.open)(profile, &chosen.0, &recorded(&lab));
         // With one weakness alone, a challenge or an agreement enters too.
         let expected = if profile == as_built() { 5 } else { 0 };
         assert_eq!(read.len(), expected, "{}", profile.name());
-        assert_eq!((transport.open)(profile, b"some other key!!", &overheard(&lab)), []);
+        assert_eq!((transport.open)(profile, b"some other key!!", &recorded(&lab)), []);
     }
 }
 
@@ -181,7 +181,11 @@ fn the_secret_of_a_data_connection_opens_what_it_carries() {
             for conn in FIRST {
                 let frames = lab.frames.iter().filter(|(on, ..)| *on == conn);
                 let recorded: Vec<_> = frames
-                    .map(|(_, from, frame)| Overheard { service: TO_SERVER, from: *from, frame })
+                    .map(|(_, from, frame)| RecordedFrame {
+                        service: TO_SERVER,
+                        from: *from,
+                        frame,
+                    })
                     .collect();
                 let own = lab.secrets.iter().filter(|(on, of, _)| (*on, *of) == (conn, side));
                 let secrets: Vec<_> = own.map(|(_, _, secret)| secret.clone()).collect();

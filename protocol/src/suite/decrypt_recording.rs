@@ -2,17 +2,18 @@
 
 use std::collections::VecDeque;
 
+use crate::compromise::{RecordedFrame, Secrets, listen, next_secret};
 use crate::crypto::Secret;
 use crate::endpoint::{Message, Side};
 use crate::keyfiles::KeySource;
 use crate::layout::Frame;
+use crate::session_secret::SessionSecret;
 use crate::suite::keyfiles::server_key;
 use crate::suite::keys::{HANDSHAKE, Keys, MESSAGES, Transcript};
 use crate::suite::record::{Channel, Content};
 use crate::suite::server::transported;
 use crate::suite::wire::{Parts, one_way};
 use crate::suite::{content, one_way};
-use crate::theft::{Overheard, Secrets, SessionSecret, listen, next_secret};
 use crate::weakness::Profile;
 
 /// What the keys of a handshake are derived from, and the keys that frames bring where there is none.
@@ -36,7 +37,7 @@ const AHEAD: usize = 64;
 fn open(
     profile: Profile,
     secrets: &[SessionSecret],
-    recording: &[Overheard<'_>],
+    recording: &[RecordedFrame<'_>],
 ) -> Vec<(usize, Message)> {
     let handshake = &mut secrets.iter();
     let mut keys: VecDeque<_> = secrets.iter().filter(|it| it.label == MESSAGES).collect();
@@ -60,10 +61,10 @@ fn open(
 
 /// As-built every frame brings its key, encrypted for the server. Where there is a handshake, the secret it was made from may be in the
 /// login; where both ends agreed on one, it is nowhere.
-pub(super) fn eavesdrop(
+pub(super) fn decrypt_recording(
     profile: Profile,
     source: &dyn KeySource,
-    recording: &[Overheard<'_>],
+    recording: &[RecordedFrame<'_>],
 ) -> Vec<(usize, Message)> {
     let Ok(server) = server_key(source) else { return Vec::new() };
     follow(
@@ -82,16 +83,16 @@ pub(super) fn eavesdrop(
 /// Everything a client sends: under the secret that goes with its login, or by frames that bring their keys.
 fn follow(
     profile: Profile,
-    recording: &[Overheard<'_>],
+    recording: &[RecordedFrame<'_>],
     mut secret: impl FnMut(&Parts) -> Option<Secret<32>>,
     mut published: impl FnMut(&Frame) -> Option<Message>,
 ) -> Vec<(usize, Message)> {
     let mut transcript = Transcript::default();
     let mut channel: Option<Channel> = None;
-    listen(recording, |overheard| {
-        let mut frame = Parts::of(overheard.frame);
-        match (overheard.from, frame.name()) {
-            (Side::Client, "MSG") if one_way(profile) => return published(overheard.frame),
+    listen(recording, |recorded| {
+        let mut frame = Parts::of(recorded.frame);
+        match (recorded.from, frame.name()) {
+            (Side::Client, "MSG") if one_way(profile) => return published(recorded.frame),
             (Side::Client, "HELLO") => {
                 transcript = Transcript::default();
                 let said = [frame.field("nonce"), frame.field("share")];

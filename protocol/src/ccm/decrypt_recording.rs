@@ -4,11 +4,11 @@ use crate::ccm::content::{self, Content};
 use crate::ccm::keyfiles::{Owned, owned};
 use crate::ccm::keys::{Ingredients, Key, Keys, RECORDS, Transcript};
 use crate::ccm::record::Opener;
+use crate::compromise::{RecordedFrame, Secrets, Transport, listen, next_secret};
 use crate::endpoint::{Message, Side};
 use crate::inbox::Received;
 use crate::keyfiles::{KeyFiles, KeySource};
 use crate::layout::number;
-use crate::theft::{Overheard, Secrets, Transport, listen, next_secret};
 use crate::weakness::{Profile, Weakness};
 
 /// The key of each data connection.
@@ -16,8 +16,8 @@ pub(super) const SECRETS: Secrets = Secrets {
     labels: &[(RECORDS, "the AES key of everything on this data connection, 16, 24 or 32 bytes")],
     open: |profile, secrets, recording| {
         let Some(key) = next_secret(&mut secrets.iter(), RECORDS) else { return Vec::new() };
-        listen(recording, |overheard| {
-            let frame = Received::of(overheard.frame);
+        listen(recording, |recorded| {
+            let frame = Received::of(recorded.frame);
             (frame.spec.name == "MSG").then_some(())?;
             message(profile, &Key(key.to_vec()), frame)
         })
@@ -49,10 +49,10 @@ pub(super) const TRANSPORT: Transport = Transport {
 
 /// The offer is encrypted for the server, the echo for the client. As built both hold the same key, so either private key is enough; where the echo
 /// is a challenge, it takes both. Where there is an agreement as well, they are not enough.
-pub(super) fn eavesdrop(
+pub(super) fn decrypt_recording(
     profile: Profile,
     source: &dyn KeySource,
-    recording: &[Overheard<'_>],
+    recording: &[RecordedFrame<'_>],
 ) -> Vec<(usize, Message)> {
     hear(profile, recording, |offer| Offered::hear(profile, source, offer))
 }
@@ -60,14 +60,14 @@ pub(super) fn eavesdrop(
 /// Everything that opens with what is made of the offer.
 fn hear(
     profile: Profile,
-    recording: &[Overheard<'_>],
+    recording: &[RecordedFrame<'_>],
     offered: impl Fn(&Received) -> Offered,
 ) -> Vec<(usize, Message)> {
     let mut offer = None;
     let mut keys: Option<Keys> = None;
-    listen(recording, |overheard| {
-        let frame = Received::of(overheard.frame);
-        match (overheard.from, frame.spec.name) {
+    listen(recording, |recorded| {
+        let frame = Received::of(recorded.frame);
+        match (recorded.from, frame.spec.name) {
             (Side::Client, "KEY") => offer = Some(offered(&frame)),
             (Side::Server, "ECHO") => keys = offer.take()?.answered(profile, &frame),
             (from, "MSG") => return message(profile, keys.as_ref()?.of(from), frame),

@@ -1,11 +1,11 @@
 //! Thieves of memory, in every system whose session is one connection. `ccm` has its own, for its three.
 
-mod eavesdrop;
+mod decrypt_recording;
 mod secrets;
 
 use bytes::Bytes;
 
-use crate::endpoint::{Command, Conn, Endpoint, Input, Kind, Message, Output, Service, Side};
+use crate::endpoint::{Command, Conn, Endpoint, Input, Kind, Message, Output, PortIndex, Side};
 use crate::pair::{LINK, Pair, Seeing, delivered, digest, profiles};
 use crate::suite::ACCOUNTS;
 use crate::system::System;
@@ -60,7 +60,7 @@ fn an_edit_that_changes_nothing_gives_the_frame_itself() {
         let pair = run(system, profile, &mut |pair, from, frame| {
             let end = receiver(pair, from);
             let before = digest(end);
-            let rewritten = end.stolen(3).rewrite(LINK, &frame.bytes, &mut |_| {});
+            let rewritten = end.compromised(3).rewrite(LINK, &frame.bytes, &mut |_| {});
             assert_eq!(digest(end), before);
             assert_eq!(end.rewrite(Conn(99), &frame.bytes, &mut |_| {}), None);
             let case = || format!("{} {} {}", system.name, profile.name(), frame.spec.name);
@@ -152,21 +152,21 @@ fn a_thief_has_randomness_of_its_own() {
         let pair = run(system, profile, &mut |_, _, _| None);
         for side in [Side::Client, Side::Server] {
             let end = receiver(&pair, side);
-            let thief = end.stolen(7);
-            assert_eq!(digest(&*thief), digest(&*end.stolen(7)));
+            let thief = end.compromised(7);
+            assert_eq!(digest(&*thief), digest(&*end.compromised(7)));
             assert_eq!(digest(&*thief), digest(&*thief.fork()));
             assert_ne!(digest(&*thief), digest(end), "{}", system.name);
-            assert_ne!(digest(&*thief), digest(&*end.stolen(8)), "{}", system.name);
+            assert_ne!(digest(&*thief), digest(&*end.compromised(8)), "{}", system.name);
         }
         let say = |mut end: Box<dyn Endpoint>| {
             let mut out = Output::default();
-            end.step(pair.now, Input::Opened(Conn(5), Service(0)), &mut out);
+            end.step(pair.now, Input::Opened(Conn(5), PortIndex(0)), &mut out);
             out.writes
         };
         if system.name != "helo"
             && !(system.name == "suite" && profile == Profile::as_built(system))
         {
-            assert_ne!(say(pair.client.fork()), say(pair.client.stolen(7)), "{}", system.name);
+            assert_ne!(say(pair.client.fork()), say(pair.client.compromised(7)), "{}", system.name);
         }
     });
 }

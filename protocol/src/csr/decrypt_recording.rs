@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::compromise::{RecordedFrame, Secrets, listen, next_secret};
 use crate::crypto::Secret;
 use crate::csr::keys::{EPOCH, Nonces, Schedule};
 use crate::csr::middle::claimed;
@@ -10,15 +11,15 @@ use crate::csr::wire;
 use crate::endpoint::{Message, Side};
 use crate::inbox::Received;
 use crate::keyfiles::KeySource;
-use crate::theft::{Overheard, Secrets, SessionSecret, listen, next_secret};
+use crate::session_secret::SessionSecret;
 use crate::weakness::Profile;
 
 /// Long-term keys only sign here: certificates, shares, files. No weakness changes that. The secret of a session is agreed on by halves that both
 /// ends make for it, and nothing on the wire is encrypted for any other key. So there is no step that could be taken.
-pub(super) fn eavesdrop(
+pub(super) fn decrypt_recording(
     _: Profile,
     _: &dyn KeySource,
-    _: &[Overheard<'_>],
+    _: &[RecordedFrame<'_>],
 ) -> Vec<(usize, Message)> {
     Vec::new()
 }
@@ -40,15 +41,15 @@ const AHEAD: usize = 2;
 fn open(
     profile: Profile,
     secrets: &[SessionSecret],
-    recording: &[Overheard<'_>],
+    recording: &[RecordedFrame<'_>],
 ) -> Vec<(usize, Message)> {
     let secrets = &mut secrets.iter();
     let mut later = VecDeque::new();
     let (mut device, mut server) = (None, None);
     let mut channel: Option<Channel> = None;
-    listen(recording, |overheard| {
-        let frame = Received::of(overheard.frame);
-        let content = match (overheard.from, frame.spec.name) {
+    listen(recording, |recorded| {
+        let frame = Received::of(recorded.frame);
+        let content = match (recorded.from, frame.spec.name) {
             (Side::Client, "HELLO") => {
                 device = Some(wire::read_hello(wire::body(&frame)).ok()?.1);
                 return None;
@@ -70,7 +71,7 @@ fn open(
         };
         let mut there = channel.clone()?;
         for passed in 0..=AHEAD {
-            let mut tried = Received::of(overheard.frame);
+            let mut tried = Received::of(recorded.frame);
             if let Ok(plaintext) = there.overhear(content, &mut tried) {
                 let message = claimed(profile, content, plaintext);
                 later.drain(..passed);

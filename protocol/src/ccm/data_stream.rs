@@ -1,20 +1,20 @@
-//! The two data connections of a session, from either end: on one an endpoint speaks, on the other it listens. The
-//! client speaks where the server listens, so both ends are made of these two.
+//! The two data streams of a session, one connection each: an endpoint sends messages on one and receives them on the other.
+//! The client sends where the server receives, so both ends are made of these two.
 
 use std::collections::VecDeque;
 
 use crate::ccm::content::{self, Content};
 use crate::ccm::keys::Keys;
 use crate::ccm::record::{CRASH, Opener, Sealer};
-use crate::ccm::session::{Between, Setting};
+use crate::ccm::session::{SessionPeers, Setting};
 use crate::ccm::wire::{self, EXIT, TO_CLIENT, TO_SERVER, assemble};
+use crate::compromise::Edit;
 use crate::count::Count;
-use crate::endpoint::{Check, Conn, End, Fact, Message, Output, Reject, Service, Side, Tick};
+use crate::endpoint::{Check, Conn, End, Fact, Message, Output, PortIndex, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
 use crate::layout::number;
-use crate::session::Port;
-use crate::theft::Edit;
+use crate::session::SessionOutput;
 use crate::weakness::{Profile, Weakness};
 
 /// The word of a receipt under its MAC.
@@ -23,7 +23,7 @@ const RECEIPT: &str = "receipt";
 const BIND: &str = "bind";
 
 /// The port on which `from` speaks.
-fn port_of(from: Side) -> Service {
+fn port_of(from: Side) -> PortIndex {
     match from {
         Side::Client => TO_SERVER,
         Side::Server => TO_CLIENT,
@@ -31,27 +31,27 @@ fn port_of(from: Side) -> Service {
 }
 
 /// Who speaks on this port.
-pub(super) fn speaks_on(port: Service) -> Side {
+pub(super) fn speaks_on(port: PortIndex) -> Side {
     if port == TO_SERVER { Side::Client } else { Side::Server }
 }
 
-/// What a lane works with besides its own data.
+/// What a stream works with besides its own data.
 #[derive(Debug)]
 pub(super) struct Context<'a, 'b> {
     pub(super) now: Tick,
     pub(super) setting: &'a Setting,
     pub(super) keys: &'a Keys,
     pub(super) entropy: &'a mut Entropy,
-    pub(super) between: &'a mut Between<'b>,
+    pub(super) peers: &'a mut SessionPeers<'b>,
 }
 
 impl Context<'_, '_> {
-    fn port(&mut self, conn: Conn) -> Port<'_> {
-        self.between.on(conn)
+    fn on(&mut self, conn: Conn) -> SessionOutput<'_> {
+        self.peers.on(conn)
     }
 
     fn out(&mut self) -> &mut Output {
-        self.between.out
+        self.peers.out
     }
 
     fn has(&self, weakness: Weakness) -> bool {
@@ -59,7 +59,7 @@ impl Context<'_, '_> {
     }
 
     /// A frame that is no record, authenticated.
-    fn control(&self, frame: &str, port: Service, from: Side, word: &str, count: u64) -> Vec<u8> {
+    fn control(&self, frame: &str, port: PortIndex, from: Side, word: &str, count: u64) -> Vec<u8> {
         let (token, mac) = (self.keys.token(), self.keys.mac(port, from, word, count));
         let count = count.to_be_bytes();
         let values = [("token", &token[..]), ("count", &count), ("mac", &mac)];
@@ -70,7 +70,7 @@ impl Context<'_, '_> {
     fn check(
         &self,
         frame: &Received,
-        port: Service,
+        port: PortIndex,
         from: Side,
         word: &str,
     ) -> Result<u64, Reject> {
@@ -86,7 +86,7 @@ impl Context<'_, '_> {
     fn check_exit(
         &self,
         exit: &Received,
-        port: Service,
+        port: PortIndex,
         from: Side,
         records: u64,
     ) -> Result<(), Reject> {
@@ -114,13 +114,13 @@ pub(super) enum Heard {
 }
 
 /// The frame by which a client tells a data connection's session.
-pub(super) fn bind(context: &Context<'_, '_>, port: Service) -> Option<Vec<u8>> {
+pub(super) fn bind(context: &Context<'_, '_>, port: PortIndex) -> Option<Vec<u8>> {
     wire::binds(context.setting.profile)
         .then(|| context.control("BIND", port, Side::Client, BIND, 0))
 }
 
 /// Check such a frame.
-pub(super) fn check_bind(keys: &Keys, port: Service, frame: &Received) -> Result<(), Reject> {
+pub(super) fn check_bind(keys: &Keys, port: PortIndex, frame: &Received) -> Result<(), Reject> {
     if keys.verifies(port, Side::Client, BIND, 0, frame.field("mac")) {
         Ok(())
     } else {
@@ -130,7 +130,7 @@ pub(super) fn check_bind(keys: &Keys, port: Service, frame: &Received) -> Result
 
 /// The connection on which an endpoint sends messages.
 #[derive(Clone, Hash, Debug)]
-pub(super) struct Speaker {
+pub(super) struct SendingStream {
     pub(super) conn: Conn,
     pub(super) inbox: Inbox,
     /// The goodbye has been answered.
@@ -144,7 +144,7 @@ pub(super) struct Speaker {
     sealer: Sealer,
 }
 
-impl Speaker {
+impl SendingStream {
     pub(super) fn new(conn: Conn, from: Side, profile: Profile, keys: &Keys) -> Self {
         let key = keys.of(from).clone();
         Self {
@@ -176,15 +176,15 @@ impl Speaker {
             .and_then(|(head, body)| self.sealer.seal(&[&head, &body], context.entropy));
         match frame {
             Ok(frame) => {
-                let mut port = context.port(self.conn);
-                port.send(frame);
-                port.claim(Fact::Sent(message.clone()));
+                let mut output = context.on(self.conn);
+                output.send(frame);
+                output.claim(Fact::Sent(message.clone()));
                 if !context.has(Weakness::NoSequence) {
                     self.outstanding.push_back(message);
                 }
                 self.quiet = context.setting.pause(context.now);
             }
-            Err(reject) => context.port(self.conn).claim(Fact::Rejected(reject)),
+            Err(reject) => context.on(self.conn).claim(Fact::Rejected(reject)),
         }
     }
 
@@ -192,7 +192,7 @@ impl Speaker {
     pub(super) fn say_goodbye(&mut self, context: &mut Context<'_, '_>) -> Result<(), Reject> {
         let goodbye = content::goodbye(context.setting.profile);
         let frame = self.sealer.seal(&[&goodbye], context.entropy)?;
-        context.port(self.conn).send(frame);
+        context.on(self.conn).send(frame);
         self.quiet = context.setting.pause(context.now);
         Ok(())
     }
@@ -200,7 +200,7 @@ impl Speaker {
     /// Say that this was all.
     pub(super) fn exit(&mut self, context: &mut Context<'_, '_>) {
         let frame = context.control("EXIT", port_of(self.from), self.from, EXIT, self.sealer.sent);
-        context.port(self.conn).send(frame);
+        context.on(self.conn).send(frame);
     }
 
     /// Take in what has arrived.
@@ -219,7 +219,7 @@ impl Speaker {
             self.receipts = self.receipts.successor("count")?;
             let message = self.outstanding.pop_front().filter(|_| count == self.receipts);
             let message = message.ok_or(Reject::new(Check::Acknowledgement, "count"))?;
-            context.port(self.conn).claim(Fact::Acknowledged(message));
+            context.on(self.conn).claim(Fact::Acknowledged(message));
         }
         Ok(Heard::Nothing)
     }
@@ -227,7 +227,7 @@ impl Speaker {
 
 /// The connection on which an endpoint receives messages.
 #[derive(Clone, Hash, Debug)]
-pub(super) struct Listener {
+pub(super) struct ReceivingStream {
     pub(super) conn: Conn,
     pub(super) inbox: Inbox,
     /// The peer has said goodbye.
@@ -236,7 +236,7 @@ pub(super) struct Listener {
     opener: Opener,
 }
 
-impl Listener {
+impl ReceivingStream {
     pub(super) fn new(conn: Conn, from: Side, profile: Profile, keys: &Keys) -> Self {
         let opener = Opener { profile, key: keys.of(from).clone(), received: 0 };
         Self { conn, inbox: Inbox::default(), over: false, from, opener }
@@ -251,7 +251,7 @@ impl Listener {
     pub(super) fn exit(&mut self, context: &mut Context<'_, '_>) {
         let (port, own) = (port_of(self.from), self.from.other());
         let frame = context.control("EXIT", port, own, EXIT, self.opener.received);
-        context.port(self.conn).send(frame);
+        context.on(self.conn).send(frame);
     }
 
     /// Take in what has arrived.
@@ -268,12 +268,12 @@ impl Listener {
             }
             match self.open(frame, context) {
                 Ok(Content::Message(message)) => {
-                    context.port(self.conn).claim(Fact::Delivered(message));
+                    context.on(self.conn).claim(Fact::Delivered(message));
                     self.give_receipt(context);
                 }
                 Ok(Content::Goodbye) => return Ok(Heard::Goodbye),
                 Err(reject) if goes_on(context, reject) => {
-                    context.port(self.conn).claim(Fact::Rejected(reject));
+                    context.on(self.conn).claim(Fact::Rejected(reject));
                     self.exit(context);
                 }
                 Err(reject) => return Err(reject),
@@ -314,7 +314,7 @@ impl Listener {
         if !context.has(Weakness::NoSequence) {
             let (port, own) = (port_of(self.from), self.from.other());
             let frame = context.control("RCPT", port, own, RECEIPT, self.opener.received);
-            context.port(self.conn).send(frame);
+            context.on(self.conn).send(frame);
         }
     }
 }
@@ -328,21 +328,21 @@ fn goes_on(context: &Context<'_, '_>, reject: Reject) -> bool {
 pub(super) fn finish(
     end: End,
     exchange: Conn,
-    lanes: impl Iterator<Item = (Conn, bool)>,
-    between: &mut Between<'_>,
+    streams: impl Iterator<Item = (Conn, bool)>,
+    peers: &mut SessionPeers<'_>,
 ) {
-    let lanes: Vec<(Conn, bool)> = lanes.collect();
-    if lanes.is_empty() {
-        return between.on(exchange).end(end);
+    let streams: Vec<(Conn, bool)> = streams.collect();
+    if streams.is_empty() {
+        return peers.on(exchange).end(end);
     }
-    for (conn, over) in lanes {
+    for (conn, over) in streams {
         if over {
-            between.out.closes.push(conn);
+            peers.out.closes.push(conn);
         } else {
-            between.on(conn).end(end);
+            peers.on(conn).end(end);
         }
     }
-    between.out.closes.push(exchange);
+    peers.out.closes.push(exchange);
 }
 
 #[cfg(test)]

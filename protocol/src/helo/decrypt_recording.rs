@@ -1,5 +1,6 @@
 //! What the server's private key opens of a recorded session, and what the session's own secret does.
 
+use crate::compromise::{RecordedFrame, Secrets, listen, next_secret};
 use crate::crypto::Secret;
 use crate::endpoint::{Message, Side};
 use crate::helo::file;
@@ -9,7 +10,6 @@ use crate::helo::premaster;
 use crate::helo::record::Channel;
 use crate::inbox::Received;
 use crate::keyfiles::KeySource;
-use crate::theft::{Overheard, Secrets, listen, next_secret};
 use crate::weakness::{Profile, Weakness};
 
 /// The secret that both ends derive their keys from.
@@ -24,10 +24,10 @@ pub(super) const SECRETS: Secrets = Secrets {
 
 /// Decrypt the pre-master secret and follow the device from there; a server answers with nothing but words everybody knows.
 /// Where there is an ephemeral agreement as well, half of the master secret was forgotten with the session.
-pub(super) fn eavesdrop(
+pub(super) fn decrypt_recording(
     profile: Profile,
     source: &dyn KeySource,
-    recording: &[Overheard<'_>],
+    recording: &[RecordedFrame<'_>],
 ) -> Vec<(usize, Message)> {
     let Ok(server) = server_key(source) else { return Vec::new() };
     if !profile.has(Weakness::StaticRsaTransport) {
@@ -42,14 +42,14 @@ pub(super) fn eavesdrop(
 /// Everything a device sends, from where the master secret is known that goes with its pre-master secret.
 fn follow(
     profile: Profile,
-    recording: &[Overheard<'_>],
+    recording: &[RecordedFrame<'_>],
     mut master: impl FnMut(&Received) -> Option<Secret<32>>,
 ) -> Vec<(usize, Message)> {
     let (mut device_nonce, mut server_nonce) = ([0; NONCE], [0; NONCE]);
     let mut channel: Option<Channel> = None;
-    listen(recording, |overheard| {
-        let mut frame = Received::of(overheard.frame);
-        match (overheard.from, frame.spec.name) {
+    listen(recording, |recorded| {
+        let mut frame = Received::of(recorded.frame);
+        match (recorded.from, frame.spec.name) {
             (Side::Client, "NONCE") => device_nonce = frame.array("nonce").ok()?,
             (Side::Server, "SNONCE") => server_nonce = frame.array("nonce").ok()?,
             (Side::Client, "PREM") => {

@@ -1,5 +1,6 @@
 //! What a master key opens of a recorded session, and what the session's own secrets do.
 
+use crate::compromise::{RecordedFrame, Secrets, listen, next_secret};
 use crate::count::Count;
 use crate::crypto::Secret;
 use crate::endpoint::{Message, Side};
@@ -8,16 +9,15 @@ use crate::layout::Frame;
 use crate::ratchet::keyfiles::keyring;
 use crate::ratchet::keys::{CHAINS, Keys, SHARED};
 use crate::ratchet::wire::{CHALLENGE, DATA, HELLO, RESPONSE, Received};
-use crate::theft::{Overheard, Secrets, listen, next_secret};
 use crate::weakness::Profile;
 
 /// Begin with the master key, as client and server do, and follow the evolution: it is made of what is on the wire, up to the first shares that
 /// are mixed in. From there the keys need a secret that is in no recording, unless the ratchet goes by public input only. Those of
 /// the handshake are not mixed in with `challenge-not-mixed`: then the first exchange opens.
-pub(super) fn eavesdrop(
+pub(super) fn decrypt_recording(
     profile: Profile,
     source: &dyn KeySource,
-    recording: &[Overheard<'_>],
+    recording: &[RecordedFrame<'_>],
 ) -> Vec<(usize, Message)> {
     let Ok(keyring) = keyring(source) else { return Vec::new() };
     let begin = |id| keyring.master(id).map(Keys::from_master);
@@ -44,17 +44,17 @@ pub(super) const SECRETS: Secrets = Secrets {
 /// From the keys of a client's round 0 as far as what is mixed in is known.
 fn follow(
     profile: Profile,
-    recording: &[Overheard<'_>],
+    recording: &[RecordedFrame<'_>],
     mut begin: impl FnMut(u8) -> Option<Keys>,
     mut mix: impl FnMut() -> Option<Secret<32>>,
 ) -> Vec<(usize, Message)> {
     let mut session = None;
-    listen(recording, |overheard| {
-        if (overheard.from, overheard.frame.spec.name) == (Side::Client, HELLO) {
-            session = Session::begin(profile, &mut begin, overheard.frame);
+    listen(recording, |recorded| {
+        if (recorded.from, recorded.frame.spec.name) == (Side::Client, HELLO) {
+            session = Session::begin(profile, &mut begin, recorded.frame);
             return None;
         }
-        session.as_mut()?.hear(profile, overheard.from, overheard.frame, &mut mix)
+        session.as_mut()?.hear(profile, recorded.from, recorded.frame, &mut mix)
     })
 }
 

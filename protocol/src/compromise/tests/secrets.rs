@@ -1,12 +1,12 @@
 //! What the secrets of a session open of it. The sessions of `ccm` are recorded in its own tests.
 
-use super::eavesdrop::{overheard, record, told};
+use super::decrypt_recording::{record, recorded, told};
 use super::*;
-use crate::theft::SessionSecret;
+use crate::session_secret::SessionSecret;
 use crate::weakness::Weakness;
 
 fn open(system: &System, profile: Profile, secrets: &[SessionSecret], pair: &Pair) -> Vec<Message> {
-    let opened = (system.secrets.open)(profile, secrets, &overheard(&pair.frames));
+    let opened = (system.secrets.open)(profile, secrets, &recorded(&pair.frames));
     opened.into_iter().map(|(_, message)| message).collect()
 }
 

@@ -3,11 +3,11 @@
 use super::*;
 use std::collections::BTreeSet;
 
+use crate::compromise::RecordedFrame;
 use crate::entropy::Entropy;
 use crate::keyfiles::{Account, KeyError, KeyFiles, KeySource};
 use crate::layout::{Frame, FrameSpec};
 use crate::pair::{setup, untouched};
-use crate::theft::Overheard;
 use crate::weakness::Weakness;
 
 /// An honest session, with more texts than one.
@@ -15,13 +15,15 @@ pub(super) fn record(system: &System, profile: Profile) -> Pair {
     run(system, profile, &mut |_, _, _| None)
 }
 
-pub(super) fn overheard(frames: &[(Side, Frame)]) -> Vec<Overheard<'_>> {
+pub(super) fn recorded(frames: &[(Side, Frame)]) -> Vec<RecordedFrame<'_>> {
     let frames = frames.iter();
-    frames.map(|(from, frame)| Overheard { service: Service(0), from: *from, frame }).collect()
+    frames
+        .map(|(from, frame)| RecordedFrame { service: PortIndex(0), from: *from, frame })
+        .collect()
 }
 
 fn read(system: &System, profile: Profile, keys: &KeyFiles, pair: &Pair) -> Vec<(usize, Message)> {
-    (system.eavesdrop)(profile, keys, &overheard(&pair.frames))
+    (system.decrypt_recording)(profile, keys, &recorded(&pair.frames))
 }
 
 /// Everything both ends gave to their applications, in order.
@@ -136,9 +138,9 @@ fn garbage_is_nothing_to_an_eavesdropper() {
             // Everything so far stands in front of the honest frame.
             garbage.push(recorded.clone());
         }
-        (system.eavesdrop)(profile, &keys, &overheard(&garbage));
+        (system.decrypt_recording)(profile, &keys, &recorded(&garbage));
         garbage.reverse();
-        (system.eavesdrop)(profile, &keys, &overheard(&garbage));
+        (system.decrypt_recording)(profile, &keys, &recorded(&garbage));
     });
 }
 
