@@ -8,14 +8,15 @@ mod command_line;
 
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Stdio};
 
 use command_line::{folder, scenarios};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-/// What a command prints on a terminal of so many columns.
-fn printed(args: &[&str], columns: u16, environment: &[(&str, &str)]) -> String {
+/// What a command prints in a folder, on a terminal of so many columns.
+fn printed(here: &Path, args: &[&str], columns: u16, environment: &[(&str, &str)]) -> String {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
@@ -23,7 +24,7 @@ fn printed(args: &[&str], columns: u16, environment: &[(&str, &str)]) -> String 
     tcsetwinsize(&terminal, size).unwrap();
     let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
     let end = File::options().read(true).write(true).open(name).unwrap();
-    let mut command = scenarios(&folder("terminal"), args);
+    let mut command = scenarios(here, args);
     for name in ["CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR", "CI"] {
         command.env_remove(name);
     }
@@ -41,8 +42,9 @@ const RUN: [&str; 2] = ["run", "replay-data-in-session"];
 
 #[test]
 fn ladders_and_lists_are_as_wide_as_the_terminal() {
+    let here = folder("terminal-width");
     for columns in [60, 80, 100] {
-        let text = printed(&[&RUN[..], &["--color", "never"]].concat(), columns, &[]);
+        let text = printed(&here, &[&RUN[..], &["--color", "never"]].concat(), columns, &[]);
         let ladder = |line: &&str| line.contains("──") || line.contains("attacker  ");
         let mut rows = text.lines().filter(ladder).peekable();
         assert!(rows.peek().is_some(), "{text}");
@@ -53,13 +55,14 @@ fn ladders_and_lists_are_as_wide_as_the_terminal() {
         }
         assert!(!text.contains("|---"), "{columns}: {text}");
     }
-    assert!(printed(&RUN, 160, &[]).contains("|---"));
+    assert!(printed(&here, &RUN, 160, &[]).contains("|---"));
 }
 
 #[test]
 fn colour_goes_to_terminals_that_can_and_where_nobody_forbids_it() {
+    let here = folder("terminal-colour");
     let coloured = |args: &[&str], environment: &[(&str, &str)]| {
-        printed(&[&RUN[..], args].concat(), 80, environment).contains('\u{1b}')
+        printed(&here, &[&RUN[..], args].concat(), 80, environment).contains('\u{1b}')
     };
     assert!(coloured(&[], &[]));
     assert!(!coloured(&[], &[("TERM", "dumb")]));

@@ -2,10 +2,12 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test file takes what it needs")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::thread::JoinHandle;
 
 /// The program, in a folder. What waits for a peer waits so long that only a hang meets it: no test depends on how fast the machine is.
@@ -47,8 +49,11 @@ pub fn shown(folder: &Path, args: &[&str]) -> String {
     )
 }
 
-/// An empty folder of this test's own.
+/// An empty folder of this test's own. Each name is given once: a second test with the same folder would empty it under the first.
 pub fn folder(name: &str) -> PathBuf {
+    static GIVEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let is_new = GIVEN.lock().unwrap().insert(name.to_owned());
+    assert!(is_new, "the folder {name} is another test's");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
