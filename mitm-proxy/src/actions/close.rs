@@ -25,6 +25,16 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Close the connection to both ends.
+pub fn close() -> impl Action {
+    Close(vec![Side::Client, Side::Server])
+}
+
+/// Close the connection to this end.
+pub fn close_to(end: Side) -> impl Action {
+    Close(vec![end])
+}
+
 #[derive(Debug)]
 struct Close(Vec<Side>);
 

@@ -16,6 +16,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Send the frame in one segment with this many frames that follow it to the same end.
+pub fn coalesce(next: u32) -> impl Action {
+    Coalesce(next.max(1))
+}
+
 #[derive(Debug)]
 struct Coalesce(u32);
 

@@ -32,6 +32,16 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Get hold of the memory of the endpoint at this end of the link.
+pub fn compromise_memory(of: Side) -> impl Action {
+    Memory(of)
+}
+
+/// Get hold of these key files, by the names that they have in a folder of keys.
+pub fn compromise_files<T: Into<String>>(files: impl IntoIterator<Item = T>) -> impl Action {
+    Files(files.into_iter().map(Into::into).collect())
+}
+
 #[derive(Debug)]
 struct Memory(Side);
 

@@ -17,6 +17,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Send the frame this much later, in virtual time; whole milliseconds count.
+pub fn delay(by: Duration) -> impl Action {
+    Delay(u64::try_from(by.as_millis()).unwrap_or(u64::MAX).min(MAX_DELAY_MS))
+}
+
 #[derive(Debug)]
 struct Delay(u64);
 

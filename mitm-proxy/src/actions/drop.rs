@@ -12,6 +12,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |_| Ok(Arc::new(Drop)),
 };
 
+/// Suppress the frame.
+pub fn drop_frame() -> impl Action {
+    Drop
+}
+
 #[derive(Debug)]
 struct Drop;
 

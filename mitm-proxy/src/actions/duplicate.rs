@@ -13,6 +13,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |args| Ok(Arc::new(Duplicate(number(args, "times").unwrap_or(1)))),
 };
 
+/// Send the frame, as changed so far, and then this many copies of it.
+pub fn duplicate(times: u64) -> impl Action {
+    Duplicate(times)
+}
+
 #[derive(Debug)]
 struct Duplicate(u64);
 

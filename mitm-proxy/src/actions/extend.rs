@@ -24,6 +24,16 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Append these bytes to the frame. Its length field stays as it is.
+pub fn extend(tail: impl Into<Vec<u8>>) -> impl Action {
+    Extend { tail: tail.into(), fix_length: false }
+}
+
+/// Append these bytes to the frame, and make its length field true again.
+pub fn extend_and_fix_length(tail: impl Into<Vec<u8>>) -> impl Action {
+    Extend { tail: tail.into(), fix_length: true }
+}
+
 #[derive(Debug)]
 struct Extend {
     tail: Vec<u8>,

@@ -38,6 +38,29 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Invert one bit of a place: a field, an offset, or `"*"` for the whole frame. Bit 0 is the most significant of the first byte.
+///
+/// ```
+/// use mitm_proxy::prelude::*;
+///
+/// let rule = Rule::new(when("CLIENT_DATA").from(Side::Client), flip("tag", 0));
+/// let at_offset = Rule::new(when_any_frame(), flip(4, 7));
+/// # let _ = (rule, at_offset);
+/// ```
+pub fn flip(place: impl Into<Place>, bit: usize) -> impl Action {
+    Flip { place: place.into(), bit }
+}
+
+/// Stand for as many actions as the place has bits: each inverts one, in a copy of the run ([`Action::variants`]).
+pub fn flip_every_bit(place: impl Into<Place>) -> impl Action {
+    FlipEvery { place: place.into(), step: 1 }
+}
+
+/// Stand for as many actions as the place has bytes: each inverts one bit of one byte, in a copy of the run.
+pub fn flip_every_byte(place: impl Into<Place>) -> impl Action {
+    FlipEvery { place: place.into(), step: 8 }
+}
+
 #[derive(Debug)]
 struct Flip {
     place: Place,

@@ -12,6 +12,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |_| Ok(Arc::new(Forward)),
 };
 
+/// Send the frame as it came.
+pub fn forward() -> impl Action {
+    Forward
+}
+
 #[derive(Debug)]
 struct Forward;
 

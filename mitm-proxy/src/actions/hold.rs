@@ -13,6 +13,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |args| Ok(Arc::new(Hold(text(args, "name").unwrap_or("held").to_owned()))),
 };
 
+/// Keep the frame until [`release`](super::release()) names it.
+pub fn hold(name: impl Into<String>) -> impl Action {
+    Hold(name.into())
+}
+
 #[derive(Debug)]
 struct Hold(String);
 

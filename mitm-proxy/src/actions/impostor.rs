@@ -40,6 +40,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Put an endpoint of the attacker's in the place of an honest one.
+pub fn impostor(part: Part) -> impl Action {
+    Impostor(part)
+}
+
 #[derive(Debug)]
 struct Impostor(Part);
 

@@ -80,6 +80,34 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Send a new frame of this type to one end. Tags and lengths fill themselves in; a field that is not given is zero.
+///
+/// ```
+/// use mitm_proxy::prelude::*;
+///
+/// let forged = Template { frame_type: "CLIENT_DATA".to_owned(), fields: Vec::new() };
+/// let rule = Rule::new(when("SERVER_HELLO"), inject(Side::Server, forged));
+/// # let _ = rule;
+/// ```
+pub fn inject(to: Side, template: Template) -> impl Action {
+    Inject::new(to, Content::Template(template))
+}
+
+/// Send these bytes to one end, whatever they are.
+pub fn inject_bytes(to: Side, bytes: impl Into<Bytes>) -> impl Action {
+    Inject::new(to, Content::Raw(bytes.into()))
+}
+
+/// Send a recorded frame to one end, out of its place.
+pub fn inject_recorded(to: Side, frame: FrameRef) -> impl Action {
+    Inject::new(to, Content::Recorded(frame))
+}
+
+/// Send these bytes to the server on a connection of the attacker's own.
+pub fn inject_on_new_connection(bytes: impl Into<Bytes>) -> impl Action {
+    Inject { new_connection: true, ..Inject::new(Side::Server, Content::Raw(bytes.into())) }
+}
+
 const ONE_OF: &str = "give one of `template`, `hex`, `frame` and `named`";
 
 #[derive(Debug)]
@@ -97,6 +125,14 @@ enum Content {
     Template(Template),
     Raw(Bytes),
     Recorded(FrameRef),
+}
+
+impl Inject {
+    /// On the link of the rule, at once, after the frame in hand.
+    fn new(to: Side, content: Content) -> Self {
+        let (link, before, new_connection, delay) = (None, false, false, Duration::ZERO);
+        Self { to, content, link, before, new_connection, delay }
+    }
 }
 
 impl Action for Inject {

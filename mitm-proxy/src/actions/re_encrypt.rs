@@ -28,6 +28,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Replace a text inside the encryption, with keys from the receiver's memory that was compromised before.
+pub fn re_encrypt(find: impl Into<String>, put: impl Into<String>) -> impl Action {
+    Reencrypt { find: find.into(), put: put.into() }
+}
+
 #[derive(Debug)]
 struct Reencrypt {
     find: String,

@@ -17,6 +17,16 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |args| Ok(Arc::new(Reflect { link: link(args) })),
 };
 
+/// Send the frame back to its sender, on its own link; the original goes on.
+pub fn reflect() -> impl Action {
+    Reflect { link: None }
+}
+
+/// Send the frame back to its sender on another link of the sender's; the original goes on.
+pub fn reflect_on(link: u32) -> impl Action {
+    Reflect { link: Some(link) }
+}
+
 #[derive(Debug)]
 struct Reflect {
     link: Option<u32>,

@@ -12,6 +12,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |_| Ok(Arc::new(Reorder)),
 };
 
+/// Send the frame after the next one of the same link, direction and type.
+pub fn reorder() -> impl Action {
+    Reorder
+}
+
 #[derive(Debug)]
 struct Reorder;
 

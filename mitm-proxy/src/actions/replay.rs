@@ -54,6 +54,33 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Send this many copies of the frame after it.
+///
+/// ```
+/// use mitm_proxy::prelude::*;
+///
+/// let rule = Rule::new(when("CLIENT_DATA").from(Side::Client).nth(1), replay(1));
+/// # let _ = rule;
+/// ```
+pub fn replay(times: u64) -> impl Action {
+    Replay { times, frame: None, before: false, delay: Duration::ZERO }
+}
+
+/// Send a recorded frame once more, to the end that it went to.
+pub fn replay_recorded(frame: FrameRef) -> impl Action {
+    Replay { times: 1, frame: Some(frame), before: false, delay: Duration::ZERO }
+}
+
+/// Send all that the client sent on this link into a new connection to the server.
+pub fn replay_to_server(link: u32) -> impl Action {
+    ReplayToServer { link, delay: Duration::ZERO }
+}
+
+/// Pose as the server, and send all that the server sent on that other link.
+pub fn replay_to_client(link: u32) -> impl Action {
+    ReplayToClient { link }
+}
+
 #[derive(Debug)]
 struct Replay {
     times: u64,

@@ -18,6 +18,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Give the frame the tag of another type.
+pub fn retype(to: impl Into<String>) -> impl Action {
+    Retype(to.into())
+}
+
 #[derive(Debug)]
 struct Retype(String);
 

@@ -22,6 +22,16 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Replace a field by that of a recorded frame. The length field stays as it is.
+pub fn splice(field: impl Into<String>, frame: FrameRef) -> impl Action {
+    Splice { field: field.into(), frame, fix_length: false }
+}
+
+/// Replace a field by that of a recorded frame, and make the length field true again.
+pub fn splice_and_fix_length(field: impl Into<String>, frame: FrameRef) -> impl Action {
+    Splice { field: field.into(), frame, fix_length: true }
+}
+
 #[derive(Debug)]
 struct Splice {
     field: String,

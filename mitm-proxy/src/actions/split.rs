@@ -28,6 +28,19 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Send the frame in segments, cut before these byte offsets.
+pub fn split_at(offsets: impl IntoIterator<Item = usize>) -> impl Action {
+    let mut at: Vec<usize> = offsets.into_iter().collect();
+    at.sort_unstable();
+    at.dedup();
+    Split::At(at)
+}
+
+/// Send the frame in segments of this many bytes; of one byte for 0.
+pub fn split_every(bytes: usize) -> impl Action {
+    Split::Every(bytes.max(1))
+}
+
 /// The most segments one frame is cut into.
 const MAX_SEGMENTS: usize = 65_536;
 

@@ -24,6 +24,16 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Cut this many bytes off the end. The length field stays as it is.
+pub fn truncate_by(bytes: usize) -> impl Action {
+    Truncate { size: Size::By(bytes), fix_length: false }
+}
+
+/// Cut bytes off the end until this many are left. The length field stays as it is.
+pub fn truncate_to(bytes: usize) -> impl Action {
+    Truncate { size: Size::To(bytes), fix_length: false }
+}
+
 #[derive(Debug)]
 struct Truncate {
     size: Size,
