@@ -16,7 +16,7 @@ use mitm_proxy::condition::{Event, When};
 use mitm_proxy::params::{Arg, Args};
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{Plan, Victims, World};
 use protocol::endpoint::Message;
 use protocol::systems::system;
 use protocol::weakness::Profile;
@@ -122,7 +122,7 @@ fn plan(name: &str, profile: &str, mut script: Vec<Step>, rules: Vec<Rule>) -> P
     let system = system(name).expect("the system exists");
     script.push(Step::End);
     Plan {
-        system,
+        victims: Victims::System(system),
         profile: Profile::named(system, profile).expect("the profile exists"),
         seed: 7,
         scripts: BTreeMap::from([(1, Arc::from(script))]),

@@ -14,4 +14,4 @@ pub use crate::place::Place;
 pub use crate::rule::Rule;
 pub use crate::script::Step;
 pub use crate::trace::Trace;
-pub use crate::world::{Plan, World};
+pub use crate::world::{OwnEndpoints, Plan, Victims, World};

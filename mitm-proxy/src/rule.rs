@@ -32,7 +32,7 @@ impl Rule {
     /// ```
     /// use mitm_proxy::prelude::*;
     ///
-    /// let rule = Rule::new(when("CLIENT_DATA"), flip("tag", 0)).then(duplicate(1));
+    /// let rule = Rule::new(when("CLIENT_DATA"), flip("mac", 0)).then(duplicate(1));
     /// assert_eq!(rule.actions.len(), 2);
     /// ```
     #[must_use]

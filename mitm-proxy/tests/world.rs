@@ -11,7 +11,7 @@ use mitm_proxy::params::{Arg, Args};
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::trace::{Fate, LinkEvent, Origin, Trace};
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{Plan, Victims, World};
 use proptest::prelude::*;
 use protocol::endpoint::{Fact, Message, Side};
 use protocol::systems::system;
@@ -22,7 +22,7 @@ fn plan(profile: &str, rules: Vec<Rule>) -> Plan {
     let script = ["10.0", "20.0", "30.0"].map(|numbers| Step::Send(Message::numbers(numbers)));
     let script: Vec<Step> = script.into_iter().chain([Step::End]).collect();
     Plan {
-        system,
+        victims: Victims::System(system),
         profile: Profile::named(system, profile).unwrap(),
         seed: 7,
         scripts: BTreeMap::from([(1, script.into())]),

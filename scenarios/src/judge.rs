@@ -16,7 +16,7 @@ use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::strategy::{Quiet, Tools};
 use mitm_proxy::trace::{LinkEvent, Misfire, Trace};
-use mitm_proxy::world::{Folder, LAB, Plan, World};
+use mitm_proxy::world::{Folder, LAB, Plan, Victims, World};
 use net::Loopback;
 use protocol::endpoint::{Check, End, Fact, Reject, Side};
 use protocol::systems::System;
@@ -98,7 +98,7 @@ pub fn judge(case: Case<'_>) -> Judgement {
 /// Run and judge `case` with these tools for its strategy.
 pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
     let plan = Plan {
-        system: case.system,
+        victims: Victims::System(case.system),
         profile: case.profile,
         seed: case.seed,
         scripts: case.scenario.scripts.iter().map(|(n, steps)| (*n, steps[..].into())).collect(),

@@ -43,7 +43,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
 /// ```
 /// use mitm_proxy::prelude::*;
 ///
-/// let rule = Rule::new(when("CLIENT_DATA").from(Side::Client), flip("tag", 0));
+/// let rule = Rule::new(when("CLIENT_DATA").from(Side::Client), flip("mac", 0));
 /// let at_offset = Rule::new(when_any_frame(), flip(4, 7));
 /// # let _ = (rule, at_offset);
 /// ```

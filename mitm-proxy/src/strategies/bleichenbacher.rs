@@ -59,7 +59,8 @@ struct Plan {
 
 impl Strategy for Plan {
     fn review(&self, world: &mut World, tools: &Tools<'_>) -> Result<(), MisfireCause> {
-        let transport = world.plan().system.transport.ok_or(MisfireCause::NoKeyUnderRsa)?;
+        let system = world.plan().system().ok_or(MisfireCause::NoKeyUnderRsa)?;
+        let transport = system.transport.ok_or(MisfireCause::NoKeyUnderRsa)?;
         let public = world.plan().lab().read(transport.public_key).ok().flatten();
         let public = public.and_then(|pem| rsa::PublicKey::from_pem(&pem).ok());
         let public = public.ok_or(MisfireCause::NoPublicKey(transport.public_key))?;
@@ -94,7 +95,7 @@ impl Strategy for Plan {
         };
         let exhausted = attack.verdict() == UNFINISHED;
         let recovered = attack.recovered().map(<[u8]>::to_vec);
-        let (system, profile) = (world.plan().system, world.plan().profile);
+        let profile = world.plan().profile;
         let (now, trace) = (world.now(), world.trace_mut());
         if let Some(secret) = &recovered {
             let number = Some(frame_number);

@@ -244,7 +244,11 @@ impl Dictionary {
         if sessions.is_empty() {
             tally.idle = Some("no session was recorded".to_owned());
         }
-        let (system, profile, now) = (world.plan().system, world.plan().profile, world.now());
+        let (system, profile, now) = (world.plan().system(), world.plan().profile, world.now());
+        let Some(system) = system else {
+            tally.idle = Some("nothing says what keys of these endpoints open".to_owned());
+            return tally;
+        };
         for word in tools.words {
             if tally.work >= budget {
                 tally.left = true;

@@ -53,8 +53,8 @@ impl Strategy for EcdhMiddle {
         _: &Tools<'_>,
     ) -> Result<(), MisfireCause> {
         let plan = world.plan();
-        let name = plan.system.name;
-        let make = plan.system.middle;
+        let name = world.layout().system;
+        let make = plan.system().and_then(|system| system.middle);
         let make = make.ok_or(MisfireCause::NoKeyAgreement(name))?;
         if acting.event != Event::Open {
             return Err(MisfireCause::BeginsAtOpening);

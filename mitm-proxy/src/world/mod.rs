@@ -19,6 +19,6 @@ mod unread;
 pub use ask::{Held, Reply};
 pub use guarded::stepping;
 pub use recording::Recording;
-pub use spec::{Folder, LAB, Plan};
+pub use spec::{Folder, LAB, OwnEndpoints, Plan, Victims};
 pub use state::{HOP, World};
 pub use transport::{Carrier, Leg, Way};

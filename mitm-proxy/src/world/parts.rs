@@ -65,11 +65,14 @@ impl World {
     pub(super) fn play(&mut self, link: u32, part: &Part, rule: u32) {
         let plan = self.plan.clone();
         let Some(folder) = plan.keys.get(&part.keys) else { return };
+        let Some(system) = plan.system() else {
+            return self.trace.misfires.push(Misfire { rule, why: MisfireCause::NoLabEndpoint });
+        };
         let folder = folder.with_lab(&self.plan.lab());
         let setup = Setup::lab(plan.profile, plan.seed ^ OTHER ^ u64::from(rule), part.number);
         let make = match part.side {
-            Side::Client => plan.system.keys.client,
-            Side::Server => plan.system.keys.server,
+            Side::Client => system.keys.client,
+            Side::Server => system.keys.server,
         };
         let endpoint = match make(setup, &folder) {
             Ok(endpoint) => endpoint,
@@ -79,7 +82,7 @@ impl World {
                 return;
             }
         };
-        let texts = plan.system.carries.contains(&Kind::Text);
+        let texts = system.carries.contains(&Kind::Text);
         let says = part.says.iter().map(|text| {
             Step::Send(if texts { Message::text(text) } else { Message::numbers(text) })
         });
@@ -124,7 +127,7 @@ impl World {
         if stolen.is_empty() {
             return;
         }
-        let (system, profile) = (self.plan.system, self.plan.profile);
+        let (system, profile) = (self.plan.system(), self.plan.profile);
         let (lab, recordings) = (self.plan.lab(), self.recordings());
         for (at, names) in stolen {
             let mut files = lab.clone();
@@ -135,6 +138,7 @@ impl World {
                 self.trace.misfires.push(Misfire { rule, why });
             }
             for recording in &recordings {
+                let Some(system) = system else { continue };
                 let opened = (system.eavesdrop)(profile, &files, &recording.overheard());
                 for (place, message) in opened {
                     let (number, content) =

@@ -12,7 +12,7 @@ use mitm_proxy::condition::When;
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::strategies::timing::{Comparison, KEPT, Summary, Welch};
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{Plan, Victims, World};
 use protocol::crypto::rsa::PublicKey;
 use protocol::endpoint::{Conn, Endpoint, Fact, Input, Kind, Message, Output, Side, Tick};
 use protocol::entropy::Entropy;
@@ -190,7 +190,15 @@ fn target(system: &'static System, profile: Profile, probe: &Probe) -> Result<Ta
     };
     let rules = Arc::from(vec![Rule { when, actions: Vec::new() }]);
     let (keys, registered) = (BTreeMap::new(), None);
-    let plan = Plan { system, profile, seed: SEED, scripts, rules, keys, registered };
+    let plan = Plan {
+        victims: Victims::System(system),
+        profile,
+        seed: SEED,
+        scripts,
+        rules,
+        keys,
+        registered,
+    };
     let mut world = World::new(&plan);
     let acting = world.run_until_rule();
     world.ripen();
