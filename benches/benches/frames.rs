@@ -13,12 +13,12 @@ use bytes::{Bytes, BytesMut};
 use criterion::{
     BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{World, WorldSpec};
 use protocol::endpoint::{Service, Side};
 use protocol::layout::Deframer;
 
 /// All that the client of `plan` sends in an honest run, a segment for each frame.
-fn sent_by_client(plan: &Plan) -> Vec<Bytes> {
+fn sent_by_client(plan: &WorldSpec) -> Vec<Bytes> {
     let mut world = World::new(plan);
     world.run();
     let frames = world.trace().honest().filter(|(_, record)| record.to == Side::Server);

@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let victim = system("ratchet").ok_or("there is no such system")?;
     let wanted = when("CLIENT_DATA").nth(1);
     let sweep = flip_every_bit("*");
-    let plan = Plan::new(Victims::System(victim))
+    let plan = WorldSpec::new(Victims::System(victim))
         .client([Step::Send(Message::numbers("10.0")), Step::End])
         .rule(Rule::new(wanted.clone(), forward()));
 

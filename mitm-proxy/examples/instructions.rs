@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use mitm_proxy::script::Step;
-use mitm_proxy::world::{Plan, Victims, World};
+use mitm_proxy::world::{Victims, World, WorldSpec};
 use protocol::crypto::ecdh::Ephemeral;
 use protocol::crypto::rsa::PrivateKey;
 use protocol::endpoint::{Fact, Message, Service, Side};
@@ -140,11 +140,11 @@ fn rsa_verify() -> Box<dyn FnMut()> {
 }
 
 /// One client of `ratchet`: hello, three rounds, goodbye.
-fn plan() -> Plan {
+fn plan() -> WorldSpec {
     let system = system("ratchet").expect("it is a system");
     let rounds = ["10.0", "20.0", "30.0"].map(|numbers| Step::Send(Message::numbers(numbers)));
     let script: Vec<Step> = rounds.into_iter().chain([Step::End]).collect();
-    Plan {
+    WorldSpec {
         victims: Victims::System(system),
         profile: Profile::HARDENED,
         seed: 7,

@@ -94,7 +94,7 @@ fn main() -> io::Result<()> {
         |_| Box::new(Plain::new("alice", "bob")),
         |_| Box::new(Plain::new("bob", "alice")),
     );
-    let plan = Plan::new(Victims::Own(endpoints))
+    let plan = WorldSpec::new(Victims::Own(endpoints))
         .client([Step::Send(Message::text("pay bob 100")), Step::End])
         .rule(Rule::new(when("MSG").from(Side::Client).nth(1), replay(1)));
     let mut world = World::new(&plan);

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(())
     });
     let large = when("CLIENT_DATA").that("is large", |frame| frame.bytes.len() > 40);
-    let plan = Plan::new(Victims::System(victim))
+    let plan = WorldSpec::new(Victims::System(victim))
         .profile(Profile::as_built(victim))
         .client([Step::Send(Message::numbers("10.0")), Step::End])
         .rule(Rule::new(large.nth(1), reverse_mac));

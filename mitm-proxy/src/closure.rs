@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::action::{Action, Hand, Needs};
+use crate::action::{Action, ActionContext, Needs};
 use crate::misfire::MisfireCause;
 
 /// What a closure does when its rule acts.
-type Apply = dyn Fn(&mut Hand<'_>) -> Result<(), MisfireCause> + Send + Sync;
+type Apply = dyn Fn(&mut ActionContext<'_>) -> Result<(), MisfireCause> + Send + Sync;
 
 /// An action of one's own. All forks of a world share the closure, so what it captures must not change. Worlds compare actions by name,
 /// so two closures that differ need different names.
@@ -24,7 +24,7 @@ type Apply = dyn Fn(&mut Hand<'_>) -> Result<(), MisfireCause> + Send + Sync;
 /// ```
 pub fn act(
     name: impl Into<String>,
-    apply: impl Fn(&mut Hand<'_>) -> Result<(), MisfireCause> + Send + Sync + 'static,
+    apply: impl Fn(&mut ActionContext<'_>) -> Result<(), MisfireCause> + Send + Sync + 'static,
 ) -> impl Action {
     Closure { name: name.into(), apply: Arc::new(apply) }
 }
@@ -41,7 +41,7 @@ impl fmt::Debug for Closure {
 }
 
 impl Action for Closure {
-    fn apply(&self, ctx: &mut Hand<'_>) -> Result<(), MisfireCause> {
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
         (self.apply)(ctx)
     }
 

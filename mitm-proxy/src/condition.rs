@@ -195,7 +195,7 @@ pub enum Client {
     /// An honest client.
     Honest,
     /// The attacker, or somebody of its.
-    Attackers,
+    Attacker,
 }
 
 impl When {

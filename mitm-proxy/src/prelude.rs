@@ -2,7 +2,7 @@
 
 pub use protocol::endpoint::{Message, Side};
 
-pub use crate::action::{Action, Hand, Outgoing, Part};
+pub use crate::action::{Action, ActionContext, ImpostorSpec, Outgoing};
 pub use crate::actions::*;
 pub use crate::closure::act;
 pub use crate::condition::{
@@ -14,4 +14,4 @@ pub use crate::place::Place;
 pub use crate::rule::Rule;
 pub use crate::script::Step;
 pub use crate::trace::Trace;
-pub use crate::world::{OwnEndpoints, Plan, Victims, World};
+pub use crate::world::{OwnEndpoints, Victims, World, WorldSpec};

@@ -22,9 +22,15 @@ fn template() -> Template {
     Template { frame_type: "CLIENT_DATA".to_owned(), fields: vec![("mac".to_owned(), vec![1])] }
 }
 
-fn part() -> Part {
+fn part() -> ImpostorSpec {
     let keys = "stolen".to_owned();
-    Part { side: Side::Client, number: 1, keys, says: vec!["10.0".to_owned()], insider: false }
+    ImpostorSpec {
+        side: Side::Client,
+        number: 1,
+        keys,
+        says: vec!["10.0".to_owned()],
+        insider: false,
+    }
 }
 
 /// Each action as a scenario file gives it, and as a library user writes it.
@@ -176,9 +182,9 @@ fn every_action_has_a_constructor_that_makes_what_a_scenario_file_makes() {
     assert_eq!(named, all);
 }
 
-fn plan(rule: Rule) -> Plan {
+fn plan(rule: Rule) -> WorldSpec {
     let says = ["10.0", "20.0", "30.0"].map(|it| Step::Send(Message::numbers(it)));
-    Plan::new(Victims::System(system("ratchet").unwrap()))
+    WorldSpec::new(Victims::System(system("ratchet").unwrap()))
         .client(says.into_iter().chain([Step::End]))
         .rule(rule)
 }

@@ -373,7 +373,7 @@ fields = [{ name = "type", tag = "T" }, { name = "length", length = "u16" }, { n
                 frame,
                 original: None,
                 origin: Origin::Endpoint,
-                deeds: Vec::new(),
+                attacker_actions: Vec::new(),
                 moved: false,
                 fate: Fate::Delivered(Tick(0)),
                 sent: None,

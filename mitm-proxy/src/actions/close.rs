@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::endpoint::Side;
 
-use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::action::{Action, ActionContext, ActionPlan, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{Param, ParamKind, text};
 
@@ -39,8 +39,8 @@ pub fn close_to(end: Side) -> impl Action {
 struct Close(Vec<Side>);
 
 impl Action for Close {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        hand.plans.push(Plan::Close(self.0.clone()));
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        ctx.plans.push(ActionPlan::Close(self.0.clone()));
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
@@ -21,7 +21,7 @@ pub fn drop_frame() -> impl Action {
 struct Drop;
 
 impl Action for Drop {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        hand.take_current().map(|_| ())
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        ctx.take_current().map(|_| ())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, bytes, flag, number};
 
@@ -41,8 +41,8 @@ struct Extend {
 }
 
 impl Action for Extend {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         current.edit(format!("extend by {} bytes", self.tail.len()), |bytes| {
             bytes.extend_from_slice(&self.tail);
         });

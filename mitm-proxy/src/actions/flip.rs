@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::layout::{Frame, FrameSpec};
 
-use crate::action::{Action, ActionSpec, Hand, Needs};
+use crate::action::{Action, ActionContext, ActionSpec, Needs};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, number, text};
 use crate::place::Place;
@@ -68,10 +68,10 @@ struct Flip {
 }
 
 impl Action for Flip {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         let at = self.byte(&current.frame.spec, &current.frame.bytes)?;
-        current.edit(self.deed(), |bytes| self.invert(at, bytes));
+        current.edit(self.describe(), |bytes| self.invert(at, bytes));
         Ok(())
     }
 
@@ -80,7 +80,7 @@ impl Action for Flip {
         at.map(|at| self.invert(at, frame)).is_ok()
     }
 
-    fn deed(&self) -> String {
+    fn describe(&self) -> String {
         format!("flip {} bit {}", self.place, self.bit)
     }
 }
@@ -112,9 +112,9 @@ struct FlipEvery {
 
 impl Action for FlipEvery {
     /// Reached only where no world was made for each flip: why not.
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
-        if !current.deeds.is_empty() {
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
+        if !current.done.is_empty() {
             return Err(MisfireCause::EveryNotFirst);
         }
         let runs = self.runs(&current.frame)?;

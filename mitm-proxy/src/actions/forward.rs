@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
@@ -21,8 +21,8 @@ pub fn forward() -> impl Action {
 struct Forward;
 
 impl Action for Forward {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        hand.current()?.deeds.push("forwarded".to_owned());
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        ctx.current()?.done.push("forwarded".to_owned());
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::action::{Action, ActionContext, ActionPlan, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{Param, ParamKind, text};
 
@@ -22,9 +22,9 @@ pub fn hold(name: impl Into<String>) -> impl Action {
 struct Hold(String);
 
 impl Action for Hold {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        hand.current()?.deeds.push(format!("held as {:?}", self.0));
-        hand.plans.push(Plan::Hold(self.0.clone()));
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        ctx.current()?.done.push(format!("held as {:?}", self.0));
+        ctx.plans.push(ActionPlan::Hold(self.0.clone()));
         Ok(())
     }
 }

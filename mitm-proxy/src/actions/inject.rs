@@ -8,7 +8,7 @@ use bytes::Bytes;
 use protocol::endpoint::Side;
 use protocol::layout::{Field, Frame, FrameSpec, Role, Size};
 
-use crate::action::{Action, ActionSpec, Hand, Needs, Outgoing, Target};
+use crate::action::{Action, ActionContext, ActionSpec, Needs, Outgoing, Target};
 use crate::condition::FrameRef;
 use crate::misfire::MisfireCause;
 use crate::params::{
@@ -128,7 +128,7 @@ enum Content {
 }
 
 impl Inject {
-    /// On the link of the rule, at once, after the frame in hand.
+    /// On the link of the rule, at once, after the frame in ctx.
     fn new(to: Side, content: Content) -> Self {
         let (link, before, new_connection, delay) = (None, false, false, Duration::ZERO);
         Self { to, content, link, before, new_connection, delay }
@@ -136,10 +136,10 @@ impl Inject {
 }
 
 impl Action for Inject {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
         let (frame, copy_of, deed) = match &self.content {
             Content::Template(template) => {
-                let spec = hand.layout.frame(&template.frame_type);
+                let spec = ctx.layout.frame(&template.frame_type);
                 let spec =
                     spec.ok_or_else(|| MisfireCause::NoTemplateType(template.frame_type.clone()))?;
                 let mut values: Vec<(&str, &[u8])> = Vec::new();
@@ -161,14 +161,14 @@ impl Action for Inject {
                 (Frame { spec, bytes: bytes.clone() }, None, "injected bytes".to_owned())
             }
             Content::Recorded(wanted) => {
-                let (number, frame) = hand.recorded(wanted)?;
+                let (number, frame) = ctx.recorded(wanted)?;
                 (frame, Some(number), format!("replay of {number}"))
             }
         };
         if frame.bytes.is_empty() {
             return Err(MisfireCause::NothingToInject(deed));
         }
-        let link = self.link.unwrap_or(hand.link);
+        let link = self.link.unwrap_or(ctx.link);
         let on = if self.new_connection {
             Target::NewConnection { like: link }
         } else {
@@ -177,9 +177,9 @@ impl Action for Inject {
         let mut outgoing = Outgoing::made(frame, self.to, on, copy_of, deed);
         outgoing.after = self.delay;
         if self.before {
-            hand.out.insert(0, outgoing);
+            ctx.out.insert(0, outgoing);
         } else {
-            hand.out.push(outgoing);
+            ctx.out.push(outgoing);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use protocol::layout::{Encoding, FrameSpec, Role, Size};
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, bytes, number, text};
 use crate::place::Place;
@@ -93,10 +93,10 @@ impl<const N: usize> From<[u8; N]> for Value {
 }
 
 impl Action for Set {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         let (range, value) = self.replacement(&current.frame.spec, &current.frame.bytes)?;
-        current.edit(self.deed(), |bytes| {
+        current.edit(self.describe(), |bytes| {
             bytes.splice(range, value);
         });
         Ok(())
@@ -111,7 +111,7 @@ impl Action for Set {
         true
     }
 
-    fn deed(&self) -> String {
+    fn describe(&self) -> String {
         match &self.value {
             Value::Number(number) => format!("set {} to {number}", self.place),
             Value::Bytes(bytes) => format!("set {} to {} bytes", self.place, bytes.len()),

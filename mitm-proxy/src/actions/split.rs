@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{Arg, BuildError, Param, ParamKind, number};
 
@@ -51,8 +51,8 @@ enum Split {
 }
 
 impl Action for Split {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         let len = current.frame.bytes.len();
         let cuts: Vec<usize> = match self {
             Self::At(at) => at.iter().copied().filter(|at| *at > 0 && *at < len).collect(),
@@ -64,7 +64,7 @@ impl Action for Split {
         if cuts.len() >= MAX_SEGMENTS {
             return Err(MisfireCause::TooManySegments(MAX_SEGMENTS));
         }
-        current.deeds.push(format!("split into {} segments", cuts.len() + 1));
+        current.done.push(format!("split into {} segments", cuts.len() + 1));
         current.cuts = cuts;
         Ok(())
     }

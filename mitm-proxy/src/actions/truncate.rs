@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, flag, number};
 
@@ -47,8 +47,8 @@ enum Size {
 }
 
 impl Action for Truncate {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         let len = current.frame.bytes.len();
         let left = match self.size {
             Size::By(by) => len.checked_sub(by),

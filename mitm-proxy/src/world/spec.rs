@@ -18,7 +18,7 @@ pub const LAB: &str = "lab";
 
 /// What a world is made from.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct WorldSpec {
     /// Who is attacked.
     pub victims: Victims,
     /// Which defences are off.
@@ -84,7 +84,7 @@ impl fmt::Debug for OwnEndpoints {
     }
 }
 
-impl Plan {
+impl WorldSpec {
     /// A world of these victims in which no weakness is switched on, nobody says anything, and no rule acts. Its seed is 1.
     pub fn new(victims: Victims) -> Self {
         Self {
@@ -128,7 +128,7 @@ impl Plan {
     }
 
     /// The key files of the honest endpoints.
-    pub fn lab(&self) -> KeyFiles {
+    pub fn lab_keys(&self) -> KeyFiles {
         let lab = self.system().map(|system| (system.lab)(self.profile));
         let mut lab = lab.unwrap_or_default();
         lab.extend(self.keys.get(LAB).map(|own| own.files.clone()).unwrap_or_default());
