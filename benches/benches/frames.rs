@@ -13,12 +13,12 @@ use bytes::{Bytes, BytesMut};
 use criterion::{
     BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{World, WorldSpec};
 use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::Deframer;
 
 /// All that the client of `plan` sends in an honest run, a segment for each frame.
-fn sent_by_client(plan: &Plan) -> Vec<Bytes> {
+fn sent_by_client(plan: &WorldSpec) -> Vec<Bytes> {
     let mut world = World::new(plan);
     world.run();
     let frames = world.trace().honest().filter(|(_, record)| record.to == Side::Server);
@@ -33,7 +33,8 @@ fn deframe(criterion: &mut Criterion) {
     ];
     for (name, plan) in plans {
         let mut group = criterion.benchmark_group(format!("deframe-{name}"));
-        let layout = Arc::new((plan.system.layout)(plan.profile));
+        let system = plan.system().expect("the plan names a system");
+        let layout = Arc::new((system.layout)(plan.profile));
         let whole = sent_by_client(&plan);
         let stream: BytesMut = whole.iter().flatten().copied().collect();
         let stream = stream.freeze();

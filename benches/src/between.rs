@@ -18,7 +18,7 @@ use mitm_proxy::attacker::Attacker;
 use mitm_proxy::condition::When;
 use mitm_proxy::params::{Arg, Args};
 use mitm_proxy::rule::Rule;
-use net::proxy::{Batch, Door, Keep, Options, Recorder, Tap, proxy};
+use net::proxy::{Batch, ForwardedPort, Keep, Options, Recorder, Tap, proxy};
 use protocol::endpoint::Side;
 use protocol::layout::{Field, FrameSpec, Layout, Role};
 use recordings::disk::capture_file;
@@ -210,7 +210,7 @@ async fn attack(
     stop: oneshot::Receiver<()>,
 ) {
     let attacker = Attacker::new(Arc::new(layout()), rules(which).into());
-    let doors = vec![Door { listener, upstream: upstream.into() }];
+    let doors = vec![ForwardedPort { listener, upstream: upstream.into() }];
     let (_silent, reloads) = mpsc::channel(1);
     let stop = async {
         let _ = stop.await;

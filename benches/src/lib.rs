@@ -16,7 +16,7 @@ use mitm_proxy::condition::{Event, When};
 use mitm_proxy::params::{Arg, Args};
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{Victims, World, WorldSpec};
 use protocol::endpoint::Message;
 use protocol::systems::system;
 use protocol::weakness::Profile;
@@ -91,18 +91,18 @@ pub fn rule(when: When, verb: &str, args: &Args) -> Rule {
 }
 
 /// One client of `ratchet`: hello, three rounds, goodbye.
-pub fn ratchet(profile: &str, attack: Attack) -> Plan {
+pub fn ratchet(profile: &str, attack: Attack) -> WorldSpec {
     let rounds = ["10.0", "20.0", "30.0"].map(|numbers| Step::Send(Message::numbers(numbers)));
     plan("ratchet", profile, rounds.to_vec(), attack.rules())
 }
 
 /// One device of `helo`: handshake, one text, goodbye.
-pub fn helo(profile: &str) -> Plan {
+pub fn helo(profile: &str) -> WorldSpec {
     one_text("helo", profile)
 }
 
 /// One client of that system, whose application says one thing: handshake, one message, goodbye.
-pub fn one_text(system: &str, profile: &str) -> Plan {
+pub fn one_text(system: &str, profile: &str) -> WorldSpec {
     let message = match system {
         "ratchet" => Message::numbers("10.0"),
         _ => Message::text("pay bob 100"),
@@ -111,18 +111,18 @@ pub fn one_text(system: &str, profile: &str) -> Plan {
 }
 
 /// One device of `helo` that sends one file; replayed, it arrives twice.
-pub fn helo_file(profile: &str, file: Bytes, replayed: bool) -> Plan {
+pub fn helo_file(profile: &str, file: Bytes, replayed: bool) -> WorldSpec {
     let image = || When { frame_type: Some("IMGX".into()), nth: Some(1), ..When::default() };
     let rules = replayed.then(|| rule(image(), "replay", &Args::new()));
     let script = vec![Step::Send(Message::file("large.png", file))];
     plan("helo", profile, script, rules.into_iter().collect())
 }
 
-fn plan(name: &str, profile: &str, mut script: Vec<Step>, rules: Vec<Rule>) -> Plan {
+fn plan(name: &str, profile: &str, mut script: Vec<Step>, rules: Vec<Rule>) -> WorldSpec {
     let system = system(name).expect("the system exists");
     script.push(Step::End);
-    Plan {
-        system,
+    WorldSpec {
+        victims: Victims::System(system),
         profile: Profile::named(system, profile).expect("the profile exists"),
         seed: 7,
         scripts: BTreeMap::from([(1, Arc::from(script))]),
@@ -133,7 +133,7 @@ fn plan(name: &str, profile: &str, mut script: Vec<Step>, rules: Vec<Rule>) -> P
 }
 
 /// A world of `plan`, `steps` events later.
-pub fn world_after(plan: &Plan, steps: usize) -> World {
+pub fn world_after(plan: &WorldSpec, steps: usize) -> World {
     let mut world = World::new(plan);
     for _ in 0..steps {
         world.step();
@@ -142,7 +142,7 @@ pub fn world_after(plan: &Plan, steps: usize) -> World {
 }
 
 /// A world of `plan` right after client 1 has completed its first handshake.
-pub fn established(plan: &Plan) -> World {
+pub fn established(plan: &WorldSpec) -> World {
     use protocol::endpoint::Fact;
     let mut world = World::new(plan);
     let client = |world: &World| {
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
     use protocol::endpoint::Fact;
 
-    fn delivered_to_server(plan: &Plan) -> usize {
+    fn delivered_to_server(plan: &WorldSpec) -> usize {
         let mut world = World::new(plan);
         world.run();
         let trace = world.trace();

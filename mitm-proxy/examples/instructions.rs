@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use mitm_proxy::script::Step;
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{Victims, World, WorldSpec};
 use protocol::crypto::ecdh::Ephemeral;
 use protocol::crypto::rsa::PrivateKey;
 use protocol::endpoint::{Fact, Message, PortIndex, Side};
@@ -140,12 +140,12 @@ fn rsa_verify() -> Box<dyn FnMut()> {
 }
 
 /// One client of `ratchet`: hello, three rounds, goodbye.
-fn plan() -> Plan {
+fn plan() -> WorldSpec {
     let system = system("ratchet").expect("it is a system");
     let rounds = ["10.0", "20.0", "30.0"].map(|numbers| Step::Send(Message::numbers(numbers)));
     let script: Vec<Step> = rounds.into_iter().chain([Step::End]).collect();
-    Plan {
-        system,
+    WorldSpec {
+        victims: Victims::System(system),
         profile: Profile::HARDENED,
         seed: 7,
         scripts: BTreeMap::from([(1, Arc::from(script))]),
@@ -172,7 +172,8 @@ fn deframe() -> Box<dyn FnMut()> {
     world.run();
     let sent = world.trace().honest().filter(|(_, record)| record.to == Side::Server);
     let segments: Vec<_> = sent.map(|(_, record)| record.frame.bytes.clone()).collect();
-    let layout = Arc::new((plan.system.layout)(plan.profile));
+    let system = plan.system().expect("the plan names a system");
+    let layout = Arc::new((system.layout)(plan.profile));
     Box::new(move || {
         let mut deframer = Deframer::new(layout.clone(), PortIndex(0), Side::Client);
         let mut frames = Vec::new();

@@ -33,7 +33,7 @@ pub trait Action: Debug + Send + Sync {
     ///
     /// # Errors
     /// The action cannot be done to this frame: a misfire, which makes a verdict inconclusive.
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause>;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause>;
 
     /// For an action that stands for many ("every bit in turn"): those many, for this frame. Each is run in
     /// a world of its own.
@@ -47,11 +47,11 @@ pub trait Action: Debug + Send + Sync {
     }
 
     /// What [`Action::edit`] does, in words.
-    fn deed(&self) -> String {
+    fn describe(&self) -> String {
         String::new()
     }
 
-    /// What it takes beyond the frame in hand.
+    /// What it takes beyond the frame in ctx.
     fn needs(&self) -> Needs {
         Needs::Frame
     }
@@ -87,7 +87,7 @@ impl Needs {
 
 /// What the attacker holds in its hand while a rule acts.
 #[derive(Debug)]
-pub struct Hand<'a> {
+pub struct ActionContext<'a> {
     /// The system's frames.
     pub layout: &'a Layout,
     /// Everything seen so far.
@@ -105,7 +105,7 @@ pub struct Hand<'a> {
     /// What will be sent, in order. At first this is the trigger itself.
     pub out: Vec<Outgoing>,
     /// What else will happen.
-    pub plans: Vec<Plan>,
+    pub plans: Vec<ActionPlan>,
 }
 
 /// A frame the attacker is about to send.
@@ -130,7 +130,7 @@ pub struct Outgoing {
     /// On a new connection: how many answers had come in the recording before it was sent.
     pub answers: u32,
     /// What was done to it, in words.
-    pub deeds: Vec<String>,
+    pub done: Vec<String>,
 }
 
 /// Where an outgoing frame goes.
@@ -148,10 +148,10 @@ pub enum Target {
 
 /// Something an action wants besides frames being sent.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Plan {
+pub enum ActionPlan {
     /// Keep the trigger under this name.
     Hold(String),
-    /// Send what is kept under this name, after what is in hand.
+    /// Send what is kept under this name, after what is in ctx.
     Release(String),
     /// Keep the trigger until the next frame of the same link, direction and type has been sent.
     SwapWithNext,
@@ -167,12 +167,12 @@ pub enum Plan {
     /// Get these key files.
     StealFiles(Vec<String>),
     /// Put somebody of the attacker's in the place of an honest endpoint.
-    Play(Part),
+    Play(ImpostorSpec),
 }
 
 /// The part of somebody who is not who it seems: an endpoint as honest ones are, with what keys the attacker has.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Part {
+pub struct ImpostorSpec {
     /// A client, on a connection of its own; or the server, at the other end of the link.
     pub side: Side,
     /// Which client, from 1.
@@ -185,7 +185,7 @@ pub struct Part {
     pub insider: bool,
 }
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// The trigger, if it is still going to be sent.
     ///
     /// # Errors
@@ -201,7 +201,7 @@ impl Hand<'_> {
     /// Take the trigger out of what will be sent.
     ///
     /// # Errors
-    /// As [`Hand::current`].
+    /// As [`ActionContext::current`].
     pub fn take_current(&mut self) -> Result<Outgoing, MisfireCause> {
         self.current()?;
         let number = self.trigger;
@@ -233,7 +233,7 @@ impl Outgoing {
             cuts: Vec::new(),
             join: 0,
             answers: 0,
-            deeds: vec![deed],
+            done: vec![deed],
         }
     }
 
@@ -242,7 +242,7 @@ impl Outgoing {
         let mut bytes = self.frame.bytes.to_vec();
         change(&mut bytes);
         self.frame.bytes = bytes.into();
-        self.deeds.push(deed);
+        self.done.push(deed);
     }
 
     /// Make the length field true again after a change of size.

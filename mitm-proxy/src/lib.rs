@@ -7,11 +7,13 @@
 pub mod action;
 pub mod actions;
 pub mod attacker;
+pub mod closure;
 pub mod condition;
 pub mod memory;
 pub mod misfire;
 pub mod params;
-mod place;
+pub mod place;
+pub mod prelude;
 mod replace;
 pub mod rule;
 pub mod script;

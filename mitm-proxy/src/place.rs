@@ -7,9 +7,23 @@ use crate::params::{Args, BuildError, number, text};
 
 /// A byte range in a frame, given as a field name or an offset.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Place {
+pub enum Place {
+    /// The field of this name.
     Field(String),
+    /// What begins at this byte, from 0.
     Offset(usize),
+}
+
+impl From<&str> for Place {
+    fn from(field: &str) -> Self {
+        Self::Field(field.to_owned())
+    }
+}
+
+impl From<usize> for Place {
+    fn from(offset: usize) -> Self {
+        Self::Offset(offset)
+    }
 }
 
 impl Place {

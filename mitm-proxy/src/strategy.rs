@@ -59,7 +59,7 @@ pub struct Tools<'a> {
 /// Who is told how far a strategy is.
 pub trait Progress: Debug + Sync {
     /// `done` of `total` bytes, or of whatever it recovers, after so many questions and tries.
-    fn tell(&self, strategy: &'static str, done: u64, total: u64, queries: u64);
+    fn report(&self, strategy: &'static str, done: u64, total: u64, queries: u64);
 }
 
 /// Nobody.
@@ -67,5 +67,5 @@ pub trait Progress: Debug + Sync {
 pub struct Quiet;
 
 impl Progress for Quiet {
-    fn tell(&self, _: &'static str, _: u64, _: u64, _: u64) {}
+    fn report(&self, _: &'static str, _: u64, _: u64, _: u64) {}
 }

@@ -28,9 +28,9 @@ pub struct Trace {
     /// Whose each link is: the client's number. Links of the attacker's own are not here.
     pub owners: BTreeMap<u32, usize>,
     /// Actors that are the attacker's.
-    pub parts: BTreeSet<usize>,
+    pub impostors: BTreeSet<usize>,
     /// Links at one end of which is one of those.
-    pub planted: BTreeSet<u32>,
+    pub impostor_links: BTreeSet<u32>,
     /// How often each rule acted.
     pub fired: Vec<u32>,
     /// Rules that met their frame and could not act, and why.
@@ -46,7 +46,7 @@ pub struct Trace {
     /// Links on which a strategy asked.
     pub asked: BTreeSet<u32>,
     /// What victims answered to the forgeries of strategies, by what became of them.
-    pub answers: BTreeMap<(&'static str, Outcome, String), u64>,
+    pub answers: BTreeMap<(&'static str, QuestionOutcome, String), u64>,
     /// The most bytes any endpoint held unprocessed of one connection.
     pub peak_buffered: usize,
     /// Frames that were written to an end of which nobody knows that it has read them; only where a back end can tell.
@@ -85,7 +85,7 @@ pub struct FrameRecord {
     /// Who made it.
     pub origin: Origin,
     /// What the attacker did to it, in words, with the rule that said so (from 1).
-    pub deeds: Vec<Deed>,
+    pub attacker_actions: Vec<AttackerAction>,
     /// The attacker sent it later, in other segments or in another order than it came.
     pub moved: bool,
     /// What became of it.
@@ -143,7 +143,7 @@ pub enum Origin {
 
 /// One thing the attacker did to a frame.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Deed {
+pub struct AttackerAction {
     /// The rule, from 1.
     pub rule: u32,
     /// What it did.
@@ -385,7 +385,7 @@ impl Effort {
 
 /// What became of a forgery.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Outcome {
+pub enum QuestionOutcome {
     /// The victim refused it by this check.
     Refused(Check),
     /// The victim refused nothing.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use mitm_proxy::action::{Hand, Outgoing, Target};
+use mitm_proxy::action::{ActionContext, Outgoing, Target};
 use mitm_proxy::actions::action;
 use mitm_proxy::memory::Stolen;
 use mitm_proxy::misfire::MisfireCause;
@@ -41,7 +41,7 @@ fn after(name: &str, bytes: &'static str, act: &str, args: Args) -> Result<Strin
         Outgoing::made(frame, Side::Server, Target::Link(1), None, "as it was".to_owned());
     trigger.number = Some(1);
     let (trace, stolen) = (Trace::default(), Stolen::new());
-    let mut hand = Hand {
+    let mut ctx = ActionContext {
         layout: &layout,
         trace: &trace,
         stolen: &stolen,
@@ -52,8 +52,8 @@ fn after(name: &str, bytes: &'static str, act: &str, args: Args) -> Result<Strin
         out: vec![trigger],
         plans: Vec::new(),
     };
-    (action(act).unwrap().build)(&args).unwrap().apply(&mut hand)?;
-    let frame = &hand.current()?.frame;
+    (action(act).unwrap().build)(&args).unwrap().apply(&mut ctx)?;
+    let frame = &ctx.current()?.frame;
     Ok(format!("{} {}", frame.spec.name, frame.bytes.escape_ascii()))
 }
 

@@ -11,18 +11,18 @@ use mitm_proxy::params::{Arg, Args};
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::trace::{Fate, LinkEvent, Origin, Trace};
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{Victims, World, WorldSpec};
 use proptest::prelude::*;
 use protocol::endpoint::{Fact, Message, Side};
 use protocol::systems::system;
 use protocol::weakness::Profile;
 
-fn plan(profile: &str, rules: Vec<Rule>) -> Plan {
+fn plan(profile: &str, rules: Vec<Rule>) -> WorldSpec {
     let system = system("ratchet").unwrap();
     let script = ["10.0", "20.0", "30.0"].map(|numbers| Step::Send(Message::numbers(numbers)));
     let script: Vec<Step> = script.into_iter().chain([Step::End]).collect();
-    Plan {
-        system,
+    WorldSpec {
+        victims: Victims::System(system),
         profile: Profile::named(system, profile).unwrap(),
         seed: 7,
         scripts: BTreeMap::from([(1, script.into())]),
@@ -44,7 +44,7 @@ fn closed() -> When {
     When { event: Event::Close, link: Some(1), nth: Some(1), ..When::default() }
 }
 
-fn run(plan: &Plan) -> Trace {
+fn run(plan: &WorldSpec) -> Trace {
     let mut world = World::new(plan);
     world.run();
     world.into_trace()
@@ -54,7 +54,8 @@ fn run(plan: &Plan) -> Trace {
 fn ladder(trace: &Trace) -> Vec<String> {
     let line = |record: &mitm_proxy::trace::FrameRecord| {
         let who = if record.origin == Origin::Endpoint { "" } else { "attacker " };
-        let deeds: Vec<&str> = record.deeds.iter().map(|deed| deed.what.as_str()).collect();
+        let deeds: Vec<&str> =
+            record.attacker_actions.iter().map(|deed| deed.what.as_str()).collect();
         let fate = match record.fate {
             Fate::Delivered(_) => "",
             Fate::Dropped => " dropped",
@@ -259,7 +260,7 @@ fn ripening_changes_no_claim() {
                 World::new(&plan(profile, vec![rule(data(nth), "duplicate", Args::new())]));
             world.run_until_rule().unwrap();
             let mut ripe = world.fork();
-            ripe.ripen();
+            ripe.run_independent_events();
             ripe.run();
             world.run();
             let claims = |world: &World| -> Vec<_> {

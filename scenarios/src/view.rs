@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mitm_proxy::trace::{
     ClaimRecord, Compromise, Effort, Fate, Finding, FrameRecord, Knowledge, LinkEvent, LinkRecord,
-    Loot, Origin, Outcome, Trace,
+    Loot, Origin, QuestionOutcome, Trace,
 };
 use protocol::endpoint::Tick;
 use recordings::claim_text::describe;
@@ -142,11 +142,11 @@ fn effort(effort: &Effort) -> view::Effort {
 }
 
 fn answer(
-    ((kind, outcome, answer), times): (&(&'static str, Outcome, String), &u64),
+    ((kind, outcome, answer), times): (&(&'static str, QuestionOutcome, String), &u64),
 ) -> view::Answer {
     let refused_by = match outcome {
-        Outcome::Refused(check) => check.name(),
-        Outcome::Taken => NOTHING,
+        QuestionOutcome::Refused(check) => check.name(),
+        QuestionOutcome::Taken => NOTHING,
     };
     let (kind, refused_by) = ((*kind).to_owned(), refused_by.to_owned());
     view::Answer { kind, refused_by, answer: answer.clone(), times: *times }
@@ -204,7 +204,7 @@ impl Owners<'_> {
 }
 
 fn frame(number: u32, record: &FrameRecord, owners: &Owners<'_>) -> view::Frame {
-    let FrameRecord { at, moment, link, to, frame, origin, deeds, fate, .. } = record;
+    let FrameRecord { at, moment, link, to, frame, origin, attacker_actions, fate, .. } = record;
     let (from, copy_of) = match origin {
         Origin::Endpoint => (to.other().name(), None),
         Origin::Attacker { copy_of } => ("attacker", *copy_of),
@@ -220,7 +220,10 @@ fn frame(number: u32, record: &FrameRecord, owners: &Owners<'_>) -> view::Frame 
         kind: frame.spec.name.to_owned(),
         bytes: frame.bytes.len(),
         copy_of,
-        did: deeds.iter().map(|d| view::Deed { rule: d.rule, what: d.what.clone() }).collect(),
+        did: attacker_actions
+            .iter()
+            .map(|d| view::Deed { rule: d.rule, what: d.what.clone() })
+            .collect(),
         fate: match fate {
             Fate::Delivered(_) => "delivered",
             Fate::Dropped | Fate::Held => "dropped",
@@ -236,7 +239,7 @@ fn frame(number: u32, record: &FrameRecord, owners: &Owners<'_>) -> view::Frame 
 fn events(trace: &Trace, ports: &[&str], owners: &Owners<'_>) -> Vec<view::Event> {
     let mut events: Vec<view::Event> =
         trace.links.iter().map(|link| link_event(link, ports, owners)).collect();
-    events.extend(trace.claims.iter().map(|record| claim_event(record, &trace.parts)));
+    events.extend(trace.claims.iter().map(|record| claim_event(record, &trace.impostors)));
     events.extend(trace.compromises.iter().map(compromise_event));
     events.sort_by_key(|event| (event.at_us, event.moment));
     events

@@ -128,7 +128,7 @@ fn every_comment_stands_on_a_packet_of_what_it_speaks_of() {
             let delivered = judgement.trace.claims.iter().filter(|record| {
                 matches!(record.claim.fact, Fact::Delivered(_))
                     && record.cause.is_some()
-                    && !judgement.trace.parts.contains(&record.actor)
+                    && !judgement.trace.impostors.contains(&record.actor)
             });
             let all = packets(&file);
             for record in delivered {

@@ -232,7 +232,7 @@ fn a_rule_may_wait_for_a_port_by_its_name() {
     };
     let touched = |port| {
         let trace = on(port, "");
-        let frames = trace.frames.iter().filter(|frame| !frame.deeds.is_empty());
+        let frames = trace.frames.iter().filter(|frame| !frame.attacker_actions.is_empty());
         let mut links: Vec<u32> = frames.map(|frame| frame.link).collect();
         links.dedup();
         links

@@ -11,7 +11,7 @@ use mitm_proxy::script::Step;
 use mitm_proxy::strategies::strategy;
 use mitm_proxy::strategy::{Quiet, Strategy, Tools};
 use mitm_proxy::trace::Finding;
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{Victims, World, WorldSpec};
 use protocol::endpoint::{Fact, Message};
 use protocol::weakness::Profile;
 
@@ -33,8 +33,8 @@ impl Held {
         let frame_type = Some("TEXT".to_owned());
         let when = When { frame_type, nth: Some(1), ..When::default() };
         let script = [Step::Send(Message::text(text)), Step::End];
-        let mut world = World::new(&Plan {
-            system,
+        let mut world = World::new(&WorldSpec {
+            victims: Victims::System(system),
             profile: Profile::as_built(system),
             seed,
             scripts: [(1, Arc::from(script))].into(),

@@ -16,11 +16,11 @@ mod segment;
 mod sessions;
 mod sink;
 mod source;
+mod stream_reassembler;
 #[cfg(test)]
 mod tests;
 mod unused;
 mod visit;
-mod way;
 mod writer;
 
 pub use annotate::{Comments, annotate};

@@ -14,7 +14,7 @@ use protocol::endpoint::{Side, Tick};
 use super::format::Ending;
 use super::link::Arrived;
 use super::sink::Sink;
-use super::way::{Brought, Turn, Way};
+use super::stream_reassembler::{ArrivedSegment, Delivery, StreamReassembler};
 
 /// How far from what is known a RST or a late SYN is believed, in bytes: a stray one ends or begins nothing.
 const NEAR: u64 = 1 << 20;
@@ -36,7 +36,7 @@ struct Session {
     client: Option<SocketAddr>,
     pair: Pair,
     /// What the smaller address sends, and what the other does.
-    ways: [Way; 2],
+    streams: [StreamReassembler; 2],
     /// A RST: from which of the two, in which packet, and when.
     reset: Option<(usize, u64, Tick)>,
     /// It was told.
@@ -139,7 +139,7 @@ impl Session {
             number: None,
             client: None,
             pair,
-            ways: Default::default(),
+            streams: Default::default(),
             reset: None,
             over: false,
             told: false,
@@ -150,17 +150,17 @@ impl Session {
     }
 
     fn is_over(&self) -> bool {
-        self.over || self.ways.iter().all(|way| way.closed)
+        self.over || self.streams.iter().all(|way| way.closed)
     }
 
-    /// Which of the ways this address sends.
+    /// Which of the streams this address sends.
     fn index(&self, from: SocketAddr) -> usize {
         usize::from(from != self.pair.0)
     }
 
     /// What an address sends, and what the other does.
-    fn ways(&mut self, from: usize) -> (&mut Way, &mut Way) {
-        let [one, other] = &mut self.ways;
+    fn streams(&mut self, from: usize) -> (&mut StreamReassembler, &mut StreamReassembler) {
+        let [one, other] = &mut self.streams;
         if from == 0 { (one, other) } else { (other, one) }
     }
 
@@ -174,7 +174,7 @@ impl Session {
         if !segment.syn {
             return Role::Member;
         }
-        let [one, other] = &self.ways;
+        let [one, other] = &self.streams;
         let way = if segment.from == self.pair.0 { one } else { other };
         let first = segment.sequence.wrapping_add(1);
         let again = way.initial == Some(segment.sequence);
@@ -204,7 +204,7 @@ impl Session {
         if self.over {
             if !segment.payload.is_empty()
                 && !self.told
-                && self.ways(from).0.is_ahead(segment.sequence)
+                && self.streams(from).0.is_ahead(segment.sequence)
             {
                 self.told = true;
                 sink.problem(&format!("data after the reset of session {number}"));
@@ -212,7 +212,7 @@ impl Session {
             return;
         }
         if let Some(acknowledged) = segment.acknowledged {
-            self.ways(from).1.acknowledge(acknowledged);
+            self.streams(from).1.acknowledge(acknowledged);
         }
         if segment.cut > 0 {
             sink.problem(&format!("{} bytes of it were not captured", segment.cut));
@@ -222,9 +222,13 @@ impl Session {
             self.reset(sequence, from, sink);
         } else if segment.fin || !segment.payload.is_empty() || segment.cut > 0 {
             let Arrived { payload, cut, fin, psh, .. } = *segment;
-            let waits = self.ways.iter().any(Way::is_waiting);
-            let turn = if waits || self.number.is_none() { Turn::Later } else { Turn::Now };
-            self.ways(from).0.arrive(Brought { sequence, payload, cut, fin, psh }, turn, sink);
+            let waits = self.streams.iter().any(StreamReassembler::is_waiting);
+            let turn = if waits || self.number.is_none() { Delivery::Later } else { Delivery::Now };
+            self.streams(from).0.arrive(
+                ArrivedSegment { sequence, payload, cut, fin, psh },
+                turn,
+                sink,
+            );
         }
         self.tell(sink);
     }
@@ -237,7 +241,7 @@ impl Session {
         self.open(client, sink);
         let (side, number) = (self.side(from), self.number.unwrap_or_default());
         sink.about(number, side);
-        let (way, back) = self.ways(from);
+        let (way, back) = self.streams(from);
         let first = segment.sequence.wrapping_add(1);
         if !way.has_begun() {
             way.initial = Some(segment.sequence);
@@ -274,7 +278,7 @@ impl Session {
         if self.is_over() || self.reset.is_some() {
             return;
         }
-        if self.ways(from).0.distance(sequence) > NEAR {
+        if self.streams(from).0.distance(sequence) > NEAR {
             sink.problem("a RST outside the window, ignored");
             return;
         }
@@ -292,7 +296,7 @@ impl Session {
         if self.number.is_none() {
             sink.summary.stray += self.packets;
         }
-        for way in &mut self.ways {
+        for way in &mut self.streams {
             way.release(sink);
         }
     }
@@ -302,7 +306,7 @@ impl Session {
         if self.number.is_none() {
             return self.first.0;
         }
-        self.ways.iter().filter_map(Way::following).min().unwrap_or(u64::MAX)
+        self.streams.iter().filter_map(StreamReassembler::following).min().unwrap_or(u64::MAX)
     }
 
     /// Take one step; nothing is left to do if there was none.
@@ -319,32 +323,32 @@ impl Session {
         }
         let full = patience == Patience::None || self.is_too_much(sink);
         // What holds up both directions.
-        if self.ways.iter().any(|way| !way.has_begun() && way.is_waiting()) {
+        if self.streams.iter().any(|way| !way.has_begun() && way.is_waiting()) {
             if !full {
                 return false;
             }
             self.guess(sink);
-            self.ways.iter_mut().for_each(Way::decide);
+            self.streams.iter_mut().for_each(StreamReassembler::decide);
             return true;
         }
-        if let Some(at) = self.ways.iter().position(Way::lacks) {
+        if let Some(at) = self.streams.iter().position(StreamReassembler::lacks) {
             return full && self.skip(at, sink);
         }
         // Whose turn it is.
-        let turns = self.ways.iter().enumerate();
+        let turns = self.streams.iter().enumerate();
         let next = turns.filter_map(|(at, way)| Some((way.next()?, at))).min();
         if let Some((packet, at)) = next {
             let (side, number) = (self.side(at), self.number.unwrap_or_default());
             sink.about(number, side).at_packet(packet);
-            self.ways(at).0.tell(sink);
+            self.streams(at).0.tell(sink);
             return true;
         }
-        let waiting = self.ways.iter().any(Way::is_waiting);
+        let waiting = self.streams.iter().any(StreamReassembler::is_waiting);
         if waiting && !full {
             return false;
         }
         // The gaps are all that is left: the one that was found first.
-        let gaps = self.ways.iter().enumerate();
+        let gaps = self.streams.iter().enumerate();
         let gap = gaps.filter_map(|(at, way)| Some((way.following()?, at))).min();
         if let Some((_, at)) = gap {
             return self.skip(at, sink);
@@ -358,7 +362,7 @@ impl Session {
         if patience == Patience::None || self.reset.is_some() {
             for at in [0, 1] {
                 let side = self.side(at);
-                self.ways(at).0.finish(sink.about(number, side));
+                self.streams(at).0.finish(sink.about(number, side));
             }
         }
         if let Some((from, packet, at)) = self.reset
@@ -374,7 +378,7 @@ impl Session {
 
     fn skip(&mut self, at: usize, sink: &mut Sink<'_>) -> bool {
         let (side, number) = (self.side(at), self.number.unwrap_or_default());
-        self.ways(at).0.skip(sink.about(number, side))
+        self.streams(at).0.skip(sink.about(number, side))
     }
 
     /// Without a SYN, the higher port is taken for the client's.
@@ -393,9 +397,9 @@ impl Session {
 
     /// Whether it holds more than it may.
     fn is_too_much(&self, sink: &Sink<'_>) -> bool {
-        let cost = |way: &Way| way.cost() > sink.limits.direction;
-        let holds = self.ways.iter().any(|way| way.cost() > 0);
-        self.ways.iter().any(cost) || (holds && *sink.held > sink.limits.total)
+        let cost = |way: &StreamReassembler| way.cost() > sink.limits.direction;
+        let holds = self.streams.iter().any(|way| way.cost() > 0);
+        self.streams.iter().any(cost) || (holds && *sink.held > sink.limits.total)
     }
 }
 

@@ -50,19 +50,19 @@ async fn attend(driver: Driver, Made { conn, mut stream, wake }: Made) {
             Ok(false) => {
                 ended = true;
                 driver.hung_up(conn);
-                driver.tell(Event::HungUp { conn });
+                driver.observe(Event::HungUp { conn });
             }
             Err(error) => {
-                driver.tell(Event::Trouble { conn: Some(conn), what: Trouble::Broken(error) });
+                driver.observe(Event::Trouble { conn: Some(conn), what: Trouble::Broken(error) });
                 driver.hung_up(conn);
-                driver.tell(Event::Reset { conn });
+                driver.observe(Event::Reset { conn });
                 return driver.remove(conn);
             }
         }
     }
     // One that had to make room is not waited for.
     if driver.has(conn) && stream.shutdown().await.is_ok() {
-        driver.tell(Event::Finished { conn });
+        driver.observe(Event::Finished { conn });
         if !ended {
             let _ = timeout(LINGER, discard(&driver, conn, &stream)).await;
         }
@@ -76,13 +76,13 @@ async fn discard(driver: &Driver, conn: Conn, stream: &TcpStream) {
     let mut left = MOST_DISCARDED;
     while left > 0 && stream.readable().await.is_ok() {
         match stream.try_read(&mut buffer) {
-            Ok(0) => return driver.tell(Event::HungUp { conn }),
+            Ok(0) => return driver.observe(Event::HungUp { conn }),
             Err(error) if error.kind() != ErrorKind::WouldBlock => {
-                return driver.tell(Event::Reset { conn });
+                return driver.observe(Event::Reset { conn });
             }
             Ok(read) => {
                 let bytes = buffer.get(..read).unwrap_or_default();
-                driver.tell(Event::Discarded { conn, bytes });
+                driver.observe(Event::Discarded { conn, bytes });
                 left = left.saturating_sub(read);
             }
             Err(_) => {}

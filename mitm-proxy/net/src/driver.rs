@@ -132,7 +132,7 @@ impl Driver {
         Tick(u64::try_from(self.0.began.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
-    pub(super) fn tell(&self, event: Event<'_>) {
+    pub(super) fn observe(&self, event: Event<'_>) {
         let now = self.now();
         self.0.state.borrow_mut().observer.on_event(now, event);
     }
@@ -178,7 +178,7 @@ impl Driver {
         };
         let address = stream.peer_addr().unwrap_or(address);
         let local = stream.local_addr().ok();
-        self.tell(Event::Opened { conn, service, address, local });
+        self.observe(Event::Opened { conn, service, address, local });
         self.step(Input::Opened(conn, service));
         // Nobody listens any more only when everything ends.
         let _ = self.0.made.send(Made { conn, stream, wake });
@@ -266,7 +266,7 @@ impl Driver {
             Ok((stream, address)) => self.add(stream, service, address),
             Err(error) => {
                 let what = Trouble::Connect(to, error);
-                self.tell(Event::Trouble { conn: None, what });
+                self.observe(Event::Trouble { conn: None, what });
                 let conn = {
                     let mut state = self.0.state.borrow_mut();
                     state.last = state.last.wrapping_add(1);
@@ -310,10 +310,10 @@ impl Driver {
             who_goes(unknown.map(|(conn, it)| (*conn, it.from)))
         };
         let Some(conn) = goes else {
-            self.tell(Event::Trouble { conn: None, what: Trouble::Full });
+            self.observe(Event::Trouble { conn: None, what: Trouble::Full });
             return false;
         };
-        self.tell(Event::Trouble { conn: Some(conn), what: Trouble::Crowded });
+        self.observe(Event::Trouble { conn: Some(conn), what: Trouble::Crowded });
         self.hung_up(conn);
         // Its task finds nothing to do, and lets go of it at once.
         if let Some(connection) = self.0.state.borrow_mut().connections.remove(&conn) {
@@ -411,7 +411,7 @@ impl Driver {
     /// The connection is gone.
     pub(super) fn remove(&self, conn: Conn) {
         self.0.state.borrow_mut().connections.remove(&conn);
-        self.tell(Event::Closed { conn });
+        self.observe(Event::Closed { conn });
         self.0.changed.notify_waiters();
     }
 }

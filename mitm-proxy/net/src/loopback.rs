@@ -14,7 +14,7 @@ use protocol::entropy::Entropy;
 use protocol::layout::Layout;
 use socket2::SockRef;
 
-use mitm_proxy::world::{Carrier, Leg, Way};
+use mitm_proxy::world::{Direction, Leg, Transport};
 
 /// The most one read returns, in bytes.
 const READ: usize = 256 * 1024;
@@ -54,22 +54,28 @@ impl Loopback {
     }
 }
 
-impl Carrier for Loopback {
-    fn carry(&mut self, leg: Leg, way: Way, bytes: &Bytes) -> io::Result<Vec<Bytes>> {
+impl Transport for Loopback {
+    fn transfer(
+        &mut self,
+        leg: Leg,
+        direction: Direction,
+        bytes: &Bytes,
+    ) -> io::Result<Vec<Bytes>> {
         let mut tear = self.tear.take();
-        let pieces = self.pair(leg).and_then(|pair| pair.carry(way, bytes, tear.as_deref_mut()));
+        let pieces =
+            self.pair(leg).and_then(|pair| pair.transfer(direction, bytes, tear.as_deref_mut()));
         self.tear = tear;
         pieces
     }
 
-    fn close(&mut self, leg: Leg, way: Way) -> io::Result<()> {
+    fn close(&mut self, leg: Leg, direction: Direction) -> io::Result<()> {
         let pair = self.pair(leg)?;
-        let closed = pair.close(way);
+        let closed = pair.close(direction);
         self.legs.remove(&leg);
         closed
     }
 
-    fn fork(&self) -> Box<dyn Carrier> {
+    fn fork(&self) -> Box<dyn Transport> {
         Box::new(Self { legs: BTreeMap::new(), tear: self.tear.clone() })
     }
 }
@@ -126,21 +132,21 @@ fn meet(listener: &TcpListener) -> io::Result<(TcpStream, TcpStream)> {
 }
 
 impl Pair {
-    fn ends(&mut self, way: Way) -> (&mut TcpStream, &mut TcpStream) {
-        match way {
-            Way::In => (&mut self.endpoint, &mut self.attacker),
-            Way::Out => (&mut self.attacker, &mut self.endpoint),
+    fn ends(&mut self, direction: Direction) -> (&mut TcpStream, &mut TcpStream) {
+        match direction {
+            Direction::ToAttacker => (&mut self.endpoint, &mut self.attacker),
+            Direction::ToEndpoint => (&mut self.attacker, &mut self.endpoint),
         }
     }
 
     /// Write and read by turns: more than the kernel holds passes through too.
-    fn carry(
+    fn transfer(
         &mut self,
-        way: Way,
+        direction: Direction,
         bytes: &Bytes,
         mut tear: Option<&mut Entropy>,
     ) -> io::Result<Vec<Bytes>> {
-        let (from, to) = self.ends(way);
+        let (from, to) = self.ends(direction);
         let (mut written, mut arrived) = (0, 0);
         let mut pieces: Vec<Bytes> = Vec::new();
         while arrived < bytes.len() {
@@ -163,8 +169,8 @@ impl Pair {
         Ok(pieces)
     }
 
-    fn close(&mut self, way: Way) -> io::Result<()> {
-        let (from, to) = self.ends(way);
+    fn close(&mut self, direction: Direction) -> io::Result<()> {
+        let (from, to) = self.ends(direction);
         from.shutdown(Shutdown::Write)?;
         match to.read(&mut [0]) {
             Ok(0) => Ok(()),
@@ -204,7 +210,7 @@ mod tests {
 
     use super::*;
 
-    fn carrier(name: &str, profile: fn(&protocol::system::System) -> Profile) -> Loopback {
+    fn transport(name: &str, profile: fn(&protocol::system::System) -> Profile) -> Loopback {
         let system = system(name).unwrap();
         Loopback::new(&(system.layout)(profile(system)), 7)
     }
@@ -213,33 +219,39 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_in_pieces_both_ways_and_more_than_the_kernel_holds() {
-        let mut carrier = carrier("helo", |_| Profile::HARDENED);
+        let mut transport = transport("helo", |_| Profile::HARDENED);
         let bytes: Bytes =
             (0..20_000_000u32).map(|n| n.to_le_bytes()[1]).collect::<Vec<_>>().into();
-        for way in [Way::In, Way::Out] {
-            let pieces = carrier.carry(LEG, way, &bytes).unwrap();
+        for direction in [Direction::ToAttacker, Direction::ToEndpoint] {
+            let pieces = transport.transfer(LEG, direction, &bytes).unwrap();
             assert!(pieces.len() > 10);
             assert_eq!(pieces.concat(), bytes);
         }
-        assert_eq!(carrier.carry(LEG, Way::In, &Bytes::new()).unwrap(), Vec::<Bytes>::new());
+        assert_eq!(
+            transport.transfer(LEG, Direction::ToAttacker, &Bytes::new()).unwrap(),
+            Vec::<Bytes>::new()
+        );
     }
 
     #[test]
     fn where_a_read_is_a_message_none_is_torn() {
-        let mut carrier = carrier("csr", Profile::as_built);
+        let mut transport = transport("csr", Profile::as_built);
         let bytes = Bytes::from(vec![7; 4_000_000]);
-        assert_eq!(carrier.carry(LEG, Way::In, &bytes).unwrap(), [bytes]);
+        assert_eq!(transport.transfer(LEG, Direction::ToAttacker, &bytes).unwrap(), [bytes]);
     }
 
     #[test]
     fn a_close_is_seen_and_a_fork_has_connections_of_its_own() {
-        let mut carrier = carrier("helo", |_| Profile::HARDENED);
-        carrier.carry(LEG, Way::In, &Bytes::from_static(b"hi")).unwrap();
-        let mut fork = carrier.fork();
-        carrier.close(LEG, Way::Out).unwrap();
-        assert!(carrier.legs.is_empty());
-        assert_eq!(fork.carry(LEG, Way::Out, &Bytes::from_static(b"on")).unwrap().concat(), b"on");
+        let mut transport = transport("helo", |_| Profile::HARDENED);
+        transport.transfer(LEG, Direction::ToAttacker, &Bytes::from_static(b"hi")).unwrap();
+        let mut fork = transport.fork();
+        transport.close(LEG, Direction::ToEndpoint).unwrap();
+        assert!(transport.legs.is_empty());
+        assert_eq!(
+            fork.transfer(LEG, Direction::ToEndpoint, &Bytes::from_static(b"on")).unwrap().concat(),
+            b"on"
+        );
         // One that never was opened is opened first.
-        carrier.close(Leg { link: 2, side: Side::Server }, Way::In).unwrap();
+        transport.close(Leg { link: 2, side: Side::Server }, Direction::ToAttacker).unwrap();
     }
 }

@@ -64,7 +64,7 @@ async fn accept(driver: Driver, listener: TcpListener, service: PortIndex, limit
             }
             Ok(_) => {}
             Err(error) => {
-                driver.tell(Event::Trouble { conn: None, what: Trouble::Accept(error) });
+                driver.observe(Event::Trouble { conn: None, what: Trouble::Accept(error) });
                 sleep(PAUSE).await;
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::endpoint::Side;
 
-use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::action::{Action, ActionContext, ActionPlan, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{Param, ParamKind, text};
 
@@ -25,12 +25,22 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Close the connection to both ends.
+pub fn close() -> impl Action {
+    Close(vec![Side::Client, Side::Server])
+}
+
+/// Close the connection to this end.
+pub fn close_to(end: Side) -> impl Action {
+    Close(vec![end])
+}
+
 #[derive(Debug)]
 struct Close(Vec<Side>);
 
 impl Action for Close {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        hand.plans.push(Plan::Close(self.0.clone()));
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        ctx.plans.push(ActionPlan::Close(self.0.clone()));
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{Param, ParamKind, number};
 
@@ -16,14 +16,19 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Send the frame in one segment with this many frames that follow it to the same end.
+pub fn coalesce(next: u32) -> impl Action {
+    Coalesce(next.max(1))
+}
+
 #[derive(Debug)]
 struct Coalesce(u32);
 
 impl Action for Coalesce {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         current.join = self.0;
-        current.deeds.push(format!("coalesced with the next {}", self.0));
+        current.done.push(format!("coalesced with the next {}", self.0));
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use protocol::endpoint::Side;
 
-use crate::action::{Action, ActionSpec, Hand, Needs, Plan};
+use crate::action::{Action, ActionContext, ActionPlan, ActionSpec, Needs};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, text, texts};
 
@@ -32,12 +32,22 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Get hold of the memory of the endpoint at this end of the link.
+pub fn compromise_memory(of: Side) -> impl Action {
+    Memory(of)
+}
+
+/// Get hold of these key files, by the names that they have in a folder of keys.
+pub fn compromise_files<T: Into<String>>(files: impl IntoIterator<Item = T>) -> impl Action {
+    Files(files.into_iter().map(Into::into).collect())
+}
+
 #[derive(Debug)]
 struct Memory(Side);
 
 impl Action for Memory {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        hand.plans.push(Plan::StealMemory(self.0));
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        ctx.plans.push(ActionPlan::StealMemory(self.0));
         Ok(())
     }
 
@@ -50,8 +60,8 @@ impl Action for Memory {
 struct Files(Vec<String>);
 
 impl Action for Files {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        hand.plans.push(Plan::StealFiles(self.0.clone()));
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        ctx.plans.push(ActionPlan::StealFiles(self.0.clone()));
         Ok(())
     }
 

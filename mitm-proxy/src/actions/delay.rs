@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, MAX_DELAY_MS, Param, ParamKind, number};
 
@@ -17,14 +17,19 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Send the frame this much later, in virtual time; whole milliseconds count.
+pub fn delay(by: Duration) -> impl Action {
+    Delay(u64::try_from(by.as_millis()).unwrap_or(u64::MAX).min(MAX_DELAY_MS))
+}
+
 #[derive(Debug)]
 struct Delay(u64);
 
 impl Action for Delay {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         current.after += Duration::from_millis(self.0);
-        current.deeds.push(format!("delayed {} ms", self.0));
+        current.done.push(format!("delayed {} ms", self.0));
         Ok(())
     }
 }

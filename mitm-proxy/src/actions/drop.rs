@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
@@ -12,11 +12,16 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |_| Ok(Arc::new(Drop)),
 };
 
+/// Suppress the frame.
+pub fn drop_frame() -> impl Action {
+    Drop
+}
+
 #[derive(Debug)]
 struct Drop;
 
 impl Action for Drop {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        hand.take_current().map(|_| ())
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        ctx.take_current().map(|_| ())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand, Outgoing};
+use crate::action::{Action, ActionContext, ActionSpec, Outgoing};
 use crate::misfire::MisfireCause;
 use crate::params::{Param, ParamKind, number};
 
@@ -13,18 +13,23 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |args| Ok(Arc::new(Duplicate(number(args, "times").unwrap_or(1)))),
 };
 
+/// Send the frame, as changed so far, and then this many copies of it.
+pub fn duplicate(times: u64) -> impl Action {
+    Duplicate(times)
+}
+
 #[derive(Debug)]
 struct Duplicate(u64);
 
 impl Action for Duplicate {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         let (frame, to, on, after) = (current.frame.clone(), current.to, current.on, current.after);
         for _ in 0..self.0 {
             let deed = "duplicate".to_owned();
-            let mut copy = Outgoing::made(frame.clone(), to, on, hand.trigger, deed);
+            let mut copy = Outgoing::made(frame.clone(), to, on, ctx.trigger, deed);
             copy.after = after;
-            hand.out.push(copy);
+            ctx.out.push(copy);
         }
         Ok(())
     }

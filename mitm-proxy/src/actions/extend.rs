@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, bytes, flag, number};
 
@@ -24,6 +24,16 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Append these bytes to the frame. Its length field stays as it is.
+pub fn extend(tail: impl Into<Vec<u8>>) -> impl Action {
+    Extend { tail: tail.into(), fix_length: false }
+}
+
+/// Append these bytes to the frame, and make its length field true again.
+pub fn extend_and_fix_length(tail: impl Into<Vec<u8>>) -> impl Action {
+    Extend { tail: tail.into(), fix_length: true }
+}
+
 #[derive(Debug)]
 struct Extend {
     tail: Vec<u8>,
@@ -31,8 +41,8 @@ struct Extend {
 }
 
 impl Action for Extend {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         current.edit(format!("extend by {} bytes", self.tail.len()), |bytes| {
             bytes.extend_from_slice(&self.tail);
         });

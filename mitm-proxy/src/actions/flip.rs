@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::layout::{Frame, FrameSpec};
 
-use crate::action::{Action, ActionSpec, Hand, Needs};
+use crate::action::{Action, ActionContext, ActionSpec, Needs};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, number, text};
 use crate::place::Place;
@@ -38,6 +38,29 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Invert one bit of a place: a field, an offset, or `"*"` for the whole frame. Bit 0 is the most significant of the first byte.
+///
+/// ```
+/// use mitm_proxy::prelude::*;
+///
+/// let rule = Rule::new(when("CLIENT_DATA").from(Side::Client), flip("mac", 0));
+/// let at_offset = Rule::new(when_any_frame(), flip(4, 7));
+/// # let _ = (rule, at_offset);
+/// ```
+pub fn flip(place: impl Into<Place>, bit: usize) -> impl Action {
+    Flip { place: place.into(), bit }
+}
+
+/// Stand for as many actions as the place has bits: each inverts one, in a copy of the run ([`Action::variants`]).
+pub fn flip_every_bit(place: impl Into<Place>) -> impl Action {
+    FlipEvery { place: place.into(), step: 1 }
+}
+
+/// Stand for as many actions as the place has bytes: each inverts one bit of one byte, in a copy of the run.
+pub fn flip_every_byte(place: impl Into<Place>) -> impl Action {
+    FlipEvery { place: place.into(), step: 8 }
+}
+
 #[derive(Debug)]
 struct Flip {
     place: Place,
@@ -45,10 +68,10 @@ struct Flip {
 }
 
 impl Action for Flip {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         let at = self.byte(&current.frame.spec, &current.frame.bytes)?;
-        current.edit(self.deed(), |bytes| self.invert(at, bytes));
+        current.edit(self.describe(), |bytes| self.invert(at, bytes));
         Ok(())
     }
 
@@ -57,7 +80,7 @@ impl Action for Flip {
         at.map(|at| self.invert(at, frame)).is_ok()
     }
 
-    fn deed(&self) -> String {
+    fn describe(&self) -> String {
         format!("flip {} bit {}", self.place, self.bit)
     }
 }
@@ -89,9 +112,9 @@ struct FlipEvery {
 
 impl Action for FlipEvery {
     /// Reached only where no world was made for each flip: why not.
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
-        if !current.deeds.is_empty() {
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
+        if !current.done.is_empty() {
             return Err(MisfireCause::EveryNotFirst);
         }
         let runs = self.runs(&current.frame)?;

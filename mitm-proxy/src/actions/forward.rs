@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
@@ -12,12 +12,17 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |_| Ok(Arc::new(Forward)),
 };
 
+/// Send the frame as it came.
+pub fn forward() -> impl Action {
+    Forward
+}
+
 #[derive(Debug)]
 struct Forward;
 
 impl Action for Forward {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        hand.current()?.deeds.push("forwarded".to_owned());
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        ctx.current()?.done.push("forwarded".to_owned());
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::action::{Action, ActionContext, ActionPlan, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{Param, ParamKind, text};
 
@@ -13,13 +13,18 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |args| Ok(Arc::new(Hold(text(args, "name").unwrap_or("held").to_owned()))),
 };
 
+/// Keep the frame until [`release`](super::release()) names it.
+pub fn hold(name: impl Into<String>) -> impl Action {
+    Hold(name.into())
+}
+
 #[derive(Debug)]
 struct Hold(String);
 
 impl Action for Hold {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        hand.current()?.deeds.push(format!("held as {:?}", self.0));
-        hand.plans.push(Plan::Hold(self.0.clone()));
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        ctx.current()?.done.push(format!("held as {:?}", self.0));
+        ctx.plans.push(ActionPlan::Hold(self.0.clone()));
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use protocol::endpoint::Side;
 
-use crate::action::{Action, ActionSpec, Hand, Needs, Part, Plan};
+use crate::action::{Action, ActionContext, ActionPlan, ActionSpec, ImpostorSpec, Needs};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, flag, number, text, texts};
 
@@ -36,19 +36,24 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
         let keys = text(args, "keys").ok_or(BuildError("`impostor` needs `keys`"))?.to_owned();
         let number = u32::try_from(number(args, "number").unwrap_or(1)).unwrap_or(1);
         let (says, insider) = (texts(args, "says"), flag(args, "insider"));
-        Ok(Arc::new(Impostor(Part { side, number, keys, says, insider })))
+        Ok(Arc::new(Impostor(ImpostorSpec { side, number, keys, says, insider })))
     },
 };
 
+/// Put an endpoint of the attacker's in the place of an honest one.
+pub fn impostor(part: ImpostorSpec) -> impl Action {
+    Impostor(part)
+}
+
 #[derive(Debug)]
-struct Impostor(Part);
+struct Impostor(ImpostorSpec);
 
 impl Action for Impostor {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        if self.0.side == Side::Server && hand.trigger.is_some() {
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        if self.0.side == Side::Server && ctx.trigger.is_some() {
             return Err(MisfireCause::ServerNeedsOpening);
         }
-        hand.plans.push(Plan::Play(self.0.clone()));
+        ctx.plans.push(ActionPlan::Play(self.0.clone()));
         Ok(())
     }
 

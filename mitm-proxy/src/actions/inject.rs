@@ -8,7 +8,7 @@ use bytes::Bytes;
 use protocol::endpoint::Side;
 use protocol::layout::{Field, Frame, FrameSpec, Role, Size};
 
-use crate::action::{Action, ActionSpec, Hand, Needs, Outgoing, Target};
+use crate::action::{Action, ActionContext, ActionSpec, Needs, Outgoing, Target};
 use crate::condition::FrameRef;
 use crate::misfire::MisfireCause;
 use crate::params::{
@@ -80,6 +80,34 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Send a new frame of this type to one end. Tags and lengths fill themselves in; a field that is not given is zero.
+///
+/// ```
+/// use mitm_proxy::prelude::*;
+///
+/// let forged = Template { frame_type: "CLIENT_DATA".to_owned(), fields: Vec::new() };
+/// let rule = Rule::new(when("SERVER_HELLO"), inject(Side::Server, forged));
+/// # let _ = rule;
+/// ```
+pub fn inject(to: Side, template: Template) -> impl Action {
+    Inject::new(to, Content::Template(template))
+}
+
+/// Send these bytes to one end, whatever they are.
+pub fn inject_bytes(to: Side, bytes: impl Into<Bytes>) -> impl Action {
+    Inject::new(to, Content::Raw(bytes.into()))
+}
+
+/// Send a recorded frame to one end, out of its place.
+pub fn inject_recorded(to: Side, frame: FrameRef) -> impl Action {
+    Inject::new(to, Content::Recorded(frame))
+}
+
+/// Send these bytes to the server on a connection of the attacker's own.
+pub fn inject_on_new_connection(bytes: impl Into<Bytes>) -> impl Action {
+    Inject { new_connection: true, ..Inject::new(Side::Server, Content::Raw(bytes.into())) }
+}
+
 const ONE_OF: &str = "give one of `template`, `hex`, `frame` and `named`";
 
 #[derive(Debug)]
@@ -99,11 +127,19 @@ enum Content {
     Recorded(FrameRef),
 }
 
+impl Inject {
+    /// On the link of the rule, at once, after the frame in ctx.
+    fn new(to: Side, content: Content) -> Self {
+        let (link, before, new_connection, delay) = (None, false, false, Duration::ZERO);
+        Self { to, content, link, before, new_connection, delay }
+    }
+}
+
 impl Action for Inject {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
         let (frame, copy_of, deed) = match &self.content {
             Content::Template(template) => {
-                let spec = hand.layout.frame(&template.frame_type);
+                let spec = ctx.layout.frame(&template.frame_type);
                 let spec =
                     spec.ok_or_else(|| MisfireCause::NoTemplateType(template.frame_type.clone()))?;
                 let mut values: Vec<(&str, &[u8])> = Vec::new();
@@ -125,14 +161,14 @@ impl Action for Inject {
                 (Frame { spec, bytes: bytes.clone() }, None, "injected bytes".to_owned())
             }
             Content::Recorded(wanted) => {
-                let (number, frame) = hand.recorded(wanted)?;
+                let (number, frame) = ctx.recorded(wanted)?;
                 (frame, Some(number), format!("replay of {number}"))
             }
         };
         if frame.bytes.is_empty() {
             return Err(MisfireCause::NothingToInject(deed));
         }
-        let link = self.link.unwrap_or(hand.link);
+        let link = self.link.unwrap_or(ctx.link);
         let on = if self.new_connection {
             Target::NewConnection { like: link }
         } else {
@@ -141,9 +177,9 @@ impl Action for Inject {
         let mut outgoing = Outgoing::made(frame, self.to, on, copy_of, deed);
         outgoing.after = self.delay;
         if self.before {
-            hand.out.insert(0, outgoing);
+            ctx.out.insert(0, outgoing);
         } else {
-            hand.out.push(outgoing);
+            ctx.out.push(outgoing);
         }
         Ok(())
     }

@@ -26,6 +26,29 @@ mod splice;
 mod split;
 mod truncate;
 
+pub use close::{close, close_to};
+pub use coalesce::coalesce;
+pub use compromise::{compromise_files, compromise_memory};
+pub use delay::delay;
+pub use drop::drop_frame;
+pub use duplicate::duplicate;
+pub use extend::{extend, extend_and_fix_length};
+pub use flip::{flip, flip_every_bit, flip_every_byte};
+pub use forward::forward;
+pub use hold::hold;
+pub use impostor::impostor;
+pub use inject::{inject, inject_bytes, inject_on_new_connection, inject_recorded};
+pub use re_encrypt::re_encrypt;
+pub use reflect::{reflect, reflect_on};
+pub use release::release;
+pub use reorder::reorder;
+pub use replay::{replay, replay_recorded, replay_to_client, replay_to_server};
+pub use retype::retype;
+pub use set::{Value, set};
+pub use splice::{splice, splice_and_fix_length};
+pub use split::{split_at, split_every};
+pub use truncate::{truncate_by, truncate_to};
+
 /// Every action, by name.
 pub const ACTIONS: &[ActionSpec] = &[
     close::SPEC,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::endpoint::{Conn, Side};
 
-use crate::action::{Action, ActionSpec, Hand, Needs};
+use crate::action::{Action, ActionContext, ActionSpec, Needs};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, text};
 use crate::replace::replace;
@@ -28,6 +28,11 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Replace a text inside the encryption, with keys from the receiver's memory that was compromised before.
+pub fn re_encrypt(find: impl Into<String>, put: impl Into<String>) -> impl Action {
+    Reencrypt { find: find.into(), put: put.into() }
+}
+
 #[derive(Debug)]
 struct Reencrypt {
     find: String,
@@ -35,16 +40,16 @@ struct Reencrypt {
 }
 
 impl Action for Reencrypt {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let (link, stolen) = (hand.link, hand.stolen);
-        let to = hand.current()?.to;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let (link, stolen) = (ctx.link, ctx.stolen);
+        let to = ctx.current()?.to;
         let actor = match to {
             Side::Server => 0,
-            Side::Client => *hand.trace.owners.get(&link).ok_or(MisfireCause::NobodyThere)?,
+            Side::Client => *ctx.trace.owners.get(&link).ok_or(MisfireCause::NobodyThere)?,
         };
         let memory = stolen.get(&actor).ok_or(MisfireCause::MemoryUnknown(to))?;
         let mut found = false;
-        let current = hand.current()?;
+        let current = ctx.current()?;
         let bytes = memory.endpoint.rewrite(Conn(link), &current.frame.bytes, &mut |plaintext| {
             found |= replace(plaintext, self.find.as_bytes(), self.put.as_bytes());
         });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand, Outgoing, Target};
+use crate::action::{Action, ActionContext, ActionSpec, Outgoing, Target};
 use crate::misfire::MisfireCause;
 use crate::params::{Param, ParamKind, link};
 
@@ -17,18 +17,28 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |args| Ok(Arc::new(Reflect { link: link(args) })),
 };
 
+/// Send the frame back to its sender, on its own link; the original goes on.
+pub fn reflect() -> impl Action {
+    Reflect { link: None }
+}
+
+/// Send the frame back to its sender on another link of the sender's; the original goes on.
+pub fn reflect_on(link: u32) -> impl Action {
+    Reflect { link: Some(link) }
+}
+
 #[derive(Debug)]
 struct Reflect {
     link: Option<u32>,
 }
 
 impl Action for Reflect {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let number = hand.trigger.ok_or_else(|| hand.absent.clone())?;
-        let frame = hand.current()?.frame.clone();
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let number = ctx.trigger.ok_or_else(|| ctx.absent.clone())?;
+        let frame = ctx.current()?.frame.clone();
         let deed = format!("reflection of {number}");
-        let on = Target::Link(self.link.unwrap_or(hand.link));
-        hand.out.push(Outgoing::made(frame, hand.from, on, Some(number), deed));
+        let on = Target::Link(self.link.unwrap_or(ctx.link));
+        ctx.out.push(Outgoing::made(frame, ctx.from, on, Some(number), deed));
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::action::{Action, ActionContext, ActionPlan, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{Param, ParamKind, text};
 
@@ -13,12 +13,17 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |args| Ok(Arc::new(Release(text(args, "name").unwrap_or("held").to_owned()))),
 };
 
+/// Send what [`hold`](super::hold()) keeps under this name, after the frame in ctx.
+pub fn release(name: impl Into<String>) -> impl Action {
+    Release(name.into())
+}
+
 #[derive(Debug)]
 struct Release(String);
 
 impl Action for Release {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        hand.plans.push(Plan::Release(self.0.clone()));
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        ctx.plans.push(ActionPlan::Release(self.0.clone()));
         Ok(())
     }
 }

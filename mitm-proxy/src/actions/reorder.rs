@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand, Plan};
+use crate::action::{Action, ActionContext, ActionPlan, ActionSpec};
 use crate::misfire::MisfireCause;
 
 pub(super) const SPEC: ActionSpec = ActionSpec {
@@ -12,13 +12,18 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |_| Ok(Arc::new(Reorder)),
 };
 
+/// Send the frame after the next one of the same link, direction and type.
+pub fn reorder() -> impl Action {
+    Reorder
+}
+
 #[derive(Debug)]
 struct Reorder;
 
 impl Action for Reorder {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        hand.current()?.deeds.push("swapped with the next".to_owned());
-        hand.plans.push(Plan::SwapWithNext);
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        ctx.current()?.done.push("swapped with the next".to_owned());
+        ctx.plans.push(ActionPlan::SwapWithNext);
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use protocol::endpoint::Side;
 
-use crate::action::{Action, ActionSpec, Hand, Needs, Outgoing, Plan, Target};
+use crate::action::{Action, ActionContext, ActionPlan, ActionSpec, Needs, Outgoing, Target};
 use crate::condition::FrameRef;
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, MAX_DELAY_MS, Param, ParamKind, flag, frame, number, text};
@@ -54,6 +54,33 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Send this many copies of the frame after it.
+///
+/// ```
+/// use mitm_proxy::prelude::*;
+///
+/// let rule = Rule::new(when("CLIENT_DATA").from(Side::Client).nth(1), replay(1));
+/// # let _ = rule;
+/// ```
+pub fn replay(times: u64) -> impl Action {
+    Replay { times, frame: None, before: false, delay: Duration::ZERO }
+}
+
+/// Send a recorded frame once more, to the end that it went to.
+pub fn replay_recorded(frame: FrameRef) -> impl Action {
+    Replay { times: 1, frame: Some(frame), before: false, delay: Duration::ZERO }
+}
+
+/// Send all that the client sent on this link into a new connection to the server.
+pub fn replay_to_server(link: u32) -> impl Action {
+    ReplayToServer { link, delay: Duration::ZERO }
+}
+
+/// Pose as the server, and send all that the server sent on that other link.
+pub fn replay_to_client(link: u32) -> impl Action {
+    ReplayToClient { link }
+}
+
 #[derive(Debug)]
 struct Replay {
     times: u64,
@@ -63,29 +90,29 @@ struct Replay {
 }
 
 impl Action for Replay {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let (number, frame, to) = match (&self.frame, hand.trigger) {
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let (number, frame, to) = match (&self.frame, ctx.trigger) {
             (Some(wanted), _) => {
-                let (number, frame) = hand.recorded(wanted)?;
-                let to = hand.trace.frame(number).map_or(Side::Server, |record| record.to);
+                let (number, frame) = ctx.recorded(wanted)?;
+                let to = ctx.trace.frame(number).map_or(Side::Server, |record| record.to);
                 (number, frame, to)
             }
             (None, Some(number)) => {
-                let record = hand.trace.frame(number);
+                let record = ctx.trace.frame(number);
                 let record = record.ok_or(MisfireCause::NoFrame)?;
                 (number, record.as_sent().clone(), record.to)
             }
             (None, None) => return Err(MisfireCause::FrameNotNamed),
         };
-        let on = Target::Link(hand.link);
+        let on = Target::Link(ctx.link);
         for copy in 0..self.times {
             let deed = format!("replay of {number}");
             let mut outgoing = Outgoing::made(frame.clone(), to, on, Some(number), deed);
             outgoing.after = self.delay;
             if self.before {
-                hand.out.insert(usize::try_from(copy).unwrap_or(0).min(hand.out.len()), outgoing);
+                ctx.out.insert(usize::try_from(copy).unwrap_or(0).min(ctx.out.len()), outgoing);
             } else {
-                hand.out.push(outgoing);
+                ctx.out.push(outgoing);
             }
         }
         Ok(())
@@ -103,9 +130,9 @@ struct ReplayToServer {
 }
 
 impl Action for ReplayToServer {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
         let (mut first, mut answers) = (None, 0);
-        for (number, record) in hand.trace.honest().filter(|(_, one)| one.link == self.link) {
+        for (number, record) in ctx.trace.honest().filter(|(_, one)| one.link == self.link) {
             if record.to == Side::Client {
                 answers += 1;
             } else {
@@ -123,7 +150,7 @@ impl Action for ReplayToServer {
                 outgoing.after =
                     self.delay + Duration::from_nanos(record.at.0.saturating_sub(first.0));
                 outgoing.answers = answers;
-                hand.out.push(outgoing);
+                ctx.out.push(outgoing);
             }
         }
         if first.is_none() {
@@ -143,14 +170,14 @@ struct ReplayToClient {
 }
 
 impl Action for ReplayToClient {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
         let from_server = |record: &&crate::trace::FrameRecord| {
             record.link == self.link && record.to == Side::Client
         };
-        if !hand.trace.honest().map(|(_, record)| record).any(|record| from_server(&record)) {
+        if !ctx.trace.honest().map(|(_, record)| record).any(|record| from_server(&record)) {
             return Err(MisfireCause::NothingRecorded { from: Side::Server, link: self.link });
         }
-        hand.plans.push(Plan::Impersonate { source: self.link });
+        ctx.plans.push(ActionPlan::Impersonate { source: self.link });
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::layout::{Role, Size};
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, text};
 
@@ -18,14 +18,19 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Give the frame the tag of another type.
+pub fn retype(to: impl Into<String>) -> impl Action {
+    Retype(to.into())
+}
+
 #[derive(Debug)]
 struct Retype(String);
 
 impl Action for Retype {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let spec = hand.layout.frame(&self.0).cloned();
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let spec = ctx.layout.frame(&self.0).cloned();
         let spec = spec.ok_or_else(|| MisfireCause::NoFrameType(self.0.clone()))?;
-        let current = hand.current()?;
+        let current = ctx.current()?;
         let from = current.frame.spec.clone();
         let tag = spec.fields.iter().find_map(|field| match field.role {
             Role::Tag(tag) => Some((field, tag)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use protocol::layout::{Encoding, FrameSpec, Role, Size};
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, bytes, number, text};
 use crate::place::Place;
@@ -39,23 +39,64 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Overwrite a field, or bytes at an offset. A number is written as the field is declared.
+///
+/// ```
+/// use mitm_proxy::prelude::*;
+///
+/// let number = set("sequence", 7);
+/// let text = set("user", "mallory");
+/// let bytes = set(4, [0xff, 0xff]);
+/// # let _ = (number, text, bytes);
+/// ```
+pub fn set(place: impl Into<Place>, value: impl Into<Value>) -> impl Action {
+    Set { place: place.into(), value: value.into() }
+}
+
 #[derive(Debug)]
 struct Set {
     place: Place,
     value: Value,
 }
 
-#[derive(Debug)]
-enum Value {
+/// What a place is overwritten with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// A number, as wide as its field.
     Number(u64),
+    /// These bytes.
     Bytes(Vec<u8>),
 }
 
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Bytes(text.as_bytes().to_vec())
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Value {
+    fn from(bytes: [u8; N]) -> Self {
+        Self::Bytes(bytes.to_vec())
+    }
+}
+
 impl Action for Set {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         let (range, value) = self.replacement(&current.frame.spec, &current.frame.bytes)?;
-        current.edit(self.deed(), |bytes| {
+        current.edit(self.describe(), |bytes| {
             bytes.splice(range, value);
         });
         Ok(())
@@ -70,7 +111,7 @@ impl Action for Set {
         true
     }
 
-    fn deed(&self) -> String {
+    fn describe(&self) -> String {
         match &self.value {
             Value::Number(number) => format!("set {} to {number}", self.place),
             Value::Bytes(bytes) => format!("set {} to {} bytes", self.place, bytes.len()),

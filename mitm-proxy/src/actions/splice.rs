@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand, Needs};
+use crate::action::{Action, ActionContext, ActionSpec, Needs};
 use crate::condition::FrameRef;
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, flag, frame, text};
@@ -22,6 +22,16 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Replace a field by that of a recorded frame. The length field stays as it is.
+pub fn splice(field: impl Into<String>, frame: FrameRef) -> impl Action {
+    Splice { field: field.into(), frame, fix_length: false }
+}
+
+/// Replace a field by that of a recorded frame, and make the length field true again.
+pub fn splice_and_fix_length(field: impl Into<String>, frame: FrameRef) -> impl Action {
+    Splice { field: field.into(), frame, fix_length: true }
+}
+
 #[derive(Debug)]
 struct Splice {
     field: String,
@@ -36,11 +46,11 @@ impl Splice {
 }
 
 impl Action for Splice {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let (number, source) = hand.recorded(&self.frame)?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let (number, source) = ctx.recorded(&self.frame)?;
         let value = source.field(&self.field).map(<[u8]>::to_vec);
         let value = value.ok_or_else(|| self.missing_in(source.spec.name))?;
-        let current = hand.current()?;
+        let current = ctx.current()?;
         let range = current.frame.spec.range(&self.field, &current.frame.bytes);
         let range = range.ok_or_else(|| self.missing_in(current.frame.spec.name))?;
         current.edit(format!("splice {} of {number}", self.field), |bytes| {

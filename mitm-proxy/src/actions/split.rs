@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{Arg, BuildError, Param, ParamKind, number};
 
@@ -28,6 +28,19 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Send the frame in segments, cut before these byte offsets.
+pub fn split_at(offsets: impl IntoIterator<Item = usize>) -> impl Action {
+    let mut at: Vec<usize> = offsets.into_iter().collect();
+    at.sort_unstable();
+    at.dedup();
+    Split::At(at)
+}
+
+/// Send the frame in segments of this many bytes; of one byte for 0.
+pub fn split_every(bytes: usize) -> impl Action {
+    Split::Every(bytes.max(1))
+}
+
 /// The most segments one frame is cut into.
 const MAX_SEGMENTS: usize = 65_536;
 
@@ -38,8 +51,8 @@ enum Split {
 }
 
 impl Action for Split {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         let len = current.frame.bytes.len();
         let cuts: Vec<usize> = match self {
             Self::At(at) => at.iter().copied().filter(|at| *at > 0 && *at < len).collect(),
@@ -51,7 +64,7 @@ impl Action for Split {
         if cuts.len() >= MAX_SEGMENTS {
             return Err(MisfireCause::TooManySegments(MAX_SEGMENTS));
         }
-        current.deeds.push(format!("split into {} segments", cuts.len() + 1));
+        current.done.push(format!("split into {} segments", cuts.len() + 1));
         current.cuts = cuts;
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, ActionSpec, Hand};
+use crate::action::{Action, ActionContext, ActionSpec};
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, flag, number};
 
@@ -24,6 +24,16 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     },
 };
 
+/// Cut this many bytes off the end. The length field stays as it is.
+pub fn truncate_by(bytes: usize) -> impl Action {
+    Truncate { size: Size::By(bytes), fix_length: false }
+}
+
+/// Cut bytes off the end until this many are left. The length field stays as it is.
+pub fn truncate_to(bytes: usize) -> impl Action {
+    Truncate { size: Size::To(bytes), fix_length: false }
+}
+
 #[derive(Debug)]
 struct Truncate {
     size: Size,
@@ -37,8 +47,8 @@ enum Size {
 }
 
 impl Action for Truncate {
-    fn apply(&self, hand: &mut Hand<'_>) -> Result<(), MisfireCause> {
-        let current = hand.current()?;
+    fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
+        let current = ctx.current()?;
         let len = current.frame.bytes.len();
         let left = match self.size {
             Size::By(by) => len.checked_sub(by),

@@ -1,13 +1,13 @@
-//! Carrying out a rule: what its actions leave in the hand is kept, dropped or sent.
+//! Carrying out a rule: what its actions leave in the action_ctx is kept, dropped or sent.
 
 use protocol::endpoint::Side;
 
 use super::context::StepContext;
 use super::effect::Effect;
 use super::state::{Attacker, LinkKind};
-use crate::action::{Hand, Outgoing, Plan};
+use crate::action::{ActionContext, ActionPlan, Outgoing};
 use crate::misfire::MisfireCause;
-use crate::trace::{Compromise, Deed, Fate, LinkEvent, Loot, Misfire, Trace};
+use crate::trace::{AttackerAction, Compromise, Fate, LinkEvent, Loot, Misfire, Trace};
 
 impl Attacker {
     /// Carry out a rule.
@@ -29,10 +29,10 @@ impl Attacker {
         let layout = self.layout.clone();
         let absent = match self.links.get(&link).map(|state| state.kind) {
             Some(LinkKind::Intercepted { .. }) => MisfireCause::LinkIsIntercepted,
-            Some(LinkKind::Own) => MisfireCause::LinkIsAttackers,
+            Some(LinkKind::AttackerOwned) => MisfireCause::LinkIsAttackers,
             _ => MisfireCause::NoFrame,
         };
-        let mut hand = Hand {
+        let mut action_ctx = ActionContext {
             layout: &layout,
             trace: ctx.trace,
             stolen: &self.stolen,
@@ -43,8 +43,8 @@ impl Attacker {
             out,
             plans: Vec::new(),
         };
-        let failed = wanted.actions.iter().find_map(|action| action.apply(&mut hand).err());
-        let Hand { mut out, plans, .. } = hand;
+        let failed = wanted.actions.iter().find_map(|action| action.apply(&mut action_ctx).err());
+        let ActionContext { mut out, plans, .. } = action_ctx;
         if let Some(why) = failed {
             ctx.trace.misfires.push(Misfire { rule: rule_number, why });
         } else if let Some(fired) = ctx.trace.fired.get_mut(rule) {
@@ -53,34 +53,34 @@ impl Attacker {
         let mut closes = Vec::new();
         for plan in plans {
             match plan {
-                Plan::Hold(name) => {
+                ActionPlan::Hold(name) => {
                     let kept = keep(&mut out, number, rule_number, ctx.trace);
                     self.held.entry(name).or_default().extend(kept);
                 }
-                Plan::SwapWithNext => {
+                ActionPlan::SwapWithNext => {
                     let kept = keep(&mut out, number, rule_number, ctx.trace);
                     if let Some(state) = self.links.get_mut(&link) {
                         state.swap = kept.or(state.swap.take());
                     }
                 }
-                Plan::Release(name) => {
+                ActionPlan::Release(name) => {
                     let mut released = self.held.remove(&name).unwrap_or_default();
                     for outgoing in &mut released {
-                        outgoing.deeds.push("released".to_owned());
+                        outgoing.done.push("released".to_owned());
                     }
                     out.extend(released);
                 }
-                Plan::Impersonate { source } => {
+                ActionPlan::Impersonate { source } => {
                     if let Some(state) = self.links.get_mut(&link) {
                         let rule = rule_number;
                         state.kind = LinkKind::Intercepted { source, rule, heard: 0 };
                     }
                 }
-                Plan::Close(ends) => closes.extend(ends),
-                Plan::StealMemory(of) => {
+                ActionPlan::Close(ends) => closes.extend(ends),
+                ActionPlan::StealMemory(of) => {
                     ctx.effects.push(Effect::Steal { link, of, rule: rule_number });
                 }
-                Plan::StealFiles(files) => {
+                ActionPlan::StealFiles(files) => {
                     let moment = ctx.trace.next_moment();
                     let loot = Loot::Files(files);
                     ctx.trace.compromises.push(Compromise {
@@ -90,7 +90,7 @@ impl Attacker {
                         loot,
                     });
                 }
-                Plan::Play(part) => {
+                ActionPlan::Play(part) => {
                     ctx.effects.push(Effect::Play { link, part, rule: rule_number })
                 }
             }
@@ -126,7 +126,9 @@ fn keep(
     let mut kept = out.remove(at);
     if let Some(record) = trace.frame_mut(number?) {
         record.fate = Fate::Held;
-        record.deeds.extend(kept.deeds.drain(..).map(|what| Deed { rule, what }));
+        record
+            .attacker_actions
+            .extend(kept.done.drain(..).map(|what| AttackerAction { rule, what }));
     }
     Some(kept)
 }
@@ -141,6 +143,6 @@ fn suppress_missing(out: &[Outgoing], number: Option<u32>, rule: u32, trace: &mu
         && record.fate == Fate::Pending
     {
         record.fate = Fate::Dropped;
-        record.deeds.push(Deed { rule, what: "dropped".to_owned() });
+        record.attacker_actions.push(AttackerAction { rule, what: "dropped".to_owned() });
     }
 }

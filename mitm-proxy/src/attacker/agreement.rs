@@ -10,7 +10,7 @@ use crate::trace::Finding;
 
 /// Somebody who takes part in the key agreement on both sides of a link.
 #[derive(Debug)]
-pub struct Between {
+pub struct KeyAgreementMitm {
     /// Who.
     pub middle: Box<dyn Middle>,
     /// A text to find and one to put in its place.
@@ -19,13 +19,13 @@ pub struct Between {
     pub read: usize,
 }
 
-impl Clone for Between {
+impl Clone for KeyAgreementMitm {
     fn clone(&self) -> Self {
         Self { middle: self.middle.fork(), edit: self.edit.clone(), read: self.read }
     }
 }
 
-impl Between {
+impl KeyAgreementMitm {
     /// What goes on instead of a frame.
     pub(super) fn relay(
         &mut self,

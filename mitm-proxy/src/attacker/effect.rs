@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::endpoint::{PortIndex, Side};
 
-use crate::action::Part;
+use crate::action::ImpostorSpec;
 
 /// What a back end has to do for the attacker.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -35,7 +35,7 @@ pub enum Effect {
         /// The numbers of the frames this segment has bytes of.
         numbers: Vec<u32>,
     },
-    /// Copy the memory of the endpoint at this end of a link into [`Attacker::take`](crate::attacker::Attacker::take).
+    /// Copy the memory of the endpoint at this end of a link into [`Attacker::add_memory`](crate::attacker::Attacker::add_memory).
     Steal {
         /// The link.
         link: u32,
@@ -49,7 +49,7 @@ pub enum Effect {
         /// For a server, the link it serves; for a client, the one it was made on.
         link: u32,
         /// The part.
-        part: Part,
+        part: ImpostorSpec,
         /// The rule that says so, from 1.
         rule: u32,
     },

@@ -12,7 +12,7 @@ mod send;
 mod state;
 mod transcript;
 
-pub use agreement::Between;
+pub use agreement::KeyAgreementMitm;
 pub use context::StepContext;
 pub use effect::Effect;
 pub use pass::Passage;

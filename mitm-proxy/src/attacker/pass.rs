@@ -54,7 +54,7 @@ impl Attacker {
     }
 
     /// What becomes of the bytes that have come from this end and were not used yet. Frames count as seen: ask once for each.
-    pub fn look(&mut self, link: u32, from: Side, waiting: &[u8]) -> Passage {
+    pub fn inspect(&mut self, link: u32, from: Side, waiting: &[u8]) -> Passage {
         let (on, plain) = (self.on_link(link), self.is_plain(link));
         let Some(state) = self.links.get_mut(&link) else { return Passage::Wait };
         let deframer = state.deframer_mut(from);
@@ -104,9 +104,9 @@ impl Attacker {
     }
 
     /// What the only action of a rule does to a frame, in words.
-    pub fn deed(&self, rule: usize) -> String {
+    pub fn describe_action(&self, rule: usize) -> String {
         let action = self.matcher.rules.get(rule).and_then(|rule| rule.actions.first());
-        format!("rule {}: {}", rule + 1, action.map(|action| action.deed()).unwrap_or_default())
+        format!("rule {}: {}", rule + 1, action.map(|action| action.describe()).unwrap_or_default())
     }
 
     /// Nothing more comes from this end; these bytes are left, of a frame that was never completed.
@@ -128,7 +128,7 @@ impl Attacker {
             let alone = state.swap.is_none() && state.joining.iter().all(Option::is_none);
             alone && state.kind == LinkKind::Relayed
         };
-        let between = self.middles.contains_key(&link) || self.impostors.contains_key(&link);
+        let between = self.key_agreements.contains_key(&link) || self.impostors.contains_key(&link);
         !self.remembers && !between && self.links.get(&link).is_none_or(kept)
     }
 }

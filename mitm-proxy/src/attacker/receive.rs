@@ -11,7 +11,7 @@ use super::effect::Effect;
 use super::state::{Attacker, LinkKind};
 use crate::action::{Outgoing, Target};
 use crate::condition::{Event, OnLink};
-use crate::trace::{Deed, Fate, FrameRecord, LinkEvent, LinkRecord, Origin};
+use crate::trace::{AttackerAction, Fate, FrameRecord, LinkEvent, LinkRecord, Origin};
 
 /// A rule that is about to act, and on what.
 #[derive(Clone, Debug)]
@@ -148,7 +148,7 @@ impl Attacker {
         self.matcher.select_frame(on, from, spec, bytes)
     }
 
-    /// Record a frame, such as one at which [`Attacker::look`] stopped, let this rule act on it, and send what is left of it.
+    /// Record a frame, such as one at which [`Attacker::inspect`] stopped, let this rule act on it, and send what is left of it.
     pub fn take_frame(
         &mut self,
         ctx: &mut StepContext<'_>,
@@ -159,7 +159,7 @@ impl Attacker {
     ) {
         let Some(state) = self.links.get(&link) else { return };
         let kind = state.kind;
-        let planted = self.impostors.get(&link).filter(|(side, _)| *side == from).copied();
+        let impostor = self.impostors.get(&link).filter(|(side, _)| *side == from).copied();
         let (moment, to) = (ctx.trace.next_moment(), from.other());
         let number = ctx.trace.add(FrameRecord {
             number: 0,
@@ -169,12 +169,12 @@ impl Attacker {
             to,
             frame: frame.clone(),
             original: None,
-            origin: match planted {
+            origin: match impostor {
                 Some(_) => Origin::Attacker { copy_of: None },
                 None => Origin::Endpoint,
             },
-            deeds: planted
-                .map(|(_, rule)| Deed { rule, what: "impostor".to_owned() })
+            attacker_actions: impostor
+                .map(|(_, rule)| AttackerAction { rule, what: "impostor".to_owned() })
                 .into_iter()
                 .collect(),
             moved: false,
@@ -185,7 +185,8 @@ impl Attacker {
         });
         let relayed = kind == LinkKind::Relayed;
         let mut trigger = relayed.then(|| outgoing(number, frame, to, link));
-        if let (Some(outgoing), Some(between)) = (&mut trigger, self.middles.get_mut(&link)) {
+        if let (Some(outgoing), Some(between)) = (&mut trigger, self.key_agreements.get_mut(&link))
+        {
             between.relay(ctx, from, number, outgoing);
         }
         match (rule, trigger) {
@@ -224,6 +225,6 @@ fn outgoing(number: u32, frame: Frame, to: Side, link: u32) -> Outgoing {
         cuts: Vec::new(),
         join: 0,
         answers: 0,
-        deeds: Vec::new(),
+        done: Vec::new(),
     }
 }

@@ -11,7 +11,7 @@ use super::effect::Effect;
 use super::state::{Attacker, Joining, LinkKind, Planned};
 use crate::action::{Outgoing, Target};
 use crate::misfire::MisfireCause;
-use crate::trace::{Deed, Fate, FrameRecord, LinkEvent, Misfire, Origin};
+use crate::trace::{AttackerAction, Fate, FrameRecord, LinkEvent, Misfire, Origin};
 
 /// The pause before a connection of the attacker's own is closed: time for the last answer.
 pub(super) const LINGER: Duration = Duration::from_millis(2);
@@ -56,7 +56,7 @@ impl Attacker {
     fn connect(&mut self, ctx: &mut StepContext<'_>, like: u32, rule: u32) -> u32 {
         let link = self.next_link();
         let service = self.links.get(&like).map_or(PortIndex::default(), |like| like.service);
-        self.links.insert(link, self.new_link(LinkKind::Own, service));
+        self.links.insert(link, self.new_link(LinkKind::AttackerOwned, service));
         ctx.trace.link(ctx.now, link, service, LinkEvent::OpenedByAttacker, Some(rule));
         ctx.effects.push(Effect::Connect { link, service });
         link
@@ -105,8 +105,9 @@ impl Attacker {
             self.plan(Planned::Send { outgoing, rule, on }, after, ctx.effects);
             return;
         }
-        let Outgoing { frame, to, number, copy_of, cuts, join, deeds, .. } = outgoing;
-        let deeds = deeds.into_iter().map(|what| Deed { rule: rule.unwrap_or(0), what });
+        let Outgoing { frame, to, number, copy_of, cuts, join, done, .. } = outgoing;
+        let attacker_actions =
+            done.into_iter().map(|what| AttackerAction { rule: rule.unwrap_or(0), what });
         let bytes = frame.bytes.clone();
         // A frame that was kept while something else happened goes out in another order, if not at another time.
         let happened = ctx.trace.moments();
@@ -115,7 +116,7 @@ impl Attacker {
                 if record.frame.bytes != frame.bytes {
                     record.original = Some(std::mem::replace(&mut record.frame, frame));
                 }
-                record.deeds.extend(deeds);
+                record.attacker_actions.extend(attacker_actions);
                 if record.fate == Fate::Lost {
                     return;
                 }
@@ -143,7 +144,7 @@ impl Attacker {
                 frame,
                 original: None,
                 origin: Origin::Attacker { copy_of },
-                deeds: deeds.collect(),
+                attacker_actions: attacker_actions.collect(),
                 moved: false,
                 fate: Fate::Pending,
                 sent: None,

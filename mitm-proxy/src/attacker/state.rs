@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Deframer, Layout};
 
-use super::agreement::Between;
+use super::agreement::KeyAgreementMitm;
 use super::matching::RuleMatcher;
 use crate::action::Outgoing;
 use crate::condition::{Client, OnLink};
@@ -29,7 +29,7 @@ pub struct Attacker {
     /// How many frames the attacker has made.
     pub(super) made: u32,
     pub(super) stolen: Stolen,
-    pub(super) middles: BTreeMap<u32, Between>,
+    pub(super) key_agreements: BTreeMap<u32, KeyAgreementMitm>,
     /// Links at one end of which is somebody of the attacker's, put there by a rule.
     pub(super) impostors: BTreeMap<u32, (Side, u32)>,
     /// Every frame is recorded, also those that nothing happens to.
@@ -74,12 +74,12 @@ pub(super) struct Link {
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum LinkKind {
-    /// Between a client and the server.
+    /// KeyAgreementMitm a client and the server.
     Relayed,
-    /// Between a client and the attacker, who plays what the server sent on link `source`.
+    /// KeyAgreementMitm a client and the attacker, who plays what the server sent on link `source`.
     Intercepted { source: u32, rule: u32, heard: usize },
-    /// Between the attacker and the server.
-    Own,
+    /// KeyAgreementMitm the attacker and the server.
+    AttackerOwned,
 }
 
 #[derive(Clone, Hash, Debug)]
@@ -117,7 +117,7 @@ impl Attacker {
             last_token: 0,
             made: 0,
             stolen: Stolen::new(),
-            middles: BTreeMap::new(),
+            key_agreements: BTreeMap::new(),
             impostors: BTreeMap::new(),
             remembers: true,
             patience: None,
@@ -162,12 +162,12 @@ impl Attacker {
     }
 
     /// A memory that was stolen.
-    pub fn take(&mut self, actor: usize, memory: Memory) {
+    pub fn add_memory(&mut self, actor: usize, memory: Memory) {
         self.stolen.insert(actor, memory);
     }
 
     /// The copy of that actor's memory is of no use any more.
-    pub fn lose(&mut self, actor: usize) {
+    pub fn forget_memory(&mut self, actor: usize) {
         self.stolen.remove(&actor);
     }
 
@@ -177,17 +177,17 @@ impl Attacker {
     }
 
     /// From now on, be between the ends of this link.
-    pub fn step_between(&mut self, link: u32, between: Between) {
-        self.middles.insert(link, between);
+    pub fn join_key_agreement(&mut self, link: u32, between: KeyAgreementMitm) {
+        self.key_agreements.insert(link, between);
     }
 
     /// All who are between the ends of a link.
-    pub fn between(&self) -> impl Iterator<Item = &Between> {
-        self.middles.values()
+    pub fn key_agreements(&self) -> impl Iterator<Item = &KeyAgreementMitm> {
+        self.key_agreements.values()
     }
 
     /// Somebody of the attacker's is at this end of the link.
-    pub fn plant(&mut self, link: u32, side: Side, rule: u32) {
+    pub fn add_impostor(&mut self, link: u32, side: Side, rule: u32) {
         self.impostors.insert(link, (side, rule));
     }
 
@@ -201,12 +201,12 @@ impl Attacker {
     pub fn digest(&self, mut hasher: &mut dyn Hasher) {
         let RuleMatcher { rules, matched, armed } = &self.matcher;
         let Self { layout: _, links, held, planned, .. } = self;
-        let Self { last_link, last_token, made, stolen, middles, impostors, .. } = self;
+        let Self { last_link, last_token, made, stolen, key_agreements, impostors, .. } = self;
         for (actor, memory) in stolen {
             actor.hash(&mut hasher);
             memory.endpoint.digest(hasher);
         }
-        for (link, between) in middles {
+        for (link, between) in key_agreements {
             // Its secrets follow from the seed and from what has passed, which both are in the digest of a world.
             (link, &between.edit, format!("{:?}", between.middle)).hash(&mut hasher);
         }
@@ -219,9 +219,9 @@ impl Attacker {
     /// A link, as far as rules look at it.
     pub(super) fn on_link(&self, link: u32) -> OnLink {
         let state = self.links.get(&link);
-        let made = state.is_some_and(|state| state.kind == LinkKind::Own);
+        let made = state.is_some_and(|state| state.kind == LinkKind::AttackerOwned);
         let is_attackers = made || matches!(self.impostors.get(&link), Some((Side::Client, _)));
-        let client = if is_attackers { Client::Attackers } else { Client::Honest };
+        let client = if is_attackers { Client::Attacker } else { Client::Honest };
         let port = state.map_or(PortIndex(0), |state| state.service);
         OnLink { number: link, port, client }
     }

@@ -49,18 +49,19 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
         ParamKind::Number(1, 1 << 40),
         "the most questions; 200000 if not given",
     )],
-    build: |args| Ok(Arc::new(Plan { budget: number(args, "budget").unwrap_or(BUDGET) })),
+    build: |args| Ok(Arc::new(Bleichenbacher { budget: number(args, "budget").unwrap_or(BUDGET) })),
 };
 
 #[derive(Clone, Copy, Debug)]
-struct Plan {
+struct Bleichenbacher {
     budget: u64,
 }
 
-impl Strategy for Plan {
+impl Strategy for Bleichenbacher {
     fn review(&self, world: &mut World, tools: &Tools<'_>) -> Result<(), MisfireCause> {
-        let transport = world.plan().system.transport.ok_or(MisfireCause::NoKeyUnderRsa)?;
-        let public = world.plan().lab().read(transport.public_key).ok().flatten();
+        let system = world.spec().system().ok_or(MisfireCause::NoKeyUnderRsa)?;
+        let transport = system.transport.ok_or(MisfireCause::NoKeyUnderRsa)?;
+        let public = world.spec().lab_keys().read(transport.public_key).ok().flatten();
         let public = public.and_then(|pem| rsa::PublicKey::from_pem(&pem).ok());
         let public = public.ok_or(MisfireCause::NoPublicKey(transport.public_key))?;
         let key = PublicKey::new(&public.modulus(), &public.exponent());
@@ -75,7 +76,7 @@ impl Strategy for Plan {
         let ciphertext = frame.field(transport.field).unwrap_or_default();
 
         let (began, budget) = (world.now(), tools.budget.unwrap_or(self.budget));
-        let entropy = Entropy::new(world.plan().seed, "the attacker's padding");
+        let entropy = Entropy::new(world.spec().seed, "the attacker's padding");
         let mut attack = Attack::new(key.clone(), ciphertext, entropy, budget);
         let asking = Asking { service, to: from.other(), frame: &frame, field: transport.field };
         let (mut queries, mut spent) = (0, 0);
@@ -89,12 +90,12 @@ impl Strategy for Plan {
             spent += u64::from(attack.is_decrypting());
             attack.answer(&reply);
             if queries.is_multiple_of(1024) {
-                tools.progress.tell(NAME, attack.known(), key.size as u64, queries);
+                tools.progress.report(NAME, attack.known(), key.size as u64, queries);
             }
         };
         let exhausted = attack.verdict() == UNFINISHED;
         let recovered = attack.recovered().map(<[u8]>::to_vec);
-        let (system, profile) = (world.plan().system, world.plan().profile);
+        let profile = world.spec().profile;
         let (now, trace) = (world.now(), world.trace_mut());
         if let Some(secret) = &recovered {
             let number = Some(frame_number);

@@ -178,7 +178,7 @@ impl Dictionary {
         tools: &Tools<'_>,
         budget: u64,
     ) -> Result<Tally, MisfireCause> {
-        let lab = world.plan().lab();
+        let lab = world.spec().lab_keys();
         let file = files.iter().find(|name| lab.contains_key(*name));
         let file = file.ok_or_else(|| MisfireCause::NoFile(files.to_vec()))?;
         let leaked = world.trace().compromises.iter().position(|leak| match &leak.loot {
@@ -244,7 +244,11 @@ impl Dictionary {
         if sessions.is_empty() {
             tally.idle = Some("no session was recorded".to_owned());
         }
-        let (system, profile, now) = (world.plan().system, world.plan().profile, world.now());
+        let (system, profile, now) = (world.spec().system(), world.spec().profile, world.now());
+        let Some(system) = system else {
+            tally.idle = Some("nothing says what keys of these endpoints open".to_owned());
+            return tally;
+        };
         for word in tools.words {
             if tally.work >= budget {
                 tally.left = true;

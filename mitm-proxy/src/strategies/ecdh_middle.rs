@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::endpoint::Fact;
 
-use crate::attacker::{Acting, Between};
+use crate::attacker::{Acting, KeyAgreementMitm};
 use crate::condition::Event;
 use crate::misfire::MisfireCause;
 use crate::params::{BuildError, Param, ParamKind, text};
@@ -52,23 +52,23 @@ impl Strategy for EcdhMiddle {
         acting: &Acting,
         _: &Tools<'_>,
     ) -> Result<(), MisfireCause> {
-        let plan = world.plan();
-        let name = plan.system.name;
-        let make = plan.system.middle;
+        let plan = world.spec();
+        let name = world.layout().system;
+        let make = plan.system().and_then(|system| system.middle);
         let make = make.ok_or(MisfireCause::NoKeyAgreement(name))?;
         if acting.event != Event::Open {
             return Err(MisfireCause::BeginsAtOpening);
         }
         let middle = make(plan.profile, plan.seed ^ OTHER);
-        let between = Between { middle, edit: self.edit.clone(), read: 0 };
-        world.attacker_mut().step_between(acting.link, between);
+        let between = KeyAgreementMitm { middle, edit: self.edit.clone(), read: 0 };
+        world.attacker_mut().join_key_agreement(acting.link, between);
         Ok(())
     }
 
     fn review(&self, world: &mut World, _: &Tools<'_>) -> Result<(), MisfireCause> {
         let mut read = 0;
         let mut links = 0;
-        for between in world.attacker_mut().between() {
+        for between in world.attacker_mut().key_agreements() {
             read += between.read;
             links += 1;
         }

@@ -46,7 +46,7 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
     ],
     build: |args| {
         let skip_last = number(args, "skip_last").unwrap_or(0);
-        Ok(Arc::new(Plan {
+        Ok(Arc::new(PaddingOracle {
             budget: number(args, "budget").unwrap_or(BUDGET),
             skip_last: usize::try_from(skip_last).unwrap_or(usize::MAX),
         }))
@@ -54,12 +54,12 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
 };
 
 #[derive(Clone, Copy, Debug)]
-struct Plan {
+struct PaddingOracle {
     budget: u64,
     skip_last: usize,
 }
 
-impl Strategy for Plan {
+impl Strategy for PaddingOracle {
     fn attack(
         &self,
         world: &mut World,
@@ -90,7 +90,7 @@ impl Strategy for Plan {
             attack.answer(&reply);
             if queries.is_multiple_of(4096) {
                 let (done, total) = (attack.plaintext.len() as u64, attack.wanted() as u64);
-                tools.progress.tell(NAME, done, total, queries);
+                tools.progress.report(NAME, done, total, queries);
             }
         };
         let plaintext = attack.recovered();

@@ -5,13 +5,13 @@ use bytes::Bytes;
 use protocol::endpoint::{Check, Conn, Fact, Input, Output, PortIndex, Side, Tick};
 
 use super::state::{Event, HOP, Link, SERVER, World};
-use super::transport::{Leg, Way};
+use super::transport::{Direction, Leg};
 use super::unread::Because;
-use crate::trace::{ClaimRecord, Outcome};
+use crate::trace::{ClaimRecord, QuestionOutcome};
 
 /// An event that the attacker keeps from happening.
 #[derive(Debug)]
-pub struct Held(Event);
+pub struct HeldEvent(Event);
 
 /// What the attacker sees of a victim's answer.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -56,12 +56,12 @@ fn segment(bytes: &Bytes) -> String {
 
 impl World {
     /// Keep the next event from happening. Time goes on without it.
-    pub fn hold(&mut self) -> Option<Held> {
-        self.queue.pop_first().map(|(_, event)| Held(event))
+    pub fn hold(&mut self) -> Option<HeldEvent> {
+        self.queue.pop_first().map(|(_, event)| HeldEvent(event))
     }
 
     /// Let it happen now.
-    pub fn release(&mut self, Held(event): Held) {
+    pub fn release(&mut self, HeldEvent(event): HeldEvent) {
         // Before anything else that is due now: it should have happened long ago.
         let first = self.queue.first_key_value().map_or(u64::MAX, |((_, sequence), _)| *sequence);
         self.queue.insert((self.clock, first.min(self.sequence).saturating_sub(1)), event);
@@ -83,7 +83,7 @@ impl World {
     /// Close such a connection.
     pub fn hang_up(&mut self, link: u32) {
         if self.shut(link, Side::Server) {
-            self.carry_close(Leg { link, side: Side::Server }, Way::Out);
+            self.transfer_close(Leg { link, side: Side::Server }, Direction::ToEndpoint);
             self.probing(SERVER, Input::Closed(Conn(link)));
         }
         self.links.remove(&link);
@@ -107,9 +107,12 @@ impl World {
         self.trace.asked.insert(link);
         let (leg, mut reply) = (Leg { link, side: to }, Reply::default());
         let mut closes = Vec::new();
-        let simply = self.carrier.is_none();
-        let carried =
-            if simply { Vec::new() } else { self.carry(leg, Way::Out, &bytes.to_vec().into()) };
+        let simply = self.transport.is_none();
+        let carried = if simply {
+            Vec::new()
+        } else {
+            self.transfer(leg, Direction::ToEndpoint, &bytes.to_vec().into())
+        };
         for piece in simply.then_some(bytes).into_iter().chain(carried.iter().map(AsRef::as_ref)) {
             self.asks(link, to, piece.len());
             let mut out = self.probing(actor, Input::Received(Conn(link), piece));
@@ -118,7 +121,9 @@ impl World {
                 if conn == Conn(link) && simply {
                     reply.segments.push(bytes);
                 } else if conn == Conn(link) {
-                    reply.segments.push(self.carry(leg, Way::In, &bytes).concat().into());
+                    reply
+                        .segments
+                        .push(self.transfer(leg, Direction::ToAttacker, &bytes).concat().into());
                 } else {
                     let because = Because { moment: self.trace.moments(), ..Because::default() };
                     self.schedule(HOP, Event::Sent { link: conn.0, from: to, bytes, because });
@@ -139,11 +144,11 @@ impl World {
                         Event::Closed { link: closed, from: to, because: Because::default() },
                     );
                 } else {
-                    self.carry_close(Leg { link: closed, side: to }, Way::In);
+                    self.transfer_close(Leg { link: closed, side: to }, Direction::ToAttacker);
                 }
             }
         }
-        let outcome = self.outcome.take().map_or(Outcome::Taken, Outcome::Refused);
+        let outcome = self.outcome.take().map_or(QuestionOutcome::Taken, QuestionOutcome::Refused);
         *self.trace.answers.entry((frame_type, outcome, reply.describe())).or_default() += 1;
         self.pass(self.clock.after(HOP));
         reply

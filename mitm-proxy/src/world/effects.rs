@@ -9,7 +9,7 @@ use protocol::endpoint::{Conn, Input, Output, Side};
 use super::guarded::guarded;
 use super::reasons::{Reasons, Until};
 use super::state::{Event, HOP, Link, SERVER, World};
-use super::transport::{Carrier, Leg, Way};
+use super::transport::{Direction, Leg, Transport};
 use super::unread::Because;
 use crate::attacker::{Attacker, Effect, StepContext};
 use crate::misfire::MisfireCause;
@@ -18,7 +18,7 @@ use crate::trace::{
 };
 
 impl World {
-    pub(super) fn tell_attacker(
+    pub(super) fn step_attacker(
         &mut self,
         because: Because,
         tell: impl FnOnce(&mut Attacker, &mut StepContext<'_>),
@@ -87,7 +87,7 @@ impl World {
         if open && let Some(actor) = self.actor_at(link, to) {
             self.arrives(link, to, bytes.len(), numbers);
             let cause = numbers.last().copied();
-            for bytes in self.carry(Leg { link, side: to }, Way::Out, bytes) {
+            for bytes in self.transfer(Leg { link, side: to }, Direction::ToEndpoint, bytes) {
                 // Who has closed reads no more.
                 if !self.links.get(&link).is_some_and(|link| link.is_open(to)) {
                     break;
@@ -109,7 +109,7 @@ impl World {
             record.reached.get_or_insert(was_open);
         }
         if was_open {
-            self.carry_close(Leg { link, side: to }, Way::Out);
+            self.transfer_close(Leg { link, side: to }, Direction::ToEndpoint);
             self.dispatch(actor, Input::Closed(Conn(link)), None);
             self.advance(actor);
         }
@@ -140,18 +140,18 @@ impl World {
         Some(out)
     }
 
-    /// Give an actor one input and carry out what it wants. `cause` is the frame it is about, unless the actor says how far it
+    /// Give an actor one input and transfer out what it wants. `cause` is the frame it is about, unless the actor says how far it
     /// has read.
     pub(super) fn dispatch(&mut self, number: usize, input: Input<'_>, cause: Option<u32>) {
         let Some(mut out) = self.perform(number, input, cause) else { return };
         let now = self.clock;
         self.given(number, input, &out);
-        if !out.secrets.is_empty() && !self.trace.parts.contains(&number) {
+        if !out.secrets.is_empty() && !self.trace.impostors.contains(&number) {
             let record = |(Conn(link), secret)| SecretRecord { actor: number, link, secret };
             self.trace.secrets.extend(out.secrets.drain(..).map(record));
         }
         let reasons = self.record(number, &mut out, cause);
-        self.tell_thief(number, input, &reasons);
+        self.step_stolen_copy(number, input, &reasons);
         let from = self.side(number);
         for (at, (Conn(link), bytes)) in out.writes.drain(..).enumerate() {
             if self.links.get(&link).is_some_and(|link| link.is_open(from)) {
@@ -180,7 +180,7 @@ impl World {
 
     /// Put what an actor claims into the trace, in the order of what it read, and say what it did everything for.
     fn record(&mut self, number: usize, out: &mut Output, cause: Option<u32>) -> Reasons {
-        let learns = self.planted(number).is_some_and(|planted| !planted.insider);
+        let learns = self.impostor(number).is_some_and(|impostor| !impostor.insider);
         let mut reasons = Reasons::default();
         let mut because = Because { frame: cause, moment: self.trace.moments() };
         let mut claims = std::mem::take(&mut out.claims).into_iter().enumerate().peekable();
@@ -205,15 +205,15 @@ impl World {
         reasons
     }
 
-    /// From now on, let this carry all bytes.
-    pub fn over(&mut self, carrier: Box<dyn Carrier>) {
-        self.carrier = Some(carrier);
+    /// From now on, let this transfer all bytes.
+    pub fn use_transport(&mut self, transport: Box<dyn Transport>) {
+        self.transport = Some(transport);
     }
 
     /// What the reads at the other end return.
-    pub(super) fn carry(&mut self, leg: Leg, way: Way, bytes: &Bytes) -> Vec<Bytes> {
-        let Some(carrier) = &mut self.carrier else { return vec![bytes.clone()] };
-        let pieces = carrier.carry(leg, way, bytes);
+    pub(super) fn transfer(&mut self, leg: Leg, direction: Direction, bytes: &Bytes) -> Vec<Bytes> {
+        let Some(transport) = &mut self.transport else { return vec![bytes.clone()] };
+        let pieces = transport.transfer(leg, direction, bytes);
         pieces.unwrap_or_else(|error| {
             self.broken(leg, &error);
             Vec::new()
@@ -221,8 +221,9 @@ impl World {
     }
 
     /// The other end learns of a close.
-    pub(super) fn carry_close(&mut self, leg: Leg, way: Way) {
-        let closed = self.carrier.as_mut().map_or(Ok(()), |carrier| carrier.close(leg, way));
+    pub(super) fn transfer_close(&mut self, leg: Leg, direction: Direction) {
+        let closed =
+            self.transport.as_mut().map_or(Ok(()), |transport| transport.close(leg, direction));
         if let Err(error) = closed {
             self.broken(leg, &error);
         }

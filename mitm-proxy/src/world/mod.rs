@@ -16,9 +16,9 @@ mod state;
 mod transport;
 mod unread;
 
-pub use ask::{Held, Reply};
+pub use ask::{HeldEvent, Reply};
 pub use guarded::stepping;
 pub use recording::Recording;
-pub use spec::{Folder, LAB, Plan};
+pub use spec::{Folder, LAB, OwnEndpoints, Victims, WorldSpec};
 pub use state::{HOP, World};
-pub use transport::{Carrier, Leg, Way};
+pub use transport::{Direction, Leg, Transport};

@@ -5,8 +5,8 @@ use protocol::system::Setup;
 
 use super::guarded::guarded;
 use super::reasons::Reasons;
-use super::state::{Actor, Planted, World};
-use crate::action::Part;
+use super::state::{Actor, Impostor, World};
+use crate::action::ImpostorSpec;
 use crate::memory::Memory;
 use crate::misfire::MisfireCause;
 use crate::script::Step;
@@ -20,25 +20,25 @@ impl World {
     pub(super) fn steal(&mut self, link: u32, of: Side, rule: u32) {
         let Some(actor) = self.actor_at(link, of) else { return };
         let Some(victim) = self.actors.get(actor) else { return };
-        let endpoint = victim.endpoint.compromised(self.plan.seed ^ OTHER);
+        let endpoint = victim.endpoint.compromised(self.spec.seed ^ OTHER);
         let (at, moment) = (self.clock, self.trace.next_moment());
         let loot = Loot::Memory(actor);
         let compromise = self.trace.compromises.len();
         self.trace.compromises.push(Compromise { at, moment, rule, loot });
-        self.attacker.take(actor, Memory { endpoint, compromise, told: Vec::new() });
+        self.attacker.add_memory(actor, Memory { endpoint, compromise, told: Vec::new() });
     }
 
     /// Whoever has a copy of that actor's memory lets it take the same input, and listens. What the copy delivers, the thief
     /// knows; and what it sends, but for what the application told the original since: that is no part of the memory.
-    pub(super) fn tell_thief(&mut self, actor: usize, input: Input<'_>, reasons: &Reasons) {
+    pub(super) fn step_stolen_copy(&mut self, actor: usize, input: Input<'_>, reasons: &Reasons) {
         let Some(memory) = self.attacker.memory_mut(actor) else { return };
         if let Input::Command(Command::Send(message)) = input {
             memory.told.push(message.clone());
         }
         let mut out = Output::default();
         if guarded(&mut memory.endpoint, self.clock, input, &mut out).is_err() {
-            // A copy that has lost its way is of no use any more; the original is judged on its own.
-            self.attacker.lose(actor);
+            // A copy that has lost its direction is of no use any more; the original is judged on its own.
+            self.attacker.forget_memory(actor);
             return;
         }
         let from = Some(memory.compromise);
@@ -62,14 +62,17 @@ impl World {
     }
 
     /// Somebody of the attacker's begins to play its part.
-    pub(super) fn play(&mut self, link: u32, part: &Part, rule: u32) {
-        let plan = self.plan.clone();
-        let Some(folder) = plan.keys.get(&part.keys) else { return };
-        let folder = folder.with_lab(&self.plan.lab());
-        let setup = Setup::lab(plan.profile, plan.seed ^ OTHER ^ u64::from(rule), part.number);
+    pub(super) fn play(&mut self, link: u32, part: &ImpostorSpec, rule: u32) {
+        let spec = self.spec.clone();
+        let Some(folder) = spec.keys.get(&part.keys) else { return };
+        let Some(system) = spec.system() else {
+            return self.trace.misfires.push(Misfire { rule, why: MisfireCause::NoLabEndpoint });
+        };
+        let folder = folder.with_lab(&self.spec.lab_keys());
+        let setup = Setup::lab(spec.profile, spec.seed ^ OTHER ^ u64::from(rule), part.number);
         let make = match part.side {
-            Side::Client => plan.system.keys.client,
-            Side::Server => plan.system.keys.server,
+            Side::Client => system.keys.client,
+            Side::Server => system.keys.server,
         };
         let endpoint = match make(setup, &folder) {
             Ok(endpoint) => endpoint,
@@ -79,15 +82,15 @@ impl World {
                 return;
             }
         };
-        let texts = plan.system.carries.contains(&Kind::Text);
+        let texts = system.carries.contains(&Kind::Text);
         let says = part.says.iter().map(|text| {
             Step::Send(if texts { Message::text(text) } else { Message::numbers(text) })
         });
         // It does not say goodbye: what it does lasts.
         let (number, script) = (self.actors.len(), says.collect());
-        self.trace.parts.insert(number);
+        self.trace.impostors.insert(number);
         let (at, open, waiting, dead) = (0, 0, false, false);
-        let planted = Some(Planted { side: part.side, rule, insider: part.insider });
+        let impostor = Some(Impostor { side: part.side, rule, insider: part.insider });
         let says_what_it_reads = false;
         self.actors.push(Actor {
             endpoint,
@@ -96,7 +99,7 @@ impl World {
             open,
             waiting,
             dead,
-            planted,
+            impostor,
             says_what_it_reads,
         });
         match part.side {
@@ -105,8 +108,8 @@ impl World {
                 if let Some(link) = self.links.get_mut(&link) {
                     link.server = number;
                 }
-                self.attacker.plant(link, Side::Server, rule);
-                self.trace.planted.insert(link);
+                self.attacker.add_impostor(link, Side::Server, rule);
+                self.trace.impostor_links.insert(link);
                 let (now, service) = (self.clock, self.service(link));
                 self.trace.link(now, link, service, LinkEvent::Intercepted, Some(rule));
             }
@@ -124,8 +127,8 @@ impl World {
         if stolen.is_empty() {
             return;
         }
-        let (system, profile) = (self.plan.system, self.plan.profile);
-        let (lab, recordings) = (self.plan.lab(), self.recordings());
+        let (system, profile) = (self.spec.system(), self.spec.profile);
+        let (lab, recordings) = (self.spec.lab_keys(), self.recordings());
         for (at, names) in stolen {
             let mut files = lab.clone();
             files.retain(|path, _| names.contains(path));
@@ -135,6 +138,7 @@ impl World {
                 self.trace.misfires.push(Misfire { rule, why });
             }
             for recording in &recordings {
+                let Some(system) = system else { continue };
                 let opened = (system.decrypt_recording)(profile, &files, &recording.overheard());
                 for (place, message) in opened {
                     let (number, content) =

@@ -10,9 +10,9 @@ use protocol::layout::Layout;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::honest::Honest;
-use super::spec::Plan;
-use super::state::{Actor, Event, HOP, Link, Planted, SERVER, Scratch, World};
-use super::transport::{Leg, Way};
+use super::spec::WorldSpec;
+use super::state::{Actor, Event, HOP, Impostor, Link, SERVER, Scratch, World};
+use super::transport::{Direction, Leg};
 use super::unread::Because;
 use crate::attacker::{Acting, Attacker};
 use crate::script::Step;
@@ -23,8 +23,8 @@ const MAX_EVENTS: u64 = 2_000_000;
 
 impl World {
     /// A world at time zero, every client about to connect.
-    pub fn new(plan: &Plan) -> Self {
-        let Plan { scripts, rules, .. } = plan;
+    pub fn new(spec: &WorldSpec) -> Self {
+        let WorldSpec { scripts, rules, .. } = spec;
         let actor = |endpoint, script| Actor {
             endpoint,
             script,
@@ -32,19 +32,19 @@ impl World {
             open: 0,
             waiting: false,
             dead: false,
-            planted: None,
+            impostor: None,
             says_what_it_reads: false,
         };
         let last = scripts.keys().next_back().copied().unwrap_or(0);
         let script = |number| scripts.get(&number).cloned().unwrap_or_else(|| Arc::from([]));
-        let Honest { endpoints, layout, problem } = Honest::new(plan, last);
+        let Honest { endpoints, layout, problem } = Honest::new(spec, last);
         let numbered = (0..).zip(endpoints);
         let actors = numbered.map(|(number, endpoint)| actor(endpoint, script(number))).collect();
         let mut trace = Trace::default();
         trace.misfires.extend(problem.map(|why| Misfire { rule: 0, why }));
         trace.fired.resize(rules.len(), 0);
         let mut world = Self {
-            plan: Arc::new(plan.clone()),
+            spec: Arc::new(spec.clone()),
             actors,
             links: BTreeMap::new(),
             attacker: Attacker::new(layout, rules.clone()),
@@ -56,7 +56,7 @@ impl World {
             outcome: None,
             refusal: None,
             granted: 0,
-            carrier: None,
+            transport: None,
             unread: BTreeMap::new(),
         };
         world.advance(SERVER);
@@ -82,8 +82,8 @@ impl World {
     }
 
     /// What the world was made from.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    pub fn spec(&self) -> &WorldSpec {
+        &self.spec
     }
 
     /// The frames that are exchanged.
@@ -119,7 +119,7 @@ impl World {
         for actor in &self.actors {
             actor.endpoint.digest(&mut hasher);
             let left = actor.script.get(actor.at..);
-            (left, actor.open, actor.waiting, actor.dead, actor.planted).hash(&mut hasher);
+            (left, actor.open, actor.waiting, actor.dead, actor.impostor).hash(&mut hasher);
         }
         self.attacker.digest(&mut hasher);
         let Self { links, clock, queue, .. } = self;
@@ -155,9 +155,9 @@ impl World {
         }
     }
 
-    /// With a rule about to act: let everything happen that it cannot change. What is on its way to an endpoint
+    /// With a rule about to act: let everything happen that it cannot change. What is on its direction to an endpoint
     /// already arrives before anything the attacker sends now, so the forks made next need not repeat it.
-    pub fn ripen(&mut self) {
+    pub fn run_independent_events(&mut self) {
         let Some((key @ (now, last), acting)) = self.queue.pop_first() else { return };
         let (horizon, last) = (now.after(HOP), self.sequence.max(last));
         let due = |(key, event): (&(Tick, u64), &Event)| {
@@ -201,7 +201,7 @@ impl World {
         match event {
             Event::Connect { actor, link } => {
                 let service = self.service(link);
-                self.tell_attacker(Because::default(), |attacker, ctx| {
+                self.step_attacker(Because::default(), |attacker, ctx| {
                     attacker.on_open(ctx, link, service);
                 });
                 self.dispatch(actor, Input::Opened(Conn(link), service), None);
@@ -213,20 +213,21 @@ impl World {
                 self.dispatch(server, Input::Opened(Conn(link), service), None);
             }
             Event::Sent { link, from, bytes, because } => {
-                for bytes in self.carry(Leg { link, side: from }, Way::In, &bytes) {
-                    self.tell_attacker(because, |attacker, ctx| {
+                for bytes in self.transfer(Leg { link, side: from }, Direction::ToAttacker, &bytes)
+                {
+                    self.step_attacker(because, |attacker, ctx| {
                         attacker.on_bytes(ctx, link, from, &bytes);
                     });
                 }
             }
             Event::Closed { link, from, because } => {
-                self.carry_close(Leg { link, side: from }, Way::In);
-                self.tell_attacker(because, |attacker, ctx| {
+                self.transfer_close(Leg { link, side: from }, Direction::ToAttacker);
+                self.step_attacker(because, |attacker, ctx| {
                     attacker.on_close(ctx, link, from);
                 });
             }
             Event::Timer { token } => {
-                self.tell_attacker(Because::default(), |attacker, ctx| {
+                self.step_attacker(Because::default(), |attacker, ctx| {
                     attacker.on_timer(ctx, token);
                 });
             }
@@ -249,23 +250,23 @@ impl World {
     }
 
     /// What an actor is to the attacker, if it is the attacker's.
-    pub(super) fn planted(&self, actor: usize) -> Option<Planted> {
-        self.actors.get(actor).and_then(|actor| actor.planted)
+    pub(super) fn impostor(&self, actor: usize) -> Option<Impostor> {
+        self.actors.get(actor).and_then(|actor| actor.impostor)
     }
 
     /// Which end of its links an actor is at.
     pub(super) fn side(&self, actor: usize) -> Side {
         let own = if actor == SERVER { Side::Server } else { Side::Client };
-        self.planted(actor).map_or(own, |planted| planted.side)
+        self.impostor(actor).map_or(own, |impostor| impostor.side)
     }
 
     /// A client opens a link to this port.
     pub(super) fn connect(&mut self, actor: usize, service: PortIndex) {
         let link = self.attacker.next_link();
         let client = Some(actor);
-        if let Some(planted) = self.planted(actor) {
-            self.attacker.plant(link, Side::Client, planted.rule);
-            self.trace.planted.insert(link);
+        if let Some(impostor) = self.impostor(actor) {
+            self.attacker.add_impostor(link, Side::Client, impostor.rule);
+            self.trace.impostor_links.insert(link);
         } else {
             self.trace.owners.insert(link, actor);
         }
@@ -336,7 +337,7 @@ impl World {
     /// Connections that an endpoint still holds open, of links that have a client.
     pub fn open_ends(&self) -> impl Iterator<Item = (u32, Side)> {
         let honest =
-            |actor: Option<usize>| actor.is_some_and(|actor| self.planted(actor).is_none());
+            |actor: Option<usize>| actor.is_some_and(|actor| self.impostor(actor).is_none());
         self.links.iter().filter(move |(_, link)| honest(link.client)).flat_map(|(number, link)| {
             [Side::Client, Side::Server]
                 .into_iter()

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::endpoint::{Check, Endpoint, Output, PortIndex, Side, Tick};
 
-use super::spec::Plan;
-use super::transport::Carrier;
+use super::spec::WorldSpec;
+use super::transport::Transport;
 use super::unread::{Because, Unread};
 use crate::attacker::Attacker;
 use crate::script::Step;
@@ -20,7 +20,7 @@ pub const HOP: Duration = Duration::from_micros(500);
 /// Endpoints, attacker and links at one moment. A clone is a fork: neither ever notices the other.
 #[derive(Clone, Debug)]
 pub struct World {
-    pub(super) plan: Arc<Plan>,
+    pub(super) spec: Arc<WorldSpec>,
     pub(super) actors: Vec<Actor>,
     pub(super) links: BTreeMap<u32, Link>,
     pub(super) attacker: Attacker,
@@ -36,7 +36,7 @@ pub struct World {
     /// How many events the questions of strategies took: those have a budget of their own.
     pub(super) granted: u64,
     /// What takes bytes from end to end, if they do not simply arrive.
-    pub(super) carrier: Option<Box<dyn Carrier>>,
+    pub(super) transport: Option<Box<dyn Transport>>,
     /// What each end of a link has not read yet.
     pub(super) unread: BTreeMap<(u32, Side), Unread>,
 }
@@ -61,14 +61,14 @@ pub(super) struct Actor {
     pub(super) waiting: bool,
     pub(super) dead: bool,
     /// It is the attacker's.
-    pub(super) planted: Option<Planted>,
+    pub(super) impostor: Option<Impostor>,
     /// It says how far it reads. Whoever never does is taken to read everything at once.
     pub(super) says_what_it_reads: bool,
 }
 
 /// What somebody of the attacker's does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Planted {
+pub(super) struct Impostor {
     /// Plays this side.
     pub(super) side: Side,
     /// Because of this rule, from 1.

@@ -1,4 +1,4 @@
-//! What carries bytes between the ends of a world. Nothing does, as a rule: they are there. A carrier takes them over
+//! What carries bytes between the ends of a world. Nothing does, as a rule: they are there. A transport takes them over
 //! something real instead, and the world still says in which order.
 
 use std::fmt::Debug;
@@ -16,34 +16,35 @@ pub struct Leg {
     pub side: Side,
 }
 
-/// Which way bytes go on a leg.
+/// Which direction bytes go on a leg.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Way {
+pub enum Direction {
     /// From the endpoint to the attacker.
-    In,
+    ToAttacker,
     /// From the attacker to the endpoint.
-    Out,
+    ToEndpoint,
 }
 
 /// Takes bytes from one end of a connection to the other.
-pub trait Carrier: Debug + Send {
+pub trait Transport: Debug + Send {
     /// Take `bytes` there; what each read at the other end returned.
     ///
     /// # Errors
     /// The connection cannot be made, or broke.
-    fn carry(&mut self, leg: Leg, way: Way, bytes: &Bytes) -> io::Result<Vec<Bytes>>;
+    fn transfer(&mut self, leg: Leg, direction: Direction, bytes: &Bytes)
+    -> io::Result<Vec<Bytes>>;
 
-    /// Close the connection from the sending end of `way`; the other end sees it. A connection that never was is made first.
+    /// Close the connection from the sending end of `direction`; the other end sees it. A connection that never was is made first.
     ///
     /// # Errors
     /// The connection cannot be made, or broke.
-    fn close(&mut self, leg: Leg, way: Way) -> io::Result<()>;
+    fn close(&mut self, leg: Leg, direction: Direction) -> io::Result<()>;
 
     /// Another one like it, for a fork of the world: what goes on there goes over connections of its own.
-    fn fork(&self) -> Box<dyn Carrier>;
+    fn fork(&self) -> Box<dyn Transport>;
 }
 
-impl Clone for Box<dyn Carrier> {
+impl Clone for Box<dyn Transport> {
     fn clone(&self) -> Self {
         self.fork()
     }

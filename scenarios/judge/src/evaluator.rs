@@ -16,7 +16,7 @@ use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::strategy::{Quiet, Strategy, Tools};
 use mitm_proxy::trace::{LinkEvent, Misfire, Trace};
-use mitm_proxy::world::{self, Folder, LAB, World};
+use mitm_proxy::world::{Folder, LAB, Victims, World, WorldSpec};
 use net::Loopback;
 use protocol::endpoint::{Check, End, Fact, Reject, Side};
 use protocol::system::System;
@@ -139,8 +139,8 @@ pub fn judge(case: Case<'_>) -> Judgement {
 /// Run and judge `case` with these tools for its strategy.
 pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
     let plan = case.plan;
-    let spec = world::Plan {
-        system: case.system,
+    let spec = WorldSpec {
+        victims: Victims::System(case.system),
         profile: case.profile,
         seed: case.seed,
         scripts: plan.scripts.iter().map(|(n, steps)| (*n, steps[..].into())).collect(),
@@ -159,7 +159,7 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
     let mut world = World::new(&spec);
     if case.over == Over::Tcp {
         let carrier = Loopback::new(world.layout(), case.seed);
-        world.over(Box::new(carrier));
+        world.use_transport(Box::new(carrier));
     }
     if plan.rules.is_empty() && plan.strategy.is_none() {
         let mut runs = Runs::default();
@@ -185,7 +185,7 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
         }
         if let Some(variants) = variants(&mut world, &next) {
             worlds = variants;
-            world.ripen();
+            world.run_independent_events();
             break;
         }
         world.step();
@@ -296,7 +296,7 @@ impl Runs {
         let Run { rulings, blocked_by, problem, trace } = run;
         let check = blocked_by.unwrap_or_else(|| NOTHING.to_owned());
         *self.blocked_by.entry(check).or_default() += 1;
-        let mut deeds = trace.frames.iter().flat_map(|frame| &frame.deeds);
+        let mut deeds = trace.frames.iter().flat_map(|frame| &frame.attacker_actions);
         let deed = deeds.next().map_or_else(|| "no change".to_owned(), |deed| deed.what.clone());
         let reactions = uniform_errors::reactions(&trace);
         let violates = rulings.iter().any(|(_, ruling)| ruling.outcome == Outcome::Violated);
@@ -518,7 +518,7 @@ pub fn first_rejection(trace: &Trace) -> Option<String> {
     trace.claims.iter().find_map(|record| {
         let end = (record.actor, record.claim.conn.0);
         match record.claim.fact {
-            Fact::Established(_) if trace.planted.contains(&end.1) => {
+            Fact::Established(_) if trace.impostor_links.contains(&end.1) => {
                 accepted.insert(end);
                 None
             }
@@ -542,12 +542,11 @@ pub fn actor_name(actor: usize) -> String {
 
 /// Whether a difference that `rule` made reached an endpoint.
 fn landed(trace: &Trace, rule: u32) -> bool {
-    let frames = trace
-        .frames
-        .iter()
-        .any(|frame| frame.has_landed() && frame.deeds.iter().any(|deed| deed.rule == rule));
+    let frames = trace.frames.iter().any(|frame| {
+        frame.has_landed() && frame.attacker_actions.iter().any(|deed| deed.rule == rule)
+    });
     // Whoever answers in the place of the server makes a difference by being there.
-    let played = !trace.parts.is_empty();
+    let played = !trace.impostors.is_empty();
     let closed = |event| {
         matches!(event, LinkEvent::ClosedTo(_)) || (played && event == LinkEvent::Intercepted)
     };

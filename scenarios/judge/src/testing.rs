@@ -32,7 +32,7 @@ pub fn frame(link: u32, to: Side) -> FrameRecord {
         frame,
         original: None,
         origin: Origin::Endpoint,
-        deeds: Vec::new(),
+        attacker_actions: Vec::new(),
         moved: false,
         fate: Fate::Delivered(Tick(0)),
         sent: None,

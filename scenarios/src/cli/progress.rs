@@ -103,7 +103,7 @@ impl Shown {
 }
 
 impl Progress for Shown {
-    fn tell(&self, strategy: &'static str, done: u64, total: u64, queries: u64) {
+    fn report(&self, strategy: &'static str, done: u64, total: u64, queries: u64) {
         lock(&self.state).strategy =
             Some(format!("{strategy} {done} of {total}, {queries} queries"));
     }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use capture::Format as CaptureFormat;
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::rule::Rule;
-use net::proxy::{Door, Keep, Options, Tap, proxy};
+use net::proxy::{ForwardedPort, Keep, Options, Tap, proxy};
 use net::{HostPort, raise_descriptors};
 use protocol::layout::Layout;
 use protocol::system::System;
@@ -190,7 +190,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
                 to.join(", ")
             );
             let doors = listeners.into_iter().zip(upstream);
-            let doors = doors.map(|(listener, upstream)| Door { listener, upstream }).collect();
+            let doors =
+                doors.map(|(listener, upstream)| ForwardedPort { listener, upstream }).collect();
             let (reload, reloads) = channel(1);
             let options = Options {
                 recorder: Some(Box::new(watch)),

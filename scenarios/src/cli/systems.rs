@@ -8,7 +8,7 @@ use anyhow::Result;
 use bytes::Bytes;
 use mitm_proxy::script::Step;
 use mitm_proxy::trace::{FrameRecord, Trace};
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{Victims, World, WorldSpec};
 use protocol::endpoint::{Kind, Message, Side};
 use protocol::system::System;
 use protocol::systems::SYSTEMS;
@@ -197,8 +197,8 @@ fn honest_run(system: &'static System, profile: Profile) -> Trace {
     }
     script.push(Step::End);
     let scripts = BTreeMap::from([(1, Arc::from(script))]);
-    let plan = Plan {
-        system,
+    let plan = WorldSpec {
+        victims: Victims::System(system),
         profile,
         seed: 7,
         scripts,

@@ -12,7 +12,7 @@ use mitm_proxy::condition::When;
 use mitm_proxy::rule::Rule;
 use mitm_proxy::script::Step;
 use mitm_proxy::strategies::timing::{Comparison, KEPT, Summary, Welch};
-use mitm_proxy::world::{Plan, World};
+use mitm_proxy::world::{Victims, World, WorldSpec};
 use protocol::crypto::rsa::PublicKey;
 use protocol::endpoint::{Conn, Endpoint, Fact, Input, Kind, Message, Output, Side, Tick};
 use protocol::entropy::Entropy;
@@ -190,10 +190,18 @@ fn target(system: &'static System, profile: Profile, probe: &Probe) -> Result<Ta
     };
     let rules = Arc::from(vec![Rule { when, actions: Vec::new() }]);
     let (keys, registered) = (BTreeMap::new(), None);
-    let plan = Plan { system, profile, seed: SEED, scripts, rules, keys, registered };
+    let plan = WorldSpec {
+        victims: Victims::System(system),
+        profile,
+        seed: SEED,
+        scripts,
+        rules,
+        keys,
+        registered,
+    };
     let mut world = World::new(&plan);
     let acting = world.run_until_rule();
-    world.ripen();
+    world.run_independent_events();
     let found = acting.and_then(|acting| {
         let server = world.endpoint(acting.link, Side::Server)?;
         Some((acting.link, acting.frame?, server))
@@ -202,7 +210,7 @@ fn target(system: &'static System, profile: Profile, probe: &Probe) -> Result<Ta
         bail!("no {} is sent in {} {}", probe.frame, system.name, profile.name());
     };
     let public = system.transport.and_then(|transport| {
-        let lab = world.plan().lab();
+        let lab = world.spec().lab_keys();
         PublicKey::from_pem(lab.get(transport.public_key)?).ok()
     });
     Ok(Target { server, conn: Conn(link), now: world.now(), frame, public })

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mitm_proxy::trace::{ClaimRecord, Departing, Fate, FrameRecord, Origin, Trace};
-use net::proxy::Outcome;
+use net::proxy::ProxyOutcome;
 use protocol::endpoint::{Claim, Conn, Fact, Name, Side, Tick};
 
 use super::connections::Connections;
@@ -46,11 +46,11 @@ pub(super) struct Evidence {
 /// What a run was.
 pub(super) fn conclude(
     target: &Target,
-    outcome: Outcome,
+    outcome: ProxyOutcome,
     evidence: Evidence,
     prompt: Prompt,
 ) -> Run {
-    let Outcome { mut trace, mut open_ends, refused } = outcome;
+    let ProxyOutcome { mut trace, mut open_ends, refused } = outcome;
     let mut findings = findings(target, &trace, refused, &evidence);
     findings.extend(unknown_connections(&trace, &evidence.transcript));
     findings.extend(unsaid_connections(&trace, &evidence.transcript));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mitm_proxy::attacker::Attacker;
-use net::proxy::{Activity, Keep, Options, Outcome, Spacing, proxy};
+use net::proxy::{Activity, Keep, Options, ProxyOutcome, Spacing, proxy};
 use protocol::endpoint::{Side, Tick};
 use protocol::layout::Layout;
 use tokio::sync::{mpsc, oneshot};
@@ -342,7 +342,7 @@ impl Stage<'_> {
     }
 
     fn without_frames(self, findings: Vec<Finding>, interrupted: bool) -> Run {
-        let outcome = Outcome {
+        let outcome = ProxyOutcome {
             trace: mitm_proxy::trace::Trace::default(),
             open_ends: Vec::new(),
             refused: 0,
@@ -354,7 +354,7 @@ impl Stage<'_> {
         run
     }
 
-    fn with_frames(self, outcome: Outcome, ending: Ending, pulse: &Pulse) -> Run {
+    fn with_frames(self, outcome: ProxyOutcome, ending: Ending, pulse: &Pulse) -> Run {
         let words = |who| self.programs.last_words(who);
         let gone = self.gone();
         let evidence = Evidence {

@@ -142,7 +142,7 @@ mod tests {
                     } else {
                         Origin::Attacker { copy_of: Some(1) }
                     },
-                    deeds: Vec::new(),
+                    attacker_actions: Vec::new(),
                     moved: false,
                     fate: Fate::Pending,
                     sent: None,

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use net::HostPort;
-use net::proxy::Door;
+use net::proxy::ForwardedPort;
 use protocol::endpoint::Side;
 use tokio::net::TcpListener;
 
@@ -29,7 +29,7 @@ pub(super) fn failed(what: &'static str) -> impl FnOnce(io::Error) -> TargetErro
 pub(super) async fn doors(
     target: &Target,
     ports: usize,
-) -> Result<(Vec<Door>, Reserved), TargetError> {
+) -> Result<(Vec<ForwardedPort>, Reserved), TargetError> {
     let at = |port: u16| HostPort::from(SocketAddr::from((ports::HOST, port)));
     let mut doors = Vec::with_capacity(ports);
     for nth in 0..ports {
@@ -41,7 +41,7 @@ pub(super) async fn doors(
             }
             _ => failed("no port for the attacker")(error),
         })?;
-        doors.push(Door { listener, upstream: at(0) });
+        doors.push(ForwardedPort { listener, upstream: at(0) });
     }
     // Chosen once all others are taken.
     let free = ports::free(ports).map_err(failed("no port for the server"))?;

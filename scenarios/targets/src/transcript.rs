@@ -1,4 +1,4 @@
-//! What programs say while they run: their claims, or what is taken for such, in the order each of them said it, and before
+//! LogEvent programs say while they run: their claims, or what is taken for such, in the order each of them said it, and before
 //! which frames.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use net::proxy::{Batch, Recorder, What};
+use net::proxy::{Batch, LogEvent, Recorder};
 use protocol::endpoint::{Fact, Message, Name, Side, Tick};
 use regex::Regex;
 use tokio::time::Instant;
@@ -38,7 +38,7 @@ pub(super) struct Seen {
     pub(super) content: Content,
 }
 
-/// What it said, as far as that is known.
+/// LogEvent it said, as far as that is known.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     /// This.
@@ -47,7 +47,7 @@ pub(super) enum Content {
     Unknown(Observed),
 }
 
-/// What is known of one program.
+/// LogEvent is known of one program.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     claims: usize,
@@ -75,7 +75,7 @@ pub(super) struct Transcript {
     /// When this look at the programs began.
     now: Tick,
     moved: Option<Instant>,
-    /// What a line must contain, and whether one did.
+    /// LogEvent a line must contain, and whether one did.
     wanted: Vec<u8>,
     met: bool,
     stopping: bool,
@@ -121,7 +121,7 @@ impl Transcript {
         }
     }
 
-    /// What is said from now on is said because the programs are stopped.
+    /// LogEvent is said from now on is said because the programs are stopped.
     pub(super) fn stop(&mut self) {
         self.stopping = true;
     }
@@ -196,7 +196,7 @@ impl Transcript {
         }
     }
 
-    /// What a program claims from here on is not known.
+    /// LogEvent a program claims from here on is not known.
     pub(super) fn spoilt(&mut self, who: Side, how: &str) {
         if !self.stopping {
             let account = self.account_mut(who);
@@ -293,7 +293,7 @@ impl Transcript {
     }
 }
 
-/// What a line of output is taken for, if it matches.
+/// LogEvent a line of output is taken for, if it matches.
 fn matched(pattern: &Regex, line: &str, claim: Observed) -> Option<Content> {
     let groups = pattern.captures(line)?;
     let group = |name: &str| groups.name(name).map(|group| group.as_str());
@@ -311,7 +311,7 @@ fn matched(pattern: &Regex, line: &str, claim: Observed) -> Option<Content> {
     })
 }
 
-/// What is concluded where no content is seen.
+/// LogEvent is concluded where no content is seen.
 pub(super) fn known(claim: Observed) -> Content {
     match claim {
         Observed::Rejected(reject) => Content::Known(Fact::Rejected(reject)),
@@ -320,7 +320,7 @@ pub(super) fn known(claim: Observed) -> Content {
     }
 }
 
-/// What links do, as far as a run in progress has to know. Clones share everything.
+/// LogEvent links do, as far as a run in progress has to know. Clones share everything.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pulse(Arc<Mutex<Beats>>);
 
@@ -351,9 +351,10 @@ impl Recorder for Pulse {
         let mut beats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         beats.moved = Some(Instant::now());
         for (entry, _) in batch.iter() {
-            if matches!(entry.what, What::Ended | What::Reset | What::Closed) {
+            if matches!(entry.what, LogEvent::Ended | LogEvent::Reset | LogEvent::Closed) {
                 // Whom the attacker has closed the connection to has not closed it.
-                let by = if entry.what == What::Closed { entry.side.other() } else { entry.side };
+                let by =
+                    if entry.what == LogEvent::Closed { entry.side.other() } else { entry.side };
                 beats.first_ends.entry(entry.link).or_insert((by, entry.at));
             }
         }

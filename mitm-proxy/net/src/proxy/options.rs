@@ -1,4 +1,4 @@
-//! What a live proxy is given, and what is left of it.
+//! LogEvent a live proxy is given, and what is left of it.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use crate::host::HostPort;
 
 /// A port that is listened on, and where what comes there goes.
 #[derive(Debug)]
-pub struct Door {
+pub struct ForwardedPort {
     /// Where clients come.
     pub listener: TcpListener,
     /// Where the server is.
@@ -29,11 +29,11 @@ pub struct Door {
 pub enum Keep {
     /// Everything, for a judge.
     All,
-    /// What rules may look back at: the last frames, as many as this.
+    /// LogEvent rules may look back at: the last frames, as many as this.
     Last(usize),
 }
 
-/// What a proxy keeps, whom it tells, and what it takes besides its rules.
+/// LogEvent a proxy keeps, whom it tells, and what it takes besides its rules.
 pub struct Options {
     /// How much of what passes is kept in memory.
     pub keep: Keep,
@@ -48,7 +48,7 @@ pub struct Options {
     /// Says whether the server is there for its n-th connection, from 0; without it, it always is. It is not waited for longer than
     /// anything else.
     pub is_there: Option<IsThere>,
-    /// What can be asked of it while it runs.
+    /// LogEvent can be asked of it while it runs.
     pub activity: Activity,
     /// New rules may come any time.
     pub rules: Receiver<Arc<[Rule]>>,
@@ -84,7 +84,7 @@ pub enum Spacing {
     ByReads(Duration),
 }
 
-/// What is going on between the ends. Clones share everything.
+/// LogEvent is going on between the ends. Clones share everything.
 #[derive(Clone, Debug, Default)]
 pub struct Activity(pub(super) Rc<Counts>);
 
@@ -125,10 +125,10 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// What is left when it is over.
+/// LogEvent is left when it is over.
 #[derive(Debug)]
-pub struct Outcome {
-    /// What happened, as far as it was kept.
+pub struct ProxyOutcome {
+    /// LogEvent happened, as far as it was kept.
     pub trace: Trace,
     /// Ends that were still open, by link.
     pub open_ends: Vec<(u32, Side)>,

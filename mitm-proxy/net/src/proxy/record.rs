@@ -1,4 +1,4 @@
-//! What is told to the recorder: small entries and the bytes they speak of, in batches that go to and fro between two threads.
+//! LogEvent is told to the recorder: small entries and the bytes they speak of, in batches that go to and fro between two threads.
 //! There are only so many batches, so memory is bounded, and a recorder that is behind holds up the links.
 
 use std::io;
@@ -24,22 +24,22 @@ pub struct Entry {
     pub link: u32,
     /// How many bytes it is about.
     pub len: u32,
-    /// What.
-    pub what: What,
+    /// LogEvent.
+    pub what: LogEvent,
     /// Who sent it, did it, or was sent it.
     pub side: Side,
 }
 
-/// What can happen.
+/// LogEvent can happen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum What {
+pub enum LogEvent {
     /// A client connected: addresses of the batch, by their place.
     Opened(u16),
     /// The attacker connected to the server: addresses of the batch, by their place.
     Connected(u16),
     /// A frame of this type, by its place in the layout, came from `side` and went on as it was.
     Passed(u16),
-    /// The same of a frame whose bytes follow as [`What::Piece`].
+    /// The same of a frame whose bytes follow as [`LogEvent::Piece`].
     Begun(u16),
     /// Bytes of a frame that has begun.
     Piece,
@@ -52,7 +52,7 @@ pub enum What {
     /// The attacker made a frame of this type, for `side`.
     Made(u16),
     /// The attacker did this to the frame before: a text of the batch, by its place.
-    Deed(u16),
+    AttackerAction(u16),
     /// These bytes went to `side`, on behalf of the attacker.
     Sent,
     /// `side` sends no more.
@@ -65,10 +65,10 @@ pub enum What {
     Trouble(u16),
 }
 
-impl What {
+impl LogEvent {
     /// Whether it says something new, and not more of the frame before.
     fn begins(self) -> bool {
-        !matches!(self, Self::Deed(_) | Self::Withheld | Self::Sent)
+        !matches!(self, Self::AttackerAction(_) | Self::Withheld | Self::Sent)
     }
 
     /// Whether bytes of the batch belong to it, where bytes are kept.
@@ -77,7 +77,7 @@ impl What {
     }
 }
 
-/// What happened in a row.
+/// LogEvent happened in a row.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Entries, in order.
@@ -183,7 +183,7 @@ impl Log {
 
     /// Add an entry, with its bytes. Whether it is the first of its batch.
     pub(super) fn add(&mut self, entry: Entry, bytes: &[u8]) -> bool {
-        // What belongs to the entry before stays with it.
+        // LogEvent belongs to the entry before stays with it.
         if entry.what.begins() {
             self.make_room();
         }
@@ -196,10 +196,10 @@ impl Log {
     }
 
     /// Add an entry with addresses.
-    pub(super) fn meet(
+    pub(super) fn add_connection(
         &mut self,
         entry: Entry,
-        what: fn(u16) -> What,
+        what: fn(u16) -> LogEvent,
         addresses: (SocketAddr, SocketAddr),
     ) -> bool {
         self.make_room();
@@ -209,7 +209,12 @@ impl Log {
     }
 
     /// Add an entry with a text.
-    pub(super) fn tell(&mut self, entry: Entry, what: fn(u16) -> What, text: String) -> bool {
+    pub(super) fn add_text(
+        &mut self,
+        entry: Entry,
+        what: fn(u16) -> LogEvent,
+        text: String,
+    ) -> bool {
         if what(0).begins() {
             self.make_room();
         }
@@ -219,7 +224,12 @@ impl Log {
     }
 
     /// Add an entry that says what a rule does, over and over: the text is there once a batch.
-    pub(super) fn tell_again(&mut self, entry: Entry, rule: usize, text: impl FnOnce() -> String) {
+    pub(super) fn add_text_again(
+        &mut self,
+        entry: Entry,
+        rule: usize,
+        text: impl FnOnce() -> String,
+    ) {
         let place = match self.known {
             Some((known, place)) if known == rule => place,
             _ => {
@@ -229,7 +239,7 @@ impl Log {
                 place
             }
         };
-        self.add(Entry { what: What::Deed(place), ..entry }, &[]);
+        self.add(Entry { what: LogEvent::AttackerAction(place), ..entry }, &[]);
     }
 
     /// Begin another batch if this one is full.

@@ -1,4 +1,4 @@
-//! What the tasks of links call: each call takes the shared state, lets something happen, and starts what follows from it.
+//! LogEvent the tasks of links call: each call takes the shared state, lets something happen, and starts what follows from it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,10 +19,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
-use super::options::{Keep, Outcome, Spacing};
-use super::record::{Log, What};
+use super::options::{Keep, ProxyOutcome, Spacing};
+use super::record::{Log, LogEvent};
+use super::relay_context::RelayContext;
 use super::state::{Link, State, Task, Upstreams, Watched};
-use super::turn::Turn;
 use crate::host::HostPort;
 
 /// The most one read returns.
@@ -95,12 +95,12 @@ impl Relay {
     }
 
     /// Do something to the state, and then what the attacker wants.
-    fn with<T>(&self, change: impl FnOnce(&mut Turn<'_>) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut RelayContext<'_>) -> T) -> T {
         let mut state = self.0.state.borrow_mut();
-        state.bear_witness();
-        let mut turn = Turn { now: self.now(), state: &mut state };
-        let result = change(&mut turn);
-        turn.carry_out();
+        state.call_witness();
+        let mut ctx = RelayContext { now: self.now(), state: &mut state };
+        let result = change(&mut ctx);
+        ctx.apply_effects();
         state.show();
         self.start_tasks(&mut state);
         result
@@ -129,27 +129,27 @@ impl Relay {
         from: SocketAddr,
         service: PortIndex,
     ) -> (u32, bool) {
-        self.with(|turn| {
-            let number = turn.state.attacker.next_link();
+        self.with(|ctx| {
+            let number = ctx.state.attacker.next_link();
             let addresses = (from, writer.local_addr().unwrap_or(from));
-            let client = Some(turn.new_end(writer));
-            let counts = &turn.state.activity.0;
+            let client = Some(ctx.new_end(writer));
+            let counts = &ctx.state.activity.0;
             counts.opened.set(counts.opened.get() + 1);
-            turn.state.links.insert(number, Link { client, ..Link::default() });
-            if turn.state.keep == Keep::All {
-                turn.state.trace.owners.insert(number, CLIENT);
+            ctx.state.links.insert(number, Link { client, ..Link::default() });
+            if ctx.state.keep == Keep::All {
+                ctx.state.trace.owners.insert(number, CLIENT);
             }
-            turn.tell_meeting(number, Side::Client, What::Opened, addresses);
-            turn.with_attacker(|attacker, ctx| attacker.on_open(ctx, number, service));
-            let mut effects = std::mem::take(&mut turn.state.effects);
+            ctx.record_connection(number, Side::Client, LogEvent::Opened, addresses);
+            ctx.with_attacker(|attacker, ctx| attacker.on_open(ctx, number, service));
+            let mut effects = std::mem::take(&mut ctx.state.effects);
             let own =
                 |effect: &Effect| matches!(effect, Effect::Connect { link, .. } if *link == number);
             let connects = effects.iter().any(own);
             effects.retain(|effect| !own(effect));
-            if let Some(link) = turn.state.links.get_mut(&number) {
+            if let Some(link) = ctx.state.links.get_mut(&number) {
                 link.connecting = connects.then(Vec::new);
             }
-            turn.state.effects = effects;
+            ctx.state.effects = effects;
             (number, connects)
         })
     }
@@ -190,19 +190,19 @@ impl Relay {
 
     /// The connection to the server is there.
     pub(super) fn connected(&self, link: u32, writer: OwnedWriteHalf) {
-        self.with(|turn| turn.connected(link, writer));
+        self.with(|ctx| ctx.connected(link, writer));
     }
 
     /// The connection to the server cannot be made.
     pub(super) fn refused(&self, link: u32, upstream: &HostPort, error: &io::Error) {
-        self.with(|turn| {
-            turn.state.refused += 1;
+        self.with(|ctx| {
+            ctx.state.refused += 1;
             let text = format!("cannot connect to {upstream}: {error}");
-            turn.tell_text(link, Side::Server, What::Trouble, text);
-            if let Some(link) = turn.state.links.get_mut(&link) {
+            ctx.record_text(link, Side::Server, LogEvent::Trouble, text);
+            if let Some(link) = ctx.state.links.get_mut(&link) {
                 link.connecting = None;
             }
-            turn.broke(link, Side::Server);
+            ctx.broke(link, Side::Server);
         });
     }
 
@@ -218,7 +218,7 @@ impl Relay {
     }
 
     pub(super) fn trouble(&self, link: u32, side: Side, text: &str) {
-        self.with(|turn| turn.tell_text(link, side, What::Trouble, text.to_owned()));
+        self.with(|ctx| ctx.record_text(link, side, LogEvent::Trouble, text.to_owned()));
     }
 
     pub(super) fn wake_with(&self, link: u32, waker: &Waker) {
@@ -253,7 +253,7 @@ impl Relay {
         let wants_look = end.wants_look();
         drop(state);
         if let Poll::Ready(Err(_)) = polled {
-            self.with(|turn| turn.broke(link, side));
+            self.with(|ctx| ctx.broke(link, side));
         } else if wants_look {
             spawn_local(self.clone().look_again(link, side));
         }
@@ -283,14 +283,14 @@ impl Relay {
         let now = if polled.is_pending() {
             Tick(0)
         } else {
-            state.bear_witness();
+            state.call_witness();
             self.now()
         };
-        let mut turn = Turn { now, state: &mut state };
+        let mut ctx = RelayContext { now, state: &mut state };
         match polled {
             Poll::Ready(Ok(count @ 1..)) => {
                 let bytes = buffer.get_mut(..start + count).unwrap_or_default();
-                let used = turn.pass(link, side, bytes);
+                let used = ctx.pass(link, side, bytes);
                 if behind {
                     partial.truncate(start + count);
                     partial.drain(..used);
@@ -302,23 +302,23 @@ impl Relay {
                 if partial.len() < KEPT {
                     partial.shrink_to(KEPT);
                 }
-                turn.keep(link, side, partial);
+                ctx.keep(link, side, partial);
             }
             Poll::Ready(Ok(0)) => {
                 partial.truncate(start);
-                turn.ended(link, side, partial);
+                ctx.ended(link, side, partial);
             }
             Poll::Ready(Err(_)) => {
                 partial.truncate(start);
-                turn.lost(link, side, &partial);
-                turn.broke(link, side);
+                ctx.lost(link, side, &partial);
+                ctx.broke(link, side);
             }
             Poll::Pending => {
                 partial.truncate(start);
-                turn.keep(link, side, partial);
+                ctx.keep(link, side, partial);
             }
         }
-        turn.carry_out();
+        ctx.apply_effects();
         shared.truncate(2 * READ);
         state.buffer = shared;
         state.show();
@@ -328,43 +328,43 @@ impl Relay {
 
     /// The task of a link is done.
     pub(super) fn over(&self, number: u32) {
-        self.with(|turn| {
-            let Some(link) = turn.state.links.remove(&number) else { return };
+        self.with(|ctx| {
+            let Some(link) = ctx.state.links.remove(&number) else { return };
             let first = link.first.unwrap_or(Side::Client);
             for mut end in link.client.into_iter().chain(link.server) {
                 let missed = end.missed();
-                turn.state.note(missed);
+                ctx.state.note(missed);
                 end.leave();
             }
-            turn.with_attacker(|attacker, ctx| attacker.on_close(ctx, number, first));
-            if turn.state.keep != Keep::All {
-                turn.state.attacker.forget(number);
+            ctx.with_attacker(|attacker, ctx| attacker.on_close(ctx, number, first));
+            if ctx.state.keep != Keep::All {
+                ctx.state.attacker.forget(number);
             }
         });
     }
 
     async fn wait(self, token: u64, after: Duration) {
         sleep(after).await;
-        self.with(|turn| turn.with_attacker(|attacker, ctx| attacker.on_timer(ctx, token)));
+        self.with(|ctx| ctx.with_attacker(|attacker, ctx| attacker.on_timer(ctx, token)));
     }
 
     async fn stop_listening(self, link: u32, side: Side) {
         sleep(LINGER).await;
-        self.with(|turn| {
-            if let Some(end) = turn.end(link, side) {
+        self.with(|ctx| {
+            if let Some(end) = ctx.end(link, side) {
                 end.break_off();
             }
-            turn.wake(link);
+            ctx.wake(link);
         });
     }
 
     /// From now on, these rules. They begin to count.
     pub(super) fn use_rules(&self, rules: Arc<[Rule]>) {
-        self.with(|turn| {
-            turn.state.trace.fired = vec![0; rules.len()];
-            turn.state.attacker.begin_with(rules);
-            if turn.state.keep != Keep::All {
-                turn.state.attacker.remember_no_more_than_needed();
+        self.with(|ctx| {
+            ctx.state.trace.fired = vec![0; rules.len()];
+            ctx.state.attacker.begin_with(rules);
+            if ctx.state.keep != Keep::All {
+                ctx.state.attacker.remember_no_more_than_needed();
             }
         });
     }
@@ -380,8 +380,8 @@ impl Relay {
         }
     }
 
-    /// What is left.
-    pub(super) fn finish(self) -> Outcome {
+    /// LogEvent is left.
+    pub(super) fn finish(self) -> ProxyOutcome {
         let mut state = self.0.state.borrow_mut();
         if let Some(log) = &mut state.log {
             log.finish();
@@ -404,6 +404,6 @@ impl Relay {
         state.trace.unfinished = unfinished;
         let mut trace = std::mem::take(&mut state.trace);
         trace.settle();
-        Outcome { trace, open_ends, refused: state.refused }
+        ProxyOutcome { trace, open_ends, refused: state.refused }
     }
 }

@@ -12,7 +12,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::sleep;
 
 use super::link::{dial_all, serve};
-use super::options::{Door, Keep, Options, Outcome, Spacing};
+use super::options::{ForwardedPort, Keep, Options, ProxyOutcome, Spacing};
 use super::relay::Relay;
 use super::state::{Upstreams, Watched};
 use crate::limits::Limits;
@@ -27,10 +27,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The recorder cannot be started.
 pub async fn proxy(
     mut attacker: Attacker,
-    doors: Vec<Door>,
+    doors: Vec<ForwardedPort>,
     options: Options,
     stop: impl Future<Output = ()>,
-) -> io::Result<Outcome> {
+) -> io::Result<ProxyOutcome> {
     if options.keep != Keep::All {
         attacker.remember_no_more_than_needed();
     }

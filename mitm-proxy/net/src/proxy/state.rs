@@ -1,4 +1,4 @@
-//! What all links share, as data: the attacker, what it has seen, and both ends of every link.
+//! LogEvent all links share, as data: the attacker, what it has seen, and both ends of every link.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -74,7 +74,7 @@ impl State {
         counts.planned.set(self.attacker.has_plans());
     }
 
-    /// What an end has had less of than was thought.
+    /// LogEvent an end has had less of than was thought.
     pub(super) fn note(&mut self, missed: Missed) {
         let Missed { unwritten, unread, hurried } = missed;
         for number in unwritten {
@@ -87,7 +87,7 @@ impl State {
     }
 
     /// Something came from an end, and nothing of it has had an effect yet.
-    pub(super) fn bear_witness(&mut self) {
+    pub(super) fn call_witness(&mut self) {
         if let Some(witness) = &mut self.witness {
             witness(self.trace.next_moment());
         }

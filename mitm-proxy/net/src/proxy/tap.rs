@@ -1,4 +1,4 @@
-//! What a proxy tells its recorder, as a capture: for every link the connection between client and attacker, and the one
+//! LogEvent a proxy tells its recorder, as a capture: for every link the connection between client and attacker, and the one
 //! between attacker and server.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write};
 
 use protocol::endpoint::Side;
 
-use super::record::{Batch, Entry, What};
+use super::record::{Batch, Entry, LogEvent};
 use capture::{Ending, Format, Writer};
 
 /// A batch of fewer bytes is in the file at once.
@@ -20,7 +20,7 @@ pub struct Tap<W: Write> {
     began: u64,
     /// A frame that came and was not let pass, until it is known what was done to it.
     stopped: Option<(Entry, Vec<u8>)>,
-    /// What was done to the frame at hand.
+    /// LogEvent was done to the frame at hand.
     deeds: Vec<String>,
     /// Who sends nothing more, by conversation: the connecting end, the other one.
     finished: BTreeMap<u32, [bool; 2]>,
@@ -63,58 +63,61 @@ impl<W: Write> Tap<W> {
 
     fn entry(&mut self, entry: &Entry, bytes: &[u8], batch: &Batch) -> io::Result<()> {
         match entry.what {
-            What::Deed(text) => {
+            LogEvent::AttackerAction(text) => {
                 self.deeds.push(batch.text(text).to_owned());
                 return Ok(());
             }
-            What::Withheld => {
+            LogEvent::Withheld => {
                 self.deeds.push("withheld".to_owned());
                 return Ok(());
             }
             _ => {}
         }
-        if !matches!(entry.what, What::Sent) || self.stopped.is_some() {
+        if !matches!(entry.what, LogEvent::Sent) || self.stopped.is_some() {
             self.came()?;
         }
         let at = self.began.saturating_add(entry.at.0);
         match entry.what {
-            What::Opened(place) | What::Connected(place) => {
+            LogEvent::Opened(place) | LogEvent::Connected(place) => {
                 let number = conversation(entry.link, entry.side);
                 let Some((from, to)) = batch.address(place) else { return Ok(()) };
                 self.finished.insert(number, [false; 2]);
                 self.writer.open(at, number, from, to)
             }
-            What::Passed(_) | What::Piece => {
+            LogEvent::Passed(_) | LogEvent::Piece => {
                 self.data(at, entry.link, entry.side, entry.side, bytes, &[])?;
                 self.data(at, entry.link, entry.side.other(), entry.side, bytes, &[])
             }
-            What::Stopped(_) => {
+            LogEvent::Stopped(_) => {
                 self.stopped = Some((*entry, bytes.to_vec()));
                 Ok(())
             }
-            What::Sent => {
+            LogEvent::Sent => {
                 let deeds = std::mem::take(&mut self.deeds);
                 self.data(at, entry.link, entry.side, entry.side.other(), bytes, &deeds)
             }
-            What::Ended => {
+            LogEvent::Ended => {
                 for leg in [entry.side, entry.side.other()] {
                     self.close(at, entry.link, leg, entry.side, Ending::Finished)?;
                 }
                 Ok(())
             }
-            What::Closed => {
+            LogEvent::Closed => {
                 self.close(at, entry.link, entry.side, entry.side.other(), Ending::Finished)
             }
-            What::Reset => {
+            LogEvent::Reset => {
                 self.close(at, entry.link, entry.side, entry.side, Ending::Reset)?;
                 let other = entry.side.other();
                 self.close(at, entry.link, other, entry.side, Ending::Reset)
             }
-            What::Made(_) | What::Released(_) => {
+            LogEvent::Made(_) | LogEvent::Released(_) => {
                 self.deeds.clear();
                 Ok(())
             }
-            What::Begun(_) | What::Trouble(_) | What::Deed(_) | What::Withheld => Ok(()),
+            LogEvent::Begun(_)
+            | LogEvent::Trouble(_)
+            | LogEvent::AttackerAction(_)
+            | LogEvent::Withheld => Ok(()),
         }
     }
 

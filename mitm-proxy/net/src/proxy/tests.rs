@@ -50,7 +50,7 @@ fn rule(when: When, verb: &str, args: &[(&'static str, Arg)]) -> Rule {
     Rule { when, actions: vec![(action(verb).unwrap().build)(&args).unwrap()] }
 }
 
-/// What a recorder was told, in words.
+/// LogEvent a recorder was told, in words.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<String>>>);
 
@@ -63,8 +63,10 @@ impl Recorder for Heard {
         let mut heard = self.0.lock().unwrap();
         for (entry, bytes) in batch.iter() {
             let what = match entry.what {
-                What::Deed(text) | What::Trouble(text) => batch.text(text).to_owned(),
-                What::Passed(_) | What::Stopped(_) | What::Sent | What::Piece => {
+                LogEvent::AttackerAction(text) | LogEvent::Trouble(text) => {
+                    batch.text(text).to_owned()
+                }
+                LogEvent::Passed(_) | LogEvent::Stopped(_) | LogEvent::Sent | LogEvent::Piece => {
                     assert_eq!(bytes.len(), entry.len as usize);
                     format!("{:?} {}", entry.what, bytes.len())
                 }
@@ -85,7 +87,7 @@ struct Running {
     heard: Heard,
     reloads: mpsc::Sender<Arc<[Rule]>>,
     stop: oneshot::Sender<()>,
-    thread: JoinHandle<Outcome>,
+    thread: JoinHandle<ProxyOutcome>,
 }
 
 fn start(rules: Vec<Rule>, keep: Keep) -> Running {
@@ -106,7 +108,7 @@ fn start_before(server: StdListener, rules: Vec<Rule>, keep: Keep, began: Instan
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             tell.send(listener.local_addr().unwrap()).unwrap();
             let attacker = Attacker::new(layout(), rules.into());
-            let doors = vec![Door { listener, upstream: upstream.into() }];
+            let doors = vec![ForwardedPort { listener, upstream: upstream.into() }];
             let stop = async { stopped.await.unwrap_or(()) };
             let options =
                 Options { recorder: Some(recorder), ..Options::new(keep, new_rules, began) };
@@ -128,7 +130,7 @@ impl Running {
         (client, server)
     }
 
-    fn end(self) -> (Outcome, Vec<String>) {
+    fn end(self) -> (ProxyOutcome, Vec<String>) {
         self.stop.send(()).unwrap();
         let outcome = self.thread.join().unwrap();
         let heard = self.heard.0.lock().unwrap().clone();
@@ -148,7 +150,7 @@ fn read(stream: &mut TcpStream, count: usize) -> Vec<u8> {
     bytes
 }
 
-/// What the server gets when a client sends `frames` through `rules`, in both ways of keeping.
+/// LogEvent the server gets when a client sends `frames` through `rules`, in both ways of keeping.
 fn sent_through(rules: impl Fn() -> Vec<Rule>, frames: &[Vec<u8>]) -> Vec<u8> {
     let through = |keep| {
         let running = start(rules(), keep);

@@ -95,6 +95,7 @@ do.forward = {{}}
         from: Some(Side::Client),
         frame_type: Some("CLIENT_DATA".to_owned()),
         fields: vec![("round".to_owned(), 2)],
+        test: None,
         nth: Some(3),
     };
     assert_eq!(first.when, expected);

@@ -112,7 +112,7 @@ fn losing_patience_with_an_accepted_impostor_is_no_refusal() {
     let first = |planted: bool, facts: &[Fact]| {
         let claims = facts.iter().map(|fact| testing::claim(0, 1, fact.clone()));
         let mut trace = testing::trace([], claims);
-        trace.planted.extend(planted.then_some(1));
+        trace.impostor_links.extend(planted.then_some(1));
         first_rejection(&trace)
     };
     assert_eq!(first(true, &[established.clone(), timeout.clone()]), None);
@@ -126,7 +126,7 @@ fn losing_patience_with_an_accepted_impostor_is_no_refusal() {
 fn a_link_that_is_opened_makes_no_difference_and_one_that_an_impostor_takes_does() {
     let landed_with = |event, parts: &[usize]| {
         let mut trace = Trace::default();
-        trace.parts.extend(parts);
+        trace.impostors.extend(parts);
         let service = protocol::endpoint::PortIndex(0);
         trace.link(protocol::endpoint::Tick(0), 1, service, event, Some(1));
         landed(&trace, 1)

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mitm_proxy::trace::{ClaimRecord, LinkEvent, Outcome, Trace};
+use mitm_proxy::trace::{ClaimRecord, LinkEvent, QuestionOutcome, Trace};
 use mitm_proxy::world::Reply;
 use protocol::endpoint::{Check, Fact, Side};
 
@@ -77,11 +77,11 @@ pub fn reactions(trace: &Trace) -> Reactions {
     };
     for (frame_type, outcome, words) in trace.answers.keys() {
         match outcome {
-            Outcome::Refused(check) if SECRET.contains(check) => {
+            QuestionOutcome::Refused(check) if SECRET.contains(check) => {
                 add(frame_type, check.name(), words.clone());
             }
-            Outcome::Refused(_) => {}
-            Outcome::Taken => add(frame_type, TAKEN, words.clone()),
+            QuestionOutcome::Refused(_) => {}
+            QuestionOutcome::Taken => add(frame_type, TAKEN, words.clone()),
         }
     }
     for record in &trace.claims {
@@ -216,7 +216,7 @@ mod tests {
         let asked = |checks: &[Check]| {
             let mut trace = Trace::default();
             for (at, check) in checks.iter().enumerate() {
-                let answer = ("TEXT", Outcome::Refused(*check), format!("answer {at}"));
+                let answer = ("TEXT", QuestionOutcome::Refused(*check), format!("answer {at}"));
                 trace.answers.insert(answer, 1);
             }
             rule(&super::reactions(&trace)).outcome
@@ -241,11 +241,11 @@ mod tests {
         let mut trace = testing::trace([], [refused(Check::Mac, None)]);
         let ruling = rule(&super::reactions(&trace));
         assert_eq!(ruling.outcome, Verdict::Inconclusive, "{}", ruling.evidence);
-        let taken = ("TEXT", Outcome::Taken, "silence".to_owned());
+        let taken = ("TEXT", QuestionOutcome::Taken, "silence".to_owned());
         trace.answers.insert(taken, 1);
         assert_eq!(rule(&super::reactions(&trace)).outcome, Verdict::Held);
         let mut trace = testing::trace([], [refused(Check::Mac, None)]);
-        let public = ("TEXT", Outcome::Refused(Check::Length), "silence".to_owned());
+        let public = ("TEXT", QuestionOutcome::Refused(Check::Length), "silence".to_owned());
         trace.answers.insert(public, 1);
         assert_eq!(rule(&super::reactions(&trace)).outcome, Verdict::Held);
         let public = testing::trace([], [refused(Check::Length, None)]);

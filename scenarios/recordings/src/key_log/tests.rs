@@ -76,7 +76,7 @@ fn delivered(judgement: &judge::Judgement) -> BTreeMap<String, usize> {
     let mut told = BTreeMap::new();
     for record in &trace.claims {
         if let Fact::Delivered(message) = &record.claim.fact
-            && !trace.parts.contains(&record.actor)
+            && !trace.impostors.contains(&record.actor)
             && record.cause.is_some()
         {
             *told.entry(full(message)).or_default() += 1;

@@ -39,7 +39,7 @@ impl Notes {
         }
         for record in &trace.claims {
             if let (Some(cause), Some(text)) =
-                (record.cause, claim(record, &trace.parts, plaintext))
+                (record.cause, claim(record, &trace.impostors, plaintext))
             {
                 notes.put(cause, legs, text, &mut nowhere);
             }
@@ -83,7 +83,7 @@ impl Notes {
 /// What the attacker did to a frame, and whether it arrived.
 fn deeds(number: u32, record: &FrameRecord) -> Option<String> {
     let mut parts = Vec::new();
-    for deed in &record.deeds {
+    for deed in &record.attacker_actions {
         match deed.rule {
             0 => parts.push(deed.what.clone()),
             rule => parts.push(format!("rule {rule}: {}", deed.what)),
@@ -97,8 +97,12 @@ fn deeds(number: u32, record: &FrameRecord) -> Option<String> {
     }
     match record.fate {
         Fate::Lost | Fate::Pending => parts.push("lost: its receiver was gone".to_owned()),
-        Fate::Dropped | Fate::Held if record.deeds.is_empty() => parts.push("dropped".to_owned()),
-        Fate::Absorbed if record.deeds.is_empty() => parts.push("kept by the attacker".to_owned()),
+        Fate::Dropped | Fate::Held if record.attacker_actions.is_empty() => {
+            parts.push("dropped".to_owned())
+        }
+        Fate::Absorbed if record.attacker_actions.is_empty() => {
+            parts.push("kept by the attacker".to_owned())
+        }
         _ => {}
     }
     let name = record.frame.spec.name;

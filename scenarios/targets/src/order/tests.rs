@@ -32,7 +32,7 @@ fn frame(trace: &mut Trace, moment: u64, from: Side) {
         frame: Frame { spec, bytes: "x".into() },
         original: None,
         origin: Origin::Endpoint,
-        deeds: Vec::new(),
+        attacker_actions: Vec::new(),
         moved: false,
         fate: Fate::Pending,
         sent: None,

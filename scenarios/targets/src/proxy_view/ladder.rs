@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use net::proxy::{Batch, Entry, What};
+use net::proxy::{Batch, Entry, LogEvent};
 use reports::ladder::{Lanes, Links, Row};
 use reports::text::{Page, Paint};
 use reports::view::{Deed, Event, Frame, Weight};
@@ -10,7 +10,7 @@ use reports::view::{Deed, Event, Frame, Weight};
 use super::{Names, side};
 use files::diagnostic::escape;
 
-/// The most lines of one second. What is more is counted.
+/// The most lines of one second. LogEvent is more is counted.
 const MOST_LINES: u32 = 200;
 /// One second, in microseconds.
 const SECOND: u64 = 1_000_000;
@@ -50,26 +50,26 @@ impl Ladder {
 
     fn entry(&mut self, entry: &Entry, batch: &Batch, names: &Names) -> io::Result<()> {
         match entry.what {
-            What::Deed(text) => {
+            LogEvent::AttackerAction(text) => {
                 if let Some(frame) = &mut self.open {
                     frame.did.push(deed(batch.text(text)));
                 }
                 return Ok(());
             }
-            What::Withheld => {
+            LogEvent::Withheld => {
                 if let Some(frame) = &mut self.open {
                     "dropped".clone_into(&mut frame.fate);
                 }
                 return Ok(());
             }
-            What::Sent | What::Piece => return Ok(()),
+            LogEvent::Sent | LogEvent::Piece => return Ok(()),
             _ => {}
         }
         self.close()?;
         let at_us = entry.at.0 / 1000;
         let (end, other) = (side(entry.side), side(entry.side.other()));
         let name = names.of_entry(entry);
-        if let What::Released(_) = entry.what {
+        if let LogEvent::Released(_) = entry.what {
             let name = name.unwrap_or_default();
             let what =
                 format!("sends on what it held back: {name}, {} bytes to the {end}", entry.len);
@@ -77,7 +77,7 @@ impl Ladder {
         }
         if let Some(name) = name {
             let (from, to) = match entry.what {
-                What::Made(_) => ("attacker", end),
+                LogEvent::Made(_) => ("attacker", end),
                 _ => (end, other),
             };
             self.number += 1;
@@ -99,21 +99,21 @@ impl Ladder {
             return Ok(());
         }
         let (who, what, weight) = match entry.what {
-            What::Opened(place) => {
+            LogEvent::Opened(place) => {
                 let from =
                     batch.address(place).map_or_else(String::new, |(from, _)| from.to_string());
                 (end, format!("connects from {from}"), Weight::Step)
             }
-            What::Connected(place) => {
+            LogEvent::Connected(place) => {
                 let to = batch.address(place).map_or_else(String::new, |(_, to)| to.to_string());
                 ("attacker", format!("connects to {to}"), Weight::Step)
             }
-            What::Ended => (end, "ends".to_owned(), Weight::Step),
-            What::Closed => {
+            LogEvent::Ended => (end, "ends".to_owned(), Weight::Step),
+            LogEvent::Closed => {
                 ("attacker", format!("closes the connection to the {end}"), Weight::Attack)
             }
-            What::Reset => (end, "is gone: the connection broke".to_owned(), Weight::Refusal),
-            What::Trouble(text) => (end, escape(batch.text(text)), Weight::Refusal),
+            LogEvent::Reset => (end, "is gone: the connection broke".to_owned(), Weight::Refusal),
+            LogEvent::Trouble(text) => (end, escape(batch.text(text)), Weight::Refusal),
             _ => return Ok(()),
         };
         self.event(entry, who, what, weight)

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use net::proxy::{Batch, Entry, What};
+use net::proxy::{Batch, Entry, LogEvent};
 use serde_json::{Map, Value, json};
 
 use super::{Names, side};
@@ -38,7 +38,7 @@ impl Log {
 
     fn entry(&mut self, entry: &Entry, batch: &Batch, names: &Names) -> io::Result<()> {
         match entry.what {
-            What::Deed(text) => {
+            LogEvent::AttackerAction(text) => {
                 if let Some(open) = &mut self.open
                     && let Some(Value::Array(did)) =
                         Some(open.entry("did").or_insert_with(|| json!([])))
@@ -47,14 +47,14 @@ impl Log {
                 }
                 return Ok(());
             }
-            What::Withheld => {
+            LogEvent::Withheld => {
                 if let Some(open) = &mut self.open {
                     open.insert("withheld".into(), json!(true));
                 }
                 return Ok(());
             }
             // Where bytes went is seen from the frames.
-            What::Sent | What::Piece => return Ok(()),
+            LogEvent::Sent | LogEvent::Piece => return Ok(()),
             _ => {}
         }
         self.close()?;
@@ -65,14 +65,14 @@ impl Log {
             line.insert(name.into(), value);
         };
         let (what, role) = match entry.what {
-            What::Opened(_) => ("opened", "by"),
-            What::Connected(_) => ("connected", "to"),
-            What::Released(_) => ("released", "to"),
-            What::Made(_) => ("made", "to"),
-            What::Ended => ("ended", "by"),
-            What::Closed => ("closed", "to"),
-            What::Reset => ("reset", "by"),
-            What::Trouble(_) => ("trouble", "with"),
+            LogEvent::Opened(_) => ("opened", "by"),
+            LogEvent::Connected(_) => ("connected", "to"),
+            LogEvent::Released(_) => ("released", "to"),
+            LogEvent::Made(_) => ("made", "to"),
+            LogEvent::Ended => ("ended", "by"),
+            LogEvent::Closed => ("closed", "to"),
+            LogEvent::Reset => ("reset", "by"),
+            LogEvent::Trouble(_) => ("trouble", "with"),
             _ => ("frame", "from"),
         };
         put("what", json!(what));
@@ -82,14 +82,14 @@ impl Log {
             put("bytes", json!(entry.len));
         }
         match entry.what {
-            What::Opened(place) | What::Connected(place) => {
+            LogEvent::Opened(place) | LogEvent::Connected(place) => {
                 if let Some((from, to)) = batch.address(place) {
                     put("address", json!(from.to_string()));
                     put("at", json!(to.to_string()));
                 }
             }
-            What::Trouble(text) => put("text", json!(batch.text(text))),
-            What::Passed(_) | What::Begun(_) | What::Stopped(_) | What::Made(_) => {
+            LogEvent::Trouble(text) => put("text", json!(batch.text(text))),
+            LogEvent::Passed(_) | LogEvent::Begun(_) | LogEvent::Stopped(_) | LogEvent::Made(_) => {
                 self.frames += 1;
                 put("number", json!(self.frames));
             }

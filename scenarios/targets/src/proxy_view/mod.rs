@@ -1,10 +1,10 @@
-//! What a live proxy shows: a ladder on standard output, a log and a capture in files, and counts at the end.
+//! LogEvent a live proxy shows: a ladder on standard output, a log and a capture in files, and counts at the end.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use net::proxy::{Batch, Entry, Recorder, Tap, What};
+use net::proxy::{Batch, Entry, LogEvent, Recorder, Tap};
 use protocol::endpoint::Side;
 
 #[cfg(unix)]
@@ -18,7 +18,7 @@ pub use log::Log;
 /// The name of frames nobody could cut.
 const RAW: &str = protocol::layout::RAW;
 
-/// What passed, in numbers.
+/// LogEvent passed, in numbers.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     /// Links that clients opened.
@@ -85,11 +85,11 @@ impl Names {
     /// The frame type an entry speaks of.
     fn of_entry(&self, entry: &Entry) -> Option<&'static str> {
         match entry.what {
-            What::Passed(place)
-            | What::Begun(place)
-            | What::Stopped(place)
-            | What::Released(place)
-            | What::Made(place) => Some(self.name(place)),
+            LogEvent::Passed(place)
+            | LogEvent::Begun(place)
+            | LogEvent::Stopped(place)
+            | LogEvent::Released(place)
+            | LogEvent::Made(place) => Some(self.name(place)),
             _ => None,
         }
     }
@@ -129,21 +129,23 @@ impl Watch {
 
     fn count(tally: &mut Tally, entry: &Entry, batch: &Batch) {
         match entry.what {
-            What::Opened(_) => tally.links += 1,
-            What::Passed(_) | What::Begun(_) | What::Stopped(_) => {
+            LogEvent::Opened(_) => tally.links += 1,
+            LogEvent::Passed(_) | LogEvent::Begun(_) | LogEvent::Stopped(_) => {
                 tally.frames += 1;
                 tally.bytes += u64::from(entry.len);
                 tally.untouched = true;
             }
-            What::Made(_) => {
+            LogEvent::Made(_) => {
                 tally.made += 1;
                 tally.untouched = false;
             }
             // Rules that look back stop every frame; only what is done to one counts.
-            What::Deed(_) | What::Withheld if std::mem::take(&mut tally.untouched) => {
+            LogEvent::AttackerAction(_) | LogEvent::Withheld
+                if std::mem::take(&mut tally.untouched) =>
+            {
                 tally.stopped += 1;
             }
-            What::Trouble(text) if tally.troubles.len() < MOST_TROUBLES => {
+            LogEvent::Trouble(text) if tally.troubles.len() < MOST_TROUBLES => {
                 tally.troubles.push(batch.text(text).to_owned());
             }
             _ => {}
@@ -162,7 +164,7 @@ impl Recorder for Watch {
         for entry in &batch.entries {
             Self::count(&mut tally, entry, batch);
         }
-        // What cannot be written is given up; the traffic goes on, and what was written stays.
+        // LogEvent cannot be written is given up; the traffic goes on, and what was written stays.
         if let Some(ladder) = &mut self.ladder
             && let Err(error) = ladder.record(batch, &self.names)
         {
@@ -231,15 +233,15 @@ mod tests {
         let entry = |what| Entry { at: Tick(0), link: 1, len: 3, what, side: Side::Client };
         // A rule that looks back stops every frame, and acts on one.
         let told = [
-            What::Stopped(0),
-            What::Sent,
-            What::Stopped(0),
-            What::Deed(0),
-            What::Deed(0),
-            What::Withheld,
-            What::Made(0),
-            What::Deed(0),
-            What::Passed(0),
+            LogEvent::Stopped(0),
+            LogEvent::Sent,
+            LogEvent::Stopped(0),
+            LogEvent::AttackerAction(0),
+            LogEvent::AttackerAction(0),
+            LogEvent::Withheld,
+            LogEvent::Made(0),
+            LogEvent::AttackerAction(0),
+            LogEvent::Passed(0),
         ];
         for what in told {
             Watch::count(&mut tally, &entry(what), &batch);

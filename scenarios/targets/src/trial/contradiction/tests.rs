@@ -28,7 +28,7 @@ fn trace(frames: &[(Side, usize, Option<u32>)]) -> Trace {
             frame,
             original: None,
             origin,
-            deeds: Vec::new(),
+            attacker_actions: Vec::new(),
             moved: false,
             fate: Fate::Delivered(Tick(moment)),
             sent: None,

@@ -20,7 +20,7 @@ const MOST_GAPS: usize = 64;
 
 /// One direction of a connection. A place is a sequence number that does not wrap.
 #[derive(Debug, Default)]
-pub(super) struct Way {
+pub(super) struct StreamReassembler {
     /// The initial sequence number, where its SYN was seen.
     pub(super) initial: Option<u32>,
     /// A sequence number not far from here, and its place.
@@ -64,7 +64,7 @@ impl Piece {
 
 /// What a segment brings.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Brought<'a> {
+pub(super) struct ArrivedSegment<'a> {
     /// The sequence number of the first byte.
     pub(super) sequence: u32,
     pub(super) payload: &'a [u8],
@@ -77,14 +77,14 @@ pub(super) struct Brought<'a> {
 
 /// When bytes that are next are told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Turn {
+pub(super) enum Delivery {
     /// At once: nothing waits, in either direction.
     Now,
     /// When the session says so.
     Later,
 }
 
-impl Way {
+impl StreamReassembler {
     /// The first byte has this sequence number.
     pub(super) fn begin(&mut self, sequence: u32, sink: &mut Sink<'_>) {
         let place = self.place_of(sequence);
@@ -159,17 +159,22 @@ impl Way {
     }
 
     /// A segment arrives. What is new of it is told or kept.
-    pub(super) fn arrive(&mut self, brought: Brought<'_>, turn: Turn, sink: &mut Sink<'_>) {
-        let mut place = self.place_of(brought.sequence);
+    pub(super) fn arrive(
+        &mut self,
+        segment: ArrivedSegment<'_>,
+        turn: Delivery,
+        sink: &mut Sink<'_>,
+    ) {
+        let mut place = self.place_of(segment.sequence);
         let from = if self.has_begun() { self.place } else { ORIGIN };
         let far = place - from;
         if far > FARTHEST || (!self.has_begun() && far < -FARTHEST) {
             sink.problem("its sequence number is outside every window");
             return;
         }
-        let mut payload = brought.payload;
-        if brought.fin && self.end.is_none() {
-            let end = place + length(payload.len() + brought.cut);
+        let mut payload = segment.payload;
+        if segment.fin && self.end.is_none() {
+            let end = place + length(payload.len() + segment.cut);
             // One that ends before what was told is none of this stream.
             if !self.has_begun() || end >= self.place {
                 self.end = Some((end, sink.packet, sink.at));
@@ -186,10 +191,10 @@ impl Way {
         if !beyond.is_empty() {
             sink.problem(&format!("{} bytes after the end of the stream, not taken", beyond.len()));
         }
-        if turn == Turn::Now && self.has_begun() && place == self.place {
-            self.say((sink.packet, sink.at), within, brought.psh, sink);
+        if turn == Delivery::Now && self.has_begun() && place == self.place {
+            self.say((sink.packet, sink.at), within, segment.psh, sink);
         } else {
-            self.hold(place, within, brought.psh, sink);
+            self.hold(place, within, segment.psh, sink);
         }
     }
 

@@ -11,13 +11,13 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use super::ends::End;
 use super::options::{Keep, Spacing};
-use super::record::{Entry, What};
+use super::record::{Entry, LogEvent};
 use super::state::{Link, State, Task};
 use mitm_proxy::attacker::{Attacker, Effect, Passage, StepContext};
 use mitm_proxy::misfire::MisfireCause;
-use mitm_proxy::trace::{Deed, Departing, Fate, Misfire, Origin};
+use mitm_proxy::trace::{AttackerAction, Departing, Fate, Misfire, Origin};
 
-/// What a judge may keep in memory, in bytes.
+/// LogEvent a judge may keep in memory, in bytes.
 const MOST_KEPT: usize = 512 * 1024 * 1024;
 /// How many openings and closings of links are kept.
 const MOST_LINKS: usize = 10_000;
@@ -25,12 +25,12 @@ const MOST_LINKS: usize = 10_000;
 const MOST_MISFIRES: usize = 1000;
 
 /// The state while something happens.
-pub(super) struct Turn<'a> {
+pub(super) struct RelayContext<'a> {
     pub(super) now: Tick,
     pub(super) state: &'a mut State,
 }
 
-impl Turn<'_> {
+impl RelayContext<'_> {
     pub(super) fn end(&mut self, link: u32, side: Side) -> Option<&mut End> {
         self.state.links.get_mut(&link)?.end(side)
     }
@@ -47,12 +47,12 @@ impl Turn<'_> {
         act(attacker, &mut StepContext { now: self.now, trace, effects });
     }
 
-    pub(super) fn tell(&mut self, link: u32, side: Side, what: What, bytes: &[u8]) {
+    pub(super) fn record(&mut self, link: u32, side: Side, what: LogEvent, bytes: &[u8]) {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.tell_of(Entry { at: self.now, link, len, what, side }, bytes);
+        self.record_entry(Entry { at: self.now, link, len, what, side }, bytes);
     }
 
-    pub(super) fn tell_of(&mut self, entry: Entry, bytes: &[u8]) {
+    pub(super) fn record_entry(&mut self, entry: Entry, bytes: &[u8]) {
         if let Some(log) = &mut self.state.log
             && log.add(entry, bytes)
         {
@@ -60,10 +60,16 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn tell_text(&mut self, link: u32, side: Side, what: fn(u16) -> What, text: String) {
+    pub(super) fn record_text(
+        &mut self,
+        link: u32,
+        side: Side,
+        what: fn(u16) -> LogEvent,
+        text: String,
+    ) {
         let entry = Entry { at: self.now, link, len: 0, what: what(0), side };
         if let Some(log) = &mut self.state.log
-            && log.tell(entry, what, text)
+            && log.add_text(entry, what, text)
         {
             self.state.news.notify_one();
         }
@@ -76,16 +82,16 @@ impl Turn<'_> {
         place.and_then(|place| u16::try_from(place).ok()).unwrap_or(u16::MAX)
     }
 
-    pub(super) fn tell_meeting(
+    pub(super) fn record_connection(
         &mut self,
         link: u32,
         side: Side,
-        what: fn(u16) -> What,
+        what: fn(u16) -> LogEvent,
         addresses: (SocketAddr, SocketAddr),
     ) {
         let entry = Entry { at: self.now, link, len: 0, what: what(0), side };
         if let Some(log) = &mut self.state.log
-            && log.meet(entry, what, addresses)
+            && log.add_connection(entry, what, addresses)
         {
             self.state.news.notify_one();
         }
@@ -101,7 +107,7 @@ impl Turn<'_> {
 
     pub(super) fn connected(&mut self, link: u32, writer: OwnedWriteHalf) {
         if let (Ok(own), Ok(server)) = (writer.local_addr(), writer.peer_addr()) {
-            self.tell_meeting(link, Side::Server, What::Connected, (own, server));
+            self.record_connection(link, Side::Server, LogEvent::Connected, (own, server));
         }
         let end = self.new_end(writer);
         if let Some(link) = self.state.links.get_mut(&link) {
@@ -117,28 +123,33 @@ impl Turn<'_> {
             return bytes.len();
         }
         let mut passing = std::mem::take(&mut end.passing);
-        // What lies between `sent` and `at` goes on as it is.
+        // LogEvent lies between `sent` and `at` goes on as it is.
         let (mut sent, mut at) = (0, 0);
         while at < bytes.len() {
             if passing > 0 {
                 let piece = passing.min(bytes.len() - at);
-                self.tell(link, from, What::Piece, bytes.get(at..at + piece).unwrap_or_default());
+                self.record(
+                    link,
+                    from,
+                    LogEvent::Piece,
+                    bytes.get(at..at + piece).unwrap_or_default(),
+                );
                 (at, passing) = (at + piece, passing - piece);
                 continue;
             }
             let waiting = bytes.get(at..).unwrap_or_default();
-            match self.state.attacker.look(link, from, waiting) {
+            match self.state.attacker.inspect(link, from, waiting) {
                 Passage::Wait => break,
                 Passage::Whole { spec, len } => {
-                    let what = What::Passed(self.place(&spec));
-                    self.tell(link, from, what, waiting.get(..len).unwrap_or_default());
+                    let what = LogEvent::Passed(self.place(&spec));
+                    self.record(link, from, what, waiting.get(..len).unwrap_or_default());
                     self.state.trace.pass_by();
                     at += len;
                 }
                 Passage::Begun { spec, len } => {
-                    let what = What::Begun(self.place(&spec));
+                    let what = LogEvent::Begun(self.place(&spec));
                     let (now, size) = (self.now, u32::try_from(len).unwrap_or(u32::MAX));
-                    self.tell_of(Entry { at: now, link, len: size, what, side: from }, &[]);
+                    self.record_entry(Entry { at: now, link, len: size, what, side: from }, &[]);
                     self.state.trace.pass_by();
                     passing = len;
                 }
@@ -174,8 +185,8 @@ impl Turn<'_> {
     /// The connection broke before the rest of a frame came: its beginning goes nowhere, but it is told.
     pub(super) fn lost(&mut self, link: u32, side: Side, partial: &[u8]) {
         if !partial.is_empty() {
-            self.tell(link, side, What::Stopped(u16::MAX), partial);
-            self.tell(link, side, What::Withheld, &[]);
+            self.record(link, side, LogEvent::Stopped(u16::MAX), partial);
+            self.record(link, side, LogEvent::Withheld, &[]);
         }
     }
 
@@ -189,20 +200,21 @@ impl Turn<'_> {
         frame: Option<&mut [u8]>,
     ) -> bool {
         let Some(frame) = frame else { return false };
-        // What came is told as it was.
+        // LogEvent came is told as it was.
         let State { attacker, trace, log, .. } = &mut *self.state;
         let before = log.as_ref().filter(|log| log.wants_bytes()).map(|_| frame.to_vec());
         if !attacker.edit(link, rule, spec, frame, trace) {
             return false;
         }
-        let what = What::Stopped(self.place(spec));
-        self.tell(link, from, what, before.as_deref().unwrap_or(frame));
-        let entry = Entry { at: self.now, link, len: 0, what: What::Deed(0), side: from };
+        let what = LogEvent::Stopped(self.place(spec));
+        self.record(link, from, what, before.as_deref().unwrap_or(frame));
+        let entry =
+            Entry { at: self.now, link, len: 0, what: LogEvent::AttackerAction(0), side: from };
         let State { attacker, log, .. } = &mut *self.state;
         if let Some(log) = log {
-            log.tell_again(entry, rule, || attacker.deed(rule));
+            log.add_text_again(entry, rule, || attacker.describe_action(rule));
         }
-        self.tell(link, from.other(), What::Sent, frame);
+        self.record(link, from.other(), LogEvent::Sent, frame);
         true
     }
 
@@ -215,35 +227,35 @@ impl Turn<'_> {
         bytes: &[u8],
         rule: Option<usize>,
     ) {
-        self.tell(link, from, What::Stopped(self.place(&spec)), bytes);
+        self.record(link, from, LogEvent::Stopped(self.place(&spec)), bytes);
         let frame = Frame { spec, bytes: Bytes::copy_from_slice(bytes) };
         let seen = self.state.trace.next_number();
         self.with_attacker(|attacker, ctx| attacker.take_frame(ctx, link, from, frame, rule));
-        self.tell_deeds(seen);
+        self.record_actions(seen);
         let fate = self.state.trace.frame(seen).map(|record| record.fate);
         if matches!(fate, Some(Fate::Held | Fate::Dropped | Fate::Absorbed)) {
-            self.tell(link, from, What::Withheld, &[]);
+            self.record(link, from, LogEvent::Withheld, &[]);
         }
         self.state.kept += bytes.len();
-        self.carry_out();
+        self.apply_effects();
     }
 
-    /// What was done to the frames from this number on.
-    pub(super) fn tell_deeds(&mut self, from: u32) {
+    /// LogEvent was done to the frames from this number on.
+    pub(super) fn record_actions(&mut self, from: u32) {
         if self.state.log.is_none() {
             return;
         }
         let Some(record) = self.state.trace.frame(from) else { return };
         let (link, side) = (record.link, record.to.other());
-        let text = |deed: &Deed| format!("rule {}: {}", deed.rule, deed.what);
-        let told: Vec<String> = record.deeds.iter().map(text).collect();
+        let text = |deed: &AttackerAction| format!("rule {}: {}", deed.rule, deed.what);
+        let told: Vec<String> = record.attacker_actions.iter().map(text).collect();
         for text in told {
-            self.tell_text(link, side, What::Deed, text);
+            self.record_text(link, side, LogEvent::AttackerAction, text);
         }
     }
 
     /// Whether a frame that goes out now is the attacker's, or comes late.
-    pub(super) fn tell_origin(&mut self, number: u32) {
+    pub(super) fn record_origin(&mut self, number: u32) {
         let Some(record) = self.state.trace.frame(number).filter(|_| self.state.log.is_some())
         else {
             return;
@@ -251,14 +263,14 @@ impl Turn<'_> {
         let (place, len) = (self.place(&record.frame.spec), record.frame.bytes.len());
         let (link, side) = (record.link, record.to);
         let what = match record.origin {
-            Origin::Attacker { .. } => What::Made(place),
-            Origin::Endpoint if self.now > record.at => What::Released(place),
+            Origin::Attacker { .. } => LogEvent::Made(place),
+            Origin::Endpoint if self.now > record.at => LogEvent::Released(place),
             Origin::Endpoint => return,
         };
         let len = u32::try_from(len).unwrap_or(u32::MAX);
-        self.tell_of(Entry { at: self.now, link, len, what, side }, &[]);
-        if matches!(what, What::Made(_)) {
-            self.tell_deeds(number);
+        self.record_entry(Entry { at: self.now, link, len, what, side }, &[]);
+        if matches!(what, LogEvent::Made(_)) {
+            self.record_actions(number);
         }
     }
 
@@ -273,7 +285,7 @@ impl Turn<'_> {
             Ok(true) => self.wake(link),
             Err(error) => {
                 if error.kind() == io::ErrorKind::TimedOut {
-                    self.tell_text(link, to, What::Trouble, error.to_string());
+                    self.record_text(link, to, LogEvent::Trouble, error.to_string());
                 }
                 self.broke(link, to);
                 return false;
@@ -289,12 +301,12 @@ impl Turn<'_> {
         end.end();
         if !ignored {
             if !rest.is_empty() {
-                self.tell(link, side, What::Stopped(u16::MAX), &rest);
+                self.record(link, side, LogEvent::Stopped(u16::MAX), &rest);
             }
             let rest = Bytes::from(rest);
             self.with_attacker(|attacker, ctx| attacker.take_rest(ctx, link, side, rest));
-            self.carry_out();
-            self.tell(link, side, What::Ended, &[]);
+            self.apply_effects();
+            self.record(link, side, LogEvent::Ended, &[]);
         }
         if let Some(state) = self.state.links.get_mut(&link) {
             state.first.get_or_insert(side);
@@ -313,7 +325,7 @@ impl Turn<'_> {
 
     /// The connection to an end broke: so does the other one.
     pub(super) fn broke(&mut self, link: u32, side: Side) {
-        self.tell(link, side, What::Reset, &[]);
+        self.record(link, side, LogEvent::Reset, &[]);
         if let Some(state) = self.state.links.get_mut(&link) {
             state.first.get_or_insert(side);
             for side in [Side::Client, Side::Server] {
@@ -326,16 +338,16 @@ impl Turn<'_> {
     }
 
     /// Do what the attacker wants.
-    pub(super) fn carry_out(&mut self) {
+    pub(super) fn apply_effects(&mut self) {
         while !self.state.effects.is_empty() {
             for effect in std::mem::take(&mut self.state.effects) {
-                self.effect(effect);
+                self.apply_effect(effect);
             }
         }
         self.forget();
     }
 
-    pub(super) fn effect(&mut self, effect: Effect) {
+    pub(super) fn apply_effect(&mut self, effect: Effect) {
         if let Effect::Send { link, to: Side::Server, .. }
         | Effect::Close { link, to: Side::Server } = &effect
             && let Some(waiting) =
@@ -353,11 +365,11 @@ impl Turn<'_> {
             }
             Effect::Send { link, to, bytes, numbers } => {
                 for number in &numbers {
-                    self.tell_origin(*number);
+                    self.record_origin(*number);
                 }
                 let arrived = self.send(link, to, &bytes, &numbers);
                 if arrived {
-                    self.tell(link, to, What::Sent, &bytes);
+                    self.record(link, to, LogEvent::Sent, &bytes);
                     self.depart(link, to, || Departing::Segment {
                         bytes,
                         numbers: numbers.clone(),
@@ -376,7 +388,7 @@ impl Turn<'_> {
                 if let Some(end) = self.end(link, to).filter(|end| !end.is_over()) {
                     end.close();
                     end.ignore();
-                    self.tell(link, to, What::Closed, &[]);
+                    self.record(link, to, LogEvent::Closed, &[]);
                     self.depart(link, to, || Departing::Close);
                     self.wake(link);
                     self.state.tasks.push(Task::StopListening { link, side: to });
