@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::named_enum::open_named_enum;
 use crate::session_secret::SessionSecret;
 
 /// A point in time: nanoseconds since the run began.
@@ -399,7 +398,7 @@ impl Display for Reject {
     }
 }
 
-open_named_enum! {
+crate::open_named_enum! {
     /// The checks an endpoint can refuse something by. Scenario files name them in `blocked_by`.
     Check {
         /// A declared length is outside what the frame allows.

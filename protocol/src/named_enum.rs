@@ -29,6 +29,7 @@ macro_rules! named_enum {
 }
 
 /// As [`named_enum!`], and open: [`new`](OwnName) makes one of any other name. `ALL` holds those that are known here.
+#[macro_export]
 macro_rules! open_named_enum {
     ($(#[doc = $about:literal])+ $Enum:ident { $($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+ }) => {
         $(#[doc = $about])+
@@ -37,7 +38,7 @@ macro_rules! open_named_enum {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum $Enum {
             $($(#[doc = $doc])+ $variant,)+
-            /// One that only a system from elsewhere has.
+            /// One from elsewhere, by its name.
             Own($crate::named_enum::OwnName),
         }
 
@@ -82,18 +83,18 @@ macro_rules! open_named_enum {
     };
 }
 
-pub(crate) use open_named_enum;
-
 /// A name that stands for nothing known here.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnName(&'static str);
 
 impl OwnName {
-    pub(crate) const fn new(text: &'static str) -> Self {
+    /// This name.
+    pub const fn new(text: &'static str) -> Self {
         Self(text)
     }
 
-    pub(crate) const fn text(self) -> &'static str {
+    /// The name as text.
+    pub const fn text(self) -> &'static str {
         self.0
     }
 }
@@ -105,7 +106,7 @@ impl fmt::Debug for OwnName {
 }
 
 /// Whether two texts are equal; usable in constants.
-pub(crate) const fn is_same(one: &str, other: &str) -> bool {
+pub const fn is_same(one: &str, other: &str) -> bool {
     let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
     while let ([first, rest @ ..], [second, others @ ..]) = (one, other) {
         if *first != *second {

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 
 use crate::layout::intern_names;
-use crate::named_enum::open_named_enum;
 
-open_named_enum! {
+crate::open_named_enum! {
     /// One defence, switched off.
     Weakness {
         /// Every record of a session is encrypted under the same initialization vector.

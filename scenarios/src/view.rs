@@ -18,7 +18,7 @@ use judge::expect::NOTHING;
 use judge::properties::{Ruling, peer_authentication};
 use judge::{Judgement, actor_name};
 use targets::Streams;
-use targets::trial::{NOT_JUDGED, Trial};
+use targets::trial::Trial;
 
 /// The view of a case and what the judge says of it.
 pub fn case(case: ScenarioRun<'_>, judgement: &Judgement) -> view::Case {
@@ -45,11 +45,6 @@ pub fn trial(scenario: &Scenario, own: &Own, target: &Target, trial: &Trial) -> 
     };
     let mut view = view_of(&subject, &trial.judgement);
     view.judged_from = Some(trial.judged_from.clone());
-    for verdict in view.verdicts.values_mut() {
-        if let Some(why) = verdict.evidence.strip_prefix(NOT_JUDGED) {
-            (verdict.verdict, verdict.evidence) = ("not judged".to_owned(), why.to_owned());
-        }
-    }
     view.findings = trial.findings.iter().map(finding).collect();
     view.notes.extend(trial.remarks.iter().cloned());
     if !trial.findings.is_empty() {
@@ -81,12 +76,12 @@ struct Subject<'a> {
 }
 
 fn view_of(subject: &Subject<'_>, judgement: &Judgement) -> view::Case {
-    let Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs, trace } =
+    let Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs, trace, .. } =
         judgement;
     let scenario = subject.scenario;
     let owners = Owners(&trace.owners);
-    let verdict = |Ruling { outcome, evidence, frames }: &Ruling| view::Verdict {
-        verdict: outcome.name().to_owned(),
+    let verdict = |Ruling { outcome, evidence, frames, not_judged }: &Ruling| view::Verdict {
+        verdict: if not_judged.is_some() { "not judged" } else { outcome.name() }.to_owned(),
         evidence: evidence.clone(),
         frames: frames.clone(),
     };

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use files::target_file::{Channel, DEFAULT_QUIET, JudgedFrom, Program, Scope, Target};
+use files::target_file::{Channel, DEFAULT_QUIET, JudgedFrom, Program, Target};
+use judge::Scope;
 use mitm_proxy::actions::action;
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::condition::When;

@@ -1,8 +1,10 @@
 //! The properties a run is judged by, and the three things a judge can say of one.
 
-use protocol::named_enum;
+use std::fmt::{self, Display};
 
-named_enum! {
+use protocol::{named_enum, open_named_enum};
+
+open_named_enum! {
     /// A named judgement over claims and attacker knowledge. The precise definition of each is in its file.
     Property {
         /// The attacker has not learned what was sent.
@@ -32,9 +34,6 @@ named_enum! {
     }
 }
 
-/// How the evidence begins where a property was not judged: nobody said what it would have to know.
-pub const NOT_JUDGED: &str = "not judged: ";
-
 named_enum! {
     /// What a judge says of one property.
     Outcome {
@@ -44,5 +43,31 @@ named_enum! {
         Violated = "violated",
         /// The run shows nothing either way.
         Inconclusive = "inconclusive",
+    }
+}
+
+/// Why a property was not judged: the judge lacked something that it has to know, or was told to leave the property out. The verdict
+/// is then [`Outcome::Inconclusive`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotJudged {
+    /// The scope of the test leaves it out.
+    OutOfScope,
+    /// It is known not to hold without an attack.
+    KnownFault,
+    /// An endpoint makes no claims of a kind that the property needs. The text says which.
+    ClaimsMissing(String),
+    /// What was sent is too short to be searched for. The text says what is searched for.
+    TooShort(String),
+}
+
+impl Display for NotJudged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfScope => f.write_str("the scope leaves it out"),
+            Self::KnownFault => {
+                f.write_str("it is known not to hold without an attack (`[honest]`)")
+            }
+            Self::ClaimsMissing(what) | Self::TooShort(what) => f.write_str(what),
+        }
     }
 }

@@ -7,7 +7,7 @@ use protocol::layout::Frame;
 use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
-use crate::evaluator::actor_name;
+use crate::case::actor_name;
 use crate::properties::Finished;
 use crate::search::Searches;
 

@@ -21,7 +21,8 @@ use files::layout_file::LayoutFile;
 use files::load::LoadError;
 use files::load::{read, text as utf8};
 use files::scenario::{Own, Scenario};
-use files::target_file::{Scope, Target, TargetsFile, targets};
+use files::target_file::{Target, TargetsFile, targets};
+use judge::Scope;
 use targets::trial::{honest, trial};
 use targets::{Interrupt, Run};
 

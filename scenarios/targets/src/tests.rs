@@ -14,8 +14,9 @@ use protocol::layout::{Field, FrameSpec, Layout, Role, Size};
 
 use super::*;
 use files::target_file::{
-    Channel, JudgedFrom, Observation, Observed, Program, Ready, Scope, Sign, Target,
+    Channel, JudgedFrom, Observation, Observed, Program, Ready, Sign, Target,
 };
+use judge::Scope;
 
 mod claims;
 mod failures;

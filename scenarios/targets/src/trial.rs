@@ -10,13 +10,12 @@ use protocol::endpoint::{Fact, Side};
 
 use crate::{Finding, Interrupt, Output, Prompt, Run, TargetError, Unmatched};
 use files::scenario::{CORRECT, Own, Scenario};
-use files::target_file::{Scope, Target};
+use files::target_file::Target;
+use judge::Scope;
 use judge::expect::NOTHING;
 use judge::properties::Ruling;
-pub use judge::property::NOT_JUDGED;
-use judge::property::{Outcome, Property};
-use judge::search::Searches;
-use judge::{Evaluator, Expected, FinishedRun, Judgement, first_rejection, mismatches};
+use judge::property::{NotJudged, Outcome, Property};
+use judge::{Evaluator, Expected, FinishedRun, Judgement, Stop, first_rejection, mismatches};
 
 mod contradiction;
 mod doubt;
@@ -99,10 +98,10 @@ pub fn trial(
     let largest_frame = frames.iter().map(|spec| spec.max).max().unwrap_or(0);
     let scope = scope(scenario, own, target);
     // Somebody's own protocol may let everybody read along: that is a verdict on it, and no reason not to attack it.
-    let beside = Property::ALL.iter().copied().filter(|property| !scope.has(*property));
-    let excused = beside.chain(scope.faults.iter().copied()).chain([Property::Secrecy]).collect();
+    let mut excused = scope.excused();
+    excused.insert(Property::Secrecy);
     let plan = &scenario.plan;
-    let evaluator = Evaluator { plan, largest_frame, searches: Searches::default(), excused };
+    let evaluator = Evaluator { excused, ..Evaluator::new(plan, largest_frame) };
     let problem = unattacked(&evaluator, target, honest);
     // What does not work without an attack says nothing under one; and nobody attacks where there is no rule.
     let over = problem.is_some() || honest.interrupted || plan.rules.is_empty();
@@ -197,15 +196,9 @@ fn conclude(
     if attacked.is_some() {
         doubt::spread(&mut rulings, &honest.trace, run);
     }
-    for (property, ruling) in &mut rulings {
-        if !scope.has(*property) {
-            *ruling = Ruling::inconclusive(format!("{NOT_JUDGED}the scope leaves it out"));
-        } else if scope.faults.contains(property) {
-            let why = "it is known not to hold without an attack (`[honest]`)";
-            *ruling = Ruling::inconclusive(format!("{NOT_JUDGED}{why}"));
-        }
-    }
-    let stopped = first_rejection(&rest.trace).unwrap_or_else(|| NOTHING.to_owned());
+    scope.leave_out(&mut rulings);
+    let stops: Vec<Stop> = first_rejection(&rest.trace).into_iter().collect();
+    let stopped = stops.first().map_or_else(|| NOTHING.to_owned(), ToString::to_string);
     let blocked_by = [(stopped, 1)].into();
     let expect = &scenario.expect.profiles;
     let declared = expect.get(&target.name).or_else(|| expect.get(CORRECT));
@@ -214,15 +207,23 @@ fn conclude(
     let mut expected = rulings.clone();
     // Nothing is expected of what is not judged, unless the file says so.
     expected.retain(|(property, ruling)| {
-        expectation.speaks_of(*property) || !ruling.evidence.starts_with(NOT_JUDGED)
+        expectation.speaks_of(*property) || ruling.not_judged.is_none()
     });
     let (seed, own_input) = (scenario.seed, scenario.replaced);
     let expectation = Expected { expectation: &expectation, seed, own_input };
     let mismatches = mismatches(expectation, &expected, &blocked_by);
     let declared = declared.is_some();
     let trace = run.trace.clone();
-    let judgement =
-        Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs: 1, trace };
+    let judgement = Judgement {
+        rulings,
+        blocked_by,
+        stops,
+        inconclusive,
+        declared,
+        mismatches,
+        runs: 1,
+        trace,
+    };
     let judged_from = target.judged_from.to_string();
     let output = run.output.clone();
     Trial { judgement, findings, judged_from, output, remarks, interrupted }
@@ -298,14 +299,14 @@ fn judged(
                 Some(evidence) if *property == Property::DeliveryAtMostOnce => {
                     Ruling::violated(evidence, Vec::new())
                 }
-                _ => Ruling::inconclusive(format!("{NOT_JUDGED}{why}")),
+                _ => Ruling::not_judged(NotJudged::ClaimsMissing(why)),
             };
         }
     }
     // Messages that are too short to be searched for are no fault of the programs.
     for (_, ruling) in rulings.iter_mut().filter(|(property, _)| *property == Property::Secrecy) {
-        if ruling.outcome == Outcome::Inconclusive && !ruling.evidence.starts_with(NOT_JUDGED) {
-            ruling.evidence = format!("{NOT_JUDGED}{}", ruling.evidence);
+        if ruling.outcome == Outcome::Inconclusive && ruling.not_judged.is_none() {
+            *ruling = Ruling::not_judged(NotJudged::TooShort(ruling.evidence.clone()));
         }
     }
     for finding in findings {

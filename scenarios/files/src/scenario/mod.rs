@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mitm_proxy::strategy::Tools;
+use mitm_proxy::world::Victims;
 use protocol::system::System;
 use protocol::weakness::{Profile, Weakness};
 
@@ -155,7 +156,8 @@ impl<'a> ScenarioRun<'a> {
             seed: scenario.seed,
             own_input: scenario.replaced,
         });
-        judge::Case { plan: &scenario.plan, system, profile, seed, over, expected }
+        let victims = Victims::System(system);
+        judge::Case { profile, seed, over, expected, ..judge::Case::new(&scenario.plan, victims) }
     }
 }
 

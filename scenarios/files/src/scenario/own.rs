@@ -9,9 +9,10 @@ use super::vocabulary::Vocabulary;
 use super::{DEFAULT_SEED, Payloads, Scenario, expectations, read, recorded, rules};
 use crate::diagnostic::quote;
 use crate::layout_file::{BUILTIN, LayoutFile};
-use crate::target_file::{self, Found, Scope, Target, read_scope};
+use crate::target_file::{self, Found, Target, read_scope};
 use crate::toml_reader::{Node, Reader, Table};
 use judge::Plan;
+use judge::Scope;
 use judge::expect::Expect;
 
 /// The keys of such a scenario.

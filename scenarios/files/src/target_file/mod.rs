@@ -6,6 +6,7 @@ use std::fmt::{self, Display};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use judge::Scope;
 use protocol::endpoint::{End, Reject, Side};
 use regex::Regex;
 
@@ -18,7 +19,6 @@ pub use observe::{limits, named_end};
 pub use placeholders::{fill, is_placeholder};
 pub(crate) use read::{Found, read};
 pub use read::{TargetsFile, targets};
-pub use scope::Scope;
 pub(crate) use scope::read as read_scope;
 
 /// How long a run may take, unless the scenario says otherwise.

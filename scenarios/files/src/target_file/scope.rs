@@ -3,36 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::toml_reader::{Node, Reader, Table};
+use judge::Scope;
 use judge::property::{Outcome, Property};
 
 /// The keys that a scenario, a file of targets and a target may have for this.
 pub(crate) const KEYS: &[&str] = &["scope", "honest"];
-
-/// What is judged.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Scope {
-    /// Only these; all, if nothing is said.
-    pub only: Option<BTreeSet<Property>>,
-    /// The honest run is known to violate these, and is good enough all the same.
-    pub faults: BTreeSet<Property>,
-}
-
-impl Scope {
-    /// What both allow to be judged, with the faults that either knows of.
-    #[must_use]
-    pub fn with(&self, other: &Self) -> Self {
-        let only = match (&self.only, &other.only) {
-            (Some(one), Some(two)) => Some(one & two),
-            (one, two) => one.clone().or_else(|| two.clone()),
-        };
-        Self { only, faults: &self.faults | &other.faults }
-    }
-
-    /// Whether this property is judged.
-    pub fn has(&self, property: Property) -> bool {
-        self.only.as_ref().is_none_or(|only| only.contains(&property))
-    }
-}
 
 /// Read `scope = [properties]` and `[honest]` of a table.
 pub(crate) fn read(reader: &mut Reader, table: &Table<'_>) -> Scope {
@@ -98,19 +73,5 @@ mod tests {
         assert_eq!(mistakes("scope = [\"order\", \"order\"]"), twice);
         assert_eq!(mistakes("[honest]"), ["`honest` names no property"]);
         assert!(mistakes("honest.order = \"held\"")[0].contains("`held`"));
-    }
-
-    #[test]
-    fn only_what_both_promise_is_judged() {
-        let of = |names: &[Property]| Scope {
-            only: Some(names.iter().copied().collect()),
-            faults: BTreeSet::new(),
-        };
-        let all = Scope::default();
-        let two = of(&[Property::Secrecy, Property::Order]);
-        assert!(all.has(Property::Secrecy) && all.with(&two).has(Property::Order));
-        assert!(!two.with(&all).has(Property::Robustness));
-        let one = two.with(&of(&[Property::Order, Property::Robustness]));
-        assert_eq!(one.only, Some(BTreeSet::from([Property::Order])));
     }
 }

@@ -12,14 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, LinkEvent, Origin, Trace};
 use protocol::endpoint::{Check, End, Fact, Kind, Message, Reject};
 
-use super::{Finished, Monitor, PropertySpec, Ruling, frames};
+use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::Availability,
     definition: "the honest run goes on, or ends at once and everybody knows",
     source: "fail-stop processors, Schlichting and Schneider 1983",
-    monitor: || Box::new(Availability),
+    monitor: MakeMonitor::Function(|| Box::new(Availability)),
 };
 
 #[derive(Clone, Debug)]

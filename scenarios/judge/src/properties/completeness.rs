@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Conn, End, Fact, Message, Side};
 
-use super::{Finished, Flow, Ledger, Monitor, PropertySpec, Ruling, each, side};
+use super::{Finished, Flow, Ledger, MakeMonitor, Monitor, PropertySpec, Ruling, each, side};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::Completeness,
     definition: "a clean end means that everything sent in the session has arrived",
     source: "RFC 8446 section 6.1",
-    monitor: || Box::new(Completeness::default()),
+    monitor: MakeMonitor::Function(|| Box::new(Completeness::default())),
 };
 
 #[derive(Clone, Debug, Default)]

@@ -6,14 +6,14 @@
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::Fact;
 
-use super::{Finished, Flow, Ledger, Monitor, PropertySpec, Ruling, each, frames};
+use super::{Finished, Flow, Ledger, MakeMonitor, Monitor, PropertySpec, Ruling, each, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::DeliveryAgreement,
     definition: "a message that is believed to have arrived has been delivered",
     source: "agreement on data, Lowe 1997",
-    monitor: || Box::new(DeliveryAgreement::default()),
+    monitor: MakeMonitor::Function(|| Box::new(DeliveryAgreement::default())),
 };
 
 #[derive(Clone, Debug, Default)]

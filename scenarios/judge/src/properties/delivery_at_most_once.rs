@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Fact, Message};
 
-use super::{Finished, Flow, Monitor, PropertySpec, Ruling, count, each, frames};
+use super::{Finished, Flow, MakeMonitor, Monitor, PropertySpec, Ruling, count, each, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::DeliveryAtMostOnce,
     definition: "no message is delivered more often than it was sent",
     source: "RFC 4303 section 3.4.3",
-    monitor: || Box::new(DeliveryAtMostOnce::default()),
+    monitor: MakeMonitor::Function(|| Box::new(DeliveryAtMostOnce::default())),
 };
 
 #[derive(Clone, Debug, Default)]

@@ -9,14 +9,14 @@
 
 use mitm_proxy::trace::{ClaimRecord, Loot, Trace};
 
-use super::{Finished, Monitor, PropertySpec, Ruling, Sent, count};
+use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling, Sent, count};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::ForwardSecrecy,
     definition: "a key that leaks later opens nothing that was sent before",
     source: "Günther 1989; Diffie, van Oorschot and Wiener 1992",
-    monitor: || Box::new(ForwardSecrecy::default()),
+    monitor: MakeMonitor::Function(|| Box::new(ForwardSecrecy::default())),
 };
 
 #[derive(Clone, Debug, Default)]

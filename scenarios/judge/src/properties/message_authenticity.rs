@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Fact, Message};
 
-use super::{Finished, Flow, Monitor, PropertySpec, Ruling, each, frames};
+use super::{Finished, Flow, MakeMonitor, Monitor, PropertySpec, Ruling, each, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::MessageAuthenticity,
     definition: "whatever is delivered had been sent by the peer it is attributed to",
     source: "INT-PTXT, Bellare and Namprempre 2000",
-    monitor: || Box::new(MessageAuthenticity::default()),
+    monitor: MakeMonitor::Function(|| Box::new(MessageAuthenticity::default())),
 };
 
 #[derive(Clone, Debug, Default)]

@@ -4,12 +4,13 @@
 //! did, never what a scenario is called or expects.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 use mitm_proxy::trace::{ClaimRecord, Trace};
 use protocol::endpoint::{Conn, Fact, Message, Name, Side};
 
-use crate::property::{Outcome, Property};
+use crate::property::{NotJudged, Outcome, Property};
 use crate::search::Searches;
 use crate::sent::Sent;
 
@@ -26,8 +27,8 @@ mod robustness;
 mod secrecy;
 pub mod uniform_errors;
 
-/// One line of the table.
-#[derive(Debug)]
+/// A property, its definition, and what judges it.
+#[derive(Clone, Debug)]
 pub struct PropertySpec {
     /// Which property.
     pub property: Property,
@@ -36,7 +37,80 @@ pub struct PropertySpec {
     /// Where the definition comes from.
     pub source: &'static str,
     /// Makes a monitor for one run.
-    pub monitor: fn() -> Box<dyn Monitor>,
+    pub monitor: MakeMonitor,
+}
+
+impl PropertySpec {
+    /// A property of your own, judged when a run is over. The definition is for reports.
+    ///
+    /// ```
+    /// use judge::prelude::*;
+    ///
+    /// let short = PropertySpec::new("short-conversation", "At most ten frames are sent.", |run| {
+    ///     match run.trace.frames.len() {
+    ///         frames @ 0..=10 => Ruling::held(format!("{frames} frames")),
+    ///         frames => Ruling::violated(format!("{frames} frames"), Vec::new()),
+    ///     }
+    /// });
+    /// assert_eq!(short.property.name(), "short-conversation");
+    /// ```
+    pub fn new(
+        name: &'static str,
+        definition: &'static str,
+        judge: impl Fn(&Finished<'_>) -> Ruling + Send + Sync + 'static,
+    ) -> Self {
+        let judge = Arc::new(judge);
+        let make = move || -> Box<dyn Monitor> { Box::new(AtTheEnd(judge.clone())) };
+        let monitor = MakeMonitor::Shared(Arc::new(make));
+        Self { property: Property::new(name), definition, source: "", monitor }
+    }
+}
+
+/// Makes a monitor.
+#[derive(Clone)]
+pub enum MakeMonitor {
+    /// A function, for tables.
+    Function(fn() -> Box<dyn Monitor>),
+    /// A closure.
+    Shared(Arc<dyn Fn() -> Box<dyn Monitor> + Send + Sync>),
+}
+
+impl MakeMonitor {
+    /// A new monitor.
+    pub fn make(&self) -> Box<dyn Monitor> {
+        match self {
+            Self::Function(make) => make(),
+            Self::Shared(make) => make(),
+        }
+    }
+}
+
+impl Debug for MakeMonitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MakeMonitor")
+    }
+}
+
+/// A monitor that looks at nothing before the end.
+#[derive(Clone)]
+struct AtTheEnd<F>(Arc<F>);
+
+impl<F> Debug for AtTheEnd<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AtTheEnd")
+    }
+}
+
+impl<F: Fn(&Finished<'_>) -> Ruling + Send + Sync + 'static> Monitor for AtTheEnd<F> {
+    fn observe(&mut self, _: &ClaimRecord) {}
+
+    fn conclude(&self, run: &Finished<'_>) -> Ruling {
+        (self.0)(run)
+    }
+
+    fn fork(&self) -> Box<dyn Monitor> {
+        Box::new(Self(self.0.clone()))
+    }
 }
 
 /// Every property, in the order reports show them.
@@ -78,7 +152,7 @@ pub struct Finished<'a> {
     pub twin: &'a Trace,
     /// The largest frame the system accepts, in bytes.
     pub largest_frame: usize,
-    /// What messages are searched for with.
+    /// Searches recordings for what was sent.
     pub searches: &'a Searches,
 }
 
@@ -91,27 +165,43 @@ pub struct Ruling {
     pub evidence: String,
     /// The numbers of the frames that show it.
     pub frames: Vec<u32>,
+    /// Why the property was not judged, if so. The evidence says the same in words.
+    pub not_judged: Option<NotJudged>,
 }
 
 impl Ruling {
-    fn held(evidence: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Held, evidence: evidence.into(), frames: Vec::new() }
+    fn new(outcome: Outcome, evidence: impl Into<String>, frames: Vec<u32>) -> Self {
+        Self { outcome, evidence: evidence.into(), frames, not_judged: None }
+    }
+
+    /// It held. The evidence says over what.
+    pub fn held(evidence: impl Into<String>) -> Self {
+        Self::new(Outcome::Held, evidence, Vec::new())
     }
 
     /// It held over so many cases in which it could have been broken. Without any, nothing can be said, and `lacking` says what
     /// was missing: held needs evidence.
-    fn held_over(cases: usize, evidence: impl Into<String>, lacking: impl Into<String>) -> Self {
+    pub fn held_over(
+        cases: usize,
+        evidence: impl Into<String>,
+        lacking: impl Into<String>,
+    ) -> Self {
         if cases == 0 { Self::inconclusive(lacking) } else { Self::held(evidence) }
     }
 
     /// It does not hold.
     pub fn violated(evidence: impl Into<String>, frames: Vec<u32>) -> Self {
-        Self { outcome: Outcome::Violated, evidence: evidence.into(), frames }
+        Self::new(Outcome::Violated, evidence, frames)
+    }
+
+    /// The property was not judged.
+    pub fn not_judged(why: NotJudged) -> Self {
+        Self { not_judged: Some(why.clone()), ..Self::inconclusive(why.to_string()) }
     }
 
     /// Nothing can be said.
     pub fn inconclusive(evidence: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Inconclusive, evidence: evidence.into(), frames: Vec::new() }
+        Self::new(Outcome::Inconclusive, evidence, Vec::new())
     }
 }
 

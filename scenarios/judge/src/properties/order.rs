@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 use mitm_proxy::trace::{ClaimRecord, Origin, Trace};
 use protocol::endpoint::{Conn, Fact, Message};
 
-use super::{Finished, Flow, Monitor, PropertySpec, Ruling, frames};
+use super::{Finished, Flow, MakeMonitor, Monitor, PropertySpec, Ruling, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::Order,
     definition: "on one connection, messages are delivered in the order they were sent",
     source: "Kohno, Palacio and Black 2003",
-    monitor: || Box::new(Order::default()),
+    monitor: MakeMonitor::Function(|| Box::new(Order::default())),
 };
 
 #[derive(Clone, Debug, Default)]

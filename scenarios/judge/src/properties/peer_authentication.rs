@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Fact, Fingerprint, Name};
 
-use super::{Finished, Monitor, PropertySpec, Ruling, each, frames};
+use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling, each, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
@@ -20,7 +20,7 @@ pub(super) const SPEC: PropertySpec = PropertySpec {
     definition: "whoever completes a handshake with a peer agrees with one run of that peer, and with no \
                  other, on identities, keys and transcript",
     source: "injective agreement, Lowe 1997",
-    monitor: || Box::new(PeerAuthentication::default()),
+    monitor: MakeMonitor::Function(|| Box::new(PeerAuthentication::default())),
 };
 
 protocol::named_enum! {

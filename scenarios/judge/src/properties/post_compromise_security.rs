@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 use mitm_proxy::trace::{ClaimRecord, Compromise, Fate, FrameRecord, Loot, Trace};
 use protocol::endpoint::{Fact, Message, Side};
 
-use super::{Finished, Monitor, PropertySpec, Ruling, Sent, count};
+use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling, Sent, count};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::PostCompromiseSecurity,
     definition: "who copied a memory once reads nothing sent after the next exchange",
     source: "Cohn-Gordon, Cremers and Garratt 2016",
-    monitor: || Box::new(PostCompromiseSecurity::default()),
+    monitor: MakeMonitor::Function(|| Box::new(PostCompromiseSecurity::default())),
 };
 
 #[derive(Clone, Debug, Default)]

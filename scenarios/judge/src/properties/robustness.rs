@@ -5,7 +5,7 @@
 
 use mitm_proxy::trace::ClaimRecord;
 
-use super::{Finished, Monitor, PropertySpec, Ruling};
+use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
 use crate::property::Property;
 
 /// The room a segment may take beyond the largest frame, in bytes.
@@ -15,7 +15,7 @@ pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::Robustness,
     definition: "no endpoint panics, none holds more of a connection than its largest frame, and the run comes to rest",
     source: "CWE-248, CWE-400",
-    monitor: || Box::new(Robustness),
+    monitor: MakeMonitor::Function(|| Box::new(Robustness)),
 };
 
 #[derive(Clone, Debug)]

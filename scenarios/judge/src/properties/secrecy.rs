@@ -17,7 +17,7 @@ use memchr::memmem;
 use mitm_proxy::trace::{ClaimRecord, Finding, Knowledge};
 use protocol::endpoint::Message;
 
-use super::{Finished, Monitor, PropertySpec, Ruling, count, frames};
+use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling, count, frames};
 use crate::property::Property;
 use crate::search::{FORMS, Form, Needles, Place, SHORTEST};
 use crate::sent::Sent;
@@ -27,7 +27,7 @@ pub(super) const SPEC: PropertySpec = PropertySpec {
     definition: "the attacker learns nothing of what was sent; on the wire it is searched for in six forms: as it is, in \
                  base64, hexadecimal and UTF-16, reversed, and percent-encoded",
     source: "semantic security, Goldwasser and Micali 1984",
-    monitor: || Box::new(Secrecy::default()),
+    monitor: MakeMonitor::Function(|| Box::new(Secrecy::default())),
 };
 
 /// Messages that begin with as many equal bytes do so for no other reason than being alike.

@@ -12,14 +12,14 @@ use mitm_proxy::trace::{ClaimRecord, LinkEvent, QuestionOutcome, Trace};
 use mitm_proxy::world::Reply;
 use protocol::endpoint::{Check, Fact, Side};
 
-use super::{Finished, Monitor, PropertySpec, Ruling};
-use crate::property::{NOT_JUDGED, Property};
+use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
+use crate::property::{NotJudged, Property};
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::UniformErrors,
     definition: "what a victim answers does not say which check of a secret a forgery failed",
     source: "Vaudenay 2002, RFC 5246 section 7.2.2",
-    monitor: || Box::new(UniformErrors),
+    monitor: MakeMonitor::Function(|| Box::new(UniformErrors)),
 };
 
 /// The checks that need a secret.
@@ -157,9 +157,8 @@ pub fn rule(reactions: &Reactions) -> Ruling {
     match checks {
         0 if !reactions.of_unknown.is_empty() => {
             let checks = names(&reactions.of_unknown);
-            Ruling::inconclusive(format!(
-                "{NOT_JUDGED}{checks} refused something, and nobody says which frame"
-            ))
+            let what = format!("{checks} refused something, and nobody says which frame");
+            Ruling::not_judged(NotJudged::ClaimsMissing(what))
         }
         0 if !reactions.of_honest.is_empty() => Ruling::held(format!(
             "no forgery got as far as a check of a secret; {} refused frames as their senders had made them",

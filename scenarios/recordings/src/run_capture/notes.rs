@@ -9,6 +9,7 @@ use protocol::endpoint::Fact;
 use super::events::Legs;
 use super::{Plaintext, Subject};
 use crate::claim_text::describe;
+use judge::properties::Ruling;
 use judge::property::Outcome;
 use judge::{Judgement, actor_name};
 
@@ -46,7 +47,7 @@ impl Notes {
         }
         for (property, ruling) in &judgement.rulings {
             if ruling.outcome != Outcome::Held {
-                let verdict = verdict(property.name(), ruling.outcome, &ruling.evidence);
+                let verdict = verdict(property.name(), ruling);
                 let frames: BTreeSet<u32> = ruling.frames.iter().copied().collect();
                 for number in frames {
                     notes.put(number, legs, format!("frame {number}: {verdict}"), &mut nowhere);
@@ -120,19 +121,20 @@ fn claim(record: &ClaimRecord, parts: &BTreeSet<usize>, plaintext: Plaintext) ->
     (told && !parts.contains(&record.actor)).then(|| format!("{who} {}", describe(&record.claim).1))
 }
 
-fn verdict(property: &str, outcome: Outcome, evidence: &str) -> String {
-    let name = match outcome {
-        Outcome::Violated => outcome.name().to_uppercase(),
-        _ => outcome.name().to_owned(),
+fn verdict(property: &str, ruling: &Ruling) -> String {
+    let name = match ruling.outcome {
+        Outcome::Violated => ruling.outcome.name().to_uppercase(),
+        _ => ruling.outcome.name().to_owned(),
     };
-    if evidence.is_empty() {
+    let not_judged = if ruling.not_judged.is_some() { "not judged: " } else { "" };
+    if ruling.evidence.is_empty() {
         return format!("{property} {name}");
     }
-    format!("{property} {name}: {evidence}")
+    format!("{property} {name}: {not_judged}{}", ruling.evidence)
 }
 
 fn section(subject: &Subject<'_>, judgement: &Judgement, nowhere: &[String]) -> Vec<String> {
-    let Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs, trace } =
+    let Judgement { rulings, blocked_by, inconclusive, declared, mismatches, runs, trace, .. } =
         judgement;
     let Subject { scenario, system, profile, seed, .. } = subject;
     let seed = seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
@@ -146,7 +148,7 @@ fn section(subject: &Subject<'_>, judgement: &Judgement, nowhere: &[String]) -> 
     }
     let mut verdicts: Vec<String> = Vec::new();
     for (property, ruling) in rulings {
-        let mut line = verdict(property.name(), ruling.outcome, &ruling.evidence);
+        let mut line = verdict(property.name(), ruling);
         if !ruling.frames.is_empty() {
             let frames: Vec<String> = ruling.frames.iter().map(u32::to_string).collect();
             let _ = write!(line, " (frames {})", frames.join(", "));

@@ -39,7 +39,7 @@ fn violated(target: &Target, rules: Vec<Rule>) -> (Run, Vec<Property>) {
             searches: &judge::search::Searches::default(),
         };
         let broken = PROPERTIES.iter().filter(|spec| {
-            let mut monitor = (spec.monitor)();
+            let mut monitor = spec.monitor.make();
             run.trace.claims.iter().for_each(|record| monitor.observe(record));
             monitor.conclude(&finished).outcome == Outcome::Violated
         });

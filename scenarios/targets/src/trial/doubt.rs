@@ -4,7 +4,7 @@
 use mitm_proxy::trace::{FrameRecord, Origin, Trace};
 use protocol::endpoint::Side;
 
-use super::{NOT_JUDGED, silence};
+use super::silence;
 use crate::Run;
 use judge::properties::Ruling;
 use judge::property::{Outcome, Property};
@@ -52,7 +52,7 @@ fn doubt(honest: &Trace, run: &Run) -> Option<String> {
 fn beside_the_point(trace: &Trace, rulings: &[(Property, Ruling)]) -> Option<String> {
     let unjudged = |wanted: Property| {
         let ruling = rulings.iter().find(|(property, _)| *property == wanted);
-        ruling.and_then(|(_, ruling)| ruling.evidence.strip_prefix(NOT_JUDGED))
+        ruling.and_then(|(_, ruling)| ruling.not_judged.as_ref())
     };
     let mut landed = trace.frames.iter().filter(|frame| frame.has_landed());
     landed.find_map(|frame| {
@@ -83,6 +83,7 @@ mod tests {
     use protocol::endpoint::{Fact, Message};
 
     use super::*;
+    use judge::property::NotJudged;
     use judge::testing;
 
     fn copy() -> FrameRecord {
@@ -164,7 +165,7 @@ mod tests {
     }
 
     fn held() -> Ruling {
-        Ruling { outcome: Outcome::Held, evidence: String::new(), frames: Vec::new() }
+        Ruling::held("")
     }
 
     #[test]
@@ -176,7 +177,8 @@ mod tests {
         let invented = FrameRecord { origin: Origin::Attacker { copy_of: None }, ..copy() };
         let late = FrameRecord { moved: true, ..testing::frame(1, Side::Server) };
         let deed = |frame: &FrameRecord, unjudged: Property| {
-            let why = Ruling::inconclusive(format!("{NOT_JUDGED}nobody says"));
+            let why = NotJudged::ClaimsMissing("nobody says".to_owned());
+            let why = Ruling::not_judged(why);
             let trace = testing::trace([frame.clone()], []);
             let why = beside_the_point(&trace, &[(unjudged, why)])?;
             why.split(' ').nth(2).map(str::to_owned)

@@ -110,7 +110,7 @@ pub(super) fn silent_on(property: Property, twin: &Trace, trace: &Trace) -> Opti
             any(|fact| matches!(fact, Fact::Rejected(_))),
             "nobody says what was refused, and why",
         ),
-        Property::Availability | Property::Robustness => None,
+        Property::Availability | Property::Robustness | Property::Own(_) => None,
     }
 }
 
