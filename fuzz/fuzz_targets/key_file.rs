@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
+use accounts::pem_files::parse;
 use libfuzzer_sys::fuzz_target;
 use protocol::pki::armour;
-use accounts::pem_files::parse;
 
 fuzz_target!(|file: &[u8]| {
     for block in armour::read(file).into_iter().flatten() {

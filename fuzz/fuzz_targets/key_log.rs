@@ -4,13 +4,14 @@
 
 use libfuzzer_sys::fuzz_target;
 use meddle_fuzz::text_and_bytes;
+use protocol::registry::Registry;
 use recordings::key_log::open::Listener;
 use recordings::key_log::{read, written};
 
 fuzz_target!(|input: &[u8]| {
     let Some((log, file)) = text_and_bytes(input) else { return };
-    let Ok(lines) = read(log) else { return };
-    let again = read(&written(&lines)).expect("what we write we read");
+    let Ok(lines) = read(log, Registry::BUILTIN) else { return };
+    let again = read(&written(&lines), Registry::BUILTIN).expect("what we write we read");
     assert_eq!(written(&again), written(&lines));
     let mut listener = Listener::new(&lines);
     let _ = capture::read(file, &mut listener);

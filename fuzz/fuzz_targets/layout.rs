@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use files::diagnostic::Color;
+use files::layout_file::LayoutFile;
 use libfuzzer_sys::fuzz_target;
 use meddle_fuzz::text_and_bytes;
 use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::Deframer;
-use files::diagnostic::Color;
 use recordings::dissector;
-use files::layout_file::LayoutFile;
 
 fuzz_target!(|input: &[u8]| {
     let Some((source, stream)) = text_and_bytes(input) else { return };

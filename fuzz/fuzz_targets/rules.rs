@@ -1,10 +1,10 @@
 //! Any text as a file of rules, for the frames of every system: an error or rules, never a panic.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use protocol::systems::SYSTEMS;
 use files::diagnostic::Color;
 use files::scenario::{Frames, RuleFile};
+use libfuzzer_sys::fuzz_target;
+use protocol::systems::SYSTEMS;
 
 fuzz_target!(|source: &str| {
     for system in SYSTEMS {

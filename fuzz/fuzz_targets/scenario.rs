@@ -2,9 +2,9 @@
 #![no_main]
 
 use bytes::Bytes;
-use libfuzzer_sys::fuzz_target;
 use files::diagnostic::Color;
 use files::scenario::{Payloads, Scenario};
+use libfuzzer_sys::fuzz_target;
 
 struct Anything;
 
@@ -15,7 +15,9 @@ impl Payloads for Anything {
 }
 
 fuzz_target!(|source: &str| {
-    if let Err(mistakes) = Scenario::parse("fuzz.toml", source, &Anything) {
+    if let Err(mistakes) =
+        Scenario::parse("fuzz.toml", source, &Anything, protocol::registry::Registry::BUILTIN)
+    {
         drop(mistakes.render(Color::Plain));
     }
 });

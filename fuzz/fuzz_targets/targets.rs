@@ -1,9 +1,9 @@
 //! Any text as a file of targets: an error or targets, never a panic. Nothing is started.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use files::diagnostic::Color;
 use files::target_file::targets;
+use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|source: &str| {
     let mistakes = match targets("fuzz.toml", source) {

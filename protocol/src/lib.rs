@@ -24,6 +24,7 @@ mod pair;
 pub mod pki;
 pub mod ratchet;
 pub mod records;
+pub mod registry;
 mod session;
 pub mod session_secret;
 pub mod suite;

@@ -4,6 +4,9 @@ pub mod bench_results;
 pub mod cli;
 pub mod dissection;
 pub mod matrix;
+mod program;
 pub mod teaching;
 mod uri;
 pub mod view;
+
+pub use program::Program;

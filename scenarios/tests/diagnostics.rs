@@ -3,8 +3,6 @@
 
 use std::fs;
 
-use files::catalogue::load_file;
-
 #[test]
 fn every_mistake_is_explained() {
     let mut paths: Vec<_> = fs::read_dir("tests/diagnostics")
@@ -16,7 +14,8 @@ fn every_mistake_is_explained() {
     assert!(!paths.is_empty());
     for path in paths {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let shown = load_file(&path).unwrap_err().to_string();
+        let shown =
+            files::catalogue::Catalogue::default().load_file(&path).unwrap_err().to_string();
         let shown = shown.replace(&path.display().to_string(), &format!("{name}.toml"));
         assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
         insta::with_settings!({

@@ -16,7 +16,8 @@ fn every_mistake_is_explained() {
     assert!(!paths.is_empty());
     for path in paths {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let shown = LayoutFile::load(&path).unwrap_err().to_string();
+        let shown =
+            LayoutFile::load(&path, protocol::registry::Registry::BUILTIN).unwrap_err().to_string();
         let shown = shown.replace(&path.display().to_string(), &format!("{name}.toml"));
         insta::with_settings!({
             snapshot_path => "layouts",

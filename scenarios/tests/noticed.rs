@@ -122,7 +122,8 @@ fn judged(source: &str, system: &'static System, profile: Profile) -> Judgement 
     let head = "name = \"noticed\"\nsummary = \"s\"\nteaches = \"t\"\n";
     let tail = "\n[expect.as-built]\n[expect.hardened]\n";
     let source = format!("{head}system = \"{}\"\n{source}{tail}", system.name);
-    let scenario = Scenario::parse("noticed.toml", &source, &Picture);
+    let scenario =
+        Scenario::parse("noticed.toml", &source, &Picture, protocol::registry::Registry::BUILTIN);
     let scenario = scenario.unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     ScenarioRun { scenario: &scenario, system, profile, seed: 7, over: Over::World }.judge()
 }

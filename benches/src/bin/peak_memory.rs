@@ -96,8 +96,9 @@ fn one(runner: &str, replay: bool, profile: &str, size: usize) -> Result<u64, Bo
 
 /// The trace of the same run by the judge.
 fn judged(file: Bytes, replay: bool, profile: &str) -> Result<Trace, Box<dyn Error>> {
-    let scenario = Scenario::parse("large file", SCENARIO, &File(file))
-        .map_err(|mistakes| format!("{mistakes:?}"))?;
+    let scenario =
+        Scenario::parse("large file", SCENARIO, &File(file), protocol::registry::Registry::BUILTIN)
+            .map_err(|mistakes| format!("{mistakes:?}"))?;
     let mut scenario = scenario;
     if !replay {
         scenario.plan.rules.clear();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use include_dir::{Dir, include_dir};
+use protocol::registry::Registry;
 
 use crate::layout_file::LayoutFile;
 use crate::load::{LoadError, MAX_FILES, failed, read, text};
@@ -24,9 +25,19 @@ pub struct Loaded {
     pub errors: Vec<LoadError>,
 }
 
-/// The built-in catalogue, by family and name, but for files with mistakes.
+/// Scenarios by name: those that come with Meddle, those that come with the systems of a library user, and files. It knows which
+/// systems a file can name.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Catalogue {
+    /// The systems that a file can name.
+    pub registry: Registry,
+    /// Further scenarios: the path, such as `replay/mine.toml`, and the content of each file.
+    pub own: &'static [(&'static str, &'static str)],
+}
+
+/// The scenarios that come with Meddle, by family and name, but for files with mistakes.
 pub fn catalogue() -> Vec<Scenario> {
-    embedded().scenarios
+    Catalogue::default().scenarios()
 }
 
 /// The files of the built-in catalogue, by path: `replay/replay-data-in-session.toml`.
@@ -45,40 +56,59 @@ pub fn embedded_files() -> Vec<(&'static str, &'static [u8])> {
     found
 }
 
-/// The built-in catalogue, and what is wrong with files of it.
-pub fn embedded() -> Loaded {
-    let mut all = Loader::default();
-    for (path, content) in embedded_files() {
-        let Some((folder, _)) = path.rsplit_once('/').filter(|_| is_toml(Path::new(path))) else {
-            continue;
-        };
-        let payloads = Embedded { attacks: &ATTACKS, folder };
-        all.add(text(path, content.to_vec()).and_then(|source| {
-            Scenario::parse(path, &source, &payloads).map_err(LoadError::Invalid)
-        }));
+impl Catalogue {
+    /// All of its scenarios, by family and name, but for files with mistakes.
+    pub fn scenarios(self) -> Vec<Scenario> {
+        self.embedded().scenarios
     }
-    let mut loaded = all.loaded;
-    loaded.scenarios.sort_by(|a, b| (a.family, &a.name).cmp(&(b.family, &b.name)));
-    loaded
-}
 
-/// The scenarios at these paths: files in the order given, folders searched through and through, their files
-/// in the order of their paths.
-pub fn load(paths: &[PathBuf]) -> Loaded {
-    load_with(paths, Loader::default())
-}
+    /// All of its scenarios, by family and name, and what is wrong with files of it.
+    pub fn embedded(self) -> Loaded {
+        let mut all = self.loader();
+        let own = self.own.iter().map(|(path, source)| (*path, source.as_bytes()));
+        for (path, content) in embedded_files().into_iter().chain(own) {
+            let Some((folder, _)) = path.rsplit_once('/').filter(|_| is_toml(Path::new(path)))
+            else {
+                continue;
+            };
+            let payloads = Embedded { attacks: &ATTACKS, folder };
+            all.add(text(path, content.to_vec()).and_then(|source| {
+                Scenario::parse(path, &source, &payloads, self.registry).map_err(LoadError::Invalid)
+            }));
+        }
+        let mut loaded = all.loaded;
+        loaded.scenarios.sort_by(|a, b| (a.family, &a.name).cmp(&(b.family, &b.name)));
+        loaded
+    }
 
-/// The scenarios at these paths; those that do not say whom they attack are for whoever speaks `layout`.
-pub fn load_any(paths: &[PathBuf], layout: Option<&Arc<LayoutFile>>) -> Loaded {
-    load_with(paths, Loader { layout: layout.cloned(), ..Loader::default() })
-}
+    /// The scenarios at these paths: files in the order given, folders searched through and through, their files
+    /// in the order of their paths.
+    pub fn load(self, paths: &[PathBuf]) -> Loaded {
+        load_with(paths, self.loader())
+    }
 
-/// The attacks at these paths, on whoever speaks `layout`.
-pub fn load_attacks(paths: &[PathBuf], layout: &Arc<LayoutFile>) -> Loaded {
-    load_with(
-        paths,
-        Loader { layout: Some(layout.clone()), attacks_only: true, ..Loader::default() },
-    )
+    /// The scenarios at these paths; those that do not say whom they attack are for whoever speaks `layout`.
+    pub fn load_any(self, paths: &[PathBuf], layout: Option<&Arc<LayoutFile>>) -> Loaded {
+        load_with(paths, Loader { layout: layout.cloned(), ..self.loader() })
+    }
+
+    /// The attacks at these paths, on whoever speaks `layout`.
+    pub fn load_attacks(self, paths: &[PathBuf], layout: &Arc<LayoutFile>) -> Loaded {
+        let layout = Some(layout.clone());
+        load_with(paths, Loader { layout, attacks_only: true, ..self.loader() })
+    }
+
+    /// The scenario in this file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has mistakes.
+    pub fn load_file(self, path: &Path) -> Result<Scenario, LoadError> {
+        load_one(path, None, self.registry)
+    }
+
+    fn loader(self) -> Loader {
+        Loader { registry: self.registry, ..Loader::default() }
+    }
 }
 
 fn load_with(paths: &[PathBuf], mut all: Loader) -> Loaded {
@@ -98,21 +128,17 @@ fn load_with(paths: &[PathBuf], mut all: Loader) -> Loaded {
     all.loaded
 }
 
-/// The scenario in this file.
-///
-/// # Errors
-/// The file cannot be read, or has mistakes.
-pub fn load_file(path: &Path) -> Result<Scenario, LoadError> {
-    load_one(path, None)
-}
-
-fn load_one(path: &Path, layout: Option<&Arc<LayoutFile>>) -> Result<Scenario, LoadError> {
+fn load_one(
+    path: &Path,
+    layout: Option<&Arc<LayoutFile>>,
+    registry: Registry,
+) -> Result<Scenario, LoadError> {
     let shown = path.display().to_string();
     let source = text(&shown, read(path)?)?;
     let beside = Beside { folder: path.parent().unwrap_or(Path::new("")).to_owned() };
     let scenario = match layout {
-        Some(layout) => Scenario::parse_attack(&shown, &source, &beside, layout),
-        None => Scenario::parse(&shown, &source, &beside),
+        Some(layout) => Scenario::parse_attack(&shown, &source, &beside, layout, registry),
+        None => Scenario::parse(&shown, &source, &beside, registry),
     };
     let scenario = scenario.map_err(LoadError::Invalid)?;
     Ok(Scenario { file: Some(path.to_owned()), ..scenario })
@@ -154,6 +180,8 @@ fn names_its_victim(path: &Path) -> bool {
 /// What was loaded so far, and how.
 #[derive(Default)]
 struct Loader {
+    /// The systems that a file can name.
+    registry: Registry,
     /// The layout of attacks, if it is given.
     layout: Option<Arc<LayoutFile>>,
     /// Nothing but attacks is wanted.
@@ -172,7 +200,7 @@ impl Loader {
             self.seen.insert(at, real);
             let layout = self.layout.as_ref();
             let layout = layout.filter(|_| self.attacks_only || !names_its_victim(path));
-            self.add(load_one(path, layout));
+            self.add(load_one(path, layout, self.registry));
         }
     }
 
@@ -306,7 +334,7 @@ mod tests {
         /// What loading these paths says, with the folder's own path left out.
         fn errors(&self, paths: &[PathBuf]) -> Vec<String> {
             let own = format!("{}", self.0.display());
-            let errors = load(paths).errors;
+            let errors = Catalogue::default().load(paths).errors;
             errors.iter().map(|error| error.to_string().replace(&own, "FOLDER")).collect()
         }
     }
@@ -319,7 +347,7 @@ mod tests {
 
     #[test]
     fn the_catalogue_has_no_mistakes_and_each_file_is_in_the_folder_of_its_family() {
-        let Loaded { scenarios, errors } = embedded();
+        let Loaded { scenarios, errors } = Catalogue::default().embedded();
         assert!(errors.is_empty(), "{errors:?}");
         assert!(scenarios.len() >= 2);
         for scenario in &scenarios {
@@ -347,11 +375,16 @@ mod tests {
         let one = folder.write("a/one.toml", starter("one"));
         folder.write("a/note.txt", "no scenario");
         let names = |paths: &[PathBuf]| -> Vec<String> {
-            load(paths).scenarios.into_iter().map(|scenario| scenario.name).collect()
+            Catalogue::default()
+                .load(paths)
+                .scenarios
+                .into_iter()
+                .map(|scenario| scenario.name)
+                .collect()
         };
         assert_eq!(names(std::slice::from_ref(&folder.0)), ["one", "two"]);
         assert_eq!(names(&[one.clone(), folder.0.clone()]), ["one", "two"], "once each");
-        assert_eq!(load_file(&one).unwrap().path, one.display().to_string());
+        assert_eq!(Catalogue::default().load_file(&one).unwrap().path, one.display().to_string());
     }
 
     #[cfg(unix)]
@@ -361,7 +394,7 @@ mod tests {
         folder.write("one.toml", starter("one"));
         std::os::unix::fs::symlink(&folder.0, folder.0.join("again")).unwrap();
         std::os::unix::fs::symlink(&folder.0, folder.0.join("again.toml")).unwrap();
-        assert_eq!(load(std::slice::from_ref(&folder.0)).scenarios.len(), 1);
+        assert_eq!(Catalogue::default().load(std::slice::from_ref(&folder.0)).scenarios.len(), 1);
     }
 
     #[test]
@@ -382,7 +415,7 @@ mod tests {
                 "FOLDER/missing\\u{1b}.toml: no such file or folder",
             ]
         );
-        let error = load_file(&folder.0).unwrap_err();
+        let error = Catalogue::default().load_file(&folder.0).unwrap_err();
         assert!(error.to_string().ends_with("a folder, where a file is expected"));
     }
 
@@ -404,7 +437,10 @@ mod tests {
         folder.write("b.toml", "y");
         folder.write("c.toml", starter("c"));
         let all = std::slice::from_ref(&folder.0);
-        assert_eq!((folder.errors(all).len(), load(all).scenarios.len()), (2, 1));
+        assert_eq!(
+            (folder.errors(all).len(), Catalogue::default().load(all).scenarios.len()),
+            (2, 1)
+        );
     }
 
     #[test]

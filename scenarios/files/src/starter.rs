@@ -156,8 +156,13 @@ mod tests {
 
     fn parse(source: &str) -> Scenario {
         let payloads = Beside { folder: "".into() };
-        Scenario::parse("attacks/my-first.toml", source, &payloads)
-            .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+        Scenario::parse(
+            "attacks/my-first.toml",
+            source,
+            &payloads,
+            protocol::registry::Registry::BUILTIN,
+        )
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
     }
 
     #[test]
@@ -178,7 +183,7 @@ mod tests {
     }
 
     fn parse_target(source: &str) -> Scenario {
-        Scenario::parse("my-first.toml", source, &Layout)
+        Scenario::parse("my-first.toml", source, &Layout, protocol::registry::Registry::BUILTIN)
             .unwrap_or_else(|mistakes| panic!("{mistakes}"))
     }
 

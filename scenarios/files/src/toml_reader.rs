@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use protocol::registry::Registry;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
@@ -50,6 +51,8 @@ pub(crate) fn in_order(mut mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
 pub(crate) struct Reader {
     /// Every mistake so far.
     pub(crate) mistakes: Vec<Diagnostic>,
+    /// The systems that a file can name.
+    pub(crate) registry: Registry,
     /// The offset each line begins at.
     line_starts: Vec<usize>,
 }
@@ -87,10 +90,10 @@ impl<'t> Table<'t> {
 }
 
 impl Reader {
-    pub(crate) fn new(source: &str) -> Self {
+    pub(crate) fn new(source: &str, registry: Registry) -> Self {
         let newlines = source.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
-        Self { mistakes: Vec::new(), line_starts }
+        Self { mistakes: Vec::new(), registry, line_starts }
     }
 
     /// The line of an offset, from 1.

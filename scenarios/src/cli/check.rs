@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Done;
 use super::output::{Format, Output, print};
-use files::catalogue::{FileKind, Loaded, kind, load_any};
+use files::catalogue::{Catalogue, FileKind, Loaded, kind};
 use files::diagnostic::{Color, Diagnostic, escape};
 use files::layout_file::LayoutFile;
 use files::load::LoadError;
@@ -32,9 +32,11 @@ pub(super) struct Args {
 
 /// Validate.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
-    let layout = args.layout.as_deref().map(LayoutFile::load).transpose();
+    let catalogue = output.catalogue;
+    let load = |path| LayoutFile::load(path, catalogue.registry);
+    let layout = args.layout.as_deref().map(load).transpose();
     let layout = layout.map_err(|error| explain(&[error], output))?.map(Arc::new);
-    let Checked { valid, errors } = checked(&args.paths, layout.as_ref());
+    let Checked { valid, errors } = checked(catalogue, &args.paths, layout.as_ref());
     if output.format == Format::Json {
         let names: Vec<&str> = valid.iter().map(|(name, _)| name.as_str()).collect();
         let mistakes: Vec<_> = errors.iter().flat_map(mistakes).collect();
@@ -75,13 +77,15 @@ struct Checked {
 }
 
 /// Layouts, targets, attacks and scenarios, each by what is in it.
-fn checked(paths: &[PathBuf], layout: Option<&Arc<LayoutFile>>) -> Checked {
+fn checked(catalogue: Catalogue, paths: &[PathBuf], layout: Option<&Arc<LayoutFile>>) -> Checked {
     let mut checked = Checked::default();
     let mut scenarios = Vec::new();
     for path in paths {
         let shown = path.display().to_string();
         let found = match kind(path) {
-            FileKind::Layout => LayoutFile::load(path).map(|file| file.layout.system.to_owned()),
+            FileKind::Layout => {
+                LayoutFile::load(path, catalogue.registry).map(|file| file.layout.system.to_owned())
+            }
             FileKind::Targets => targets_of(path).map(|_| shown.clone()),
             FileKind::Scenario => {
                 scenarios.push(path.clone());
@@ -94,7 +98,7 @@ fn checked(paths: &[PathBuf], layout: Option<&Arc<LayoutFile>>) -> Checked {
         }
     }
     if !scenarios.is_empty() {
-        let Loaded { scenarios, errors } = load_any(&scenarios, layout);
+        let Loaded { scenarios, errors } = catalogue.load_any(&scenarios, layout);
         let valid = scenarios.into_iter().map(|scenario| (scenario.name, scenario.path));
         checked.valid.extend(valid);
         checked.errors.extend(errors);

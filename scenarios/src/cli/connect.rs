@@ -43,11 +43,11 @@ pub(super) struct Args {
 
 /// Connect, send, and end the session.
 pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<Done> {
-    let system = args.live.system()?;
+    let system = args.live.system(output)?;
     let hosts = addresses(system, args.to.as_deref()).map_err(|why| anyhow!("--to: {why}"))?;
     let items = args.messages.items(system, matches)?;
     let account = match &args.user {
-        Some(user) => Some(args.live.account(user, args.password_file.as_deref())?),
+        Some(user) => Some(args.live.account(user, args.password_file.as_deref(), output)?),
         None => None,
     };
     let endpoint = args.live.client(args.client, account, output)?;

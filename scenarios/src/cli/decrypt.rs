@@ -40,7 +40,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     let text = user_files::read_text_within(&args.keys, key_log::MOST)?;
     let keys = quote_path(&args.keys);
-    let lines = key_log::read(&text).map_err(|mistake| anyhow!("{keys}, {mistake}"))?;
+    let lines = key_log::read(&text, output.catalogue.registry)
+        .map_err(|mistake| anyhow!("{keys}, {mistake}"))?;
     let mut listener = Listener::new(&lines);
     let read = capture::read(open(&args.file)?, &mut listener);
     let opened = listener.finish();

@@ -24,9 +24,10 @@ pub(super) struct Args {
 
 /// Write the dissector.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
-    let mut protocols = systems();
+    let mut protocols = systems(output.catalogue.registry);
     for path in &args.layout {
-        let file = LayoutFile::load(path).map_err(|error| explain(&[error], output))?;
+        let file = LayoutFile::load(path, output.catalogue.registry)
+            .map_err(|error| explain(&[error], output))?;
         let protocol = declared(&file);
         if protocols.iter().any(|known| known.name == protocol.name) {
             let (path, name) = (quote_path(path), quote(&protocol.name));

@@ -9,14 +9,12 @@ use anyhow::{Result, bail};
 use mitm_proxy::actions::{ACTIONS, action};
 use mitm_proxy::params::Param;
 use mitm_proxy::strategies::{STRATEGIES, strategy};
-use protocol::systems::SYSTEMS;
 
 mod own;
 
 use super::Done;
 use super::check::explain as mistakes;
 use super::output::{Format, Output, print};
-use files::catalogue::{catalogue, load_file};
 use files::diagnostic::{near, quote};
 use files::scenario::Scenario;
 use judge::expect::Expectation;
@@ -34,17 +32,17 @@ pub(super) struct Args {
 
 /// Explain a scenario, a property, a system, an action, a strategy, or tables for somebody's own programs.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
-    let scenarios = catalogue();
+    let scenarios = output.catalogue.scenarios();
     let mut known: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
     known.extend(Property::ALL.iter().map(|property| property.name()));
-    known.extend(SYSTEMS.iter().map(|system| system.name));
+    known.extend(output.catalogue.registry.names());
     known.extend(ACTIONS.iter().map(|spec| spec.name));
     known.extend(STRATEGIES.iter().map(|spec| spec.name));
     known.extend(own::NAMES);
     let name = args.name.as_str();
     let sections = if let Some(scenario) = scenarios.iter().find(|scenario| scenario.name == name) {
         explain_scenario(scenario, "scenarios/attacks/")
-    } else if let Some(system) = protocol::systems::system(name) {
+    } else if let Some(system) = output.catalogue.registry.system(name) {
         super::systems::explain(system)
     } else if Property::named(name).is_some() {
         explain_property(name)
@@ -62,7 +60,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     } else if let Some(sections) = own::explain(name) {
         sections
     } else if Path::new(name).is_file() {
-        let found = load_file(Path::new(name));
+        let found = output.catalogue.load_file(Path::new(name));
         explain_scenario(&found.map_err(|error| mistakes(&[error], output))?, "")
     } else {
         let meant = near(name, &known).map(|near| format!("did you mean `{near}`?"));

@@ -15,7 +15,6 @@ use super::output::{Format, Output, all_of, print};
 use super::progress::timed;
 use super::{Done, interrupt};
 use crate::view;
-use files::catalogue::load_attacks;
 use files::diagnostic::quote_path;
 use files::layout_file::LayoutFile;
 use files::load::LoadError;
@@ -48,9 +47,10 @@ pub(super) struct Args {
 
 /// Grade.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
-    let layout = LayoutFile::load(&args.layout).map_err(|error| explain(&[error], output))?;
+    let layout = LayoutFile::load(&args.layout, output.catalogue.registry)
+        .map_err(|error| explain(&[error], output))?;
     let layout = Arc::new(layout);
-    with_the_rest(load_attacks(&args.attacks, &layout), output, |attacks| {
+    with_the_rest(output.catalogue.load_attacks(&args.attacks, &layout), output, |attacks| {
         if attacks.is_empty() {
             bail!("no attack is there");
         }

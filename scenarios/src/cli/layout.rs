@@ -61,7 +61,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
             Ok(Done::Expected)
         }
         Commands::Check { file, against } => {
-            let found = LayoutFile::load(file).map_err(|error| explain(&[error], output))?;
+            let found = LayoutFile::load(file, output.catalogue.registry)
+                .map_err(|error| explain(&[error], output))?;
             match against {
                 Some(capture) => cut(found, capture, output),
                 None => show(&found, output),

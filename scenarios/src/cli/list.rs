@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use super::Done;
 use super::output::{Format, Output, print};
-use files::catalogue::catalogue;
 use files::family::Family;
 
 /// Options of `list`.
@@ -20,10 +19,10 @@ pub(super) struct Args {
 /// Print the catalogue by family.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     if let Some(name) = &args.system {
-        let known: Vec<&str> = protocol::systems::SYSTEMS.iter().map(|s| s.name).collect();
+        let known = output.catalogue.registry.names();
         super::select::check("system", name, &known)?;
     }
-    let mut scenarios = catalogue();
+    let mut scenarios = output.catalogue.scenarios();
     scenarios.retain(|scenario| {
         let on = |wanted: &String| scenario.systems.iter().any(|system| system.name == wanted);
         args.system.as_ref().is_none_or(on)

@@ -11,7 +11,6 @@ use protocol::endpoint::{Endpoint, Side};
 use protocol::keyfiles::{Account, KeySource};
 use protocol::system::Fresh;
 use protocol::system::{Setup, System};
-use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 use tokio::net::TcpListener;
 
@@ -65,19 +64,25 @@ pub(super) struct LiveArgs {
 
 impl LiveArgs {
     /// The system named.
-    pub(super) fn system(&self) -> Result<&'static System> {
-        let known: Vec<&str> = SYSTEMS.iter().map(|system| system.name).collect();
-        check("system", &self.system, &known)?;
-        let system = SYSTEMS.iter().find(|system| system.name == self.system);
+    pub(super) fn system(&self, output: Output) -> Result<&'static System> {
+        let registry = output.catalogue.registry;
+        check("system", &self.system, &registry.names())?;
+        let system = registry.system(&self.system);
         system.ok_or_else(|| anyhow!("unknown system"))
     }
 
     /// Who logs in, where the system has users.
-    pub(super) fn account(&self, user: &str, password_file: Option<&Path>) -> Result<Account> {
-        let system = self.system()?;
+    pub(super) fn account(
+        &self,
+        user: &str,
+        password_file: Option<&Path>,
+        output: Output,
+    ) -> Result<Account> {
+        let system = self.system(output)?;
         if system.keys.lab.is_none() {
             let has = |system: &&System| system.keys.lab.is_some();
-            let with: Vec<&str> = SYSTEMS.iter().filter(has).map(|system| system.name).collect();
+            let with: Vec<&str> =
+                output.catalogue.registry.systems().filter(has).map(|system| system.name).collect();
             bail!("--user: {} has no users; {} has", system.name, with.join(", "));
         }
         account(user, password_file, Ask::Once)
@@ -90,7 +95,7 @@ impl LiveArgs {
         account: Option<Account>,
         output: Output,
     ) -> Result<Box<dyn Endpoint>> {
-        let (system, setup) = (self.system()?, self.setup(number)?);
+        let (system, setup) = (self.system(output)?, self.setup(number, output)?);
         match (&self.keys, account) {
             (Some(_), None) if system.keys.lab.is_some() => {
                 bail!("--keys without --user NAME: nobody in that folder is the default");
@@ -110,7 +115,7 @@ impl LiveArgs {
 
     /// The server.
     pub(super) fn server(&self, output: Output) -> Result<Box<dyn Endpoint>> {
-        let (system, setup) = (self.system()?, self.setup(0)?);
+        let (system, setup) = (self.system(output)?, self.setup(0, output)?);
         match &self.keys {
             Some(keys) => with_keys(system, Side::Server, keys, None, setup, output),
             None => Ok((system.server)(setup)),
@@ -118,8 +123,8 @@ impl LiveArgs {
     }
 
     /// The profile spoken.
-    fn profile(&self) -> Result<Profile> {
-        let system = self.system()?;
+    fn profile(&self, output: Output) -> Result<Profile> {
+        let system = self.system(output)?;
         let mut known = vec!["as-built", "hardened"];
         known.extend(system.planted.iter().map(|planted| planted.weakness.name()));
         check("profile", &self.profile, &known)?;
@@ -127,8 +132,8 @@ impl LiveArgs {
     }
 
     /// What an endpoint is made from.
-    fn setup(&self, number: u32) -> Result<Setup> {
-        let (system, profile) = (self.system()?, self.profile()?);
+    fn setup(&self, number: u32, output: Output) -> Result<Setup> {
+        let (system, profile) = (self.system(output)?, self.profile(output)?);
         let seed = if let Some(seed) = self.seed {
             seed
         } else {
@@ -141,19 +146,19 @@ impl LiveArgs {
     /// The journal to keep of this side, and the capture beside it.
     pub(super) fn journal(&self, side: Side, output: Output) -> Result<Journal> {
         let journal = journal(self.log.as_deref(), &self.store, output)?;
-        Ok(journal.with_files(self.tap(side)?, self.key_log(side)?))
+        Ok(journal.with_files(self.tap(side, output)?, self.key_log(side, output)?))
     }
 
-    fn key_log(&self, side: Side) -> Result<Option<Keys>> {
+    fn key_log(&self, side: Side, output: Output) -> Result<Option<Keys>> {
         let Some(path) = &self.key_log else { return Ok(None) };
-        let keys = Keys::append(path, self.system()?, self.profile()?, side);
+        let keys = Keys::append(path, self.system(output)?, self.profile(output)?, side);
         let shown = || format!("cannot write {}", quote_path(path));
         keys.map(Some).with_context(shown)
     }
 
-    fn tap(&self, side: Side) -> Result<Option<Tap>> {
+    fn tap(&self, side: Side, output: Output) -> Result<Option<Tap>> {
         let Some(path) = &self.capture else { return Ok(None) };
-        let layout = Arc::new((self.system()?.layout)(self.profile()?));
+        let layout = Arc::new((self.system(output)?.layout)(self.profile(output)?));
         let plaintext = if self.plaintext { Plaintext::Shown } else { Plaintext::Hidden };
         let tap = Tap::create(path, layout, side, plaintext);
         let shown = || format!("cannot write {}", quote_path(path));

@@ -15,7 +15,6 @@ use super::progress::Shown;
 use super::select::Selection;
 use crate::matrix::{matrix, runs};
 use crate::teaching;
-use files::catalogue::catalogue;
 use files::diagnostic::quote_path;
 use files::scenario::Scenario;
 use judge::property::Outcome;
@@ -33,8 +32,8 @@ pub(super) struct Args {
 
 /// Run the catalogue with every weakness alone and with every one mended.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
-    let scenarios = catalogue();
-    let systems = Selection::systems_named(&args.system)?;
+    let scenarios = output.catalogue.scenarios();
+    let systems = Selection::systems_named(&args.system, output)?;
     let all = ablations(&systems, &scenarios, output);
     let json = || serde_json::to_string_pretty(&all).map(|json| json + "\n");
     let text = match output.format {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use files::catalogue::Catalogue;
 use files::family::Family;
 
 mod capture;
@@ -123,10 +124,10 @@ enum Done {
     Interrupted,
 }
 
-/// Run the program.
-pub fn main() -> ExitCode {
+/// Run the program with these scenarios and systems.
+pub(crate) fn main(catalogue: Catalogue) -> ExitCode {
     quiet_victims();
-    match dispatch() {
+    match dispatch(catalogue) {
         Ok(Done::Expected) => ExitCode::SUCCESS,
         Ok(Done::Unexpected) => ExitCode::from(1),
         Ok(Done::Interrupted) => ExitCode::from(interrupt::code()),
@@ -194,9 +195,10 @@ impl CommandLine {
     }
 }
 
-fn dispatch() -> anyhow::Result<Done> {
+fn dispatch(catalogue: Catalogue) -> anyhow::Result<Done> {
     let CommandLine { output, wanted } =
         CommandLine::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let output = Output { catalogue, ..output };
     interrupt::ends_the_program();
     let (command, matches) = match wanted {
         Wanted::Family(family, args) => return run::family(family, &args, output),

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstream::ColorChoice;
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
+use files::catalogue::Catalogue;
 use reports::text::{Page, Paint};
 
 use terminal;
@@ -22,6 +23,9 @@ pub(super) struct Output {
     /// When to colour; `auto` is on a terminal that can, unless `NO_COLOR` is set
     #[arg(long, value_enum, default_value_t = Colour::Auto, global = true, visible_alias = "colour")]
     pub(super) color: Colour,
+    /// The scenarios and systems of the program.
+    #[arg(skip)]
+    pub(super) catalogue: Catalogue,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]

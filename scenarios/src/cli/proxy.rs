@@ -22,7 +22,6 @@ use super::check::explain;
 use super::output::{Format, Output};
 use super::sniff::CaptureLive;
 use super::{Done, interrupt, live};
-use files::catalogue::load_file;
 use files::diagnostic::{quote, quote_path, times};
 use files::layout_file::LayoutFile;
 use files::load::LoadError;
@@ -99,17 +98,18 @@ impl Wire {
         output: Output,
     ) -> Result<Self> {
         if let Some(path) = layout {
-            let file = LayoutFile::load(path).map_err(|error| explain(&[error], output))?;
+            let file = LayoutFile::load(path, output.catalogue.registry)
+                .map_err(|error| explain(&[error], output))?;
             return Ok(Self::Own(file));
         }
         if let Some(name) = system {
-            return Self::system(name, profile);
+            return Self::system(name, profile, output);
         }
         Ok(Self::Raw(Layout { system: "raw", frames: Vec::new(), turns: &[] }))
     }
 
-    fn system(name: &str, profile: &str) -> Result<Self> {
-        let found = super::select::Selection::systems_named(&[name.to_owned()])?;
+    fn system(name: &str, profile: &str, output: Output) -> Result<Self> {
+        let found = super::select::Selection::systems_named(&[name.to_owned()], output)?;
         let system = found.first().copied().ok_or_else(|| anyhow!("unknown system"))?;
         let named = Profile::named(system, profile);
         let profile =
@@ -226,7 +226,7 @@ const MOST_MISFIRES: usize = 5;
 
 /// The rules of a scenario, and the frames they speak of.
 fn of_scenario(path: &Path, args: &Args, output: Output) -> Result<(Wire, Vec<Rule>)> {
-    let scenario = load_file(path).map_err(|error| explain(&[error], output))?;
+    let scenario = output.catalogue.load_file(path).map_err(|error| explain(&[error], output))?;
     if scenario.plan.strategy.is_some() {
         bail!("{} has a strategy: those ask endpoints of the lab", quote(&scenario.path));
     }
@@ -235,7 +235,7 @@ fn of_scenario(path: &Path, args: &Args, output: Output) -> Result<(Wire, Vec<Ru
         _ if chosen => Wire::of(args, output)?,
         // It was read with these frames.
         (_, Some(own)) => Wire::Own((*own.layout).clone()),
-        ([only], None) => Wire::system(only.name, &args.profile)?,
+        ([only], None) => Wire::system(only.name, &args.profile, output)?,
         _ => bail!("{} is for several systems: --system says which", scenario.name),
     };
     if let Wire::System(system, _) = &wire

@@ -19,7 +19,6 @@ use super::select::Selection;
 use crate::dissection::{self, Depth};
 use crate::{bench_results, teaching, view};
 use accounts::user_files;
-use files::catalogue::catalogue;
 use files::diagnostic::{escape, quote_path};
 use files::scenario::Scenario;
 
@@ -154,13 +153,13 @@ pub(super) struct Args {
 
 /// Run the catalogue and report.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
-    let mut scenarios = catalogue();
-    let systems = args.selection.systems()?;
+    let mut scenarios = output.catalogue.scenarios();
+    let systems = args.selection.systems(output)?;
     for scenario in &mut scenarios {
         scenario.systems.retain(|system| systems.iter().any(|wanted| wanted.name == system.name));
     }
     scenarios.retain(|scenario| !scenario.systems.is_empty());
-    let cases = args.selection.cases(&scenarios)?;
+    let cases = args.selection.cases(&scenarios, output)?;
     if args.verdicts.is_none() {
         // Better known before the long part.
         fs::create_dir_all(&args.out)
@@ -238,7 +237,7 @@ fn ablation(args: &Args, scenarios: &[Scenario], output: Output) -> Result<Vec<A
     if args.no_ablation {
         return Ok(Vec::new());
     }
-    let systems = args.selection.systems()?;
+    let systems = args.selection.systems(output)?;
     if let Some(path) = &args.ablation {
         let mut all = match read_ablation(path) {
             Ok(all) => all,

@@ -16,7 +16,7 @@ use super::select::Selection;
 use super::sniff::CaptureLive;
 use super::{Done, tools, trials};
 use crate::{dissection, view};
-use files::catalogue::{Loaded, catalogue, embedded, load};
+use files::catalogue::Loaded;
 use files::family::Family;
 use files::payload::Payload;
 use files::scenario::Scenario;
@@ -69,7 +69,7 @@ enum Ladders {
 
 /// Run one family of the catalogue.
 pub(super) fn family(family: Family, args: &Args, output: Output) -> Result<Done> {
-    let mut loaded = embedded();
+    let mut loaded = output.catalogue.embedded();
     loaded.scenarios.retain(|scenario| scenario.family == family);
     if loaded.scenarios.is_empty() {
         bail!("the catalogue has no scenario of the family {} yet", family.name());
@@ -79,17 +79,19 @@ pub(super) fn family(family: Family, args: &Args, output: Output) -> Result<Done
 
 /// Run the whole catalogue.
 pub(super) fn all(args: &Args, output: Output) -> Result<Done> {
-    with_the_rest(embedded(), output, |scenarios| run(scenarios, args, Ladders::Unexpected, output))
+    with_the_rest(output.catalogue.embedded(), output, |scenarios| {
+        run(scenarios, args, Ladders::Unexpected, output)
+    })
 }
 
 /// Run scenario files, and scenarios of the catalogue by name.
 pub(super) fn paths(args: &PathArgs, output: Output) -> Result<Done> {
-    let catalogue = catalogue();
+    let catalogue = output.catalogue.scenarios();
     let known = |path: &PathBuf| catalogue.iter().find(|s| path.as_os_str() == s.name.as_str());
     let (named, files): (Vec<_>, Vec<_>) =
         args.paths.iter().cloned().partition(|path| !path.exists() && known(path).is_some());
     let mut scenarios: Vec<Scenario> = named.iter().filter_map(known).cloned().collect();
-    let found = if files.is_empty() { Loaded::default() } else { load(&files) };
+    let found = if files.is_empty() { Loaded::default() } else { output.catalogue.load(&files) };
     scenarios.extend(found.scenarios);
     let loaded = Loaded { scenarios, errors: found.errors };
     with_the_rest(loaded, output, |scenarios| run(scenarios, &args.args, Ladders::Always, output))
@@ -103,14 +105,14 @@ fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) 
     if args.capture.wants_secrets() && !trials.is_empty() {
         bail!("--key-log: your own programs keep their secrets");
     }
-    let systems = args.selection.systems()?;
+    let systems = args.selection.systems(output)?;
     scenarios.retain(|scenario| {
         scenario.systems.iter().any(|system| systems.iter().any(|s| s.name == system.name))
     });
     let mut cases = Vec::new();
     if !scenarios.is_empty() || trials.is_empty() {
         replace_payloads(&mut scenarios, args)?;
-        cases = args.selection.cases(&scenarios)?;
+        cases = args.selection.cases(&scenarios, output)?;
     }
     if args.capture_live.is_wanted() && !cases.is_empty() && !args.selection.crosses_an_interface()
     {

@@ -3,8 +3,9 @@
 use anyhow::{Result, bail};
 use clap::Args;
 use protocol::system::System;
-use protocol::systems::SYSTEMS;
-use protocol::weakness::{Profile, Weakness};
+use protocol::weakness::Profile;
+
+use super::output::Output;
 
 use super::trials::Chosen;
 use files::diagnostic::{list, near, quote};
@@ -56,9 +57,13 @@ impl Selection {
     }
 
     /// The cases selected from `scenarios`.
-    pub(super) fn cases<'a>(&self, scenarios: &'a [Scenario]) -> Result<Vec<ScenarioRun<'a>>> {
-        let systems = self.systems()?;
-        let names = self.profiles()?;
+    pub(super) fn cases<'a>(
+        &self,
+        scenarios: &'a [Scenario],
+        output: Output,
+    ) -> Result<Vec<ScenarioRun<'a>>> {
+        let systems = self.systems(output)?;
+        let names = self.profiles(output)?;
         let mut cases = Vec::new();
         for scenario in scenarios {
             let wanted = |system: &&&'static System| systems.iter().any(|s| s.name == system.name);
@@ -97,27 +102,28 @@ impl Selection {
     }
 
     /// The systems selected.
-    pub(super) fn systems(&self) -> Result<Vec<&'static System>> {
-        Self::systems_named(&self.system)
+    pub(super) fn systems(&self, output: Output) -> Result<Vec<&'static System>> {
+        Self::systems_named(&self.system, output)
     }
 
     /// The systems of these names; all, if there are none.
-    pub(super) fn systems_named(names: &[String]) -> Result<Vec<&'static System>> {
-        let known: Vec<&str> = SYSTEMS.iter().map(|system| system.name).collect();
+    pub(super) fn systems_named(names: &[String], output: Output) -> Result<Vec<&'static System>> {
+        let known = output.catalogue.registry.names();
         for name in names {
             check("system", name, &known)?;
         }
         let wanted =
             |system: &&System| names.is_empty() || names.iter().any(|name| name == system.name);
-        Ok(SYSTEMS.iter().filter(wanted).collect())
+        Ok(output.catalogue.registry.systems().filter(wanted).collect())
     }
 
-    fn profiles(&self) -> Result<Vec<String>> {
+    fn profiles(&self, output: Output) -> Result<Vec<String>> {
         if self.profile.is_empty() {
             return Ok(vec!["as-built".to_owned(), "hardened".to_owned()]);
         }
         let mut known = vec!["as-built", "hardened"];
-        known.extend(Weakness::ALL.iter().map(|weakness| weakness.name()));
+        let weaknesses = output.catalogue.registry.weaknesses();
+        known.extend(weaknesses.iter().map(|weakness| weakness.name()));
         for name in &self.profile {
             check("profile", name, &known)?;
         }

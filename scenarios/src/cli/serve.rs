@@ -38,7 +38,7 @@ pub(super) struct Args {
 
 /// Serve until Ctrl-C. A server that speaks says what the flags name, or every line of standard input, to each client.
 pub(super) fn run(args: &Args, matches: &ArgMatches, output: Output) -> Result<Done> {
-    let system = args.live.system()?;
+    let system = args.live.system(output)?;
     let items = args.messages.items(system, matches)?;
     if !items.is_empty() && !system.server_speaks {
         bail!(

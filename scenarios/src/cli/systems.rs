@@ -11,7 +11,6 @@ use mitm_proxy::trace::{FrameRecord, Trace};
 use mitm_proxy::world::{Victims, World, WorldSpec};
 use protocol::endpoint::{Kind, Message, Side};
 use protocol::system::System;
-use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 use super::Done;
@@ -25,12 +24,12 @@ pub(super) const LINE: usize = 96;
 /// List the systems.
 pub(super) fn run(output: Output) -> Result<Done> {
     if output.format == Format::Json {
-        let rows: Vec<_> = SYSTEMS.iter().map(json).collect();
+        let rows: Vec<_> = output.catalogue.registry.systems().map(json).collect();
         print(&format!("{:#}\n", serde_json::Value::from(rows)))?;
         return Ok(Done::Expected);
     }
     let mut text = String::new();
-    for system in SYSTEMS {
+    for system in output.catalogue.registry.systems() {
         let _ = writeln!(text, "{}: {}", system.name, system.about);
         let mut row = |title: &str, body: &str| {
             for (at, line) in wrapped(body, LINE).iter().enumerate() {

@@ -103,7 +103,7 @@ struct Measured {
 /// Measure.
 pub(super) fn run(args: &Args, output: Printing) -> Result<Done> {
     let mut rows = Vec::new();
-    for system in Selection::systems_named(&args.system)? {
+    for system in Selection::systems_named(&args.system, output)? {
         let Some(forgery) = system.forgery else {
             output.remark(&format!("{}: nothing is known to forge", system.name));
             continue;

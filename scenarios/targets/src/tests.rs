@@ -1,5 +1,6 @@
 //! Runs of tiny programs: what they say is learned, what goes wrong with them is told, and nothing of them is left.
 
+use protocol::registry::Registry;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -37,7 +38,9 @@ fn lines() -> Arc<Layout> {
 
 /// The layout of the example.
 fn echo() -> Arc<Layout> {
-    let file = files::layout_file::LayoutFile::load(&examples().join("echo.toml")).unwrap();
+    let file =
+        files::layout_file::LayoutFile::load(&examples().join("echo.toml"), Registry::BUILTIN)
+            .unwrap();
     Arc::new(file.layout)
 }
 

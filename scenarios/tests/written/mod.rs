@@ -29,7 +29,12 @@ pub const NOTHING_EXPECTED: &str = "\n[expect.as-built]\n[expect.hardened]\n";
 /// A scenario of these parts, behind what every scenario says of itself.
 pub fn parse(parts: &[&str], files: &dyn Payloads) -> Result<Scenario, Diagnostics> {
     let head = "name = \"written\"\nfamily = \"replay\"\nsummary = \"s\"\nteaches = \"t\"\n";
-    Scenario::parse("written.toml", &format!("{head}{}", parts.concat()), files)
+    Scenario::parse(
+        "written.toml",
+        &format!("{head}{}", parts.concat()),
+        files,
+        protocol::registry::Registry::BUILTIN,
+    )
 }
 
 /// What the judge says of it, on its first system.

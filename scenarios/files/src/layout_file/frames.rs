@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Field, FrameSpec, Layout, RAW, Role, Size, intern};
+use protocol::registry::Registry;
 use toml::de::DeValue;
 
 use super::check::{self, Drafted};
@@ -24,7 +25,7 @@ const FRAME: &[&str] = &["name", "from", "port", "max", "json", "one-read", "fie
 /// Every mistake, in the order of the file.
 pub(super) fn layout_file(source: &str) -> Result<LayoutFile, Vec<Diagnostic>> {
     let document = toml_reader::document(source, MAX_FILE)?;
-    let mut reader = Reader::new(source);
+    let mut reader = Reader::new(source, Registry::BUILTIN);
     let root = reader.root(document.get_ref(), KEYS);
     reader.require(&root, "a layout", &["name", "frame"]);
     match file(&mut reader, &root) {

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use protocol::layout::{FrameSpec, Layout};
-use protocol::systems::system;
+use protocol::registry::Registry;
 use protocol::weakness::Profile;
 
 use crate::diagnostic::Diagnostics;
@@ -58,10 +58,10 @@ pub struct LayoutFile {
 pub const BUILTIN: &str = "builtin:";
 
 impl LayoutFile {
-    /// The frames of one of the five systems, in a profile: `helo`, or `helo/hardened`; as built, if none is named.
-    pub fn builtin(name: &str) -> Option<Self> {
+    /// The frames of a system, in a profile: `helo`, or `helo/hardened`; as built, if none is named.
+    pub fn builtin(name: &str, registry: Registry) -> Option<Self> {
         let (name, profile) = name.split_once('/').unwrap_or((name, "as-built"));
-        let system = system(name)?;
+        let system = registry.system(name)?;
         let profile = Profile::named(system, profile)?;
         let layout = (system.layout)(profile);
         let ports = system.ports.iter().map(|port| port.name.to_owned()).collect();
@@ -87,10 +87,11 @@ impl LayoutFile {
     ///
     /// # Errors
     /// It cannot be read, or has mistakes.
-    pub fn load(path: &Path) -> Result<Self, LoadError> {
+    pub fn load(path: &Path, registry: Registry) -> Result<Self, LoadError> {
         let shown = path.display().to_string();
         if let Some(name) = shown.strip_prefix(BUILTIN) {
-            return Self::builtin(name).ok_or(LoadError::NoSuchLayout { name: name.to_owned() });
+            return Self::builtin(name, registry)
+                .ok_or(LoadError::NoSuchLayout { name: name.to_owned() });
         }
         let source = text(&shown, read(path)?)?;
         Self::parse(&shown, &source).map_err(LoadError::Invalid)

@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use protocol::endpoint::Check;
 use protocol::system::System;
-use protocol::systems::system as system_named;
 use protocol::weakness::Profile;
 
 use super::CORRECT;
@@ -41,9 +40,9 @@ pub(super) fn expect(
             expect.systems.insert(system.name.to_owned(), own);
         } else {
             if !is_profile(name, systems) {
-                let message = if system_named(name).is_some() {
+                let message = if reader.registry.system(name).is_some() {
                     format!("`{name}` is not a system of this scenario")
-                } else if is_weakness(name) {
+                } else if is_weakness(reader, name) {
                     format!("no system of this scenario has the weakness `{name}`")
                 } else {
                     format!("unknown profile {}", quote(name))

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mitm_proxy::strategy::Tools;
 use mitm_proxy::world::Victims;
+use protocol::registry::Registry;
 use protocol::system::System;
 use protocol::weakness::{Profile, Weakness};
 
@@ -93,8 +94,13 @@ impl Scenario {
     ///
     /// # Errors
     /// Every mistake in `source`.
-    pub fn parse(path: &str, source: &str, payloads: &dyn Payloads) -> Result<Self, Diagnostics> {
-        Self::parse_with(path, source, payloads, None)
+    pub fn parse(
+        path: &str,
+        source: &str,
+        payloads: &dyn Payloads,
+        registry: Registry,
+    ) -> Result<Self, Diagnostics> {
+        Self::parse_with(path, source, payloads, None, registry)
     }
 
     /// Read an attack on programs that speak `layout`: it needs no targets of its own.
@@ -106,8 +112,9 @@ impl Scenario {
         source: &str,
         payloads: &dyn Payloads,
         layout: &Arc<LayoutFile>,
+        registry: Registry,
     ) -> Result<Self, Diagnostics> {
-        Self::parse_with(path, source, payloads, Some(layout))
+        Self::parse_with(path, source, payloads, Some(layout), registry)
     }
 
     fn parse_with(
@@ -115,9 +122,10 @@ impl Scenario {
         source: &str,
         payloads: &dyn Payloads,
         layout: Option<&Arc<LayoutFile>>,
+        registry: Registry,
     ) -> Result<Self, Diagnostics> {
         let wrong = |list| Diagnostics { path: path.to_owned(), source: source.to_owned(), list };
-        read::scenario(path, source, payloads, layout).map_err(wrong)
+        read::scenario(path, source, payloads, layout, registry).map_err(wrong)
     }
 }
 

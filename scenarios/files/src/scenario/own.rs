@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use protocol::systems::SYSTEMS;
-
 use super::vocabulary::Vocabulary;
 use super::{DEFAULT_SEED, Payloads, Scenario, expectations, read, recorded, rules};
 use crate::diagnostic::quote;
@@ -110,9 +108,9 @@ fn frames_of(reader: &mut Reader, root: &Table<'_>, payloads: &dyn Payloads) -> 
 
 /// The layout of one of the five systems.
 fn builtin(reader: &mut Reader, node: &Node<'_>, name: &str) -> Option<LayoutFile> {
-    let found = LayoutFile::builtin(name);
+    let found = LayoutFile::builtin(name, reader.registry);
     if found.is_none() {
-        let names: Vec<&str> = SYSTEMS.iter().map(|system| system.name).collect();
+        let names = reader.registry.names();
         let (system, _) = name.split_once('/').unwrap_or((name, ""));
         if names.contains(&system) {
             let message = format!("`{system}` has no such profile: {}", quote(name));

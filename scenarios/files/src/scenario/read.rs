@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use protocol::registry::Registry;
 use protocol::system::System;
-use protocol::systems::{SYSTEMS, system};
 use protocol::weakness::Weakness;
 
 use super::vocabulary::Vocabulary;
@@ -35,9 +35,10 @@ pub(super) fn scenario(
     source: &str,
     payloads: &dyn Payloads,
     given: Option<&Arc<LayoutFile>>,
+    registry: Registry,
 ) -> Result<Scenario, Vec<Diagnostic>> {
     let document = toml_reader::document(source, MAX_FILE)?;
-    let mut reader = Reader::new(source);
+    let mut reader = Reader::new(source, registry);
     let has = |key| document.get_ref().contains_key(key);
     let own = given.is_some() || has("layout") || has("target");
     let (keys, required) = match given {
@@ -154,11 +155,11 @@ pub(super) fn summary<'t>(reader: &mut Reader, node: &'t Node<'t>) -> Option<&'t
 }
 
 fn systems(reader: &mut Reader, node: &Node<'_>) -> Vec<&'static System> {
-    let names: Vec<&str> = SYSTEMS.iter().map(|system| system.name).collect();
+    let (registry, names) = (reader.registry, reader.registry.names());
     let mut found: Vec<&'static System> = Vec::new();
     for node in reader.one_or_more(node, "system").unwrap_or_default() {
         let word = reader.word(node, "system", "system", &names);
-        let Some(system) = word.and_then(system) else { continue };
+        let Some(system) = word.and_then(|name| registry.system(name)) else { continue };
         if found.iter().any(|other| other.name == system.name) {
             reader.mistake(node.span(), format!("`{}` is named twice", system.name), "again");
         } else {
@@ -179,7 +180,7 @@ fn needs(reader: &mut Reader, node: &Node<'_>, systems: &[&'static System]) -> V
                 reader.mistake(node.span(), format!("`{name}` is named twice"), "again");
             }
             Some(weakness) => found.push(weakness),
-            None if systems.is_empty() && is_weakness(name) => {}
+            None if systems.is_empty() && is_weakness(reader, name) => {}
             None => unknown_weakness(reader, node, name, systems),
         }
     }
@@ -189,9 +190,9 @@ fn needs(reader: &mut Reader, node: &Node<'_>, systems: &[&'static System]) -> V
 fn unknown_weakness(reader: &mut Reader, node: &Node<'_>, name: &str, systems: &[&'static System]) {
     let mut names: Vec<&str> = weaknesses(systems).iter().map(|one| one.name()).collect();
     if systems.is_empty() {
-        names = Weakness::ALL.iter().map(|weakness| weakness.name()).collect();
+        names = reader.registry.weaknesses().iter().map(|weakness| weakness.name()).collect();
     }
-    if is_weakness(name) {
+    if is_weakness(reader, name) {
         let message = format!("no system of this scenario has the weakness `{name}`");
         let help = format!("allowed: {}", list(&names));
         reader.mistake_with_help(node.span(), message, "another system's", help);
@@ -201,8 +202,8 @@ fn unknown_weakness(reader: &mut Reader, node: &Node<'_>, name: &str, systems: &
 }
 
 /// Whether any system has a weakness of that name.
-pub(super) fn is_weakness(name: &str) -> bool {
-    Weakness::ALL.iter().any(|weakness| weakness.name() == name)
+pub(super) fn is_weakness(reader: &Reader, name: &str) -> bool {
+    reader.registry.weaknesses().iter().any(|weakness| weakness.name() == name)
 }
 
 /// The weaknesses of any of these systems.

@@ -2,6 +2,7 @@
 
 use mitm_proxy::rule::Rule;
 use protocol::layout::Layout;
+use protocol::registry::Registry;
 use protocol::system::System;
 
 use super::rules;
@@ -44,7 +45,7 @@ impl RuleFile {
 
 fn read(source: &str, frames: Frames<'_>) -> Result<RuleFile, Vec<Diagnostic>> {
     let document = toml_reader::document(source, MAX_FILE)?;
-    let mut reader = Reader::new(source);
+    let mut reader = Reader::new(source, Registry::BUILTIN);
     let root = reader.root(document.get_ref(), &["rule"]);
     let vocabulary = match frames {
         Frames::System(system) => Vocabulary::new(&[system]).of_programs(),

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use mitm_proxy::script::Step;
 use protocol::endpoint::{Kind, Message};
 use protocol::system::System;
-use protocol::systems::SYSTEMS;
 use toml::de::DeValue;
 
 use super::{MAX_PAYLOAD, MAX_STEPS, Payloads};
@@ -63,7 +62,7 @@ fn actor(reader: &mut Reader, key: &Key<'_>, systems: &[&'static System]) -> Opt
         None => Some(0),
         Some(system) => {
             let message = format!("the server of `{}` says nothing of its own", system.name);
-            let speaking = SYSTEMS.iter().filter(|system| system.server_speaks);
+            let speaking = reader.registry.systems().filter(|system| system.server_speaks);
             let names: Vec<&str> = speaking.map(|system| system.name).collect();
             let help = format!("the servers of {} do", list(&names));
             reader.mistake_with_help(key.span(), message, "only clients have a script", help);

@@ -35,7 +35,7 @@ const SCRIPT: &str = "script.client = [\"end\"]\n";
 const EXPECT: &str = "[expect.as-built]\n[expect.hardened]\n";
 
 fn parse(source: &str) -> Result<Scenario, Diagnostics> {
-    Scenario::parse("good.toml", source, &NoPayloads)
+    Scenario::parse("good.toml", source, &NoPayloads, protocol::registry::Registry::BUILTIN)
 }
 
 fn good(body: &str) -> Scenario {
@@ -205,9 +205,23 @@ fn a_seed_can_be_any_u64() {
 #[test]
 fn the_name_is_compared_with_toml_files_only() {
     let source = format!("{HEAD}{SCRIPT}{EXPECT}");
-    assert!(Scenario::parse("<stdin>", &source, &NoPayloads).is_ok());
-    assert!(Scenario::parse("folder/good.toml", &source, &NoPayloads).is_ok());
-    assert!(Scenario::parse("other.toml", &source, &NoPayloads).is_err());
+    assert!(
+        Scenario::parse("<stdin>", &source, &NoPayloads, protocol::registry::Registry::BUILTIN)
+            .is_ok()
+    );
+    assert!(
+        Scenario::parse(
+            "folder/good.toml",
+            &source,
+            &NoPayloads,
+            protocol::registry::Registry::BUILTIN
+        )
+        .is_ok()
+    );
+    assert!(
+        Scenario::parse("other.toml", &source, &NoPayloads, protocol::registry::Registry::BUILTIN)
+            .is_err()
+    );
 }
 
 #[test]

@@ -340,7 +340,7 @@ mod tests {
     }
 
     fn mistakes(check: impl FnOnce(&Vocabulary, &mut Reader)) -> Vec<String> {
-        let mut reader = Reader::new("");
+        let mut reader = Reader::new("", protocol::registry::Registry::BUILTIN);
         check(&Vocabulary::new(&[&ratchet::SYSTEM, &OTHER]), &mut reader);
         reader.mistakes.into_iter().map(|mistake| mistake.message).collect()
     }
@@ -385,13 +385,16 @@ mod tests {
         let layout = Layout { system: "two", frames: vec![Arc::new(line)], turns: &[] };
         let ports = ["control".to_owned(), "data".to_owned()];
         let vocabulary = Vocabulary::of_layout(&layout).with_ports(&ports);
-        let mut reader = Reader::new("");
+        let mut reader = Reader::new("", protocol::registry::Registry::BUILTIN);
         vocabulary.check_port(&mut reader, 0..0, "LINE", PortIndex(1));
         assert!(reader.mistakes.is_empty());
         vocabulary.check_port(&mut reader, 0..0, "LINE", PortIndex(0));
         let messages: Vec<String> = reader.mistakes.into_iter().map(|one| one.message).collect();
         assert_eq!(messages, ["`LINE` is never sent on connections to `control`"]);
         let node = DeValue::parse("\"data\"").unwrap();
-        assert_eq!(vocabulary.port(&mut Reader::new(""), &node), Some(PortIndex(1)));
+        assert_eq!(
+            vocabulary.port(&mut Reader::new("", protocol::registry::Registry::BUILTIN), &node),
+            Some(PortIndex(1))
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use protocol::endpoint::Side;
+use protocol::registry::Registry;
 use toml::de::DeValue;
 
 use super::{
@@ -296,7 +297,7 @@ pub fn targets(path: &str, source: &str) -> Result<TargetsFile, Diagnostics> {
     let wrong = |list| Diagnostics { path: path.to_owned(), source: source.to_owned(), list };
     let read = || {
         let document = toml_reader::document(source, MAX_FILE)?;
-        let mut reader = Reader::new(source);
+        let mut reader = Reader::new(source, Registry::BUILTIN);
         let root = reader.root(document.get_ref(), &[&["target"], scope::KEYS].concat());
         reader.require(&root, "a file of targets", &["target"]);
         let folder = Path::new(path).parent().unwrap_or(Path::new(""));

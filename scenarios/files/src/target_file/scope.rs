@@ -60,7 +60,7 @@ mod tests {
 
     fn mistakes(source: &str) -> Vec<String> {
         let document = crate::toml_reader::document(source, 1 << 20).unwrap();
-        let mut reader = Reader::new(source);
+        let mut reader = Reader::new(source, protocol::registry::Registry::BUILTIN);
         let root = reader.root(document.get_ref(), KEYS);
         read(&mut reader, &root);
         reader.mistakes.iter().map(|mistake| mistake.message.clone()).collect()

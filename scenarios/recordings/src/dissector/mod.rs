@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Counts, Encoding, Field, FrameSpec, Layout, Role, Size, Turn};
-use protocol::systems::SYSTEMS;
+use protocol::registry::Registry;
 use protocol::weakness::Profile;
 
 use files::layout_file::LayoutFile;
@@ -33,9 +33,9 @@ pub struct Protocol {
 }
 
 /// Every system, as built, hardened and with every weakness alone. Where two have a port in common, the first has it.
-pub fn systems() -> Vec<Protocol> {
+pub fn systems(registry: Registry) -> Vec<Protocol> {
     let mut taken = BTreeSet::new();
-    let all = SYSTEMS.iter().map(|system| Protocol {
+    let all = registry.systems().map(|system| Protocol {
         name: system.name.to_owned(),
         about: system.about.to_owned(),
         ports: system

@@ -1,10 +1,12 @@
 //! What is written of the layouts. Whether Wireshark makes the right things of it, `.ci/wireshark` tries.
 
+use protocol::registry::Registry;
+
 use super::*;
 
 #[test]
 fn every_system_is_there_with_all_profiles_and_all_its_frames() {
-    let protocols = systems();
+    let protocols = systems(Registry::BUILTIN);
     let lua = render(&protocols);
     for protocol in &protocols {
         assert!(lua.contains(&format!("{{ name = \"{}\", about = ", protocol.name)));
@@ -19,13 +21,16 @@ fn every_system_is_there_with_all_profiles_and_all_its_frames() {
             }
         }
     }
-    assert_eq!(lua, render(&systems()));
+    assert_eq!(lua, render(&systems(Registry::BUILTIN)));
 }
 
 #[test]
 fn a_port_has_one_system() {
-    let ports: Vec<u16> =
-        systems().iter().flat_map(|system| system.ports.clone()).map(|(_, port)| port).collect();
+    let ports: Vec<u16> = systems(Registry::BUILTIN)
+        .iter()
+        .flat_map(|system| system.ports.clone())
+        .map(|(_, port)| port)
+        .collect();
     assert_eq!(ports, [1234, 1235, 1236, 12345, 9999, 0, 0]);
 }
 

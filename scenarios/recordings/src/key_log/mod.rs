@@ -7,9 +7,9 @@ use std::fmt::{self, Display, Write};
 use std::net::SocketAddr;
 
 use protocol::endpoint::{PortIndex, Side};
+use protocol::registry::Registry;
 use protocol::session_secret::SessionSecret;
 use protocol::system::System;
-use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
 
 use files::diagnostic::quote;
@@ -109,18 +109,18 @@ impl std::error::Error for Mistake {}
 ///
 /// # Errors
 /// The first line that is none.
-pub fn read(text: &str) -> Result<Vec<Line>, Mistake> {
+pub fn read(text: &str, registry: Registry) -> Result<Vec<Line>, Mistake> {
     let mut lines = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
         if !line.is_empty() && !line.starts_with('#') {
-            lines.push(read_line(line).map_err(|what| Mistake { line: number, what })?);
+            lines.push(read_line(line, registry).map_err(|what| Mistake { line: number, what })?);
         }
     }
     Ok(lines)
 }
 
-fn read_line(text: &str) -> Result<Line, String> {
+fn read_line(text: &str, registry: Registry) -> Result<Line, String> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let [name, profile, side, number, client, server, port, label, secret] = words[..] else {
         let found = words.len();
@@ -132,9 +132,8 @@ fn read_line(text: &str) -> Result<Line, String> {
     let among = |what: &str, known: Vec<&str>, found| {
         expected(&format!("{what} ({})", known.join(", ")), found)
     };
-    let system = SYSTEMS.iter().find(|system| system.name == name);
-    let known = || SYSTEMS.iter().map(|system| system.name).collect();
-    let system = system.ok_or_else(|| among("a system", known(), name))?;
+    let system = registry.system(name);
+    let system = system.ok_or_else(|| among("a system", registry.names(), name))?;
     let named = Profile::named(system, profile);
     let profile = named.ok_or_else(|| expected(&format!("a profile of {name}"), profile))?;
     let end = [Side::Client, Side::Server].into_iter().find(|end| end.name() == side);

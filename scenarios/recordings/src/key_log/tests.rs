@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use protocol::endpoint::{Fact, Message};
 use rayon::prelude::*;
 
+use protocol::registry::Registry;
+
 use super::open::{Listener, Opened};
 use super::*;
 use crate::run_capture::{Plaintext, Subject, key_log, write};
@@ -24,7 +26,7 @@ fn secret() -> String {
 #[test]
 fn a_log_is_read_as_it_was_written() {
     let text = format!("{HEAD}\n  # more\n{LINE}{}\n", secret());
-    let lines = read(&text).unwrap();
+    let lines = read(&text, Registry::BUILTIN).unwrap();
     assert_eq!(lines.len(), 1);
     assert_eq!(written(&lines), format!("{HEAD}{LINE}{}\n", secret()));
     assert_eq!(lines[0].connection.client.port(), 49_153);
@@ -56,7 +58,7 @@ fn every_mistake_is_told_with_its_line_and_what_was_expected() {
         ),
     ] {
         let text = format!("# one\n{}", good.replacen(from, to, 1));
-        let mistake = read(&text).unwrap_err();
+        let mistake = read(&text, Registry::BUILTIN).unwrap_err();
         assert_eq!(mistake.line, 2);
         assert!(mistake.to_string().starts_with("line 2: "));
         assert!(mistake.what.contains(told), "{mistake}");
@@ -127,7 +129,7 @@ fn what_endpoints_are_told_is_what_their_secrets_open() {
             let judgement = case.judge();
             let lines = key_log(*case, &judgement);
             let log = written(&lines);
-            let lines = read(&log).unwrap();
+            let lines = read(&log, Registry::BUILTIN).unwrap();
             let file = write(
                 Vec::new(),
                 Format::Pcapng,
@@ -170,7 +172,7 @@ fn many_connections_between_the_same_addresses_are_told_apart() {
         text.replacen("client 1 ", &format!("client {link} "), 1) + "\n"
     };
     let log: String = (0..many).map(line).collect();
-    let lines = read(&log).unwrap();
+    let lines = read(&log, Registry::BUILTIN).unwrap();
     assert_eq!(lines.len(), many as usize);
     // A quadratic listener would not come back from this.
     let mut listener = Listener::new(&lines);
@@ -180,6 +182,6 @@ fn many_connections_between_the_same_addresses_are_told_apart() {
 proptest! {
     #[test]
     fn whatever_stands_in_a_log_is_a_log_or_a_mistake(text in "(\\PC| |\n|helo|0){0,200}") {
-        let _ = read(&text);
+        let _ = read(&text, Registry::BUILTIN);
     }
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use protocol::system::Wanted;
-use protocol::systems::SYSTEMS;
 
 use super::How;
 use crate::cli::Done;
@@ -31,9 +30,10 @@ pub(super) struct Args {
 
 /// Make them.
 pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
-    let known: Vec<&str> = SYSTEMS.iter().map(|system| system.name).collect();
+    let registry = output.catalogue.registry;
+    let known = registry.names();
     check("system", &args.system, &known)?;
-    let system = SYSTEMS.iter().find(|system| system.name == args.system);
+    let system = registry.system(&args.system);
     let system = system.ok_or_else(|| anyhow!("unknown system"))?;
     let existing = args.how.existing();
     // Better to say so before minutes of making keys.

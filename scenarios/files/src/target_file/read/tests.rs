@@ -7,7 +7,7 @@ use crate::toml_reader;
 
 fn targets(source: &str) -> (Vec<Target>, String) {
     let document = toml_reader::document(source, 1 << 20).unwrap();
-    let mut reader = Reader::new(source);
+    let mut reader = Reader::new(source, protocol::registry::Registry::BUILTIN);
     let root = reader.root(document.get_ref(), &["target"]);
     let Found { targets, .. } = read(&mut reader, root.get("target").unwrap(), Path::new("here"));
     let list = toml_reader::in_order(reader.mistakes);
@@ -21,7 +21,7 @@ fn the_targets_of_the_examples_are_read() {
     for name in ["replay-a-message", "flip-a-bit"] {
         let source = std::fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
         let document = toml_reader::document(&source, 1 << 20).unwrap();
-        let mut reader = Reader::new(&source);
+        let mut reader = Reader::new(&source, protocol::registry::Registry::BUILTIN);
         let node = document.get_ref().get("target").unwrap();
         let read = read(&mut reader, node, &folder).targets;
         let names: Vec<&str> = read.iter().map(|target| target.name.as_str()).collect();

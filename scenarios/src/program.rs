@@ -1,0 +1,59 @@
+//! The whole command line, with systems and scenarios of a library user's own.
+
+use std::process::ExitCode;
+
+use files::catalogue::Catalogue;
+use protocol::registry::Registry;
+use protocol::system::System;
+
+use crate::cli;
+
+/// The program `scenarios`, with further systems: `run`, `serve`, `connect`, `matrix`, `report`, `dissector` and all others know them as they
+/// know those of Meddle.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// # const SYSTEM: protocol::system::System = protocol::system::System::new("mine", |_| todo(), |_| todo(), |_| todo());
+/// # fn todo<T>() -> T { unreachable!() }
+/// fn main() -> ExitCode {
+///     scenarios::Program::new().system(SYSTEM).main()
+/// }
+/// ```
+#[derive(Debug, Default)]
+pub struct Program {
+    systems: Vec<System>,
+    scenarios: Vec<(&'static str, &'static str)>,
+}
+
+impl Program {
+    /// The program as it comes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same, with this system.
+    #[must_use]
+    pub fn system(mut self, system: System) -> Self {
+        self.systems.push(system);
+        self
+    }
+
+    /// The same, with this scenario in its catalogue: the path, such as `replay/mine.toml`, and the content of the file. The folder is the
+    /// scenario's family.
+    #[must_use]
+    pub fn scenario(mut self, path: &'static str, content: &'static str) -> Self {
+        self.scenarios.push((path, content));
+        self
+    }
+
+    /// Its scenarios, and the systems that they can name. They are kept for as long as the program runs.
+    pub fn catalogue(self) -> Catalogue {
+        Catalogue { registry: Registry::with(self.systems.leak()), own: self.scenarios.leak() }
+    }
+
+    /// Run the command of the command line; the exit code.
+    pub fn main(self) -> ExitCode {
+        cli::main(self.catalogue())
+    }
+}
