@@ -3,18 +3,19 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use protocol::endpoint::{Claim, Conn, Endpoint, Fact, Input, Output, Service, Side, Tick};
+use protocol::endpoint::{Conn, Endpoint, Input, Output, Service, Side, Tick};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until};
 
+use super::driver_state::{Connection, State, settles};
 use super::event::{Event, Observer, Trouble};
 use super::host::HostPort;
 use super::limits::{Limits, who_goes};
@@ -23,8 +24,6 @@ use super::limits::{Limits, who_goes};
 const READ: usize = 256 * 1024;
 /// What waits to be sent before the connection is no longer read: the peer must read first.
 const HIGH_WATER: usize = 1024 * 1024;
-/// What a server lets wait for a client that does not read. What a client sends is its user's affair.
-const MOST_QUEUED: usize = 16 * 1024 * 1024;
 /// How many messages may wait in the endpoint.
 const MOST_WAITING: u64 = 16;
 /// Messages of fewer bytes show no progress.
@@ -45,39 +44,6 @@ struct Shared {
     active: Cell<Instant>,
     /// Connections that somebody has to attend to.
     made: UnboundedSender<Made>,
-}
-
-struct State {
-    endpoint: Box<dyn Endpoint>,
-    side: Side,
-    /// Where further connections go, by service.
-    addresses: Vec<HostPort>,
-    connections: BTreeMap<Conn, Connection>,
-    last: u32,
-    /// Connections being made.
-    pending: usize,
-    out: Output,
-    buffer: Vec<u8>,
-    observer: Box<dyn Observer>,
-    /// How many commands were given, and how many of them sent or refused.
-    given: u64,
-    done: u64,
-    /// When the endpoint wants to be woken, and whether somebody sees to it.
-    wakes: BTreeSet<Tick>,
-    has_timer: bool,
-}
-
-/// One connection, as the driver sees it.
-struct Connection {
-    queue: VecDeque<Vec<u8>>,
-    /// How much of the first in the queue is sent.
-    sent: usize,
-    queued: usize,
-    closing: bool,
-    /// Where the peer is, and whether it has shown who it is.
-    from: IpAddr,
-    known: bool,
-    wake: Rc<Notify>,
 }
 
 /// A connection that was made, for the task that attends to it.
@@ -413,53 +379,5 @@ impl Driver {
         self.0.state.borrow_mut().connections.remove(&conn);
         self.observe(Event::Closed { conn });
         self.0.changed.notify_waiters();
-    }
-}
-
-/// Whether a fact settles a command: the message is sent, or refused before it was.
-fn settles(fact: &Fact) -> bool {
-    match fact {
-        Fact::Sent(_) => true,
-        Fact::Rejected(reject) => reject.field == "message",
-        _ => false,
-    }
-}
-
-impl State {
-    /// A peer has shown who it is once the endpoint believes in a session with it, or has exchanged a message.
-    fn learn(&mut self, claim: &Claim) {
-        if let Fact::Established(_) | Fact::Delivered(_) | Fact::Acknowledged(_) = claim.fact
-            && let Some(connection) = self.connections.get_mut(&claim.conn)
-        {
-            connection.known = true;
-        }
-    }
-
-    fn send(&mut self, now: Tick, conn: Conn, mut bytes: Vec<u8>) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
-        if connection.closing || bytes.is_empty() {
-            return;
-        }
-        if self.side == Side::Server && connection.queued > MOST_QUEUED {
-            let what = Trouble::NotReading(connection.queued);
-            connection.queue.clear();
-            connection.queued = 0;
-            self.observer.on_event(now, Event::Trouble { conn: Some(conn), what });
-            return self.close(conn);
-        }
-        // What waits is counted by its length, and must not take many times as much memory. The first does not wait long.
-        if !connection.queue.is_empty() && bytes.capacity() > 2 * bytes.len() {
-            bytes.shrink_to_fit();
-        }
-        connection.queued += bytes.len();
-        connection.queue.push_back(bytes);
-        connection.wake.notify_one();
-    }
-
-    fn close(&mut self, conn: Conn) {
-        if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.closing = true;
-            connection.wake.notify_one();
-        }
     }
 }

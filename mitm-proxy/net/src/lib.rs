@@ -7,6 +7,7 @@
 mod connect;
 mod connection;
 mod driver;
+mod driver_state;
 mod event;
 mod host;
 mod limits;

@@ -128,7 +128,7 @@ enum Content {
 }
 
 impl Inject {
-    /// On the link of the rule, at once, after the frame in ctx.
+    /// On the link of the rule, at once, after the frame in hand.
     fn new(to: Side, content: Content) -> Self {
         let (link, before, new_connection, delay) = (None, false, false, Duration::ZERO);
         Self { to, content, link, before, new_connection, delay }

@@ -50,7 +50,7 @@ impl Attacker {
         }
     }
 
-    /// A wait is over: the next frame goes out all the same.
+    /// The wait is over: send the next frame although its answers have not come.
     pub(super) fn waited(&mut self, ctx: &mut StepContext<'_>, link: u32) {
         let number = ctx.trace.next_number();
         let Some(transcript) = self.transcript_mut(link) else { return };
@@ -66,7 +66,7 @@ impl Attacker {
         }
     }
 
-    /// Send what need not wait any longer.
+    /// Send the frames whose answers have come.
     fn go_on(&mut self, ctx: &mut StepContext<'_>, link: u32) {
         while let Some(transcript) = self.transcript_mut(link) {
             let next = transcript.rest.front();
@@ -92,7 +92,7 @@ impl Attacker {
         }
     }
 
-    /// The link is gone: nobody is left to play to.
+    /// The link is closed: drop the rest of its transcript.
     pub(super) fn forget_transcript(&mut self, link: u32) {
         let state = self.links.get_mut(&link);
         if let Some(transcript) = state.and_then(|state| state.transcript.take()) {

@@ -62,7 +62,7 @@ impl World {
 
     /// Let it happen now.
     pub fn release(&mut self, HeldEvent(event): HeldEvent) {
-        // Before anything else that is due now: it should have happened long ago.
+        // It goes before everything else that is due now, because it was due before.
         let first = self.queue.first_key_value().map_or(u64::MAX, |((_, sequence), _)| *sequence);
         self.queue.insert((self.clock, first.min(self.sequence).saturating_sub(1)), event);
         self.sequence += 1;
@@ -154,7 +154,7 @@ impl World {
         reply
     }
 
-    /// What victims refused in the questions asked stands for the whole attack: it came to nothing.
+    /// The attack has failed: put the first refusal of its questions into the trace, where the judge looks for what stopped it.
     pub fn give_up(&mut self) {
         if let Some(mut record) = self.refusal.take() {
             record.moment = self.trace.next_moment();

@@ -1,4 +1,5 @@
-//! Carrying out what the attacker and the endpoints want.
+//! What the attacker and the endpoints want is applied to the world here. Nothing is decided: every effect becomes an event in the queue,
+//! one hop later.
 
 use std::io;
 use std::time::Duration;
@@ -28,7 +29,7 @@ impl World {
         let now = self.clock;
         let mut ctx = StepContext { now, trace: &mut self.trace, effects: &mut effects };
         tell(&mut self.attacker, &mut ctx);
-        // A frame withheld from somebody who was gone was withheld from nobody.
+        // Withholding a frame makes no difference if its receiver has closed.
         for record in self.trace.frames.iter_mut().skip(seen) {
             let open = self.links.get(&record.link).is_some_and(|link| link.is_open(record.to));
             if matches!(record.fate, Fate::Dropped | Fate::Held) && !open {
@@ -77,7 +78,7 @@ impl World {
         let open = self.links.get(&link).is_some_and(|link| link.is_open(to));
         let fate = if open { Fate::Delivered(self.clock) } else { Fate::Lost };
         for number in numbers {
-            // A frame that was taken in part was taken.
+            // A frame in several segments counts as delivered when its first segment was.
             if let Some(record) = self.trace.frame_mut(*number)
                 && !matches!(record.fate, Fate::Delivered(_))
             {
@@ -88,7 +89,7 @@ impl World {
             self.arrives(link, to, bytes.len(), numbers);
             let cause = numbers.last().copied();
             for bytes in self.transfer(Leg { link, side: to }, Direction::ToEndpoint, bytes) {
-                // Who has closed reads no more.
+                // The endpoint may have closed while it read the piece before.
                 if !self.links.get(&link).is_some_and(|link| link.is_open(to)) {
                     break;
                 }
@@ -122,7 +123,7 @@ impl World {
         }
     }
 
-    /// Give an actor one input; what it wants. A panic is recorded, and the end of the actor.
+    /// Give an actor one input, and return what it wants. If it panics, the panic is recorded and the actor gets no more inputs.
     pub(super) fn perform(
         &mut self,
         number: usize,
@@ -140,7 +141,7 @@ impl World {
         Some(out)
     }
 
-    /// Give an actor one input and transfer out what it wants. `cause` is the frame it is about, unless the actor says how far it
+    /// Give an actor one input and apply what it wants. `cause` is the frame it is about, unless the actor says how far it
     /// has read.
     pub(super) fn dispatch(&mut self, number: usize, input: Input<'_>, cause: Option<u32>) {
         let Some(mut out) = self.perform(number, input, cause) else { return };
@@ -178,7 +179,8 @@ impl World {
         }
     }
 
-    /// Put what an actor claims into the trace, in the order of what it read, and say what it did everything for.
+    /// Put what an actor claims into the trace, and return for which frame it did what. One input may hold several frames; readings say
+    /// how many claims, writes and closes the actor had made when it had read each of them.
     fn record(&mut self, number: usize, out: &mut Output, cause: Option<u32>) -> Reasons {
         let learns = self.impostor(number).is_some_and(|impostor| !impostor.insider);
         let mut reasons = Reasons::default();
@@ -205,12 +207,12 @@ impl World {
         reasons
     }
 
-    /// From now on, let this transfer all bytes.
+    /// From now on, all bytes go over this transport.
     pub fn use_transport(&mut self, transport: Box<dyn Transport>) {
         self.transport = Some(transport);
     }
 
-    /// What the reads at the other end return.
+    /// Move bytes over the transport, and return what each read at the other end returned.
     pub(super) fn transfer(&mut self, leg: Leg, direction: Direction, bytes: &Bytes) -> Vec<Bytes> {
         let Some(transport) = &mut self.transport else { return vec![bytes.clone()] };
         let pieces = transport.transfer(leg, direction, bytes);
@@ -220,7 +222,7 @@ impl World {
         })
     }
 
-    /// The other end learns of a close.
+    /// Close over the transport.
     pub(super) fn transfer_close(&mut self, leg: Leg, direction: Direction) {
         let closed =
             self.transport.as_mut().map_or(Ok(()), |transport| transport.close(leg, direction));
@@ -229,7 +231,7 @@ impl World {
         }
     }
 
-    /// A path that breaks of itself tells nothing of an attack.
+    /// The transport failed by itself. That proves nothing about the attack, so it is a misfire.
     fn broken(&mut self, Leg { link, side }: Leg, error: &io::Error) {
         let why = MisfireCause::PathBroke { side, link, error: error.to_string() };
         self.trace.misfires.push(Misfire { rule: 0, why });

@@ -155,8 +155,9 @@ impl World {
         }
     }
 
-    /// With a rule about to act: let everything happen that it cannot change. What is on its direction to an endpoint
-    /// already arrives before anything the attacker sends now, so the forks made next need not repeat it.
+    /// With a rule about to act: run the events that the rule cannot change any more. Those are the events for endpoints that are due
+    /// within one hop and were scheduled before. Whatever the attacker sends now arrives later. The forks that are made next need not
+    /// repeat these events.
     pub fn run_independent_events(&mut self) {
         let Some((key @ (now, last), acting)) = self.queue.pop_first() else { return };
         let (horizon, last) = (now.after(HOP), self.sequence.max(last));
@@ -249,7 +250,7 @@ impl World {
         self.queue.insert((self.clock.after(after), self.sequence), event);
     }
 
-    /// What an actor is to the attacker, if it is the attacker's.
+    /// The role of an actor that is an impostor.
     pub(super) fn impostor(&self, actor: usize) -> Option<Impostor> {
         self.actors.get(actor).and_then(|actor| actor.impostor)
     }

@@ -60,20 +60,20 @@ pub(super) struct Actor {
     pub(super) open: u32,
     pub(super) waiting: bool,
     pub(super) dead: bool,
-    /// It is the attacker's.
+    /// Set for an impostor.
     pub(super) impostor: Option<Impostor>,
     /// It says how far it reads. Whoever never does is taken to read everything at once.
     pub(super) says_what_it_reads: bool,
 }
 
-/// What somebody of the attacker's does.
+/// The role of an impostor.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Impostor {
     /// Plays this side.
     pub(super) side: Side,
     /// Because of this rule, from 1.
     pub(super) rule: u32,
-    /// And makes no secret of who it is.
+    /// It is a registered user with keys of its own.
     pub(super) insider: bool,
 }
 

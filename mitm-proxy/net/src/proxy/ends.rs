@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant};
 
 use super::unread::unread;
 
-/// LogEvent waits to be sent before the other end is no longer read: this one must read first.
+/// What waits to be sent before the other end is no longer read: this one must read first.
 const HIGH_WATER: usize = 256 * 1024;
 /// The most that may wait: rules can send to an end that does not read. In bytes.
 const MOST_QUEUED: usize = 64 * 1024 * 1024;
@@ -21,7 +21,7 @@ const MOST_QUEUED: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct End {
     writer: OwnedWriteHalf,
-    /// LogEvent waits to be sent, from `sent` on.
+    /// What waits to be sent, from `sent` on.
     queue: Vec<u8>,
     sent: usize,
     /// Bytes that came from here and are not used yet: the beginning of a frame.
@@ -243,7 +243,7 @@ impl End {
         self.reading == Reading::Ended
     }
 
-    /// LogEvent it sends from now on is thrown away.
+    /// What it sends from now on is thrown away.
     pub(super) fn ignore(&mut self) {
         if self.reading == Reading::Open {
             self.reading = Reading::Ignored;

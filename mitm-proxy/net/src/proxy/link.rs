@@ -24,7 +24,7 @@ const TURNS: usize = 16;
 /// How soon a server that was not there is looked for again.
 const AGAIN: Duration = Duration::from_millis(10);
 
-/// LogEvent a link is read from.
+/// What a link is read from.
 #[derive(Debug, Default)]
 pub(super) struct Readers {
     client: Option<OwnedReadHalf>,

@@ -1,4 +1,4 @@
-//! LogEvent a proxy tells its recorder, as a capture: for every link the connection between client and attacker, and the one
+//! What a proxy tells its recorder, as a capture: for every link the connection between client and attacker, and the one
 //! between attacker and server.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub struct Tap<W: Write> {
     began: u64,
     /// A frame that came and was not let pass, until it is known what was done to it.
     stopped: Option<(Entry, Vec<u8>)>,
-    /// LogEvent was done to the frame at hand.
+    /// What was done to the frame at hand.
     deeds: Vec<String>,
     /// Who sends nothing more, by conversation: the connecting end, the other one.
     finished: BTreeMap<u32, [bool; 2]>,

@@ -48,7 +48,7 @@ mod diag {
     /// Where `idiag_rqueue` stands in the answer: behind the header, 4 bytes, the socket's 48, and `idiag_expires`.
     const UNREAD: usize = 16 + 4 + 48 + 4;
 
-    /// LogEvent the kernel says of a socket.
+    /// What the kernel says of a socket.
     pub(super) enum Answer {
         /// So many bytes wait for the program.
         Unread(u64),

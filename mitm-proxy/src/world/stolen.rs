@@ -1,22 +1,19 @@
-//! Endpoints of the attacker's: copies of stolen memories, and impostors.
+//! Secrets that the attacker has stolen: a copy of a memory follows its original, and stolen key files are tried on recordings.
 
-use protocol::endpoint::{Claim, Command, Fact, Input, Kind, Message, Output, Service, Side};
-use protocol::systems::Setup;
+use protocol::endpoint::{Command, Fact, Input, Output, Side};
 
 use super::guarded::guarded;
 use super::reasons::Reasons;
-use super::state::{Actor, Impostor, World};
-use crate::action::ImpostorSpec;
+use super::state::World;
 use crate::memory::Memory;
 use crate::misfire::MisfireCause;
-use crate::script::Step;
-use crate::trace::{Compromise, Finding, LinkEvent, Loot, Misfire};
+use crate::trace::{Compromise, Finding, Loot, Misfire};
 
 /// Mixed into the seed for what the attacker draws: it never draws what a victim does.
-const OTHER: u64 = 0x6d65_6464_6c65_7221;
+pub(super) const OTHER: u64 = 0x6d65_6464_6c65_7221;
 
 impl World {
-    /// The memory of an endpoint becomes the attacker's.
+    /// Copy the memory of an endpoint for the attacker.
     pub(super) fn steal(&mut self, link: u32, of: Side, rule: u32) {
         let Some(actor) = self.actor_at(link, of) else { return };
         let Some(victim) = self.actors.get(actor) else { return };
@@ -28,8 +25,8 @@ impl World {
         self.attacker.add_memory(actor, Memory { endpoint, compromise, told: Vec::new() });
     }
 
-    /// Whoever has a copy of that actor's memory lets it take the same input, and listens. What the copy delivers, the thief
-    /// knows; and what it sends, but for what the application told the original since: that is no part of the memory.
+    /// Give the stolen copy of an actor the same input. The attacker learns what the copy delivers and what it sends. It does not learn
+    /// messages that the application gave to the original after the theft: these are not in the stolen memory.
     pub(super) fn step_stolen_copy(&mut self, actor: usize, input: Input<'_>, reasons: &Reasons) {
         let Some(memory) = self.attacker.memory_mut(actor) else { return };
         if let Input::Command(Command::Send(message)) = input {
@@ -37,7 +34,7 @@ impl World {
         }
         let mut out = Output::default();
         if guarded(&mut memory.endpoint, self.clock, input, &mut out).is_err() {
-            // A copy that has lost its direction is of no use any more; the original is judged on its own.
+            // A copy that panics is dropped. The original gets the same input and is judged by itself.
             self.attacker.forget_memory(actor);
             return;
         }
@@ -61,62 +58,7 @@ impl World {
         }
     }
 
-    /// Somebody of the attacker's begins to play its part.
-    pub(super) fn play(&mut self, link: u32, part: &ImpostorSpec, rule: u32) {
-        let spec = self.spec.clone();
-        let Some(folder) = spec.keys.get(&part.keys) else { return };
-        let Some(system) = spec.system() else {
-            return self.trace.misfires.push(Misfire { rule, why: MisfireCause::NoLabEndpoint });
-        };
-        let folder = folder.with_lab(&self.spec.lab_keys());
-        let setup = Setup::lab(spec.profile, spec.seed ^ OTHER ^ u64::from(rule), part.number);
-        let make = match part.side {
-            Side::Client => system.keys.client,
-            Side::Server => system.keys.server,
-        };
-        let endpoint = match make(setup, &folder) {
-            Ok(endpoint) => endpoint,
-            Err(error) => {
-                let why = MisfireCause::ImpostorKeys { plays: part.side, error: error.to_string() };
-                self.trace.misfires.push(Misfire { rule, why });
-                return;
-            }
-        };
-        let texts = system.carries.contains(&Kind::Text);
-        let says = part.says.iter().map(|text| {
-            Step::Send(if texts { Message::text(text) } else { Message::numbers(text) })
-        });
-        // It does not say goodbye: what it does lasts.
-        let (number, script) = (self.actors.len(), says.collect());
-        self.trace.impostors.insert(number);
-        let (at, open, waiting, dead) = (0, 0, false, false);
-        let impostor = Some(Impostor { side: part.side, rule, insider: part.insider });
-        let says_what_it_reads = false;
-        self.actors.push(Actor {
-            endpoint,
-            script,
-            at,
-            open,
-            waiting,
-            dead,
-            impostor,
-            says_what_it_reads,
-        });
-        match part.side {
-            Side::Client => self.connect(number, Service::default()),
-            Side::Server => {
-                if let Some(link) = self.links.get_mut(&link) {
-                    link.server = number;
-                }
-                self.attacker.add_impostor(link, Side::Server, rule);
-                self.trace.impostor_links.insert(link);
-                let (now, service) = (self.clock, self.service(link));
-                self.trace.link(now, link, service, LinkEvent::Intercepted, Some(rule));
-            }
-        }
-    }
-
-    /// At rest: try the key files that were stolen on every session that was recorded.
+    /// When the run is over: try the stolen key files on every recorded session.
     pub fn open_recordings(&mut self) {
         let stolen = self.trace.compromises.iter().enumerate();
         let stolen = stolen.filter_map(|(at, leak)| match &leak.loot {
@@ -146,14 +88,6 @@ impl World {
                     self.trace.know(self.clock, "the stolen keys", Some(at), number, content);
                 }
             }
-        }
-    }
-
-    /// What an impostor is told, the attacker knows. What it believes is nobody's claim.
-    pub(super) fn learn_from(&mut self, claim: Claim, cause: Option<u32>) {
-        if let Fact::Delivered(message) = claim.fact {
-            let content = Finding::Content(message.body);
-            self.trace.know(self.clock, "the impostor", None, cause, content);
         }
     }
 }
