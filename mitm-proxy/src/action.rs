@@ -224,7 +224,7 @@ impl ActionContext<'_> {
 
 impl Outgoing {
     /// A frame made by the attacker, to be sent at once.
-    pub fn made(frame: Frame, to: Side, on: Target, copy_of: Option<u32>, deed: String) -> Self {
+    pub fn made(frame: Frame, to: Side, on: Target, copy_of: Option<u32>, what: String) -> Self {
         Self {
             frame,
             to,
@@ -235,16 +235,16 @@ impl Outgoing {
             cuts: Vec::new(),
             join: 0,
             answers: 0,
-            done: vec![deed],
+            done: vec![what],
         }
     }
 
     /// Replace the frame's bytes by `change` of them, and note what was done.
-    pub fn edit(&mut self, deed: String, change: impl FnOnce(&mut Vec<u8>)) {
+    pub fn edit(&mut self, what: String, change: impl FnOnce(&mut Vec<u8>)) {
         let mut bytes = self.frame.bytes.to_vec();
         change(&mut bytes);
         self.frame.bytes = bytes.into();
-        self.done.push(deed);
+        self.done.push(what);
     }
 
     /// Make the length field true again after a change of size.

@@ -22,12 +22,12 @@
 //!
 //! ```
 //! use mitm_proxy::prelude::*;
-//! use protocol::systems::system;
+//! use protocol::systems::SYSTEMS;
 //!
-//! let victim = system("ratchet").unwrap();
+//! let victim = SYSTEMS.first().unwrap();
 //! let spec = WorldSpec::new(Victims::System(victim))
-//!     .client([Step::Send(Message::numbers("10.0")), Step::End])
-//!     .rule(Rule::new(when("CLIENT_DATA").nth(1), flip("mac", 0)));
+//!     .client([Step::End])
+//!     .rule(Rule::new(when_any_frame().from(Side::Client).nth(1), flip("*", 0)));
 //! let mut world = World::new(&spec);
 //! world.run();
 //! assert_eq!(world.trace().fired, [1]);

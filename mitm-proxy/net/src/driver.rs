@@ -1,4 +1,4 @@
-//! One endpoint and its connections: inputs in, outputs carried out.
+//! A live endpoint: its connections give it inputs, and its outputs are applied to them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,11 +22,11 @@ use super::limits::{Limits, who_goes};
 
 /// The most bytes one read returns.
 const READ: usize = 256 * 1024;
-/// What waits to be sent before the connection is no longer read: the peer must read first.
+/// A connection with more bytes than this to send is not read: a peer that does not read causes backpressure.
 const HIGH_WATER: usize = 1024 * 1024;
 /// How many messages may wait in the endpoint.
 const MOST_WAITING: u64 = 16;
-/// Messages of fewer bytes show no progress.
+/// Progress is reported for messages of at least this many bytes.
 pub(super) const LARGE: usize = 1024 * 1024;
 
 /// A live endpoint. Clones share it.
@@ -36,13 +36,13 @@ pub(super) struct Driver(Rc<Shared>);
 struct Shared {
     began: Instant,
     state: RefCell<State>,
-    /// Something happened that somebody may wait for.
+    /// Notified after every change, for those who wait for one.
     changed: Notify,
     /// The endpoint asked to be woken.
     wakes: Notify,
     /// When something was last sent or received.
     active: Cell<Instant>,
-    /// Connections that somebody has to attend to.
+    /// Connections that need a task.
     made: UnboundedSender<Made>,
 }
 
@@ -126,7 +126,7 @@ impl Driver {
         state.given.saturating_sub(state.done) < MOST_WAITING && queued < HIGH_WATER
     }
 
-    /// A connection is there: tell the endpoint, and let somebody attend to it.
+    /// A connection is open: report it to the endpoint, and hand it on to its task.
     pub(super) fn add(&self, stream: TcpStream, service: Service, address: SocketAddr) {
         // Without this a small frame waits for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
@@ -146,11 +146,11 @@ impl Driver {
         let local = stream.local_addr().ok();
         self.observe(Event::Opened { conn, service, address, local });
         self.step(Input::Opened(conn, service));
-        // Nobody listens any more only when everything ends.
+        // The receiver is gone only when the run is over.
         let _ = self.0.made.send(Made { conn, stream, wake });
     }
 
-    /// Give the endpoint one input and carry out what it wants.
+    /// Give the endpoint one input, and apply what it wants.
     pub(super) fn step(&self, input: Input<'_>) {
         let now = self.now();
         let mut guard = self.0.state.borrow_mut();
@@ -259,15 +259,16 @@ impl Driver {
         }
     }
 
-    /// Make room for one more connection: if there is none, somebody goes who has not shown who they are. Whether there is room now.
+    /// Make room for one more connection. If there is none, a connection is closed whose peer has not authenticated. Returns whether there
+    /// is room now.
     pub(super) fn make_room(&self, limits: Limits) -> bool {
         let goes = {
             let state = self.0.state.borrow();
-            // As a rule nobody needs to be counted.
+            // Most often there is room, and then nothing needs to be counted.
             if state.connections.len() < limits.unknown.min(limits.connections) {
                 return true;
             }
-            // One that is closing has had its turn.
+            // A connection that is closing counts as one that may be closed at once.
             let unknown = state.connections.iter().filter(|(_, it)| !it.known || it.closing);
             let (all, strangers) = (state.connections.len(), unknown.clone().count());
             if all < limits.connections && strangers < limits.unknown {
@@ -281,7 +282,7 @@ impl Driver {
         };
         self.observe(Event::Trouble { conn: Some(conn), what: Trouble::Crowded });
         self.hung_up(conn);
-        // Its task finds nothing to do, and lets go of it at once.
+        // Its task finds that the connection is gone, and ends.
         if let Some(connection) = self.0.state.borrow_mut().connections.remove(&conn) {
             connection.wake.notify_one();
         }
@@ -303,7 +304,7 @@ impl Driver {
         Interest { read, write, close: connection.closing && !write }
     }
 
-    /// Read once and tell the endpoint. `false` at the end of the stream.
+    /// Read once, and give the endpoint what came. `false` at the end of the stream.
     ///
     /// # Errors
     /// The connection broke.

@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 use super::event::{Event, Observer, Trouble};
 use super::host::HostPort;
 
-/// What a server lets wait for a client that does not read. What a client sends is its user's affair.
+/// A server closes a connection with more bytes than this to send: its client does not read. A client has no such limit, because its user
+/// decides what it sends.
 const MOST_QUEUED: usize = 16 * 1024 * 1024;
 
 pub(super) struct State {
@@ -25,10 +26,10 @@ pub(super) struct State {
     pub(super) out: Output,
     pub(super) buffer: Vec<u8>,
     pub(super) observer: Box<dyn Observer>,
-    /// How many commands were given, and how many of them sent or refused.
+    /// How many commands were given, and how many of those were sent or refused.
     pub(super) given: u64,
     pub(super) done: u64,
-    /// When the endpoint wants to be woken, and whether somebody sees to it.
+    /// When the endpoint wants to be woken, and whether the timer task runs.
     pub(super) wakes: BTreeSet<Tick>,
     pub(super) has_timer: bool,
 }
@@ -56,7 +57,7 @@ pub(super) fn settles(fact: &Fact) -> bool {
 }
 
 impl State {
-    /// A peer has shown who it is once the endpoint believes in a session with it, or has exchanged a message.
+    /// A peer counts as authenticated once the endpoint has established a session with it, or exchanged a message.
     pub(super) fn learn(&mut self, claim: &Claim) {
         if let Fact::Established(_) | Fact::Delivered(_) | Fact::Acknowledged(_) = claim.fact
             && let Some(connection) = self.connections.get_mut(&claim.conn)
@@ -77,7 +78,8 @@ impl State {
             self.observer.on_event(now, Event::Trouble { conn: Some(conn), what });
             return self.close(conn);
         }
-        // What waits is counted by its length, and must not take many times as much memory. The first does not wait long.
+        // The limit counts lengths, so a buffer must not hold much more memory than its length. The first in the queue is sent soon, so
+        // it is not worth a copy.
         if !connection.queue.is_empty() && bytes.capacity() > 2 * bytes.len() {
             bytes.shrink_to_fit();
         }

@@ -1,8 +1,12 @@
 //! Endpoints over real TCP. This is the only asynchronous code, and the only place where a clock and sockets
-//! are touched: it feeds an [`Endpoint`](protocol::endpoint::Endpoint) what its sockets say and carries out what it wants.
+//! are touched: it gives an
+//! [`Endpoint`](protocol::endpoint::Endpoint) what its sockets receive, and does what the endpoint wants.
 //!
-//! Everything of one endpoint runs on one thread, one task a connection, all reading into one buffer: an idle
-//! connection costs a task and no buffer.
+//! [`serve()`] and [`connect()`] run one endpoint each, [`proxy`] runs the attacker between programs, and [`Loopback`] moves the bytes of a
+//! world over TCP.
+//!
+//! One endpoint runs on one thread. Each connection is a task, and all tasks read into one buffer, so an idle connection costs a task and
+//! no buffer.
 
 mod connect;
 mod connection;

@@ -42,8 +42,8 @@ impl KeyAgreementMitm {
             }
         });
         if bytes != outgoing.frame.bytes {
-            let deed = if edited { "changed and re-encrypted" } else { "made anew" };
-            outgoing.edit(deed.to_owned(), |frame| *frame = bytes);
+            let what = if edited { "changed and re-encrypted" } else { "made anew" };
+            outgoing.edit(what.to_owned(), |frame| *frame = bytes);
         }
         for message in self.middle.read() {
             self.read += message.body.len();

@@ -261,9 +261,9 @@ impl Attacker {
                 Side::Server => client_frames += 1,
                 Side::Client if client_frames == heard => {
                     let frame = record.as_sent().clone();
-                    let deed = format!("replay of {number}");
+                    let what = format!("replay of {number}");
                     let on = Target::Link(link);
-                    answers.push(Outgoing::made(frame, Side::Client, on, Some(number), deed));
+                    answers.push(Outgoing::made(frame, Side::Client, on, Some(number), what));
                 }
                 Side::Client => {}
             }

@@ -107,6 +107,31 @@ pub(super) struct Transcript {
 
 impl Attacker {
     /// An attacker with these rules, for a system with this layout.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use bytes::Bytes;
+    /// use mitm_proxy::attacker::{Attacker, Effect, StepContext};
+    /// use mitm_proxy::prelude::*;
+    /// use protocol::endpoint::{Service, Tick};
+    /// use protocol::layout::{Field, FrameSpec, Layout, Role};
+    ///
+    /// let fields = vec![Field::new("length", Role::LENGTH, 1), Field::rest("text", Role::Bytes)];
+    /// let frame = FrameSpec::of("MSG", None, fields, 256);
+    /// let layout = Layout { system: "mine", frames: vec![frame.into()], turns: &[] };
+    /// let rules = [Rule::new(when("MSG"), drop_frame())];
+    /// let mut attacker = Attacker::new(Arc::new(layout), rules.into());
+    ///
+    /// let (mut trace, mut effects) = (Trace::default(), Vec::new());
+    /// trace.fired.resize(1, 0);
+    /// let mut ctx = StepContext { now: Tick(0), trace: &mut trace, effects: &mut effects };
+    /// let link = attacker.next_link();
+    /// attacker.on_open(&mut ctx, link, Service(0));
+    /// attacker.on_bytes(&mut ctx, link, Side::Client, &Bytes::from_static(b"\x02hi"));
+    /// assert_eq!(trace.fired, [1]);
+    /// assert_eq!(effects, [Effect::Connect { link, service: Service(0) }]);
+    /// ```
     pub fn new(layout: Arc<Layout>, rules: Arc<[Rule]>) -> Self {
         Self {
             layout,

@@ -1,4 +1,4 @@
-//! `bleichenbacher`: decrypt a key that travelled under RSA with nothing but a server who tells right padding from wrong
+//! `bleichenbacher`: decrypt a key that was sent under RSA by asking a server whose answers to right and wrong padding differ
 //! (Bleichenbacher 1998).
 //!
 //! Multiplying a ciphertext by the encryption of s multiplies the plaintext by s. Every s for which the product begins like a

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::endpoint::{Check, Tick};
 
-/// Something secret that became the attacker's.
+/// A secret that the attacker has got.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Compromise {
     /// When.
@@ -87,7 +87,7 @@ pub struct Effort {
     pub time: Duration,
     /// How it ended, in words.
     pub ended: String,
-    /// It did nothing that would tell anything: why.
+    /// Why its result proves nothing, if so.
     pub idle: Option<String>,
     /// It stopped because its budget was spent, and had not come to an end.
     pub exhausted: bool,

@@ -55,7 +55,7 @@ impl FrameRecord {
         match self.fate {
             Fate::Delivered(_) => self.is_altered(),
             Fate::Dropped | Fate::Held => true,
-            // Too late is as good as never.
+            // A frame that was delayed until its receiver had closed has the effect of one that was dropped.
             Fate::Lost => self.moved && self.origin == Origin::Endpoint,
             Fate::Pending | Fate::Absorbed => false,
         }

@@ -26,11 +26,11 @@ pub struct Trace {
     pub links: Vec<LinkRecord>,
     /// What the attacker put on its connections to the ends, in order.
     pub departures: Vec<Departure>,
-    /// Whose each link is: the client's number. Links of the attacker's own are not here.
+    /// The number of the client of each link. Links that the attacker opened are not here.
     pub owners: BTreeMap<u32, usize>,
-    /// Actors that are the attacker's.
+    /// Actors that are impostors.
     pub impostors: BTreeSet<usize>,
-    /// Links at one end of which is one of those.
+    /// Links with an impostor at one end.
     pub impostor_links: BTreeSet<u32>,
     /// How often each rule acted.
     pub fired: Vec<u32>,
@@ -50,7 +50,7 @@ pub struct Trace {
     pub answers: BTreeMap<(&'static str, QuestionOutcome, String), u64>,
     /// The most bytes any endpoint held unprocessed of one connection.
     pub peak_buffered: usize,
-    /// Frames that were written to an end of which nobody knows that it has read them; only where a back end can tell.
+    /// Frames that were written and, as far as the back end can see, not read.
     pub unread: Vec<u32>,
     /// Frames that went out before the end had read the frame before.
     pub hurried: Vec<u32>,
@@ -155,7 +155,7 @@ impl Trace {
         self.departures.clear();
     }
 
-    /// At rest: what is still under way never arrives, and what is held never will.
+    /// The run is over: frames that are still under way are lost, and frames that are held are dropped.
     pub fn settle(&mut self) {
         for record in &mut self.frames {
             match record.fate {

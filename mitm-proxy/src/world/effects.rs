@@ -22,13 +22,13 @@ impl World {
     pub(super) fn step_attacker(
         &mut self,
         because: Because,
-        tell: impl FnOnce(&mut Attacker, &mut StepContext<'_>),
+        act: impl FnOnce(&mut Attacker, &mut StepContext<'_>),
     ) {
         let mut effects = Vec::new();
         let (seen, links) = (self.trace.frames.len(), self.trace.links.len());
         let now = self.clock;
         let mut ctx = StepContext { now, trace: &mut self.trace, effects: &mut effects };
-        tell(&mut self.attacker, &mut ctx);
+        act(&mut self.attacker, &mut ctx);
         // Withholding a frame makes no difference if its receiver has closed.
         for record in self.trace.frames.iter_mut().skip(seen) {
             let open = self.links.get(&record.link).is_some_and(|link| link.is_open(record.to));

@@ -107,7 +107,19 @@ impl World {
         Some(actor.endpoint.fork())
     }
 
-    /// A deep copy.
+    /// A deep copy. Neither world ever notices the other.
+    ///
+    /// ```
+    /// use mitm_proxy::prelude::*;
+    /// use protocol::systems::SYSTEMS;
+    ///
+    /// let victim = SYSTEMS.first().unwrap();
+    /// let mut world = World::new(&WorldSpec::new(Victims::System(victim)).client([Step::End]));
+    /// let fork = world.fork();
+    /// assert_eq!(world.digest(), fork.digest());
+    /// world.run();
+    /// assert_ne!(world.digest(), fork.digest());
+    /// ```
     #[must_use]
     pub fn fork(&self) -> Self {
         self.clone()
@@ -143,6 +155,18 @@ impl World {
     }
 
     /// Run until a rule is about to act; it has not acted yet. `None` when the run ended without.
+    ///
+    /// ```
+    /// use mitm_proxy::prelude::*;
+    /// use protocol::systems::SYSTEMS;
+    ///
+    /// let victim = SYSTEMS.first().unwrap();
+    /// let rule = Rule::new(when_any_frame().from(Side::Client).nth(1), drop_frame());
+    /// let mut world = World::new(&WorldSpec::new(Victims::System(victim)).client([Step::End]).rule(rule));
+    /// let acting = world.run_until_rule().unwrap();
+    /// assert_eq!((acting.rule, acting.from), (0, Side::Client));
+    /// assert_eq!(world.trace().fired, [0]);
+    /// ```
     pub fn run_until_rule(&mut self) -> Option<Acting> {
         loop {
             if let Some(acting) = self.next_acting() {

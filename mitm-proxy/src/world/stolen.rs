@@ -22,7 +22,7 @@ impl World {
         let loot = Loot::Memory(actor);
         let compromise = self.trace.compromises.len();
         self.trace.compromises.push(Compromise { at, moment, rule, loot });
-        self.attacker.add_memory(actor, Memory { endpoint, compromise, told: Vec::new() });
+        self.attacker.add_memory(actor, Memory { endpoint, compromise, sent_since: Vec::new() });
     }
 
     /// Give the stolen copy of an actor the same input. The attacker learns what the copy delivers and what it sends. It does not learn
@@ -30,7 +30,7 @@ impl World {
     pub(super) fn step_stolen_copy(&mut self, actor: usize, input: Input<'_>, reasons: &Reasons) {
         let Some(memory) = self.attacker.memory_mut(actor) else { return };
         if let Input::Command(Command::Send(message)) = input {
-            memory.told.push(message.clone());
+            memory.sent_since.push(message.clone());
         }
         let mut out = Output::default();
         if guarded(&mut memory.endpoint, self.clock, input, &mut out).is_err() {
@@ -43,10 +43,12 @@ impl World {
         for (at, claim) in std::mem::take(&mut out.claims).into_iter().enumerate() {
             match claim.fact {
                 Fact::Delivered(message) => known.push((at, message)),
-                Fact::Sent(message) => match memory.told.iter().position(|told| *told == message) {
-                    Some(told) => drop(memory.told.remove(told)),
-                    None => known.push((at, message)),
-                },
+                Fact::Sent(message) => {
+                    match memory.sent_since.iter().position(|sent| *sent == message) {
+                        Some(place) => drop(memory.sent_since.remove(place)),
+                        None => known.push((at, message)),
+                    }
+                }
                 _ => {}
             }
         }

@@ -1,4 +1,4 @@
-//! What the log of a live proxy is told of each event.
+//! How events of a live proxy become entries of its log.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,8 +69,8 @@ impl RelayContext<'_> {
         let Some(record) = self.state.trace.frame(from) else { return };
         let (link, side) = (record.link, record.to.other());
         let text = |deed: &AttackerAction| format!("rule {}: {}", deed.rule, deed.what);
-        let told: Vec<String> = record.attacker_actions.iter().map(text).collect();
-        for text in told {
+        let texts: Vec<String> = record.attacker_actions.iter().map(text).collect();
+        for text in texts {
             self.record_text(link, side, LogEvent::AttackerAction, text);
         }
     }

@@ -33,7 +33,7 @@ pub enum Keep {
     Last(usize),
 }
 
-/// What a proxy keeps, whom it tells, and what it takes besides its rules.
+/// What a proxy keeps and reports, and how it is driven.
 pub struct Options {
     /// How much of what passes is kept in memory.
     pub keep: Keep,
@@ -57,7 +57,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Nobody is told anything, and nothing is spaced.
+    /// No recorder, no witness, and no spacing.
     pub fn new(keep: Keep, rules: Receiver<Arc<[Rule]>>, began: Instant) -> Self {
         Self {
             keep,

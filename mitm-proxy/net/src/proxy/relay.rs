@@ -29,7 +29,7 @@ use crate::host::HostPort;
 const READ: usize = 128 * 1024;
 /// How much memory an end keeps for the beginnings of frames, in bytes.
 const KEPT: usize = 4096;
-/// How soon what happened is told to the recorder.
+/// How long entries wait for others before they go to the recorder.
 const DELAY: Duration = Duration::from_millis(10);
 /// How long an end that the attacker has closed is still read, so that what was sent to it is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// The pause between two checks of whether an end has read what was written to it.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// Who is at the client's end of a link: nobody can tell one program from another.
+/// The number of every client: a proxy does not know which program is which client.
 const CLIENT: usize = 1;
 
 /// Clones share everything.
@@ -110,7 +110,7 @@ impl Relay {
     fn start_tasks(&self, state: &mut State) {
         for task in state.tasks.drain(..) {
             match task {
-                // Nobody dials any more only when everything ends.
+                // The receiver is gone only when the run is over.
                 Task::Dial { link, service } => drop(self.0.dials.send((link, service))),
                 Task::Wait { token, after } => {
                     spawn_local(self.clone().wait(token, after));
@@ -372,7 +372,7 @@ impl Relay {
         });
     }
 
-    /// Tell the recorder soon what there is to tell.
+    /// Send entries to the recorder, soon after they were made.
     pub(super) async fn keep_recording(self) {
         loop {
             self.0.news.notified().await;

@@ -149,7 +149,7 @@ impl RelayContext<'_> {
         frame: Option<&mut [u8]>,
     ) -> bool {
         let Some(frame) = frame else { return false };
-        // What came is told as it was.
+        // The log shows the frame as it came.
         let State { attacker, trace, log, .. } = &mut *self.state;
         let before = log.as_ref().filter(|log| log.wants_bytes()).map(|_| frame.to_vec());
         if !attacker.edit(link, rule, spec, frame, trace) {

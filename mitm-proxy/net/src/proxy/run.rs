@@ -61,12 +61,12 @@ pub async fn proxy(
         }
     };
     local.run_until(run).await;
-    // The tasks go first: they hold the relay.
+    // The tasks hold the relay, so they have to end before it.
     drop(local);
     Ok(relay.finish())
 }
 
-/// Take clients, but no more than there is room for: the others wait where the system has them wait.
+/// Accept clients while there is room. The others wait in the backlog of the listener.
 async fn accept(relay: Relay, listener: TcpListener, service: Service, most: usize) {
     let mut full = false;
     loop {

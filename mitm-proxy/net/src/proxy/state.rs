@@ -59,7 +59,7 @@ pub(super) struct Upstreams {
     pub(super) spacing: Spacing,
 }
 
-/// Who is told what of the links, and when.
+/// Who watches the links.
 pub(super) struct Watched {
     pub(super) recorder: Option<Box<dyn Recorder>>,
     pub(super) witness: Option<Witness>,

@@ -4,8 +4,8 @@
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
-/// The bytes that the socket at `own`, connected to `peer`, holds for its program. Nothing where that cannot be known: the socket is
-/// gone or on another machine, or this system does not tell.
+/// How many bytes the socket at `own`, connected to `peer`, holds for its program. `None` if the socket is gone or on another machine, or the
+/// system does not say.
 pub(super) fn unread(own: SocketAddr, peer: SocketAddr) -> Option<u64> {
     #[cfg(target_os = "linux")]
     match diag::ask(own, peer) {
