@@ -94,7 +94,7 @@ impl Attacker {
                     });
                 }
                 ActionPlan::Play(part) => {
-                    ctx.effects.push(Effect::Play { link, part, rule: rule_number })
+                    ctx.effects.push(Effect::Play { link, part, rule: rule_number });
                 }
             }
         }
