@@ -164,11 +164,11 @@ pub enum ActionPlan {
     /// Close the connection to these ends.
     Close(Vec<Side>),
     /// Copy the memory of this end of the link.
-    StealMemory(Side),
+    CopyMemory(Side),
     /// Get these key files.
-    StealFiles(Vec<String>),
+    TakeFiles(Vec<String>),
     /// Put somebody of the attacker's in the place of an honest endpoint.
-    Play(ImpostorSpec),
+    PlaceImpostor(ImpostorSpec),
 }
 
 /// An endpoint that the attacker puts in the place of an honest one. It runs the same code, with keys that the attacker has.

@@ -80,10 +80,10 @@ impl Attacker {
                     }
                 }
                 ActionPlan::Close(ends) => closes.extend(ends),
-                ActionPlan::StealMemory(of) => {
-                    ctx.effects.push(Effect::Steal { link, of, rule: rule_number });
+                ActionPlan::CopyMemory(of) => {
+                    ctx.effects.push(Effect::CopyMemory { link, of, rule: rule_number });
                 }
-                ActionPlan::StealFiles(files) => {
+                ActionPlan::TakeFiles(files) => {
                     let moment = ctx.trace.next_moment();
                     let loot = Loot::Files(files);
                     ctx.trace.compromises.push(Compromise {
@@ -93,8 +93,8 @@ impl Attacker {
                         loot,
                     });
                 }
-                ActionPlan::Play(part) => {
-                    ctx.effects.push(Effect::Play { link, part, rule: rule_number });
+                ActionPlan::PlaceImpostor(impostor) => {
+                    ctx.effects.push(Effect::PlaceImpostor { link, impostor, rule: rule_number });
                 }
             }
         }

@@ -45,14 +45,14 @@ pub enum Passage {
 
 impl Attacker {
     /// From now on, record only frames that a rule acts on; unless some rule uses recordings, which need every frame.
-    pub fn remember_no_more_than_needed(&mut self) {
+    pub fn record_only_what_rules_need(&mut self) {
         let mut actions = self.matcher.rules.iter().flat_map(|rule| &rule.actions);
-        self.remembers = actions.any(|action| action.needs() == Needs::Recordings);
+        self.records_every_frame = actions.any(|action| action.needs() == Needs::Recordings);
     }
 
     /// Whether every frame is recorded.
-    pub fn remembers(&self) -> bool {
-        self.remembers
+    pub fn records_every_frame(&self) -> bool {
+        self.records_every_frame
     }
 
     /// What becomes of the bytes that have come from this end and were not used yet. A frame counts for `nth` when it is inspected, so
@@ -134,6 +134,6 @@ impl Attacker {
             alone && state.kind == LinkKind::Relayed
         };
         let between = self.key_agreements.contains_key(&link) || self.impostors.contains_key(&link);
-        !self.remembers && !between && self.links.get(&link).is_none_or(kept)
+        !self.records_every_frame && !between && self.links.get(&link).is_none_or(kept)
     }
 }

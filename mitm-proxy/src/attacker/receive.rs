@@ -73,7 +73,7 @@ impl Attacker {
         let kind = self.links.get(&link).map(|state| state.kind);
         let (event, rule) = if let Some(LinkKind::Intercepted { rule, .. }) = kind {
             // What the server said before it was asked anything.
-            self.play(ctx, link);
+            self.answer_as_recorded(ctx, link);
             (LinkEvent::Intercepted, Some(rule))
         } else {
             ctx.effects.insert(0, Effect::Connect { link, service });
@@ -209,14 +209,14 @@ impl Attacker {
         }
         self.send_swapped(ctx, number, link);
         if from == Side::Server {
-            self.heard_answer(ctx, link);
+            self.on_answer(ctx, link);
         }
         if from == Side::Client
             && let Some(LinkKind::Intercepted { heard, .. }) =
                 self.links.get_mut(&link).map(|state| &mut state.kind)
         {
             *heard += 1;
-            self.play(ctx, link);
+            self.answer_as_recorded(ctx, link);
         }
     }
 }

@@ -83,7 +83,7 @@ impl Attacker {
                 self.send(ctx, *outgoing, rule, on);
             }
             Some(Planned::Close { link, to }) => ctx.effects.push(Effect::Close { link, to }),
-            Some(Planned::GoOn { link }) => self.waited(ctx, link),
+            Some(Planned::GoOn { link }) => self.on_patience_over(ctx, link),
             None => {}
         }
     }
@@ -122,8 +122,8 @@ impl Attacker {
                 if record.fate == Fate::Lost {
                     return;
                 }
-                let waited = record.fate == Fate::Held && happened > record.moment;
-                record.moved |= ctx.now > record.at || waited || !cuts.is_empty();
+                let on_patience_over = record.fate == Fate::Held && happened > record.moment;
+                record.moved |= ctx.now > record.at || on_patience_over || !cuts.is_empty();
                 record.fate = Fate::Pending;
             }
             number
@@ -251,7 +251,7 @@ impl Attacker {
     }
 
     /// On an intercepted link: send what the recorded server sent after as many frames of the client as have come here.
-    pub(super) fn play(&mut self, ctx: &mut StepContext<'_>, link: u32) {
+    pub(super) fn answer_as_recorded(&mut self, ctx: &mut StepContext<'_>, link: u32) {
         let Some(state) = self.links.get(&link) else { return };
         let LinkKind::Intercepted { source, rule, heard } = state.kind else { return };
         let mut client_frames = 0;

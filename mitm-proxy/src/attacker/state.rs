@@ -33,7 +33,7 @@ pub struct Attacker {
     /// Links with an impostor at one end, and the rule that put it there, from 1.
     pub(super) impostors: BTreeMap<u32, (Side, u32)>,
     /// Whether the trace gets every frame, or only those that a rule acts on.
-    pub(super) remembers: bool,
+    pub(super) records_every_frame: bool,
     /// If set, each frame of a replayed transcript waits for the answers that came before it in the recording, at most this long.
     /// Otherwise the frames keep the times of the recording.
     pub(super) patience: Option<Duration>,
@@ -145,7 +145,7 @@ impl Attacker {
             stolen: Stolen::new(),
             key_agreements: BTreeMap::new(),
             impostors: BTreeMap::new(),
-            remembers: true,
+            records_every_frame: true,
             patience: None,
         }
     }

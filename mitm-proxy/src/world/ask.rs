@@ -6,7 +6,7 @@ use protocol::endpoint::{Check, Conn, Fact, Input, Output, Service, Side, Tick};
 
 use super::state::{Event, HOP, Link, SERVER, World};
 use super::transport::{Direction, Leg};
-use super::unread::Because;
+use super::unread::Cause;
 use crate::trace::{ClaimRecord, QuestionOutcome};
 
 /// An event that the attacker keeps from happening.
@@ -125,7 +125,7 @@ impl World {
                         .segments
                         .push(self.transfer(leg, Direction::ToAttacker, &bytes).concat().into());
                 } else {
-                    let because = Because { moment: self.trace.moments(), ..Because::default() };
+                    let because = Cause { moment: self.trace.moments(), ..Cause::default() };
                     self.schedule(HOP, Event::Sent { link: conn.0, from: to, bytes, because });
                 }
             }
@@ -141,7 +141,7 @@ impl World {
                 if self.links.get(&closed).is_some_and(|link| link.client.is_some()) {
                     self.schedule(
                         HOP,
-                        Event::Closed { link: closed, from: to, because: Because::default() },
+                        Event::Closed { link: closed, from: to, because: Cause::default() },
                     );
                 } else {
                     self.transfer_close(Leg { link: closed, side: to }, Direction::ToAttacker);

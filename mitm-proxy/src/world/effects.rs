@@ -8,10 +8,10 @@ use bytes::Bytes;
 use protocol::endpoint::{Conn, Input, Output, Side};
 
 use super::guarded::guarded;
-use super::reasons::{Reasons, Until};
 use super::state::{Event, HOP, Link, SERVER, World};
+use super::step_causes::{StepCauses, UpTo};
 use super::transport::{Direction, Leg, Transport};
-use super::unread::Because;
+use super::unread::Cause;
 use crate::attacker::{Attacker, Effect, StepContext};
 use crate::misfire::MisfireCause;
 use crate::trace::{
@@ -21,7 +21,7 @@ use crate::trace::{
 impl World {
     pub(super) fn step_attacker(
         &mut self,
-        because: Because,
+        because: Cause,
         act: impl FnOnce(&mut Attacker, &mut StepContext<'_>),
     ) {
         let mut effects = Vec::new();
@@ -67,8 +67,10 @@ impl World {
                     self.trace.depart(self.clock, link, to, Departing::Close);
                     self.schedule(HOP, Event::Hangup { link, to });
                 }
-                Effect::Steal { link, of, rule } => self.steal(link, of, rule),
-                Effect::Play { link, part, rule } => self.play(link, &part, rule),
+                Effect::CopyMemory { link, of, rule } => self.copy_memory(link, of, rule),
+                Effect::PlaceImpostor { link, impostor, rule } => {
+                    self.place_impostor(link, &impostor, rule)
+                }
                 Effect::Wake { token, after } => self.schedule(after, Event::Timer { token }),
             }
         }
@@ -151,12 +153,12 @@ impl World {
             let record = |(Conn(link), secret)| SecretRecord { actor: number, link, secret };
             self.trace.secrets.extend(out.secrets.drain(..).map(record));
         }
-        let reasons = self.record(number, &mut out, cause);
-        self.step_stolen_copy(number, input, &reasons);
+        let step_causes = self.record(number, &mut out, cause);
+        self.step_stolen_copy(number, input, &step_causes);
         let from = self.side(number);
         for (at, (Conn(link), bytes)) in out.writes.drain(..).enumerate() {
             if self.links.get(&link).is_some_and(|link| link.is_open(from)) {
-                let because = reasons.of_write(at);
+                let because = step_causes.of_write(at);
                 self.schedule(HOP, Event::Sent { link, from, bytes: bytes.into(), because });
             }
         }
@@ -171,7 +173,7 @@ impl World {
         self.out.0 = out;
         for (at, Conn(link)) in closes.into_iter().enumerate() {
             if self.shut(link, from) {
-                self.schedule(HOP, Event::Closed { link, from, because: reasons.of_close(at) });
+                self.schedule(HOP, Event::Closed { link, from, because: step_causes.of_close(at) });
                 if from == Side::Client {
                     self.schedule(Duration::ZERO, Event::Advance { actor: number });
                 }
@@ -181,10 +183,10 @@ impl World {
 
     /// Put what an actor claims into the trace, and return for which frame it did what. One input may hold several frames; readings say
     /// how many claims, writes and closes the actor had made when it had read each of them.
-    fn record(&mut self, number: usize, out: &mut Output, cause: Option<u32>) -> Reasons {
+    fn record(&mut self, number: usize, out: &mut Output, cause: Option<u32>) -> StepCauses {
         let learns = self.impostor(number).is_some_and(|impostor| !impostor.insider);
-        let mut reasons = Reasons::default();
-        let mut because = Because { frame: cause, moment: self.trace.moments() };
+        let mut step_causes = StepCauses::default();
+        let mut because = Cause { frame: cause, moment: self.trace.moments() };
         let mut claims = std::mem::take(&mut out.claims).into_iter().enumerate().peekable();
         let readings = std::mem::take(&mut out.readings);
         for reading in readings.iter().map(Some).chain([None]) {
@@ -199,12 +201,12 @@ impl World {
                 }
             }
             because.moment = self.trace.moments();
-            reasons.until.push((Until::of(reading), because));
+            step_causes.until.push((UpTo::of(reading), because));
             if let Some(reading) = reading {
                 because.frame = self.takes(number, reading).or(because.frame);
             }
         }
-        reasons
+        step_causes
     }
 
     /// From now on, all bytes go over this transport.

@@ -12,7 +12,7 @@ use crate::trace::{Finding, LinkEvent, Misfire};
 
 impl World {
     /// Put an impostor into the world.
-    pub(super) fn play(&mut self, link: u32, part: &ImpostorSpec, rule: u32) {
+    pub(super) fn place_impostor(&mut self, link: u32, part: &ImpostorSpec, rule: u32) {
         let spec = self.spec.clone();
         let Some(folder) = spec.keys.get(&part.keys) else { return };
         let Some(system) = spec.system() else {

@@ -13,7 +13,7 @@ use super::honest::Honest;
 use super::spec::WorldSpec;
 use super::state::{Actor, Event, HOP, Impostor, Link, SERVER, Scratch, World};
 use super::transport::{Direction, Leg};
-use super::unread::Because;
+use super::unread::Cause;
 use crate::attacker::{Acting, Attacker};
 use crate::script::Step;
 use crate::trace::{Misfire, Trace};
@@ -226,7 +226,7 @@ impl World {
         match event {
             Event::Connect { actor, link } => {
                 let service = self.service(link);
-                self.step_attacker(Because::default(), |attacker, ctx| {
+                self.step_attacker(Cause::default(), |attacker, ctx| {
                     attacker.on_open(ctx, link, service);
                 });
                 self.dispatch(actor, Input::Opened(Conn(link), service), None);
@@ -252,7 +252,7 @@ impl World {
                 });
             }
             Event::Timer { token } => {
-                self.step_attacker(Because::default(), |attacker, ctx| {
+                self.step_attacker(Cause::default(), |attacker, ctx| {
                     attacker.on_timer(ctx, token);
                 });
             }

@@ -9,7 +9,7 @@ use protocol::endpoint::{Check, Endpoint, Output, Service, Side, Tick};
 
 use super::spec::WorldSpec;
 use super::transport::Transport;
-use super::unread::{Because, Unread};
+use super::unread::{Cause, Unread};
 use crate::attacker::Attacker;
 use crate::script::Step;
 use crate::trace::{ClaimRecord, Trace};
@@ -71,7 +71,7 @@ pub(super) struct Actor {
 pub(super) struct Impostor {
     /// Plays this side.
     pub(super) side: Side,
-    /// Because of this rule, from 1.
+    /// The rule that put it there, from 1.
     pub(super) rule: u32,
     /// It is a registered user with keys of its own.
     pub(super) insider: bool,
@@ -111,9 +111,9 @@ pub(super) enum Event {
     /// The server accepts.
     Accept { link: u32 },
     /// Bytes reach the attacker.
-    Sent { link: u32, from: Side, bytes: Bytes, because: Because },
+    Sent { link: u32, from: Side, bytes: Bytes, because: Cause },
     /// A close reaches the attacker.
-    Closed { link: u32, from: Side, because: Because },
+    Closed { link: u32, from: Side, because: Cause },
     /// A segment with bytes of these frames reaches an endpoint.
     Arrive { link: u32, to: Side, bytes: Bytes, numbers: Vec<u32> },
     /// A close reaches an endpoint.

@@ -3,8 +3,8 @@
 use protocol::endpoint::{Command, Fact, Input, Output, Side};
 
 use super::guarded::guarded;
-use super::reasons::Reasons;
 use super::state::World;
+use super::step_causes::StepCauses;
 use crate::memory::Memory;
 use crate::misfire::MisfireCause;
 use crate::trace::{Compromise, Finding, Loot, Misfire};
@@ -14,7 +14,7 @@ pub(super) const OTHER: u64 = 0x6d65_6464_6c65_7221;
 
 impl World {
     /// Copy the memory of an endpoint for the attacker.
-    pub(super) fn steal(&mut self, link: u32, of: Side, rule: u32) {
+    pub(super) fn copy_memory(&mut self, link: u32, of: Side, rule: u32) {
         let Some(actor) = self.actor_at(link, of) else { return };
         let Some(victim) = self.actors.get(actor) else { return };
         let endpoint = victim.endpoint.stolen(self.spec.seed ^ OTHER);
@@ -27,7 +27,12 @@ impl World {
 
     /// Give the stolen copy of an actor the same input. The attacker learns what the copy delivers and what it sends. It does not learn
     /// messages that the application gave to the original after the theft: these are not in the stolen memory.
-    pub(super) fn step_stolen_copy(&mut self, actor: usize, input: Input<'_>, reasons: &Reasons) {
+    pub(super) fn step_stolen_copy(
+        &mut self,
+        actor: usize,
+        input: Input<'_>,
+        step_causes: &StepCauses,
+    ) {
         let Some(memory) = self.attacker.memory_mut(actor) else { return };
         if let Input::Command(Command::Send(message)) = input {
             memory.sent_since.push(message.clone());
@@ -55,7 +60,7 @@ impl World {
         for (at, message) in known {
             // The copy reads what the original reads.
             let readings = out.readings.iter().filter(|reading| reading.claims <= at).count();
-            let (cause, content) = (reasons.after(readings), Finding::Content(message.body));
+            let (cause, content) = (step_causes.after(readings), Finding::Content(message.body));
             self.trace.know(self.clock, "the stolen memory", from, cause, content);
         }
     }

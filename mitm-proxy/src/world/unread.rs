@@ -77,14 +77,14 @@ impl Unread {
 
 /// Why an endpoint wrote or closed something, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Because {
+pub(super) struct Cause {
     /// The frame it had read.
     pub(super) frame: Option<u32>,
     /// The last of all records there was then.
     pub(super) moment: u64,
 }
 
-impl Hash for Because {
+impl Hash for Cause {
     /// A cause is about the past. It must not make two worlds with the same future differ.
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }

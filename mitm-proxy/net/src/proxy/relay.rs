@@ -367,7 +367,7 @@ impl Relay {
             ctx.state.trace.fired = vec![0; rules.len()];
             ctx.state.attacker.begin_with(rules);
             if ctx.state.keep != Keep::All {
-                ctx.state.attacker.remember_no_more_than_needed();
+                ctx.state.attacker.record_only_what_rules_need();
             }
         });
     }

@@ -167,7 +167,7 @@ impl RelayContext<'_> {
         true
     }
 
-    /// The attacker acts on a frame, or at least remembers it.
+    /// The attacker acts on a frame, or at least records it.
     pub(super) fn stop(
         &mut self,
         link: u32,
@@ -312,7 +312,7 @@ impl RelayContext<'_> {
             Effect::Wake { token, after } => {
                 self.state.tasks.push(Task::Wait { token, after });
             }
-            Effect::Steal { rule, .. } | Effect::Play { rule, .. } => {
+            Effect::CopyMemory { rule, .. } | Effect::PlaceImpostor { rule, .. } => {
                 let why = MisfireCause::NoLabEndpoint;
                 self.state.trace.misfires.push(Misfire { rule, why });
             }
@@ -339,7 +339,7 @@ impl RelayContext<'_> {
                 0
             }
             Keep::All => return,
-            Keep::Last(_) if !attacker.remembers() => 0,
+            Keep::Last(_) if !attacker.records_every_frame() => 0,
             Keep::Last(last) => *last,
         };
         // Removing from the front moves the whole list, so it is done rarely and for many frames at once.

@@ -32,7 +32,7 @@ pub async fn proxy(
     stop: impl Future<Output = ()>,
 ) -> io::Result<ProxyOutcome> {
     if options.keep != Keep::All {
-        attacker.remember_no_more_than_needed();
+        attacker.record_only_what_rules_need();
     }
     let upstreams = doors.iter().map(|door| door.upstream.clone()).collect();
     let Options { keep, recorder, witness, spacing, delay, is_there, activity, mut rules, began } =
