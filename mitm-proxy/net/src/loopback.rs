@@ -23,6 +23,19 @@ const READ: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Connections on loopback, one for each leg, made when first needed.
+///
+/// ```
+/// use mitm_proxy::prelude::*;
+/// use net::Loopback;
+/// use protocol::systems::SYSTEMS;
+///
+/// let victim = SYSTEMS.first().unwrap();
+/// let mut world = World::new(&WorldSpec::new(Victims::System(victim)).client([Step::End]));
+/// let loopback = Loopback::new(world.layout(), 1);
+/// world.use_transport(Box::new(loopback));
+/// world.run();
+/// assert_eq!((world.open_ends().count(), world.trace().misfires.len()), (0, 0));
+/// ```
 #[derive(Debug)]
 pub struct Loopback {
     legs: BTreeMap<Leg, Pair>,

@@ -69,7 +69,7 @@ impl World {
                 }
                 Effect::CopyMemory { link, of, rule } => self.copy_memory(link, of, rule),
                 Effect::PlaceImpostor { link, impostor, rule } => {
-                    self.place_impostor(link, &impostor, rule)
+                    self.place_impostor(link, &impostor, rule);
                 }
                 Effect::Wake { token, after } => self.schedule(after, Event::Timer { token }),
             }
