@@ -3,8 +3,8 @@
 
 use std::net::SocketAddr;
 
-use libfuzzer_sys::fuzz_target;
 use capture::{Comments, Ending, Visitor, annotate, read};
+use libfuzzer_sys::fuzz_target;
 use protocol::endpoint::{Side, Tick};
 
 struct Nobody;
