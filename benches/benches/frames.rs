@@ -33,8 +33,7 @@ fn deframe(criterion: &mut Criterion) {
     ];
     for (name, plan) in plans {
         let mut group = criterion.benchmark_group(format!("deframe-{name}"));
-        let system = plan.system().expect("the plan names a system");
-        let layout = Arc::new((system.layout)(plan.profile));
+        let layout = Arc::new(World::new(&plan).layout().clone());
         let whole = sent_by_client(&plan);
         let stream: BytesMut = whole.iter().flatten().copied().collect();
         let stream = stream.freeze();

@@ -29,19 +29,20 @@ pub struct ActionSpec {
 
 /// Something the attacker does when a rule matches.
 pub trait Action: Debug + Send + Sync {
-    /// Act on what is in `hand`.
+    /// Act on the frame in `ctx`, or on the link it happened on.
     ///
     /// # Errors
     /// The action cannot be done to this frame: a misfire, which makes a verdict inconclusive.
     fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause>;
 
-    /// For an action that stands for many ("every bit in turn"): those many, for this frame. Each is run in
-    /// a world of its own.
+    /// The actions that this one stands for, such as one for every bit of this frame. Each is run in a fork of the world. `None` for an
+    /// action that stands for itself.
     fn variants(&self, _frame: &Frame) -> Option<Vec<Arc<dyn Action>>> {
         None
     }
 
-    /// Do it to the frame where it lies, if the frame is all it takes and keeps its size. `false`: it needs [`Action::apply`].
+    /// Change the frame in the buffer where it is, if that is possible without changing its size. `false` if the action needs
+    /// [`Action::apply`]. The live proxy tries this first, because it saves a copy.
     fn edit(&self, _spec: &FrameSpec, _frame: &mut [u8]) -> bool {
         false
     }
@@ -51,7 +52,7 @@ pub trait Action: Debug + Send + Sync {
         String::new()
     }
 
-    /// What it takes beyond the frame in ctx.
+    /// What it takes beyond the frame in hand.
     fn needs(&self) -> Needs {
         Needs::Frame
     }
@@ -85,7 +86,7 @@ impl Needs {
     }
 }
 
-/// What the attacker holds in its hand while a rule acts.
+/// What an action works with: the frame in hand, what was recorded, and what is to be sent.
 #[derive(Debug)]
 pub struct ActionContext<'a> {
     /// The system's frames.
@@ -100,7 +101,7 @@ pub struct ActionContext<'a> {
     pub from: Side,
     /// The number of the frame that triggered the rule; none for links.
     pub trigger: Option<u32>,
-    /// Why there is no frame to act on, where there is none.
+    /// The error for an action that needs a frame where there is none.
     pub absent: MisfireCause,
     /// What will be sent, in order. At first this is the trigger itself.
     pub out: Vec<Outgoing>,
@@ -151,7 +152,7 @@ pub enum Target {
 pub enum ActionPlan {
     /// Keep the trigger under this name.
     Hold(String),
-    /// Send what is kept under this name, after what is in ctx.
+    /// Send what is kept under this name, after the frame in hand.
     Release(String),
     /// Keep the trigger until the next frame of the same link, direction and type has been sent.
     SwapWithNext,
@@ -163,14 +164,14 @@ pub enum ActionPlan {
     /// Close the connection to these ends.
     Close(Vec<Side>),
     /// Copy the memory of this end of the link.
-    StealMemory(Side),
+    CopyMemory(Side),
     /// Get these key files.
-    StealFiles(Vec<String>),
+    TakeFiles(Vec<String>),
     /// Put somebody of the attacker's in the place of an honest endpoint.
-    Play(ImpostorSpec),
+    PlaceImpostor(ImpostorSpec),
 }
 
-/// The part of somebody who is not who it seems: an endpoint as honest ones are, with what keys the attacker has.
+/// An endpoint that the attacker puts in the place of an honest one. It runs the same code, with keys that the attacker has.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ImpostorSpec {
     /// A client, on a connection of its own; or the server, at the other end of the link.
@@ -181,7 +182,8 @@ pub struct ImpostorSpec {
     pub keys: String,
     /// What it says.
     pub says: Vec<String>,
-    /// It is who it seems, with keys of its own: what it believes and sends are facts, and only what it does with them is an attack.
+    /// It is a registered user with keys of its own. What it believes and sends counts as facts; only what it does with them is an
+    /// attack.
     pub insider: bool,
 }
 
@@ -222,7 +224,7 @@ impl ActionContext<'_> {
 
 impl Outgoing {
     /// A frame made by the attacker, to be sent at once.
-    pub fn made(frame: Frame, to: Side, on: Target, copy_of: Option<u32>, deed: String) -> Self {
+    pub fn made(frame: Frame, to: Side, on: Target, copy_of: Option<u32>, what: String) -> Self {
         Self {
             frame,
             to,
@@ -233,16 +235,16 @@ impl Outgoing {
             cuts: Vec::new(),
             join: 0,
             answers: 0,
-            done: vec![deed],
+            done: vec![what],
         }
     }
 
     /// Replace the frame's bytes by `change` of them, and note what was done.
-    pub fn edit(&mut self, deed: String, change: impl FnOnce(&mut Vec<u8>)) {
+    pub fn edit(&mut self, what: String, change: impl FnOnce(&mut Vec<u8>)) {
         let mut bytes = self.frame.bytes.to_vec();
         change(&mut bytes);
         self.frame.bytes = bytes.into();
-        self.done.push(deed);
+        self.done.push(what);
     }
 
     /// Make the length field true again after a change of size.

@@ -194,7 +194,7 @@ pub struct OnLink {
 pub enum Client {
     /// An honest client.
     Honest,
-    /// The attacker, or somebody of its.
+    /// The attacker itself, or an impostor.
     Attacker,
 }
 

@@ -34,6 +34,7 @@ fn part() -> ImpostorSpec {
 }
 
 /// Each action as a scenario file gives it, and as a library user writes it.
+#[expect(clippy::too_many_lines, reason = "a table, one entry for each constructor")]
 fn pairs() -> Vec<(&'static str, Args, Box<dyn Action>)> {
     let texts = |texts: &[&str]| Arg::Texts(texts.iter().map(|it| (*it).to_owned()).collect());
     let fixed = ("fix_length", Arg::Flag(true));

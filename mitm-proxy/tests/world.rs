@@ -221,15 +221,15 @@ fn an_action_that_cannot_be_done_is_a_misfire() {
 }
 
 #[test]
-fn the_prefix_stops_before_the_rule_acts() {
+fn a_run_stops_before_the_rule_acts() {
     let mut world = World::new(&plan("as-built", vec![rule(data(2), "drop", Args::new())]));
     let acting = world.run_until_rule().unwrap();
     assert_eq!(acting.frame.unwrap().number("round"), Some(2));
     assert_eq!(world.trace().fired, [0]);
-    let mut twin = world.fork();
-    twin.attacker_mut().disarm();
-    twin.run();
-    assert_eq!(delivered(twin.trace()), ["10.0", "20.0", "30.0"]);
+    let mut honest_run = world.fork();
+    honest_run.attacker_mut().disarm();
+    honest_run.run();
+    assert_eq!(delivered(honest_run.trace()), ["10.0", "20.0", "30.0"]);
     world.run();
     assert_eq!(delivered(world.trace()), ["10.0"]);
 }
@@ -253,22 +253,22 @@ fn every_bit_of_a_frame_is_a_world_of_its_own() {
 }
 
 #[test]
-fn ripening_changes_no_claim() {
+fn running_independent_events_changes_no_claim() {
     for profile in ["as-built", "hardened"] {
         for nth in 1..=3 {
             let mut world =
                 World::new(&plan(profile, vec![rule(data(nth), "duplicate", Args::new())]));
             world.run_until_rule().unwrap();
-            let mut ripe = world.fork();
-            ripe.run_independent_events();
-            ripe.run();
+            let mut ahead = world.fork();
+            ahead.run_independent_events();
+            ahead.run();
             world.run();
             let claims = |world: &World| -> Vec<_> {
                 let records = world.trace().claims.iter();
                 records.map(|r| (r.at, r.actor, r.cause, r.claim.clone())).collect()
             };
-            assert_eq!(claims(&world), claims(&ripe), "{profile} {nth}");
-            assert_eq!(ladder(world.trace()), ladder(ripe.trace()), "{profile} {nth}");
+            assert_eq!(claims(&world), claims(&ahead), "{profile} {nth}");
+            assert_eq!(ladder(world.trace()), ladder(ahead.trace()), "{profile} {nth}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use super::format::LARGEST;
 use super::visit::Summary;
 
-/// A capture cannot be read any further. What came before has been told.
+/// A capture cannot be read any further. The visitor has had everything before.
 #[derive(Debug)]
 pub struct CaptureError {
     /// The packet that would have been next, from 1.

@@ -1,4 +1,4 @@
-//! What all parts of this crate speak of: file formats, interfaces, how connections end, and the bounds of a capture.
+//! What all parts of this crate use: file formats, interfaces, how connections end, and the bounds of a capture.
 
 use std::path::Path;
 

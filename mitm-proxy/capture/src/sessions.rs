@@ -1,9 +1,9 @@
-//! The connections of a capture: which one a segment belongs to, who is the client, in which order its two directions are
-//! told, when it is over.
+//! The connections of a capture: which connection a segment belongs to, who is its client, in which order the visitor gets its two
+//! directions, and when it is over.
 //!
-//! Packets may be in any order. So nothing is told of a connection while something earlier may still come: before it is
-//! known where its directions begin, and while bytes are missing that the other side says it has. Both directions wait
-//! then, and are told in the order of their packets. What waits is bounded ([`Limits`](super::Limits)).
+//! Packets may be in any order. So the visitor gets nothing of a connection while something earlier may still come: until the beginnings of both
+//! directions are known, and while bytes are missing that the other side has acknowledged. Both directions wait then, and the visitor gets them
+//! in the order of their packets. What waits is bounded ([`Limits`](super::Limits)).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -16,7 +16,7 @@ use super::link::Arrived;
 use super::sink::Sink;
 use super::stream_reassembler::{ArrivedSegment, Delivery, StreamReassembler};
 
-/// How far from what is known a RST or a late SYN is believed, in bytes: a stray one ends or begins nothing.
+/// A RST or a late SYN counts only if its sequence number is at most this many bytes from what is known. Others are stray packets.
 const NEAR: u64 = 1 << 20;
 
 /// Both addresses of a connection, the smaller first.
@@ -322,7 +322,7 @@ impl Session {
             return false;
         }
         let full = patience == Patience::None || self.is_too_much(sink);
-        // What holds up both directions.
+        // A gap in one direction blocks both.
         if self.streams.iter().any(|way| !way.has_begun() && way.is_waiting()) {
             if !full {
                 return false;

@@ -1,4 +1,4 @@
-//! Where a packet's consequences go: to the visitor, and into the counts.
+//! Where the results of a packet go: to the visitor, and into the counts.
 
 use protocol::endpoint::{Side, Tick};
 

@@ -1,5 +1,5 @@
-//! One direction of a connection: segments in any order, bytes in theirs. What was there first counts (RFC 9293, 3.10.7.4:
-//! trimmed to what is new). Nothing is told here before its turn: the session says when.
+//! Reassembles one direction of a connection: segments come in any order, bytes go out in sequence. Of bytes that come twice the first
+//! count (RFC 9293, 3.10.7.4: a segment is trimmed to what is new). The session decides when bytes go to the visitor.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! Packets of a capture that are of no use here, and why: what is said where a capture shows no connection.
+//! Packets of a capture that are of no use here, and why: the reasons that are shown where a capture has no connection.
 
 use std::fmt;
 

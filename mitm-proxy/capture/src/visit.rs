@@ -1,4 +1,4 @@
-//! What a capture tells whoever reads it, and within which bounds.
+//! What a visitor gets of a capture, and within which bounds.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use super::unused::Unused;
 /// How many reasons are told one by one.
 const MOST_REASONS: usize = 8;
 
-/// Is told what a capture holds, in order. Times count from the first packet; packets and sessions count from 1.
+/// Gets what a capture holds, in order. Times count from the first packet; packets and sessions count from 1.
 pub trait Visitor {
     /// A connection begins.
     fn opened(&mut self, session: u32, client: SocketAddr, server: SocketAddr, at: Tick);

@@ -1,4 +1,4 @@
-//! One connection: a task that reads and writes as the driver wants, to the end of both directions.
+//! The task of one connection: it reads and writes as the driver wants, until both directions are closed.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::event::{Event, Trouble};
 /// How long a closed connection is still read, so that what was sent before it closed is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How much is read of it then, in bytes. Who sends more does not wait for an end.
+/// How much of it is read, in bytes. A peer that sends more is reset.
 const MOST_DISCARDED: usize = 16 * 1024 * 1024;
 
 /// Attend to every connection that the driver makes: one task each.
@@ -60,7 +60,7 @@ async fn attend(driver: Driver, Made { conn, mut stream, wake }: Made) {
             }
         }
     }
-    // One that had to make room is not waited for.
+    // A connection that was closed to make room gets no time to end.
     if driver.has(conn) && stream.shutdown().await.is_ok() {
         driver.observe(Event::Finished { conn });
         if !ended {
@@ -70,7 +70,7 @@ async fn attend(driver: Driver, Made { conn, mut stream, wake }: Made) {
     driver.remove(conn);
 }
 
-/// Read to the end, for nothing.
+/// Read to the end, and throw it away.
 async fn discard(driver: &Driver, conn: Conn, stream: &TcpStream) {
     let mut buffer = [0; 4096];
     let mut left = MOST_DISCARDED;

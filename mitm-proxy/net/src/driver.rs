@@ -1,33 +1,32 @@
-//! One endpoint and its connections: inputs in, outputs carried out.
+//! A live endpoint: its connections give it inputs, and its outputs are applied to them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use protocol::endpoint::{Claim, Conn, Endpoint, Fact, Input, Output, PortIndex, Side, Tick};
+use protocol::endpoint::{Conn, Endpoint, Input, Output, PortIndex, Side, Tick};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until};
 
+use super::driver_state::{Connection, State, settles};
 use super::event::{Event, Observer, Trouble};
 use super::host::HostPort;
 use super::limits::{Limits, who_goes};
 
 /// The most bytes one read returns.
 const READ: usize = 256 * 1024;
-/// What waits to be sent before the connection is no longer read: the peer must read first.
+/// A connection with more bytes than this to send is not read: a peer that does not read causes backpressure.
 const HIGH_WATER: usize = 1024 * 1024;
-/// What a server lets wait for a client that does not read. What a client sends is its user's affair.
-const MOST_QUEUED: usize = 16 * 1024 * 1024;
 /// How many messages may wait in the endpoint.
 const MOST_WAITING: u64 = 16;
-/// Messages of fewer bytes show no progress.
+/// Progress is reported for messages of at least this many bytes.
 pub(super) const LARGE: usize = 1024 * 1024;
 
 /// A live endpoint. Clones share it.
@@ -37,47 +36,14 @@ pub(super) struct Driver(Rc<Shared>);
 struct Shared {
     began: Instant,
     state: RefCell<State>,
-    /// Something happened that somebody may wait for.
+    /// Notified after every change, for those who wait for one.
     changed: Notify,
     /// The endpoint asked to be woken.
     wakes: Notify,
     /// When something was last sent or received.
     active: Cell<Instant>,
-    /// Connections that somebody has to attend to.
+    /// Connections that need a task.
     made: UnboundedSender<Made>,
-}
-
-struct State {
-    endpoint: Box<dyn Endpoint>,
-    side: Side,
-    /// Where further connections go, by service.
-    addresses: Vec<HostPort>,
-    connections: BTreeMap<Conn, Connection>,
-    last: u32,
-    /// Connections being made.
-    pending: usize,
-    out: Output,
-    buffer: Vec<u8>,
-    observer: Box<dyn Observer>,
-    /// How many commands were given, and how many of them sent or refused.
-    given: u64,
-    done: u64,
-    /// When the endpoint wants to be woken, and whether somebody sees to it.
-    wakes: BTreeSet<Tick>,
-    has_timer: bool,
-}
-
-/// One connection, as the driver sees it.
-struct Connection {
-    queue: VecDeque<Vec<u8>>,
-    /// How much of the first in the queue is sent.
-    sent: usize,
-    queued: usize,
-    closing: bool,
-    /// Where the peer is, and whether it has shown who it is.
-    from: IpAddr,
-    known: bool,
-    wake: Rc<Notify>,
 }
 
 /// A connection that was made, for the task that attends to it.
@@ -160,7 +126,7 @@ impl Driver {
         state.given.saturating_sub(state.done) < MOST_WAITING && queued < HIGH_WATER
     }
 
-    /// A connection is there: tell the endpoint, and let somebody attend to it.
+    /// A connection is open: report it to the endpoint, and hand it on to its task.
     pub(super) fn add(&self, stream: TcpStream, service: PortIndex, address: SocketAddr) {
         // Without this a small frame waits for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
@@ -180,11 +146,11 @@ impl Driver {
         let local = stream.local_addr().ok();
         self.observe(Event::Opened { conn, service, address, local });
         self.step(Input::Opened(conn, service));
-        // Nobody listens any more only when everything ends.
+        // The receiver is gone only when the run is over.
         let _ = self.0.made.send(Made { conn, stream, wake });
     }
 
-    /// Give the endpoint one input and carry out what it wants.
+    /// Give the endpoint one input, and apply what it wants.
     pub(super) fn step(&self, input: Input<'_>) {
         let now = self.now();
         let mut guard = self.0.state.borrow_mut();
@@ -293,15 +259,16 @@ impl Driver {
         }
     }
 
-    /// Make room for one more connection: if there is none, somebody goes who has not shown who they are. Whether there is room now.
+    /// Make room for one more connection. If there is none, a connection is closed whose peer has not authenticated. Returns whether there
+    /// is room now.
     pub(super) fn make_room(&self, limits: Limits) -> bool {
         let goes = {
             let state = self.0.state.borrow();
-            // As a rule nobody needs to be counted.
+            // Most often there is room, and then nothing needs to be counted.
             if state.connections.len() < limits.unknown.min(limits.connections) {
                 return true;
             }
-            // One that is closing has had its turn.
+            // A connection that is closing counts as one that may be closed at once.
             let unknown = state.connections.iter().filter(|(_, it)| !it.known || it.closing);
             let (all, strangers) = (state.connections.len(), unknown.clone().count());
             if all < limits.connections && strangers < limits.unknown {
@@ -315,7 +282,7 @@ impl Driver {
         };
         self.observe(Event::Trouble { conn: Some(conn), what: Trouble::Crowded });
         self.hung_up(conn);
-        // Its task finds nothing to do, and lets go of it at once.
+        // Its task finds that the connection is gone, and ends.
         if let Some(connection) = self.0.state.borrow_mut().connections.remove(&conn) {
             connection.wake.notify_one();
         }
@@ -337,7 +304,7 @@ impl Driver {
         Interest { read, write, close: connection.closing && !write }
     }
 
-    /// Read once and tell the endpoint. `false` at the end of the stream.
+    /// Read once, and give the endpoint what came. `false` at the end of the stream.
     ///
     /// # Errors
     /// The connection broke.
@@ -413,53 +380,5 @@ impl Driver {
         self.0.state.borrow_mut().connections.remove(&conn);
         self.observe(Event::Closed { conn });
         self.0.changed.notify_waiters();
-    }
-}
-
-/// Whether a fact settles a command: the message is sent, or refused before it was.
-fn settles(fact: &Fact) -> bool {
-    match fact {
-        Fact::Sent(_) => true,
-        Fact::Rejected(reject) => reject.field == "message",
-        _ => false,
-    }
-}
-
-impl State {
-    /// A peer has shown who it is once the endpoint believes in a session with it, or has exchanged a message.
-    fn learn(&mut self, claim: &Claim) {
-        if let Fact::Established(_) | Fact::Delivered(_) | Fact::Acknowledged(_) = claim.fact
-            && let Some(connection) = self.connections.get_mut(&claim.conn)
-        {
-            connection.known = true;
-        }
-    }
-
-    fn send(&mut self, now: Tick, conn: Conn, mut bytes: Vec<u8>) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
-        if connection.closing || bytes.is_empty() {
-            return;
-        }
-        if self.side == Side::Server && connection.queued > MOST_QUEUED {
-            let what = Trouble::NotReading(connection.queued);
-            connection.queue.clear();
-            connection.queued = 0;
-            self.observer.on_event(now, Event::Trouble { conn: Some(conn), what });
-            return self.close(conn);
-        }
-        // What waits is counted by its length, and must not take many times as much memory. The first does not wait long.
-        if !connection.queue.is_empty() && bytes.capacity() > 2 * bytes.len() {
-            bytes.shrink_to_fit();
-        }
-        connection.queued += bytes.len();
-        connection.queue.push_back(bytes);
-        connection.wake.notify_one();
-    }
-
-    fn close(&mut self, conn: Conn) {
-        if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.closing = true;
-            connection.wake.notify_one();
-        }
     }
 }

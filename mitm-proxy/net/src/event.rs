@@ -1,4 +1,4 @@
-//! What a live endpoint does, as its observer is told.
+//! What a live endpoint does, as its observer sees it.
 
 use std::fmt;
 use std::io;
@@ -49,7 +49,7 @@ pub enum Event<'a> {
         /// As one write took them.
         bytes: &'a [u8],
     },
-    /// The peer sends no more; if the endpoint was told, it was told before.
+    /// The peer sends no more. The endpoint has had its input before, if it gets one.
     HungUp {
         /// On this connection.
         conn: Conn,
@@ -85,7 +85,7 @@ pub enum Event<'a> {
         /// Its number.
         conn: Conn,
     },
-    /// Something went wrong that the endpoint never hears of; the others are served on.
+    /// Something went wrong that is no input of the endpoint. Other connections go on.
     Trouble {
         /// The connection, if it was one.
         conn: Option<Conn>,

@@ -1,5 +1,5 @@
-//! How many connections there may be, and who goes when there is no room for another: of those that have not shown who they are, the
-//! oldest of the address that has the most of them. A flood from one place costs itself its connections, and others keep theirs.
+//! How many connections there may be, and which one is closed when there is no room for another: the oldest unauthenticated connection of the
+//! address that has the most of them. A flood from one address closes its own connections, and others keep theirs.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,12 +18,12 @@ const FEWEST: usize = 16;
 pub struct Limits {
     /// All together.
     pub connections: usize,
-    /// Those whose peers have not shown who they are.
+    /// Those whose peers have not authenticated.
     pub unknown: usize,
 }
 
 impl Limits {
-    /// As many as the descriptors of this process allow; half of them for peers that have not shown who they are.
+    /// As many as the descriptors of this process allow; half of them for peers that have not authenticated.
     pub fn of_this_process() -> Self {
         let connections = descriptors().saturating_sub(RESERVED).clamp(FEWEST, MOST);
         Self { connections, unknown: connections / 2 }
@@ -58,7 +58,7 @@ fn descriptors() -> usize {
     MOST
 }
 
-/// Who goes, of those that have not shown who they are, in the order in which they came; nobody if there are none.
+/// Which of the unauthenticated connections is closed. They are given in the order in which they came.
 pub(super) fn who_goes(unknown: impl IntoIterator<Item = (Conn, IpAddr)>) -> Option<Conn> {
     // How many there are of each address, and the first of them.
     let mut by_address: BTreeMap<IpAddr, (usize, Conn)> = BTreeMap::new();

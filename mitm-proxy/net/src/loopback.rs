@@ -1,4 +1,4 @@
-//! Carries the bytes of a world over TCP on the loopback interface: real connections from client to attacker and from
+//! Moves the bytes of a world over TCP on the loopback interface: real connections from client to attacker and from
 //! attacker to server, real reads, real closes. The clock and the order of events stay the world's, so a run over TCP can
 //! be compared with one in memory claim by claim.
 
@@ -23,11 +23,24 @@ const READ: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Connections on loopback, one for each leg, made when first needed.
+///
+/// ```
+/// use mitm_proxy::prelude::*;
+/// use net::Loopback;
+/// use protocol::systems::SYSTEMS;
+///
+/// let victim = SYSTEMS.first().unwrap();
+/// let mut world = World::new(&WorldSpec::new(Victims::System(victim)).client([Step::End]));
+/// let loopback = Loopback::new(world.layout(), 1);
+/// world.use_transport(Box::new(loopback));
+/// world.run();
+/// assert_eq!((world.open_ends().count(), world.trace().misfires.len()), (0, 0));
+/// ```
 #[derive(Debug)]
 pub struct Loopback {
     legs: BTreeMap<Leg, Pair>,
-    /// Says how much each read asks for: pieces of random size, some of a byte. Without it, all that was sent at once, where one
-    /// read is one message.
+    /// Decides how much each read asks for: pieces of random size, some of one byte. `None` for systems in which one read is one message:
+    /// there a read takes all that was sent at once.
     tear: Option<Box<Entropy>>,
 }
 
@@ -125,7 +138,7 @@ fn meet(listener: &TcpListener) -> io::Result<(TcpStream, TcpStream)> {
     for stream in [&connected, &accepted] {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        // A run makes thousands: none may wait for packets that cannot come.
+        // A run makes thousands of connections. Without this each would stay in TIME_WAIT and keep its port.
         SockRef::from(stream).set_linger(Some(Duration::ZERO))?;
     }
     Ok((connected, accepted))
@@ -139,7 +152,7 @@ impl Pair {
         }
     }
 
-    /// Write and read by turns: more than the kernel holds passes through too.
+    /// Write and read alternately, so that more bytes than the kernel buffers can pass.
     fn transfer(
         &mut self,
         direction: Direction,

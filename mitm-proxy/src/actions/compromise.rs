@@ -47,7 +47,7 @@ struct Memory(Side);
 
 impl Action for Memory {
     fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
-        ctx.plans.push(ActionPlan::StealMemory(self.0));
+        ctx.plans.push(ActionPlan::CopyMemory(self.0));
         Ok(())
     }
 
@@ -61,7 +61,7 @@ struct Files(Vec<String>);
 
 impl Action for Files {
     fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
-        ctx.plans.push(ActionPlan::StealFiles(self.0.clone()));
+        ctx.plans.push(ActionPlan::TakeFiles(self.0.clone()));
         Ok(())
     }
 

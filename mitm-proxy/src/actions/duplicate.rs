@@ -26,8 +26,8 @@ impl Action for Duplicate {
         let current = ctx.current()?;
         let (frame, to, on, after) = (current.frame.clone(), current.to, current.on, current.after);
         for _ in 0..self.0 {
-            let deed = "duplicate".to_owned();
-            let mut copy = Outgoing::made(frame.clone(), to, on, ctx.trigger, deed);
+            let what = "duplicate".to_owned();
+            let mut copy = Outgoing::made(frame.clone(), to, on, ctx.trigger, what);
             copy.after = after;
             ctx.out.push(copy);
         }

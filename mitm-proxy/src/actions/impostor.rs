@@ -53,7 +53,7 @@ impl Action for Impostor {
         if self.0.side == Side::Server && ctx.trigger.is_some() {
             return Err(MisfireCause::ServerNeedsOpening);
         }
-        ctx.plans.push(ActionPlan::Play(self.0.clone()));
+        ctx.plans.push(ActionPlan::PlaceImpostor(self.0.clone()));
         Ok(())
     }
 

@@ -128,7 +128,7 @@ enum Content {
 }
 
 impl Inject {
-    /// On the link of the rule, at once, after the frame in ctx.
+    /// On the link of the rule, at once, after the frame in hand.
     fn new(to: Side, content: Content) -> Self {
         let (link, before, new_connection, delay) = (None, false, false, Duration::ZERO);
         Self { to, content, link, before, new_connection, delay }
@@ -137,7 +137,7 @@ impl Inject {
 
 impl Action for Inject {
     fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
-        let (frame, copy_of, deed) = match &self.content {
+        let (frame, copy_of, what) = match &self.content {
             Content::Template(template) => {
                 let spec = ctx.layout.frame(&template.frame_type);
                 let spec =
@@ -166,7 +166,7 @@ impl Action for Inject {
             }
         };
         if frame.bytes.is_empty() {
-            return Err(MisfireCause::NothingToInject(deed));
+            return Err(MisfireCause::NothingToInject(what));
         }
         let link = self.link.unwrap_or(ctx.link);
         let on = if self.new_connection {
@@ -174,7 +174,7 @@ impl Action for Inject {
         } else {
             Target::Link(link)
         };
-        let mut outgoing = Outgoing::made(frame, self.to, on, copy_of, deed);
+        let mut outgoing = Outgoing::made(frame, self.to, on, copy_of, what);
         outgoing.after = self.delay;
         if self.before {
             ctx.out.insert(0, outgoing);

@@ -75,7 +75,16 @@ pub const ACTIONS: &[ActionSpec] = &[
     truncate::SPEC,
 ];
 
-/// The action of that name.
+/// The action of that name, as scenario files have it.
+///
+/// ```
+/// use mitm_proxy::actions::action;
+/// use mitm_proxy::params::{Arg, Args};
+///
+/// let spec = action("duplicate").unwrap();
+/// let twice = (spec.build)(&Args::from([("times", Arg::Number(2))])).unwrap();
+/// assert_eq!(format!("{twice:?}"), "Duplicate(2)");
+/// ```
 pub fn action(name: &str) -> Option<&'static ActionSpec> {
     ACTIONS.iter().find(|spec| spec.name == name)
 }

@@ -36,9 +36,9 @@ impl Action for Reflect {
     fn apply(&self, ctx: &mut ActionContext<'_>) -> Result<(), MisfireCause> {
         let number = ctx.trigger.ok_or_else(|| ctx.absent.clone())?;
         let frame = ctx.current()?.frame.clone();
-        let deed = format!("reflection of {number}");
+        let what = format!("reflection of {number}");
         let on = Target::Link(self.link.unwrap_or(ctx.link));
-        ctx.out.push(Outgoing::made(frame, ctx.from, on, Some(number), deed));
+        ctx.out.push(Outgoing::made(frame, ctx.from, on, Some(number), what));
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ pub(super) const SPEC: ActionSpec = ActionSpec {
     build: |args| Ok(Arc::new(Release(text(args, "name").unwrap_or("held").to_owned()))),
 };
 
-/// Send what [`hold`](super::hold()) keeps under this name, after the frame in ctx.
+/// Send what [`hold`](super::hold()) keeps under this name, after the frame in hand.
 pub fn release(name: impl Into<String>) -> impl Action {
     Release(name.into())
 }

@@ -106,8 +106,8 @@ impl Action for Replay {
         };
         let on = Target::Link(ctx.link);
         for copy in 0..self.times {
-            let deed = format!("replay of {number}");
-            let mut outgoing = Outgoing::made(frame.clone(), to, on, Some(number), deed);
+            let what = format!("replay of {number}");
+            let mut outgoing = Outgoing::made(frame.clone(), to, on, Some(number), what);
             outgoing.after = self.delay;
             if self.before {
                 ctx.out.insert(usize::try_from(copy).unwrap_or(0).min(ctx.out.len()), outgoing);
@@ -138,14 +138,14 @@ impl Action for ReplayToServer {
             } else {
                 // At the pace of the recording: some servers depend on it.
                 let first = *first.get_or_insert(record.at);
-                let deed = format!("replay of {number}");
+                let what = format!("replay of {number}");
                 let frame = record.as_sent().clone();
                 let mut outgoing = Outgoing::made(
                     frame,
                     Side::Server,
                     Target::NewConnection { like: self.link },
                     Some(number),
-                    deed,
+                    what,
                 );
                 outgoing.after =
                     self.delay + Duration::from_nanos(record.at.0.saturating_sub(first.0));

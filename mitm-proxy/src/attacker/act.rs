@@ -1,4 +1,4 @@
-//! Carrying out a rule: what its actions leave in the action_ctx is kept, dropped or sent.
+//! A rule acts: its actions run one after the other, and then the frames they leave are kept, dropped or sent.
 
 use protocol::endpoint::Side;
 
@@ -10,7 +10,10 @@ use crate::misfire::MisfireCause;
 use crate::trace::{AttackerAction, Compromise, Fate, LinkEvent, Loot, Misfire, Trace};
 
 impl Attacker {
-    /// Carry out a rule.
+    /// Let a rule act. `trigger` is the frame that it matched, with its number; there is none when a link opens or closes.
+    ///
+    /// The plans of all actions are applied only when every action has run, so a later action still sees the frame that an earlier one
+    /// holds. A rule that fails half way keeps what its first actions did: the misfire makes the verdict inconclusive anyway.
     pub(super) fn act(
         &mut self,
         ctx: &mut StepContext<'_>,
@@ -77,10 +80,10 @@ impl Attacker {
                     }
                 }
                 ActionPlan::Close(ends) => closes.extend(ends),
-                ActionPlan::StealMemory(of) => {
-                    ctx.effects.push(Effect::Steal { link, of, rule: rule_number });
+                ActionPlan::CopyMemory(of) => {
+                    ctx.effects.push(Effect::CopyMemory { link, of, rule: rule_number });
                 }
-                ActionPlan::StealFiles(files) => {
+                ActionPlan::TakeFiles(files) => {
                     let moment = ctx.trace.next_moment();
                     let loot = Loot::Files(files);
                     ctx.trace.compromises.push(Compromise {
@@ -90,8 +93,8 @@ impl Attacker {
                         loot,
                     });
                 }
-                ActionPlan::Play(part) => {
-                    ctx.effects.push(Effect::Play { link, part, rule: rule_number })
+                ActionPlan::PlaceImpostor(impostor) => {
+                    ctx.effects.push(Effect::PlaceImpostor { link, impostor, rule: rule_number });
                 }
             }
         }
@@ -133,7 +136,7 @@ fn keep(
     Some(kept)
 }
 
-/// A trigger that is neither sent nor kept is dropped.
+/// Record that the trigger is dropped, if it is neither sent nor kept. Rules drop a frame by taking it out of the list.
 fn suppress_missing(out: &[Outgoing], number: Option<u32>, rule: u32, trace: &mut Trace) {
     let Some(number) = number else { return };
     if out.iter().any(|outgoing| outgoing.number == Some(number)) {

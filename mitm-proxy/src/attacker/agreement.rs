@@ -11,7 +11,7 @@ use crate::trace::Finding;
 /// Somebody who takes part in the key agreement on both sides of a link.
 #[derive(Debug)]
 pub struct KeyAgreementMitm {
-    /// Who.
+    /// The part in the key agreement: it holds the keys of both sides.
     pub middle: Box<dyn Middle>,
     /// A text to find and one to put in its place.
     pub edit: Option<(String, String)>,
@@ -26,7 +26,7 @@ impl Clone for KeyAgreementMitm {
 }
 
 impl KeyAgreementMitm {
-    /// What goes on instead of a frame.
+    /// Open a frame with the keys of its sender, edit it, and seal it with the keys of its receiver.
     pub(super) fn relay(
         &mut self,
         ctx: &mut StepContext<'_>,
@@ -42,8 +42,8 @@ impl KeyAgreementMitm {
             }
         });
         if bytes != outgoing.frame.bytes {
-            let deed = if edited { "changed and re-encrypted" } else { "made anew" };
-            outgoing.edit(deed.to_owned(), |frame| *frame = bytes);
+            let what = if edited { "changed and re-encrypted" } else { "made anew" };
+            outgoing.edit(what.to_owned(), |frame| *frame = bytes);
         }
         for message in self.middle.read() {
             self.read += message.body.len();

@@ -36,7 +36,7 @@ pub enum Effect {
         numbers: Vec<u32>,
     },
     /// Copy the memory of the endpoint at this end of a link into [`Attacker::add_memory`](crate::attacker::Attacker::add_memory).
-    Steal {
+    CopyMemory {
         /// The link.
         link: u32,
         /// Which end.
@@ -45,11 +45,11 @@ pub enum Effect {
         rule: u32,
     },
     /// Put somebody of the attacker's in the place of an honest endpoint.
-    Play {
+    PlaceImpostor {
         /// For a server, the link it serves; for a client, the one it was made on.
         link: u32,
-        /// The part.
-        part: ImpostorSpec,
+        /// Who it is.
+        impostor: ImpostorSpec,
         /// The rule that says so, from 1.
         rule: u32,
     },

@@ -1,4 +1,4 @@
-//! The machine in the middle, without IO: it is told what the endpoints do and answers with effects.
+//! The machine in the middle, without IO: it gets what the endpoints do and answers with effects.
 //! Every back end drives this one piece of code, so a scenario means the same in memory and over TCP.
 
 mod act;

@@ -1,4 +1,5 @@
-//! A stream as it comes off a socket: what may go on as it is, without a copy, and what somebody has to act on.
+//! The entrance for a live proxy. A proxy forwards most frames unchanged, so frames are recognised in its read buffer: only a frame that a
+//! rule acts on, or that must be remembered, is copied. Everything else costs no allocation.
 
 use std::sync::Arc;
 
@@ -21,7 +22,8 @@ pub enum Passage {
         /// Its size in bytes.
         len: usize,
     },
-    /// A frame goes on as it is and as it comes: nobody needs the rest of it to know.
+    /// The beginning of a frame that no rule can match goes on at once. The rest need not be waited for, which bounds the memory
+    /// that a large frame takes.
     Begun {
         /// Its type.
         spec: Arc<FrameSpec>,
@@ -37,23 +39,24 @@ pub enum Passage {
         /// The rule that acts on it, by its place from 0.
         rule: Option<usize>,
     },
-    /// More has to come.
+    /// More bytes are needed: the frame is not complete, and a rule may match it.
     Wait,
 }
 
 impl Attacker {
-    /// Record only frames that something happens to. Rules that look back need all.
-    pub fn remember_no_more_than_needed(&mut self) {
+    /// From now on, record only frames that a rule acts on; unless some rule uses recordings, which need every frame.
+    pub fn record_only_what_rules_need(&mut self) {
         let mut actions = self.matcher.rules.iter().flat_map(|rule| &rule.actions);
-        self.remembers = actions.any(|action| action.needs() == Needs::Recordings);
+        self.records_every_frame = actions.any(|action| action.needs() == Needs::Recordings);
     }
 
     /// Whether every frame is recorded.
-    pub fn remembers(&self) -> bool {
-        self.remembers
+    pub fn records_every_frame(&self) -> bool {
+        self.records_every_frame
     }
 
-    /// What becomes of the bytes that have come from this end and were not used yet. Frames count as seen: ask once for each.
+    /// What becomes of the bytes that have come from this end and were not used yet. A frame counts for `nth` when it is inspected, so
+    /// ask once for each frame.
     pub fn inspect(&mut self, link: u32, from: Side, waiting: &[u8]) -> Passage {
         let (on, plain) = (self.on_link(link), self.is_plain(link));
         let Some(state) = self.links.get_mut(&link) else { return Passage::Wait };
@@ -83,7 +86,8 @@ impl Attacker {
         }
     }
 
-    /// Let a rule act on a frame where it lies, if the frame is all its actions take, and nobody remembers it. Whether it did.
+    /// Let a rule change a frame in the read buffer. That works for one action that changes bytes without changing the size, if frames
+    /// are not recorded. Returns whether it did; otherwise the frame goes to [`Attacker::take_frame`].
     pub fn edit(
         &mut self,
         link: u32,
@@ -109,7 +113,7 @@ impl Attacker {
         format!("rule {}: {}", rule + 1, action.map(|action| action.describe()).unwrap_or_default())
     }
 
-    /// Nothing more comes from this end; these bytes are left, of a frame that was never completed.
+    /// The end closed in the middle of a frame: these bytes are left, and pass on as `RAW`.
     pub fn take_rest(&mut self, ctx: &mut StepContext<'_>, link: u32, from: Side, rest: Bytes) {
         if !rest.is_empty() {
             let frame = Frame { spec: Arc::new(FrameSpec::raw()), bytes: rest };
@@ -117,18 +121,19 @@ impl Attacker {
         }
     }
 
-    /// A link is over at both ends, and nobody will speak of it again.
+    /// Both ends of this link are closed. Its state is removed.
     pub fn forget(&mut self, link: u32) {
         self.links.remove(&link);
     }
 
-    /// Whether what no rule selects goes on just so.
+    /// Whether a frame that no rule selects can be forwarded without being looked at: nothing waits on this link that has to go out
+    /// before or after it, and nobody but the two endpoints takes part.
     fn is_plain(&self, link: u32) -> bool {
         let kept = |state: &Link| {
             let alone = state.swap.is_none() && state.joining.iter().all(Option::is_none);
             alone && state.kind == LinkKind::Relayed
         };
         let between = self.key_agreements.contains_key(&link) || self.impostors.contains_key(&link);
-        !self.remembers && !between && self.links.get(&link).is_none_or(kept)
+        !self.records_every_frame && !between && self.links.get(&link).is_none_or(kept)
     }
 }

@@ -1,4 +1,6 @@
-//! What the attacker is told: a link opens, bytes come, an end closes. Here a rule is found for it, and here it is recorded.
+//! What happens to the attacker: a link opens, bytes come, an end closes. [`Attacker::take_frame`] is the one place where a frame enters
+//! the trace and meets its rule, whatever the back end: [`Attacker::on_bytes`] cuts frames out of what a world delivers, and
+//! [`Attacker::inspect`] finds them in the buffer of a live proxy.
 
 use std::time::Duration;
 
@@ -71,7 +73,7 @@ impl Attacker {
         let kind = self.links.get(&link).map(|state| state.kind);
         let (event, rule) = if let Some(LinkKind::Intercepted { rule, .. }) = kind {
             // What the server said before it was asked anything.
-            self.play(ctx, link);
+            self.answer_as_recorded(ctx, link);
             (LinkEvent::Intercepted, Some(rule))
         } else {
             ctx.effects.insert(0, Effect::Connect { link, service });
@@ -92,7 +94,7 @@ impl Attacker {
         );
     }
 
-    /// An endpoint sent bytes.
+    /// An endpoint sent bytes. They may end in the middle of a frame; the deframer of the link keeps the rest.
     pub fn on_bytes(&mut self, ctx: &mut StepContext<'_>, link: u32, from: Side, bytes: &Bytes) {
         let Some(state) = self.links.get_mut(&link) else { return };
         let mut frames = Vec::new();
@@ -102,7 +104,8 @@ impl Attacker {
         }
     }
 
-    /// An endpoint closed its connection. The attacker closes the other one, and only then acts.
+    /// An endpoint closed its connection. Frames that wait go out first, then the other end is closed, and only then a rule acts: what
+    /// it sends goes to links that are still open.
     pub fn on_close(&mut self, ctx: &mut StepContext<'_>, link: u32, from: Side) {
         let on = self.on_link(link);
         let Some(state) = self.links.get_mut(&link) else { return };
@@ -148,7 +151,11 @@ impl Attacker {
         self.matcher.select_frame(on, from, spec, bytes)
     }
 
-    /// Record a frame, such as one at which [`Attacker::inspect`] stopped, let this rule act on it, and send what is left of it.
+    /// Record a frame, let this rule act on it, and send what is left of it. `rule` is what [`Attacker::inspect`] found, by its place
+    /// from 0.
+    ///
+    /// The order matters. The frame is recorded before the rule acts, because the rule may replay it. The key agreement in the middle
+    /// comes before the rule, because the rule is to see what would go on. A frame that waits for this one is sent last.
     pub fn take_frame(
         &mut self,
         ctx: &mut StepContext<'_>,
@@ -202,14 +209,14 @@ impl Attacker {
         }
         self.send_swapped(ctx, number, link);
         if from == Side::Server {
-            self.heard_answer(ctx, link);
+            self.on_answer(ctx, link);
         }
         if from == Side::Client
             && let Some(LinkKind::Intercepted { heard, .. }) =
                 self.links.get_mut(&link).map(|state| &mut state.kind)
         {
             *heard += 1;
-            self.play(ctx, link);
+            self.answer_as_recorded(ctx, link);
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) const LINGER: Duration = Duration::from_millis(2);
 const MOST_MADE: u32 = 20_000;
 
 impl Attacker {
-    /// Send what a rule left in its hand. Frames for new connections to the same end share one.
+    /// Send the frames that a rule left. Frames for a new connection in place of the same link share one connection.
     pub(super) fn send_all(&mut self, ctx: &mut StepContext<'_>, out: Vec<Outgoing>, rule: u32) {
         // By the link that each new connection stands in for.
         let mut own: BTreeMap<u32, (u32, Duration)> = BTreeMap::new();
@@ -62,7 +62,7 @@ impl Attacker {
         link
     }
 
-    /// Do something later; its token.
+    /// Plan something for later. Returns the token of its timer.
     pub(super) fn plan(
         &mut self,
         planned: Planned,
@@ -83,12 +83,13 @@ impl Attacker {
                 self.send(ctx, *outgoing, rule, on);
             }
             Some(Planned::Close { link, to }) => ctx.effects.push(Effect::Close { link, to }),
-            Some(Planned::GoOn { link }) => self.waited(ctx, link),
+            Some(Planned::GoOn { link }) => self.on_patience_over(ctx, link),
             None => {}
         }
     }
 
-    /// Put one frame on its way and into the trace, or plan to.
+    /// Send one frame, or plan to if it is delayed. A frame that the attacker made gets its number here, so that numbers follow the order
+    /// of sending.
     pub(super) fn send(
         &mut self,
         ctx: &mut StepContext<'_>,
@@ -109,7 +110,8 @@ impl Attacker {
         let attacker_actions =
             done.into_iter().map(|what| AttackerAction { rule: rule.unwrap_or(0), what });
         let bytes = frame.bytes.clone();
-        // A frame that was kept while something else happened goes out in another order, if not at another time.
+        // The virtual clock may stand still while other records are made. Such a frame changed its place, not its time, and that is a
+        // difference too.
         let happened = ctx.trace.moments();
         let number = if let Some(number) = number {
             if let Some(record) = ctx.trace.frame_mut(number) {
@@ -120,8 +122,8 @@ impl Attacker {
                 if record.fate == Fate::Lost {
                     return;
                 }
-                let waited = record.fate == Fate::Held && happened > record.moment;
-                record.moved |= ctx.now > record.at || waited || !cuts.is_empty();
+                let on_patience_over = record.fate == Fate::Held && happened > record.moment;
+                record.moved |= ctx.now > record.at || on_patience_over || !cuts.is_empty();
                 record.fate = Fate::Pending;
             }
             number
@@ -152,7 +154,7 @@ impl Attacker {
                 read: None,
             })
         };
-        // A frame of which nothing is left never arrives.
+        // There is no segment without bytes: a frame that was truncated to nothing never arrives.
         if bytes.is_empty() {
             if let Some(record) = ctx.trace.frame_mut(number) {
                 let made = record.origin != Origin::Endpoint;
@@ -193,7 +195,7 @@ impl Attacker {
         }
     }
 
-    /// After the frame that a swapped one waited for, the swapped one.
+    /// Send the frame that `reorder` holds, if it waited for the frame of this number.
     pub(super) fn send_swapped(&mut self, ctx: &mut StepContext<'_>, number: u32, link: u32) {
         let Some(state) = self.links.get_mut(&link) else { return };
         let Some(record) = ctx.trace.frame(number) else { return };
@@ -210,8 +212,8 @@ impl Attacker {
         }
     }
 
-    /// What still waits when an end closes goes out now; what was meant for that end never arrives. `happened` is the last of
-    /// all records there was before the close.
+    /// An end closes: send what still waits for the other end. What waits for the closed end never arrives. `happened` is the last
+    /// record before the close.
     pub(super) fn flush(
         &mut self,
         ctx: &mut StepContext<'_>,
@@ -248,8 +250,8 @@ impl Attacker {
         }
     }
 
-    /// On an intercepted link: send what the server sent after as many client frames as were heard here.
-    pub(super) fn play(&mut self, ctx: &mut StepContext<'_>, link: u32) {
+    /// On an intercepted link: send what the recorded server sent after as many frames of the client as have come here.
+    pub(super) fn answer_as_recorded(&mut self, ctx: &mut StepContext<'_>, link: u32) {
         let Some(state) = self.links.get(&link) else { return };
         let LinkKind::Intercepted { source, rule, heard } = state.kind else { return };
         let mut client_frames = 0;
@@ -259,9 +261,9 @@ impl Attacker {
                 Side::Server => client_frames += 1,
                 Side::Client if client_frames == heard => {
                     let frame = record.as_sent().clone();
-                    let deed = format!("replay of {number}");
+                    let what = format!("replay of {number}");
                     let on = Target::Link(link);
-                    answers.push(Outgoing::made(frame, Side::Client, on, Some(number), deed));
+                    answers.push(Outgoing::made(frame, Side::Client, on, Some(number), what));
                 }
                 Side::Client => {}
             }

@@ -1,4 +1,4 @@
-//! The attacker as a value: its rules, its links, what it keeps and what it means to do later.
+//! The attacker as a value: its rules, its links, the frames it holds and what it will do later.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{Hash, Hasher};
@@ -30,11 +30,12 @@ pub struct Attacker {
     pub(super) made: u32,
     pub(super) stolen: Stolen,
     pub(super) key_agreements: BTreeMap<u32, KeyAgreementMitm>,
-    /// Links at one end of which is somebody of the attacker's, put there by a rule.
+    /// Links with an impostor at one end, and the rule that put it there, from 1.
     pub(super) impostors: BTreeMap<u32, (Side, u32)>,
-    /// Every frame is recorded, also those that nothing happens to.
-    pub(super) remembers: bool,
-    /// A transcript waits for the answers it had, so long for each. Otherwise it keeps the times of the recording.
+    /// Whether the trace gets every frame, or only those that a rule acts on.
+    pub(super) records_every_frame: bool,
+    /// If set, each frame of a replayed transcript waits for the answers that came before it in the recording, at most this long.
+    /// Otherwise the frames keep the times of the recording.
     pub(super) patience: Option<Duration>,
 }
 
@@ -50,7 +51,7 @@ pub(super) enum Planned {
         link: u32,
         to: Side,
     },
-    /// The next frame of a transcript goes out although the answers have not come, if it has not gone out yet.
+    /// Send the next frame of a transcript although its answers have not come.
     GoOn {
         link: u32,
     },
@@ -74,11 +75,11 @@ pub(super) struct Link {
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum LinkKind {
-    /// KeyAgreementMitm a client and the server.
+    /// Between a client and the server.
     Relayed,
-    /// KeyAgreementMitm a client and the attacker, who plays what the server sent on link `source`.
+    /// Between a client and the attacker, who plays what the server sent on link `source`.
     Intercepted { source: u32, rule: u32, heard: usize },
-    /// KeyAgreementMitm the attacker and the server.
+    /// Between the attacker and the server.
     AttackerOwned,
 }
 
@@ -106,6 +107,31 @@ pub(super) struct Transcript {
 
 impl Attacker {
     /// An attacker with these rules, for a system with this layout.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use bytes::Bytes;
+    /// use mitm_proxy::attacker::{Attacker, Effect, StepContext};
+    /// use mitm_proxy::prelude::*;
+    /// use protocol::endpoint::{PortIndex, Tick};
+    /// use protocol::layout::{Field, FrameSpec, Layout, Role};
+    ///
+    /// let fields = vec![Field::new("length", Role::LENGTH, 1), Field::rest("text", Role::Bytes)];
+    /// let frame = FrameSpec::of("MSG", None, fields, 256);
+    /// let layout = Layout { system: "mine", frames: vec![frame.into()], turns: &[] };
+    /// let rules = [Rule::new(when("MSG"), drop_frame())];
+    /// let mut attacker = Attacker::new(Arc::new(layout), rules.into());
+    ///
+    /// let (mut trace, mut effects) = (Trace::default(), Vec::new());
+    /// trace.fired.resize(1, 0);
+    /// let mut ctx = StepContext { now: Tick(0), trace: &mut trace, effects: &mut effects };
+    /// let link = attacker.next_link();
+    /// attacker.on_open(&mut ctx, link, PortIndex(0));
+    /// attacker.on_bytes(&mut ctx, link, Side::Client, &Bytes::from_static(b"\x02hi"));
+    /// assert_eq!(trace.fired, [1]);
+    /// assert_eq!(effects, [Effect::Connect { link, service: PortIndex(0) }]);
+    /// ```
     pub fn new(layout: Arc<Layout>, rules: Arc<[Rule]>) -> Self {
         Self {
             layout,
@@ -119,12 +145,12 @@ impl Attacker {
             stolen: Stolen::new(),
             key_agreements: BTreeMap::new(),
             impostors: BTreeMap::new(),
-            remembers: true,
+            records_every_frame: true,
             patience: None,
         }
     }
 
-    /// From now on, a transcript that is replayed waits for the answers it had in the recording, so long for each.
+    /// From now on, each frame of a replayed transcript waits for the answers that came before it in the recording, at most this long.
     pub fn pace_by_answers(&mut self, patience: Duration) {
         self.patience = Some(patience);
     }
@@ -134,7 +160,7 @@ impl Attacker {
         !self.planned.is_empty()
     }
 
-    /// From now on only forward: the honest twin.
+    /// From now on no rule acts, and every frame is forwarded. The honest run uses this.
     pub fn disarm(&mut self) {
         self.matcher.armed = false;
     }
@@ -149,24 +175,24 @@ impl Attacker {
         &self.matcher.rules
     }
 
-    /// Use other rules from now on. What the old ones have counted stays.
+    /// Use these rules from now on. A rule takes over the count of the rule that was in its place.
     pub fn replace_rules(&mut self, rules: Arc<[Rule]>) {
         self.matcher.matched.resize(rules.len(), 0);
         self.matcher.rules = rules;
     }
 
-    /// Use other rules from now on, and count from nothing.
+    /// Use these rules from now on. All counts begin at zero.
     pub fn begin_with(&mut self, rules: Arc<[Rule]>) {
         self.matcher.matched = vec![0; rules.len()];
         self.matcher.rules = rules;
     }
 
-    /// A memory that was stolen.
+    /// Add the copy of an endpoint's memory. The actor is 0 for the server, n for client n.
     pub fn add_memory(&mut self, actor: usize, memory: Memory) {
         self.stolen.insert(actor, memory);
     }
 
-    /// The copy of that actor's memory is of no use any more.
+    /// Remove the copy of that actor's memory: it no longer follows the original.
     pub fn forget_memory(&mut self, actor: usize) {
         self.stolen.remove(&actor);
     }
@@ -176,17 +202,17 @@ impl Attacker {
         self.stolen.get_mut(&actor)
     }
 
-    /// From now on, be between the ends of this link.
+    /// From now on, take part in the key agreement on both sides of this link.
     pub fn join_key_agreement(&mut self, link: u32, between: KeyAgreementMitm) {
         self.key_agreements.insert(link, between);
     }
 
-    /// All who are between the ends of a link.
+    /// The key agreements that the attacker takes part in.
     pub fn key_agreements(&self) -> impl Iterator<Item = &KeyAgreementMitm> {
         self.key_agreements.values()
     }
 
-    /// Somebody of the attacker's is at this end of the link.
+    /// Note that an impostor is at this end of the link.
     pub fn add_impostor(&mut self, link: u32, side: Side, rule: u32) {
         self.impostors.insert(link, (side, rule));
     }

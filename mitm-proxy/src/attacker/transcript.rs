@@ -40,18 +40,18 @@ impl Attacker {
     }
 
     /// A frame came from the server on this link.
-    pub(super) fn heard_answer(&mut self, ctx: &mut StepContext<'_>, link: u32) {
+    pub(super) fn on_answer(&mut self, ctx: &mut StepContext<'_>, link: u32) {
         let Some(transcript) = self.transcript_mut(link) else { return };
         transcript.heard += 1;
         // A server that speaks first has no say in when the transcript begins.
         let wanted = transcript.rest.front().map_or(transcript.answers, |next| next.answers);
         if wanted > 0 && transcript.heard >= wanted {
-            self.go_on(ctx, link);
+            self.send_answered(ctx, link);
         }
     }
 
-    /// A wait is over: the next frame goes out all the same.
-    pub(super) fn waited(&mut self, ctx: &mut StepContext<'_>, link: u32) {
+    /// The wait is over: send the next frame although its answers have not come.
+    pub(super) fn on_patience_over(&mut self, ctx: &mut StepContext<'_>, link: u32) {
         let number = ctx.trace.next_number();
         let Some(transcript) = self.transcript_mut(link) else { return };
         match transcript.rest.front().map(|next| next.answers) {
@@ -59,15 +59,15 @@ impl Attacker {
                 // From here on it is another conversation than the recorded one.
                 transcript.heard = answers;
                 ctx.trace.unanswered.push(number);
-                self.go_on(ctx, link);
+                self.send_answered(ctx, link);
             }
-            Some(_) => self.go_on(ctx, link),
+            Some(_) => self.send_answered(ctx, link),
             None => self.end_transcript(link, ctx.effects),
         }
     }
 
-    /// Send what need not wait any longer.
-    fn go_on(&mut self, ctx: &mut StepContext<'_>, link: u32) {
+    /// Send the frames whose answers have come.
+    fn send_answered(&mut self, ctx: &mut StepContext<'_>, link: u32) {
         while let Some(transcript) = self.transcript_mut(link) {
             let next = transcript.rest.front();
             if next.is_none_or(|next| next.answers > transcript.heard) {
@@ -92,7 +92,7 @@ impl Attacker {
         }
     }
 
-    /// The link is gone: nobody is left to play to.
+    /// The link is closed: drop the rest of its transcript.
     pub(super) fn forget_transcript(&mut self, link: u32) {
         let state = self.links.get_mut(&link);
         if let Some(transcript) = state.and_then(|state| state.transcript.take()) {

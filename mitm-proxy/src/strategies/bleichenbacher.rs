@@ -1,4 +1,4 @@
-//! `bleichenbacher`: decrypt a key that travelled under RSA with nothing but a server who tells right padding from wrong
+//! `bleichenbacher`: decrypt a key that was sent under RSA by asking a server whose answers to right and wrong padding differ
 //! (Bleichenbacher 1998).
 //!
 //! Multiplying a ciphertext by the encryption of s multiplies the plaintext by s. Every s for which the product begins like a
@@ -31,7 +31,6 @@ mod bounds;
 mod tests;
 mod trim;
 
-use attack::UNFINISHED;
 pub use attack::{Attack, PublicKey, Question};
 
 /// The most questions if nothing else is said.
@@ -93,7 +92,7 @@ impl Strategy for Bleichenbacher {
                 tools.progress.report(NAME, attack.known(), key.size as u64, queries);
             }
         };
-        let exhausted = attack.verdict() == UNFINISHED;
+        let exhausted = !attack.is_over();
         let recovered = attack.recovered().map(<[u8]>::to_vec);
         let profile = world.spec().profile;
         let (now, trace) = (world.now(), world.trace_mut());

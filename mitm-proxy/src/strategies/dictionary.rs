@@ -1,8 +1,8 @@
-//! `dictionary`: guess what a word list and a pattern can make, against whatever tells a right guess from a wrong one: a hash
-//! in clear, a password file, or a recorded session that a guessed key opens. Nobody is asked.
+//! `dictionary`: guess words of a list in a pattern, and check each guess against a hash in clear, a password file, or a recorded
+//! session that a guessed key opens. No victim is asked.
 //!
-//! The budget is work, counted in computations of SHA-256: what a slow password hash is for is that one guess takes
-//! many of them.
+//! The budget is work, counted in computations of SHA-256: a slow password hash makes one guess cost many
+//! of them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,7 +1,7 @@
 //! Adaptive attackers: what they do next depends on what they have learned. One file each, and the table of them.
 //!
-//! The reasoning of a strategy is a value without IO: it names its next questions and is told the answers. What asks
-//! them is the world here, and can be a socket elsewhere. A further strategy is one file and one line in [`STRATEGIES`].
+//! The reasoning of a strategy is a value without IO: it returns its next questions and takes the answers. Here a
+//! world asks them; benchmarks ask them over a socket. A further strategy is one file and one line in [`STRATEGIES`].
 
 use crate::strategy::StrategySpec;
 

@@ -1,7 +1,7 @@
-//! `padding-oracle`: decrypt CBC with nothing but a victim who tells wrong padding from anything else (Vaudenay 2002).
+//! `padding-oracle`: decrypt CBC by asking a victim whose answer to wrong padding differs from its other answers (Vaudenay 2002).
 //!
-//! Nothing is told to it about what an answer means. A forgery whose padding is wrong for certain gives the answer to
-//! that; whatever is answered otherwise has right padding. Bytes are guessed in the order of their likelihood
+//! The meaning of an answer is not configured. The answer to a forgery whose padding is certainly wrong means wrong padding; every
+//! other answer means right padding. Bytes are guessed in the order of their likelihood
 //! ([`ranking`](super::ranking)): a random byte takes 128.5 questions on average, which is the least there can be, and one of text five to eight.
 
 use std::collections::VecDeque;

@@ -6,7 +6,7 @@ use protocol::endpoint::{Check, Conn, Fact, Input, Output, PortIndex, Side, Tick
 
 use super::state::{Event, HOP, Link, SERVER, World};
 use super::transport::{Direction, Leg};
-use super::unread::Because;
+use super::unread::Cause;
 use crate::trace::{ClaimRecord, QuestionOutcome};
 
 /// An event that the attacker keeps from happening.
@@ -62,7 +62,7 @@ impl World {
 
     /// Let it happen now.
     pub fn release(&mut self, HeldEvent(event): HeldEvent) {
-        // Before anything else that is due now: it should have happened long ago.
+        // It goes before everything else that is due now, because it was due before.
         let first = self.queue.first_key_value().map_or(u64::MAX, |((_, sequence), _)| *sequence);
         self.queue.insert((self.clock, first.min(self.sequence).saturating_sub(1)), event);
         self.sequence += 1;
@@ -125,7 +125,7 @@ impl World {
                         .segments
                         .push(self.transfer(leg, Direction::ToAttacker, &bytes).concat().into());
                 } else {
-                    let because = Because { moment: self.trace.moments(), ..Because::default() };
+                    let because = Cause { moment: self.trace.moments(), ..Cause::default() };
                     self.schedule(HOP, Event::Sent { link: conn.0, from: to, bytes, because });
                 }
             }
@@ -141,7 +141,7 @@ impl World {
                 if self.links.get(&closed).is_some_and(|link| link.client.is_some()) {
                     self.schedule(
                         HOP,
-                        Event::Closed { link: closed, from: to, because: Because::default() },
+                        Event::Closed { link: closed, from: to, because: Cause::default() },
                     );
                 } else {
                     self.transfer_close(Leg { link: closed, side: to }, Direction::ToAttacker);
@@ -154,7 +154,7 @@ impl World {
         reply
     }
 
-    /// What victims refused in the questions asked stands for the whole attack: it came to nothing.
+    /// The attack has failed: put the first refusal of its questions into the trace, where the judge looks for what stopped it.
     pub fn give_up(&mut self) {
         if let Some(mut record) = self.refusal.take() {
             record.moment = self.trace.next_moment();

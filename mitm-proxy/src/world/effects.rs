@@ -1,4 +1,5 @@
-//! Carrying out what the attacker and the endpoints want.
+//! What the attacker and the endpoints want is applied to the world here. Nothing is decided: every effect becomes an event in the queue,
+//! one hop later.
 
 use std::io;
 use std::time::Duration;
@@ -7,10 +8,10 @@ use bytes::Bytes;
 use protocol::endpoint::{Conn, Input, Output, Side};
 
 use super::guarded::guarded;
-use super::reasons::{Reasons, Until};
 use super::state::{Event, HOP, Link, SERVER, World};
+use super::step_causes::{StepCauses, UpTo};
 use super::transport::{Direction, Leg, Transport};
-use super::unread::Because;
+use super::unread::Cause;
 use crate::attacker::{Attacker, Effect, StepContext};
 use crate::misfire::MisfireCause;
 use crate::trace::{
@@ -20,15 +21,15 @@ use crate::trace::{
 impl World {
     pub(super) fn step_attacker(
         &mut self,
-        because: Because,
-        tell: impl FnOnce(&mut Attacker, &mut StepContext<'_>),
+        because: Cause,
+        act: impl FnOnce(&mut Attacker, &mut StepContext<'_>),
     ) {
         let mut effects = Vec::new();
         let (seen, links) = (self.trace.frames.len(), self.trace.links.len());
         let now = self.clock;
         let mut ctx = StepContext { now, trace: &mut self.trace, effects: &mut effects };
-        tell(&mut self.attacker, &mut ctx);
-        // A frame withheld from somebody who was gone was withheld from nobody.
+        act(&mut self.attacker, &mut ctx);
+        // Withholding a frame makes no difference if its receiver has closed.
         for record in self.trace.frames.iter_mut().skip(seen) {
             let open = self.links.get(&record.link).is_some_and(|link| link.is_open(record.to));
             if matches!(record.fate, Fate::Dropped | Fate::Held) && !open {
@@ -66,8 +67,10 @@ impl World {
                     self.trace.depart(self.clock, link, to, Departing::Close);
                     self.schedule(HOP, Event::Hangup { link, to });
                 }
-                Effect::Steal { link, of, rule } => self.steal(link, of, rule),
-                Effect::Play { link, part, rule } => self.play(link, &part, rule),
+                Effect::CopyMemory { link, of, rule } => self.copy_memory(link, of, rule),
+                Effect::PlaceImpostor { link, impostor, rule } => {
+                    self.place_impostor(link, &impostor, rule);
+                }
                 Effect::Wake { token, after } => self.schedule(after, Event::Timer { token }),
             }
         }
@@ -77,7 +80,7 @@ impl World {
         let open = self.links.get(&link).is_some_and(|link| link.is_open(to));
         let fate = if open { Fate::Delivered(self.clock) } else { Fate::Lost };
         for number in numbers {
-            // A frame that was taken in part was taken.
+            // A frame in several segments counts as delivered when its first segment was.
             if let Some(record) = self.trace.frame_mut(*number)
                 && !matches!(record.fate, Fate::Delivered(_))
             {
@@ -88,7 +91,7 @@ impl World {
             self.arrives(link, to, bytes.len(), numbers);
             let cause = numbers.last().copied();
             for bytes in self.transfer(Leg { link, side: to }, Direction::ToEndpoint, bytes) {
-                // Who has closed reads no more.
+                // The endpoint may have closed while it read the piece before.
                 if !self.links.get(&link).is_some_and(|link| link.is_open(to)) {
                     break;
                 }
@@ -122,7 +125,7 @@ impl World {
         }
     }
 
-    /// Give an actor one input; what it wants. A panic is recorded, and the end of the actor.
+    /// Give an actor one input, and return what it wants. If it panics, the panic is recorded and the actor gets no more inputs.
     pub(super) fn perform(
         &mut self,
         number: usize,
@@ -140,7 +143,7 @@ impl World {
         Some(out)
     }
 
-    /// Give an actor one input and transfer out what it wants. `cause` is the frame it is about, unless the actor says how far it
+    /// Give an actor one input and apply what it wants. `cause` is the frame it is about, unless the actor says how far it
     /// has read.
     pub(super) fn dispatch(&mut self, number: usize, input: Input<'_>, cause: Option<u32>) {
         let Some(mut out) = self.perform(number, input, cause) else { return };
@@ -150,12 +153,12 @@ impl World {
             let record = |(Conn(link), secret)| SecretRecord { actor: number, link, secret };
             self.trace.secrets.extend(out.secrets.drain(..).map(record));
         }
-        let reasons = self.record(number, &mut out, cause);
-        self.step_stolen_copy(number, input, &reasons);
+        let step_causes = self.record(number, &mut out, cause);
+        self.step_stolen_copy(number, input, &step_causes);
         let from = self.side(number);
         for (at, (Conn(link), bytes)) in out.writes.drain(..).enumerate() {
             if self.links.get(&link).is_some_and(|link| link.is_open(from)) {
-                let because = reasons.of_write(at);
+                let because = step_causes.of_write(at);
                 self.schedule(HOP, Event::Sent { link, from, bytes: bytes.into(), because });
             }
         }
@@ -170,7 +173,7 @@ impl World {
         self.out.0 = out;
         for (at, Conn(link)) in closes.into_iter().enumerate() {
             if self.shut(link, from) {
-                self.schedule(HOP, Event::Closed { link, from, because: reasons.of_close(at) });
+                self.schedule(HOP, Event::Closed { link, from, because: step_causes.of_close(at) });
                 if from == Side::Client {
                     self.schedule(Duration::ZERO, Event::Advance { actor: number });
                 }
@@ -178,11 +181,12 @@ impl World {
         }
     }
 
-    /// Put what an actor claims into the trace, in the order of what it read, and say what it did everything for.
-    fn record(&mut self, number: usize, out: &mut Output, cause: Option<u32>) -> Reasons {
+    /// Put what an actor claims into the trace, and return for which frame it did what. One input may hold several frames; readings say
+    /// how many claims, writes and closes the actor had made when it had read each of them.
+    fn record(&mut self, number: usize, out: &mut Output, cause: Option<u32>) -> StepCauses {
         let learns = self.impostor(number).is_some_and(|impostor| !impostor.insider);
-        let mut reasons = Reasons::default();
-        let mut because = Because { frame: cause, moment: self.trace.moments() };
+        let mut step_causes = StepCauses::default();
+        let mut because = Cause { frame: cause, moment: self.trace.moments() };
         let mut claims = std::mem::take(&mut out.claims).into_iter().enumerate().peekable();
         let readings = std::mem::take(&mut out.readings);
         for reading in readings.iter().map(Some).chain([None]) {
@@ -197,20 +201,20 @@ impl World {
                 }
             }
             because.moment = self.trace.moments();
-            reasons.until.push((Until::of(reading), because));
+            step_causes.until.push((UpTo::of(reading), because));
             if let Some(reading) = reading {
                 because.frame = self.takes(number, reading).or(because.frame);
             }
         }
-        reasons
+        step_causes
     }
 
-    /// From now on, let this transfer all bytes.
+    /// From now on, all bytes go over this transport.
     pub fn use_transport(&mut self, transport: Box<dyn Transport>) {
         self.transport = Some(transport);
     }
 
-    /// What the reads at the other end return.
+    /// Move bytes over the transport, and return what each read at the other end returned.
     pub(super) fn transfer(&mut self, leg: Leg, direction: Direction, bytes: &Bytes) -> Vec<Bytes> {
         let Some(transport) = &mut self.transport else { return vec![bytes.clone()] };
         let pieces = transport.transfer(leg, direction, bytes);
@@ -220,7 +224,7 @@ impl World {
         })
     }
 
-    /// The other end learns of a close.
+    /// Close over the transport.
     pub(super) fn transfer_close(&mut self, leg: Leg, direction: Direction) {
         let closed =
             self.transport.as_mut().map_or(Ok(()), |transport| transport.close(leg, direction));
@@ -229,7 +233,7 @@ impl World {
         }
     }
 
-    /// A path that breaks of itself tells nothing of an attack.
+    /// The transport failed by itself. That proves nothing about the attack, so it is a misfire.
     fn broken(&mut self, Leg { link, side }: Leg, error: &io::Error) {
         let why = MisfireCause::PathBroke { side, link, error: error.to_string() };
         self.trace.misfires.push(Misfire { rule: 0, why });

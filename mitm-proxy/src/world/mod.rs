@@ -6,13 +6,14 @@ mod ask;
 mod effects;
 mod guarded;
 mod honest;
-mod parts;
+mod impostors;
 mod reading;
-mod reasons;
 mod recording;
 mod run;
 mod spec;
 mod state;
+mod step_causes;
+mod stolen;
 mod transport;
 mod unread;
 

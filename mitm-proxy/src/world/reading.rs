@@ -13,7 +13,7 @@ impl World {
         let unread = self.unread.entry((link, to)).or_default();
         let mut rest = bytes;
         for (at, number) in numbers.iter().enumerate() {
-            // Only whole frames share a segment.
+            // A segment with several frames holds whole frames only, so their sizes say which bytes are whose.
             let last = at + 1 == numbers.len();
             let own = self.trace.frame(*number).map_or(0, |record| record.frame.bytes.len());
             let own = if last { rest } else { own.min(rest) };

@@ -13,7 +13,7 @@ use super::honest::Honest;
 use super::spec::WorldSpec;
 use super::state::{Actor, Event, HOP, Impostor, Link, SERVER, Scratch, World};
 use super::transport::{Direction, Leg};
-use super::unread::Because;
+use super::unread::Cause;
 use crate::attacker::{Acting, Attacker};
 use crate::script::Step;
 use crate::trace::{Misfire, Trace};
@@ -107,7 +107,19 @@ impl World {
         Some(actor.endpoint.fork())
     }
 
-    /// A deep copy.
+    /// A deep copy. Neither world ever notices the other.
+    ///
+    /// ```
+    /// use mitm_proxy::prelude::*;
+    /// use protocol::systems::SYSTEMS;
+    ///
+    /// let victim = SYSTEMS.first().unwrap();
+    /// let mut world = World::new(&WorldSpec::new(Victims::System(victim)).client([Step::End]));
+    /// let fork = world.fork();
+    /// assert_eq!(world.digest(), fork.digest());
+    /// world.run();
+    /// assert_ne!(world.digest(), fork.digest());
+    /// ```
     #[must_use]
     pub fn fork(&self) -> Self {
         self.clone()
@@ -143,6 +155,18 @@ impl World {
     }
 
     /// Run until a rule is about to act; it has not acted yet. `None` when the run ended without.
+    ///
+    /// ```
+    /// use mitm_proxy::prelude::*;
+    /// use protocol::systems::SYSTEMS;
+    ///
+    /// let victim = SYSTEMS.first().unwrap();
+    /// let rule = Rule::new(when_any_frame().from(Side::Client).nth(1), drop_frame());
+    /// let mut world = World::new(&WorldSpec::new(Victims::System(victim)).client([Step::End]).rule(rule));
+    /// let acting = world.run_until_rule().unwrap();
+    /// assert_eq!((acting.rule, acting.from), (0, Side::Client));
+    /// assert_eq!(world.trace().fired, [0]);
+    /// ```
     pub fn run_until_rule(&mut self) -> Option<Acting> {
         loop {
             if let Some(acting) = self.next_acting() {
@@ -155,8 +179,9 @@ impl World {
         }
     }
 
-    /// With a rule about to act: let everything happen that it cannot change. What is on its direction to an endpoint
-    /// already arrives before anything the attacker sends now, so the forks made next need not repeat it.
+    /// With a rule about to act: run the events that the rule cannot change any more. Those are the events for endpoints that are due
+    /// within one hop and were scheduled before. Whatever the attacker sends now arrives later. The forks that are made next need not
+    /// repeat these events.
     pub fn run_independent_events(&mut self) {
         let Some((key @ (now, last), acting)) = self.queue.pop_first() else { return };
         let (horizon, last) = (now.after(HOP), self.sequence.max(last));
@@ -201,7 +226,7 @@ impl World {
         match event {
             Event::Connect { actor, link } => {
                 let service = self.service(link);
-                self.step_attacker(Because::default(), |attacker, ctx| {
+                self.step_attacker(Cause::default(), |attacker, ctx| {
                     attacker.on_open(ctx, link, service);
                 });
                 self.dispatch(actor, Input::Opened(Conn(link), service), None);
@@ -227,7 +252,7 @@ impl World {
                 });
             }
             Event::Timer { token } => {
-                self.step_attacker(Because::default(), |attacker, ctx| {
+                self.step_attacker(Cause::default(), |attacker, ctx| {
                     attacker.on_timer(ctx, token);
                 });
             }
@@ -249,7 +274,7 @@ impl World {
         self.queue.insert((self.clock.after(after), self.sequence), event);
     }
 
-    /// What an actor is to the attacker, if it is the attacker's.
+    /// The role of an actor that is an impostor.
     pub(super) fn impostor(&self, actor: usize) -> Option<Impostor> {
         self.actors.get(actor).and_then(|actor| actor.impostor)
     }

@@ -9,7 +9,7 @@ use protocol::endpoint::{Check, Endpoint, Output, PortIndex, Side, Tick};
 
 use super::spec::WorldSpec;
 use super::transport::Transport;
-use super::unread::{Because, Unread};
+use super::unread::{Cause, Unread};
 use crate::attacker::Attacker;
 use crate::script::Step;
 use crate::trace::{ClaimRecord, Trace};
@@ -60,20 +60,20 @@ pub(super) struct Actor {
     pub(super) open: u32,
     pub(super) waiting: bool,
     pub(super) dead: bool,
-    /// It is the attacker's.
+    /// Set for an impostor.
     pub(super) impostor: Option<Impostor>,
     /// It says how far it reads. Whoever never does is taken to read everything at once.
     pub(super) says_what_it_reads: bool,
 }
 
-/// What somebody of the attacker's does.
+/// The role of an impostor.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Impostor {
     /// Plays this side.
     pub(super) side: Side,
-    /// Because of this rule, from 1.
+    /// The rule that put it there, from 1.
     pub(super) rule: u32,
-    /// And makes no secret of who it is.
+    /// It is a registered user with keys of its own.
     pub(super) insider: bool,
 }
 
@@ -111,9 +111,9 @@ pub(super) enum Event {
     /// The server accepts.
     Accept { link: u32 },
     /// Bytes reach the attacker.
-    Sent { link: u32, from: Side, bytes: Bytes, because: Because },
+    Sent { link: u32, from: Side, bytes: Bytes, because: Cause },
     /// A close reaches the attacker.
-    Closed { link: u32, from: Side, because: Because },
+    Closed { link: u32, from: Side, because: Cause },
     /// A segment with bytes of these frames reaches an endpoint.
     Arrive { link: u32, to: Side, bytes: Bytes, numbers: Vec<u32> },
     /// A close reaches an endpoint.

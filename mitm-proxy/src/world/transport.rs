@@ -1,5 +1,5 @@
-//! What carries bytes between the ends of a world. Nothing does, as a rule: they are there. A transport takes them over
-//! something real instead, and the world still says in which order.
+//! How bytes get from an endpoint to the attacker and back. Without a transport they simply arrive. A transport moves them over something
+//! real, such as TCP; the world still decides the order.
 
 use std::fmt::Debug;
 use std::io;
@@ -16,7 +16,7 @@ pub struct Leg {
     pub side: Side,
 }
 
-/// Which direction bytes go on a leg.
+/// In which direction bytes go on a leg.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
     /// From the endpoint to the attacker.
@@ -27,14 +27,14 @@ pub enum Direction {
 
 /// Takes bytes from one end of a connection to the other.
 pub trait Transport: Debug + Send {
-    /// Take `bytes` there; what each read at the other end returned.
+    /// Move `bytes` to the other end, and return what each read there returned.
     ///
     /// # Errors
     /// The connection cannot be made, or broke.
     fn transfer(&mut self, leg: Leg, direction: Direction, bytes: &Bytes)
     -> io::Result<Vec<Bytes>>;
 
-    /// Close the connection from the sending end of `direction`; the other end sees it. A connection that never was is made first.
+    /// Close the connection from the sending end of `direction`; the other end sees it. A connection that does not exist yet is made first.
     ///
     /// # Errors
     /// The connection cannot be made, or broke.

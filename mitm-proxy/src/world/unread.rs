@@ -45,7 +45,7 @@ impl Unread {
         let looked_at = match reading.found {
             Found::Frame => 0,
             Found::Refused => 1,
-            // Whether a frame is whole, the last byte of it tells.
+            // The endpoint needs the last byte of a frame to know that the frame is whole, so it has looked at all it was given.
             Found::Incomplete => self.spans.len(),
         };
         let mut given = self.given;
@@ -63,7 +63,7 @@ impl Unread {
         (about, seen)
     }
 
-    /// Everything the endpoint was given it has read: it does not say how far.
+    /// The endpoint does not say how far it reads, so it counts as having read everything that it was given.
     pub(super) fn read_all(&mut self) -> Vec<u32> {
         self.given = 0;
         self.spans.drain(..).filter(|span| !span.seen).filter_map(|span| span.number).collect()
@@ -77,15 +77,15 @@ impl Unread {
 
 /// Why an endpoint wrote or closed something, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Because {
+pub(super) struct Cause {
     /// The frame it had read.
     pub(super) frame: Option<u32>,
     /// The last of all records there was then.
     pub(super) moment: u64,
 }
 
-impl Hash for Because {
-    /// It is about the past, and decides nothing of the future.
+impl Hash for Cause {
+    /// A cause is about the past. It must not make two worlds with the same future differ.
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 

@@ -1,4 +1,4 @@
-//! LogEvent programs say while they run: their claims, or what is taken for such, in the order each of them said it, and before
+//! What programs say while they run: their claims, or what is taken for such, in the order each of them said it, and before
 //! which frames.
 
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub(super) struct Seen {
     pub(super) content: Content,
 }
 
-/// LogEvent it said, as far as that is known.
+/// What it said, as far as that is known.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     /// This.
@@ -47,7 +47,7 @@ pub(super) enum Content {
     Unknown(Observed),
 }
 
-/// LogEvent is known of one program.
+/// What is known of one program.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     claims: usize,
@@ -75,7 +75,7 @@ pub(super) struct Transcript {
     /// When this look at the programs began.
     now: Tick,
     moved: Option<Instant>,
-    /// LogEvent a line must contain, and whether one did.
+    /// What a line must contain, and whether one did.
     wanted: Vec<u8>,
     met: bool,
     stopping: bool,
@@ -121,7 +121,7 @@ impl Transcript {
         }
     }
 
-    /// LogEvent is said from now on is said because the programs are stopped.
+    /// What is said from now on is said because the programs are stopped.
     pub(super) fn stop(&mut self) {
         self.stopping = true;
     }
@@ -196,7 +196,7 @@ impl Transcript {
         }
     }
 
-    /// LogEvent a program claims from here on is not known.
+    /// What a program claims from here on is not known.
     pub(super) fn spoilt(&mut self, who: Side, how: &str) {
         if !self.stopping {
             let account = self.account_mut(who);
@@ -293,7 +293,7 @@ impl Transcript {
     }
 }
 
-/// LogEvent a line of output is taken for, if it matches.
+/// What a line of output is taken for, if it matches.
 fn matched(pattern: &Regex, line: &str, claim: Observed) -> Option<Content> {
     let groups = pattern.captures(line)?;
     let group = |name: &str| groups.name(name).map(|group| group.as_str());
@@ -311,7 +311,7 @@ fn matched(pattern: &Regex, line: &str, claim: Observed) -> Option<Content> {
     })
 }
 
-/// LogEvent is concluded where no content is seen.
+/// What is concluded where no content is seen.
 pub(super) fn known(claim: Observed) -> Content {
     match claim {
         Observed::Rejected(reject) => Content::Known(Fact::Rejected(reject)),
@@ -320,7 +320,7 @@ pub(super) fn known(claim: Observed) -> Content {
     }
 }
 
-/// LogEvent links do, as far as a run in progress has to know. Clones share everything.
+/// What links do, as far as a run in progress has to know. Clones share everything.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pulse(Arc<Mutex<Beats>>);
 

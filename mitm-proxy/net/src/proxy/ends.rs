@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant};
 
 use super::unread::unread;
 
-/// LogEvent waits to be sent before the other end is no longer read: this one must read first.
+/// What waits to be sent before the other end is no longer read: this one must read first.
 const HIGH_WATER: usize = 256 * 1024;
 /// The most that may wait: rules can send to an end that does not read. In bytes.
 const MOST_QUEUED: usize = 64 * 1024 * 1024;
@@ -21,18 +21,18 @@ const MOST_QUEUED: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct End {
     writer: OwnedWriteHalf,
-    /// LogEvent waits to be sent, from `sent` on.
+    /// What waits to be sent, from `sent` on.
     queue: Vec<u8>,
     sent: usize,
     /// Bytes that came from here and are not used yet: the beginning of a frame.
     pub(super) partial: Vec<u8>,
     /// How much more of the frame that is passing comes from here.
     pub(super) passing: usize,
-    /// How what it sends is taken.
+    /// What is done with bytes that it sends.
     reading: Reading,
     /// Whether more can be sent to it.
     writing: Writing,
-    /// It is told that the connection broke.
+    /// The connection is to be reset.
     reset: bool,
     /// How segments are spaced, if they are.
     spacing: Option<Spacing>,
@@ -52,7 +52,7 @@ struct Spacing {
     since: Option<Instant>,
     /// Frames that were written although the end had not read the one before.
     hurried: Vec<u32>,
-    /// Somebody will look again soon.
+    /// A check is scheduled.
     looking: bool,
 }
 
@@ -80,13 +80,13 @@ impl Spacing {
     }
 }
 
-/// How many bytes who is at the other side of a connection has not read yet, if it is still there and that can be known.
+/// How many bytes the program at the other side of a connection has not read yet. `None` if it is gone or the system does not say.
 fn unread_by(writer: &OwnedWriteHalf) -> Option<u64> {
     let addresses = writer.local_addr().and_then(|own| Ok((writer.peer_addr()?, own)));
     addresses.ok().and_then(|(of, from)| unread(of, from))
 }
 
-/// Frames of which an end has had less than was thought.
+/// Frames that an end did not get, or did not read.
 #[derive(Debug, Default)]
 pub(super) struct Missed {
     /// They were never written.
@@ -97,23 +97,23 @@ pub(super) struct Missed {
     pub(super) hurried: Vec<u32>,
 }
 
-/// How what an end sends is taken.
+/// What is done with bytes that an end sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Reading {
-    /// It goes on.
+    /// They are passed on.
     Open,
-    /// It is thrown away, because the attacker has closed the connection.
+    /// They are thrown away, because the attacker has closed the connection.
     Ignored,
     /// It sends no more, or nobody listens to it.
     Ended,
 }
 
-/// Whether an end is sent anything.
+/// Whether anything is sent to an end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Writing {
-    /// It is.
+    /// Everything is.
     Open,
-    /// No more than what waits.
+    /// Only what waits already.
     Closing,
     /// Nothing any more.
     Shut,
@@ -147,25 +147,25 @@ impl End {
         });
     }
 
-    /// Whether segments wait for the end to read, and nobody looks after them. From now on somebody does.
+    /// Whether a check has to be scheduled: segments wait for the end to read, and none is scheduled. From now on one is.
     pub(super) fn wants_look(&mut self) -> bool {
         let Some(spacing) = &mut self.spacing else { return false };
         !spacing.waiting.is_empty() && !std::mem::replace(&mut spacing.looking, true)
     }
 
-    /// It is looked at.
+    /// The scheduled check happens now.
     pub(super) fn looked(&mut self) {
         if let Some(spacing) = &mut self.spacing {
             spacing.looking = false;
         }
     }
 
-    /// Frames of which this end has had less than was thought. It is over.
+    /// Frames that this end did not get, or did not read. Called when it is over.
     pub(super) fn missed(&mut self) -> Missed {
         let Some(spacing) = &mut self.spacing else { return Missed::default() };
         let unwritten = spacing.waiting.drain(..).flat_map(|(_, numbers)| numbers).collect();
         let mut unread = std::mem::take(&mut spacing.written);
-        // Who closes with something unread resets the connection.
+        // Closing a socket with unread bytes resets the connection, so a reset leaves it open whether they were read.
         if unread_by(&self.writer).map_or(!self.reset, |bytes| bytes == 0) {
             unread.clear();
         }
@@ -243,7 +243,7 @@ impl End {
         self.reading == Reading::Ended
     }
 
-    /// LogEvent it sends from now on is thrown away.
+    /// What it sends from now on is thrown away.
     pub(super) fn ignore(&mut self) {
         if self.reading == Reading::Open {
             self.reading = Reading::Ignored;
@@ -280,13 +280,13 @@ impl End {
         Poll::Ready(Ok(()))
     }
 
-    /// The connection broke, and who is there is told so.
+    /// The connection broke: reset it.
     pub(super) fn reset(&mut self) {
         self.reset = self.writer.as_ref().set_zero_linger().is_ok();
         self.break_off();
     }
 
-    /// The connection is over. One that broke must not end as others do.
+    /// The connection is over. One that broke must be reset and not closed with FIN, which would look like a proper end.
     pub(super) fn leave(self) {
         if self.reset {
             self.writer.forget();

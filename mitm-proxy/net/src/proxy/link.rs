@@ -21,10 +21,10 @@ use crate::host::HostPort;
 /// How often both ends are read in a row before other links have their turn.
 const TURNS: usize = 16;
 
-/// How soon a server that was not there is looked for again.
+/// The pause before the server is tried again.
 const AGAIN: Duration = Duration::from_millis(10);
 
-/// LogEvent a link is read from.
+/// What a link is read from.
 #[derive(Debug, Default)]
 pub(super) struct Readers {
     client: Option<OwnedReadHalf>,
@@ -72,8 +72,8 @@ async fn connect(relay: &Relay, link: u32, service: PortIndex) -> Option<OwnedRe
     }
 }
 
-/// Connect to the server. One that serves once and is started again is not there for a moment: it is tried again as long as anything
-/// is waited for.
+/// Connect to the server. A server that serves one client and is then restarted is away for a moment, so a refused connection is tried
+/// again until the patience of the proxy is over.
 async fn reach(relay: &Relay, upstream: &HostPort) -> io::Result<TcpStream> {
     if !relay.delay().is_zero() {
         sleep(relay.delay()).await;
@@ -104,7 +104,7 @@ fn poll(relay: &Relay, link: u32, readers: &mut Readers, cx: &mut Context<'_>) -
     relay.wake_with(link, cx.waker());
     for _ in 0..TURNS {
         let mut read = false;
-        // First what waits: an end is only read where the other one has room.
+        // Write first: an end is read only while the other one has room.
         relay.poll_write(link, Side::Client, cx);
         relay.poll_write(link, Side::Server, cx);
         for (side, reader) in

@@ -1,12 +1,12 @@
-//! The attacker between real programs: it accepts their clients, connects to their server, and what goes through is what the
-//! rules leave of it. All links run on one thread.
+//! The live proxy: the attacker between real programs. It accepts clients, connects to their server, and forwards what its rules
+//! leave. All links run on one thread.
 //!
-//! LogEvent no rule looks at is neither copied nor kept: frames are recognised where the socket put them, and go on from there.
-//! LogEvent happens is told to a [`Recorder`] on a thread of its own, in batches that are used again and again; when it cannot
-//! keep up, the links wait for it.
+//! Frames that no rule matches are neither copied nor kept: they are recognised in the read buffer and written from there.
+//! A [`Recorder`] on a thread of its own gets what happens, in batches that are reused. A slow recorder causes backpressure on the links.
 
 mod ends;
 mod link;
+mod log_entries;
 mod options;
 mod record;
 mod relay;

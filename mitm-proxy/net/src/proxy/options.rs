@@ -1,4 +1,4 @@
-//! LogEvent a live proxy is given, and what is left of it.
+//! What a live proxy is given, and what is left of it.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -29,11 +29,11 @@ pub struct ForwardedPort {
 pub enum Keep {
     /// Everything, for a judge.
     All,
-    /// LogEvent rules may look back at: the last frames, as many as this.
+    /// What rules may look back at: the last frames, as many as this.
     Last(usize),
 }
 
-/// LogEvent a proxy keeps, whom it tells, and what it takes besides its rules.
+/// What a proxy keeps and reports, and how it is driven.
 pub struct Options {
     /// How much of what passes is kept in memory.
     pub keep: Keep,
@@ -48,7 +48,7 @@ pub struct Options {
     /// Says whether the server is there for its n-th connection, from 0; without it, it always is. It is not waited for longer than
     /// anything else.
     pub is_there: Option<IsThere>,
-    /// LogEvent can be asked of it while it runs.
+    /// What can be asked of it while it runs.
     pub activity: Activity,
     /// New rules may come any time.
     pub rules: Receiver<Arc<[Rule]>>,
@@ -57,7 +57,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Nobody is told anything, and nothing is spaced.
+    /// No recorder, no witness, and no spacing.
     pub fn new(keep: Keep, rules: Receiver<Arc<[Rule]>>, began: Instant) -> Self {
         Self {
             keep,
@@ -84,7 +84,7 @@ pub enum Spacing {
     ByReads(Duration),
 }
 
-/// LogEvent is going on between the ends. Clones share everything.
+/// What is going on between the ends. Clones share everything.
 #[derive(Clone, Debug, Default)]
 pub struct Activity(pub(super) Rc<Counts>);
 
@@ -125,10 +125,10 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// LogEvent is left when it is over.
+/// What is left when it is over.
 #[derive(Debug)]
 pub struct ProxyOutcome {
-    /// LogEvent happened, as far as it was kept.
+    /// What happened, as far as it was kept.
     pub trace: Trace,
     /// Ends that were still open, by link.
     pub open_ends: Vec<(u32, Side)>,

@@ -1,5 +1,5 @@
-//! LogEvent is told to the recorder: small entries and the bytes they speak of, in batches that go to and fro between two threads.
-//! There are only so many batches, so memory is bounded, and a recorder that is behind holds up the links.
+//! The log of a live proxy: small entries and the bytes they are about, in batches that two threads exchange.
+//! The number of batches is fixed, so memory is bounded; a slow recorder causes backpressure on the links.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,13 +24,13 @@ pub struct Entry {
     pub link: u32,
     /// How many bytes it is about.
     pub len: u32,
-    /// LogEvent.
+    /// What.
     pub what: LogEvent,
     /// Who sent it, did it, or was sent it.
     pub side: Side,
 }
 
-/// LogEvent can happen.
+/// What can happen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LogEvent {
     /// A client connected: addresses of the batch, by their place.
@@ -77,7 +77,7 @@ impl LogEvent {
     }
 }
 
-/// LogEvent happened in a row.
+/// What happened in a row.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Entries, in order.
@@ -149,7 +149,7 @@ pub trait Recorder: Send {
 pub(super) struct Log {
     batch: Batch,
     with_bytes: bool,
-    /// The rule whose deed is among the texts of the batch already, and where.
+    /// The rule whose text is in the batch already, and where.
     known: Option<(usize, u16)>,
     full: Option<SyncSender<Batch>>,
     free: Receiver<Batch>,
@@ -183,7 +183,7 @@ impl Log {
 
     /// Add an entry, with its bytes. Whether it is the first of its batch.
     pub(super) fn add(&mut self, entry: Entry, bytes: &[u8]) -> bool {
-        // LogEvent belongs to the entry before stays with it.
+        // What belongs to the entry before stays with it.
         if entry.what.begins() {
             self.make_room();
         }

@@ -1,4 +1,4 @@
-//! LogEvent the tasks of links call: each call takes the shared state, lets something happen, and starts what follows from it.
+//! What the tasks of links call: each call takes the shared state, lets something happen, and starts what follows from it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -29,15 +29,15 @@ use crate::host::HostPort;
 const READ: usize = 128 * 1024;
 /// How much memory an end keeps for the beginnings of frames, in bytes.
 const KEPT: usize = 4096;
-/// How soon what happened is told to the recorder.
+/// How long entries wait for others before they go to the recorder.
 const DELAY: Duration = Duration::from_millis(10);
 /// How long an end that the attacker has closed is still read, so that what was sent to it is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How soon it is looked again whether an end has read what was written to it.
+/// The pause between two checks of whether an end has read what was written to it.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// Who is at the client's end of a link: nobody can tell one program from another.
+/// The number of every client: a proxy does not know which program is which client.
 const CLIENT: usize = 1;
 
 /// Clones share everything.
@@ -110,7 +110,7 @@ impl Relay {
     fn start_tasks(&self, state: &mut State) {
         for task in state.tasks.drain(..) {
             match task {
-                // Nobody dials any more only when everything ends.
+                // The receiver is gone only when the run is over.
                 Task::Dial { link, service } => drop(self.0.dials.send((link, service))),
                 Task::Wait { token, after } => {
                     spawn_local(self.clone().wait(token, after));
@@ -259,7 +259,11 @@ impl Relay {
         }
     }
 
-    /// Read once, and let what came pass, or meet what it meets.
+    /// Read once, and pass on what came.
+    ///
+    /// All links share one read buffer, so an idle link holds no memory. The beginning of a frame that waits for its rest is copied in
+    /// front of what is read. If that beginning is already as large as a read, copying it each time would take quadratic time: then the
+    /// read goes behind it, into the memory of the end itself.
     pub(super) fn read_into(
         &self,
         link: u32,
@@ -270,7 +274,6 @@ impl Relay {
         let partial = state.links.get_mut(&link).and_then(|link| link.end(side));
         let mut partial = partial.map(|end| std::mem::take(&mut end.partial)).unwrap_or_default();
         let start = partial.len();
-        // The buffer all links share, with what waits in front; unless so much waits that it is better read behind it.
         let mut shared = std::mem::take(&mut state.buffer);
         let behind = start >= READ;
         let buffer = if behind { &mut partial } else { &mut shared };
@@ -358,18 +361,18 @@ impl Relay {
         });
     }
 
-    /// From now on, these rules. They begin to count.
+    /// Use these rules from now on. Their counts begin at zero.
     pub(super) fn use_rules(&self, rules: Arc<[Rule]>) {
         self.with(|ctx| {
             ctx.state.trace.fired = vec![0; rules.len()];
             ctx.state.attacker.begin_with(rules);
             if ctx.state.keep != Keep::All {
-                ctx.state.attacker.remember_no_more_than_needed();
+                ctx.state.attacker.record_only_what_rules_need();
             }
         });
     }
 
-    /// Tell the recorder soon what there is to tell.
+    /// Send entries to the recorder, soon after they were made.
     pub(super) async fn keep_recording(self) {
         loop {
             self.0.news.notified().await;
@@ -380,7 +383,7 @@ impl Relay {
         }
     }
 
-    /// LogEvent is left.
+    /// What is left.
     pub(super) fn finish(self) -> ProxyOutcome {
         let mut state = self.0.state.borrow_mut();
         if let Some(log) = &mut state.log {

@@ -1,7 +1,6 @@
-//! One thing that happens to the links, and what comes of it: bytes pass, the attacker acts, the recorder is told.
+//! One event on the links and what follows from it: bytes pass, the attacker acts, entries go into the log.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,9 +14,9 @@ use super::record::{Entry, LogEvent};
 use super::state::{Link, State, Task};
 use mitm_proxy::attacker::{Attacker, Effect, Passage, StepContext};
 use mitm_proxy::misfire::MisfireCause;
-use mitm_proxy::trace::{AttackerAction, Departing, Fate, Misfire, Origin};
+use mitm_proxy::trace::{Departing, Fate, Misfire};
 
-/// LogEvent a judge may keep in memory, in bytes.
+/// What a judge may keep in memory, in bytes.
 const MOST_KEPT: usize = 512 * 1024 * 1024;
 /// How many openings and closings of links are kept.
 const MOST_LINKS: usize = 10_000;
@@ -47,56 +46,6 @@ impl RelayContext<'_> {
         act(attacker, &mut StepContext { now: self.now, trace, effects });
     }
 
-    pub(super) fn record(&mut self, link: u32, side: Side, what: LogEvent, bytes: &[u8]) {
-        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.record_entry(Entry { at: self.now, link, len, what, side }, bytes);
-    }
-
-    pub(super) fn record_entry(&mut self, entry: Entry, bytes: &[u8]) {
-        if let Some(log) = &mut self.state.log
-            && log.add(entry, bytes)
-        {
-            self.state.news.notify_one();
-        }
-    }
-
-    pub(super) fn record_text(
-        &mut self,
-        link: u32,
-        side: Side,
-        what: fn(u16) -> LogEvent,
-        text: String,
-    ) {
-        let entry = Entry { at: self.now, link, len: 0, what: what(0), side };
-        if let Some(log) = &mut self.state.log
-            && log.add_text(entry, what, text)
-        {
-            self.state.news.notify_one();
-        }
-    }
-
-    /// The place of a frame type in the layout; beyond it, for frames nobody could cut.
-    pub(super) fn place(&self, spec: &Arc<FrameSpec>) -> u16 {
-        let frames = &self.state.attacker.layout().frames;
-        let place = frames.iter().position(|known| Arc::ptr_eq(known, spec));
-        place.and_then(|place| u16::try_from(place).ok()).unwrap_or(u16::MAX)
-    }
-
-    pub(super) fn record_connection(
-        &mut self,
-        link: u32,
-        side: Side,
-        what: fn(u16) -> LogEvent,
-        addresses: (SocketAddr, SocketAddr),
-    ) {
-        let entry = Entry { at: self.now, link, len: 0, what: what(0), side };
-        if let Some(log) = &mut self.state.log
-            && log.add_connection(entry, what, addresses)
-        {
-            self.state.news.notify_one();
-        }
-    }
-
     pub(super) fn new_end(&self, writer: OwnedWriteHalf) -> End {
         let mut end = End::new(writer);
         if let Spacing::ByReads(patience) = self.state.spacing {
@@ -123,7 +72,7 @@ impl RelayContext<'_> {
             return bytes.len();
         }
         let mut passing = std::mem::take(&mut end.passing);
-        // LogEvent lies between `sent` and `at` goes on as it is.
+        // What lies between `sent` and `at` goes on as it is.
         let (mut sent, mut at) = (0, 0);
         while at < bytes.len() {
             if passing > 0 {
@@ -182,7 +131,7 @@ impl RelayContext<'_> {
         }
     }
 
-    /// The connection broke before the rest of a frame came: its beginning goes nowhere, but it is told.
+    /// The connection broke before the rest of a frame came. Its beginning is not forwarded, but recorded.
     pub(super) fn lost(&mut self, link: u32, side: Side, partial: &[u8]) {
         if !partial.is_empty() {
             self.record(link, side, LogEvent::Stopped(u16::MAX), partial);
@@ -200,7 +149,7 @@ impl RelayContext<'_> {
         frame: Option<&mut [u8]>,
     ) -> bool {
         let Some(frame) = frame else { return false };
-        // LogEvent came is told as it was.
+        // The log shows the frame as it came.
         let State { attacker, trace, log, .. } = &mut *self.state;
         let before = log.as_ref().filter(|log| log.wants_bytes()).map(|_| frame.to_vec());
         if !attacker.edit(link, rule, spec, frame, trace) {
@@ -218,7 +167,7 @@ impl RelayContext<'_> {
         true
     }
 
-    /// The attacker acts on a frame, or at least remembers it.
+    /// The attacker acts on a frame, or at least records it.
     pub(super) fn stop(
         &mut self,
         link: u32,
@@ -238,40 +187,6 @@ impl RelayContext<'_> {
         }
         self.state.kept += bytes.len();
         self.apply_effects();
-    }
-
-    /// LogEvent was done to the frames from this number on.
-    pub(super) fn record_actions(&mut self, from: u32) {
-        if self.state.log.is_none() {
-            return;
-        }
-        let Some(record) = self.state.trace.frame(from) else { return };
-        let (link, side) = (record.link, record.to.other());
-        let text = |deed: &AttackerAction| format!("rule {}: {}", deed.rule, deed.what);
-        let told: Vec<String> = record.attacker_actions.iter().map(text).collect();
-        for text in told {
-            self.record_text(link, side, LogEvent::AttackerAction, text);
-        }
-    }
-
-    /// Whether a frame that goes out now is the attacker's, or comes late.
-    pub(super) fn record_origin(&mut self, number: u32) {
-        let Some(record) = self.state.trace.frame(number).filter(|_| self.state.log.is_some())
-        else {
-            return;
-        };
-        let (place, len) = (self.place(&record.frame.spec), record.frame.bytes.len());
-        let (link, side) = (record.link, record.to);
-        let what = match record.origin {
-            Origin::Attacker { .. } => LogEvent::Made(place),
-            Origin::Endpoint if self.now > record.at => LogEvent::Released(place),
-            Origin::Endpoint => return,
-        };
-        let len = u32::try_from(len).unwrap_or(u32::MAX);
-        self.record_entry(Entry { at: self.now, link, len, what, side }, &[]);
-        if matches!(what, LogEvent::Made(_)) {
-            self.record_actions(number);
-        }
     }
 
     /// Send to an end, if it still takes anything. Whether it did.
@@ -312,7 +227,7 @@ impl RelayContext<'_> {
             state.first.get_or_insert(side);
             match state.end(side.other()) {
                 Some(other) => other.close(),
-                // Nobody is there who could end the other half.
+                // There is no other end that could close this half.
                 None => {
                     if let Some(end) = state.end(side) {
                         end.close();
@@ -397,7 +312,7 @@ impl RelayContext<'_> {
             Effect::Wake { token, after } => {
                 self.state.tasks.push(Task::Wait { token, after });
             }
-            Effect::Steal { rule, .. } | Effect::Play { rule, .. } => {
+            Effect::CopyMemory { rule, .. } | Effect::PlaceImpostor { rule, .. } => {
                 let why = MisfireCause::NoLabEndpoint;
                 self.state.trace.misfires.push(Misfire { rule, why });
             }
@@ -424,10 +339,10 @@ impl RelayContext<'_> {
                 0
             }
             Keep::All => return,
-            Keep::Last(_) if !attacker.remembers() => 0,
+            Keep::Last(_) if !attacker.records_every_frame() => 0,
             Keep::Last(last) => *last,
         };
-        // In portions: the front of a list is dear to remove.
+        // Removing from the front moves the whole list, so it is done rarely and for many frames at once.
         if trace.frames.len() > 2 * last + 64 || trace.links.len() > MOST_LINKS {
             trace.forget_all_but(last);
         }

@@ -32,7 +32,7 @@ pub async fn proxy(
     stop: impl Future<Output = ()>,
 ) -> io::Result<ProxyOutcome> {
     if options.keep != Keep::All {
-        attacker.remember_no_more_than_needed();
+        attacker.record_only_what_rules_need();
     }
     let upstreams = doors.iter().map(|door| door.upstream.clone()).collect();
     let Options { keep, recorder, witness, spacing, delay, is_there, activity, mut rules, began } =
@@ -61,12 +61,12 @@ pub async fn proxy(
         }
     };
     local.run_until(run).await;
-    // The tasks go first: they hold the relay.
+    // The tasks hold the relay, so they have to end before it.
     drop(local);
     Ok(relay.finish())
 }
 
-/// Take clients, but no more than there is room for: the others wait where the system has them wait.
+/// Accept clients while there is room. The others wait in the backlog of the listener.
 async fn accept(relay: Relay, listener: TcpListener, service: PortIndex, most: usize) {
     let mut full = false;
     loop {

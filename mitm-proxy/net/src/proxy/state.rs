@@ -1,4 +1,4 @@
-//! LogEvent all links share, as data: the attacker, what it has seen, and both ends of every link.
+//! What all links share, as data: the attacker, what it has seen, and both ends of every link.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -59,7 +59,7 @@ pub(super) struct Upstreams {
     pub(super) spacing: Spacing,
 }
 
-/// Who is told what of the links, and when.
+/// Who watches the links.
 pub(super) struct Watched {
     pub(super) recorder: Option<Box<dyn Recorder>>,
     pub(super) witness: Option<Witness>,
@@ -67,14 +67,14 @@ pub(super) struct Watched {
 }
 
 impl State {
-    /// Let it be seen from outside what is going on.
+    /// Update the counts that others may read.
     pub(super) fn show(&self) {
         let counts = &self.activity.0;
         counts.open.set(self.links.len());
         counts.planned.set(self.attacker.has_plans());
     }
 
-    /// LogEvent an end has had less of than was thought.
+    /// Correct the trace by what an end did not get, or did not read.
     pub(super) fn note(&mut self, missed: Missed) {
         let Missed { unwritten, unread, hurried } = missed;
         for number in unwritten {
@@ -86,7 +86,7 @@ impl State {
         self.trace.hurried.extend(hurried);
     }
 
-    /// Something came from an end, and nothing of it has had an effect yet.
+    /// Call the witness: something came from an end, and nothing of it has had an effect yet.
     pub(super) fn call_witness(&mut self) {
         if let Some(witness) = &mut self.witness {
             witness(self.trace.next_moment());

@@ -1,5 +1,4 @@
-//! LogEvent a proxy tells its recorder, as a capture: for every link the connection between client and attacker, and the one
-//! between attacker and server.
+//! The log of a proxy as a capture: for every link one connection between client and attacker, and one between attacker and server.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
@@ -18,10 +17,10 @@ pub struct Tap<W: Write> {
     writer: Writer<W>,
     /// The start of the proxy, in nanoseconds since 1970.
     began: u64,
-    /// A frame that came and was not let pass, until it is known what was done to it.
+    /// A frame that was stopped. It is written when it is known what was done to it.
     stopped: Option<(Entry, Vec<u8>)>,
-    /// LogEvent was done to the frame at hand.
-    deeds: Vec<String>,
+    /// What was done to the frame at hand.
+    done: Vec<String>,
     /// Who sends nothing more, by conversation: the connecting end, the other one.
     finished: BTreeMap<u32, [bool; 2]>,
 }
@@ -33,8 +32,8 @@ impl<W: Write> Tap<W> {
     /// It cannot be written.
     pub fn new(out: W, format: Format, began: u64, comments: &[String]) -> io::Result<Self> {
         let writer = Writer::new(out, format, comments)?;
-        let (stopped, deeds, finished) = (None, Vec::new(), BTreeMap::new());
-        Ok(Self { writer, began, stopped, deeds, finished })
+        let (stopped, done, finished) = (None, Vec::new(), BTreeMap::new());
+        Ok(Self { writer, began, stopped, done, finished })
     }
 
     /// Write what happened.
@@ -45,7 +44,7 @@ impl<W: Write> Tap<W> {
         for (entry, bytes) in batch.iter() {
             self.entry(entry, bytes, batch)?;
         }
-        // Somebody may be reading along; but not faster than this.
+        // Wireshark may be reading along.
         if batch.bytes.len() < SOON {
             self.writer.flush()?;
         }
@@ -64,11 +63,11 @@ impl<W: Write> Tap<W> {
     fn entry(&mut self, entry: &Entry, bytes: &[u8], batch: &Batch) -> io::Result<()> {
         match entry.what {
             LogEvent::AttackerAction(text) => {
-                self.deeds.push(batch.text(text).to_owned());
+                self.done.push(batch.text(text).to_owned());
                 return Ok(());
             }
             LogEvent::Withheld => {
-                self.deeds.push("withheld".to_owned());
+                self.done.push("withheld".to_owned());
                 return Ok(());
             }
             _ => {}
@@ -93,8 +92,8 @@ impl<W: Write> Tap<W> {
                 Ok(())
             }
             LogEvent::Sent => {
-                let deeds = std::mem::take(&mut self.deeds);
-                self.data(at, entry.link, entry.side, entry.side.other(), bytes, &deeds)
+                let done = std::mem::take(&mut self.done);
+                self.data(at, entry.link, entry.side, entry.side.other(), bytes, &done)
             }
             LogEvent::Ended => {
                 for leg in [entry.side, entry.side.other()] {
@@ -111,7 +110,7 @@ impl<W: Write> Tap<W> {
                 self.close(at, entry.link, other, entry.side, Ending::Reset)
             }
             LogEvent::Made(_) | LogEvent::Released(_) => {
-                self.deeds.clear();
+                self.done.clear();
                 Ok(())
             }
             LogEvent::Begun(_)
@@ -124,12 +123,12 @@ impl<W: Write> Tap<W> {
     /// Write the frame that was stopped, with what was done to it.
     fn came(&mut self) -> io::Result<()> {
         let Some((entry, bytes)) = self.stopped.take() else {
-            self.deeds.clear();
+            self.done.clear();
             return Ok(());
         };
         let at = self.began.saturating_add(entry.at.0);
-        let deeds = self.deeds.clone();
-        self.data(at, entry.link, entry.side, entry.side, &bytes, &deeds)
+        let done = self.done.clone();
+        self.data(at, entry.link, entry.side, entry.side, &bytes, &done)
     }
 
     /// Bytes on the connection of the attacker with `leg`, sent on behalf of `from`.

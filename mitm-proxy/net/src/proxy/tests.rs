@@ -50,7 +50,7 @@ fn rule(when: When, verb: &str, args: &[(&'static str, Arg)]) -> Rule {
     Rule { when, actions: vec![(action(verb).unwrap().build)(&args).unwrap()] }
 }
 
-/// LogEvent a recorder was told, in words.
+/// What a recorder was told, in words.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<String>>>);
 
@@ -150,7 +150,7 @@ fn read(stream: &mut TcpStream, count: usize) -> Vec<u8> {
     bytes
 }
 
-/// LogEvent the server gets when a client sends `frames` through `rules`, in both ways of keeping.
+/// What the server gets when a client sends `frames` through `rules`, in both ways of keeping.
 fn sent_through(rules: impl Fn() -> Vec<Rule>, frames: &[Vec<u8>]) -> Vec<u8> {
     let through = |keep| {
         let running = start(rules(), keep);

@@ -4,8 +4,8 @@
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
-/// The bytes that the socket at `own`, connected to `peer`, holds for its program. Nothing where that cannot be known: the socket is
-/// gone or on another machine, or this system does not tell.
+/// How many bytes the socket at `own`, connected to `peer`, holds for its program. `None` if the socket is gone or on another machine, or the
+/// system does not say.
 pub(super) fn unread(own: SocketAddr, peer: SocketAddr) -> Option<u64> {
     #[cfg(target_os = "linux")]
     match diag::ask(own, peer) {
@@ -48,7 +48,7 @@ mod diag {
     /// Where `idiag_rqueue` stands in the answer: behind the header, 4 bytes, the socket's 48, and `idiag_expires`.
     const UNREAD: usize = 16 + 4 + 48 + 4;
 
-    /// LogEvent the kernel says of a socket.
+    /// What the kernel says of a socket.
     pub(super) enum Answer {
         /// So many bytes wait for the program.
         Unread(u64),

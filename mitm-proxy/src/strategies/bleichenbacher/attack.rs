@@ -1,5 +1,7 @@
 //! The reasoning of the attack, a value without IO: [`Attack::question`] says what to ask, [`Attack::answer`] takes the reply.
 
+use std::fmt;
+
 use num_bigint::BigUint;
 use num_integer::Integer;
 use protocol::entropy::Entropy;
@@ -7,9 +9,6 @@ use protocol::entropy::Entropy;
 use super::bounds::{Interval, Ladder, Range};
 use super::trim::Trimming;
 use crate::world::Reply;
-
-/// The verdict of an attack that has not come to an end.
-pub(super) const UNFINISHED: &str = "not finished";
 
 /// Questions about random numbers, to see how wrong padding is answered.
 const USUAL: usize = 8;
@@ -111,7 +110,55 @@ enum Stage {
         ladders: Vec<Ladder>,
         turn: usize,
     },
-    Over(String),
+    Over(Ending),
+}
+
+/// How the attack ended.
+#[derive(Clone, Debug)]
+enum Ending {
+    Decrypted,
+    /// The ciphertext has another size than the modulus.
+    WrongLength,
+    NobodyAnswers,
+    /// The recorded ciphertext has right padding, and the victim answers it as it answers wrong padding.
+    OriginalIsWrong,
+    /// The victim answers wrong padding in several ways.
+    WrongVaries,
+    /// The victim answers right padding as it answers wrong padding.
+    SameAnswer,
+    /// So few right paddings are recognised that the budget cannot be enough.
+    TooRare {
+        asked: u64,
+        answered: u64,
+        /// How many questions the attack would take at least.
+        least: f64,
+    },
+    Contradiction,
+    /// The plaintext that was found does not encrypt to the ciphertext.
+    NotThePlaintext,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Decrypted => "decrypted",
+            Self::WrongLength => "the ciphertext is not as long as the modulus",
+            Self::NobodyAnswers => "nobody answers",
+            Self::OriginalIsWrong => {
+                "the recorded ciphertext itself is answered like wrong padding"
+            }
+            Self::WrongVaries => "wrong paddings are answered in more than one way",
+            Self::SameAnswer => "right padding is answered like wrong padding",
+            Self::TooRare { asked, answered, least } => {
+                return write!(
+                    f,
+                    "an oracle of no use: of {asked} right paddings {answered} are answered otherwise than wrong ones, so it takes more than {least:.0} questions"
+                );
+            }
+            Self::Contradiction => "the answers contradict one another",
+            Self::NotThePlaintext => "what came out does not encrypt to the ciphertext",
+        })
+    }
 }
 
 impl Attack {
@@ -120,7 +167,7 @@ impl Attack {
         let range = Range::new(key.modulus.clone(), key.size);
         let intervals = vec![range.of_message(key.size)];
         let stage = if key.size < 11 || target.len() != key.size {
-            Stage::Over("the ciphertext is not as long as the modulus".to_owned())
+            Stage::Over(Ending::WrongLength)
         } else {
             Stage::Usual(Vec::new())
         };
@@ -172,7 +219,7 @@ impl Attack {
     pub fn answer(&mut self, reply: &Reply) {
         let Some(question) = self.asked.take() else { return };
         if reply.gone {
-            return self.over("nobody answers");
+            return self.over(Ending::NobodyAnswers);
         }
         let answer = reply.describe();
         let is_right = self.usual.as_ref().is_some_and(|usual| *usual != answer);
@@ -199,7 +246,7 @@ impl Attack {
                 self.judge_rate(counts);
             }
             Stage::Original { .. } if !is_right => {
-                self.over("the recorded ciphertext itself is answered like wrong padding");
+                self.over(Ending::OriginalIsWrong);
             }
             Stage::Original { one_in } => self.stage = Stage::Trim(Trimming::new(*one_in)),
             Stage::Trim(trimming) => trimming.told(is_right),
@@ -233,13 +280,18 @@ impl Attack {
     /// How it ended, in words.
     pub fn verdict(&self) -> String {
         match &self.stage {
-            Stage::Over(how) => how.clone(),
-            _ => UNFINISHED.to_owned(),
+            Stage::Over(ending) => ending.to_string(),
+            _ => "not finished".to_owned(),
         }
     }
 
-    fn over(&mut self, how: &str) {
-        self.stage = Stage::Over(how.to_owned());
+    /// Whether it has come to an end.
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over(_))
+    }
+
+    fn over(&mut self, ending: Ending) {
+        self.stage = Stage::Over(ending);
     }
 
     fn settle_usual(&mut self) {
@@ -248,7 +300,7 @@ impl Attack {
         // By chance one random number in 65,536 or so has right padding.
         let usual = answers.iter().find(|answer| count(answer) + 1 >= USUAL).cloned();
         if usual.is_none() {
-            return self.over("wrong paddings are answered in more than one way");
+            return self.over(Ending::WrongVaries);
         }
         self.usual = usual;
         self.stage = Stage::Keys { at: 0, answered: 0 };
@@ -256,7 +308,7 @@ impl Attack {
 
     fn judge_rate(&mut self, (asked, answered, of_keys): (u64, u64, u64)) {
         if answered + of_keys == 0 && asked >= PATIENCE {
-            return self.over("right padding is answered like wrong padding");
+            return self.over(Ending::SameAnswer);
         }
         if answered < ENOUGH && asked < SAMPLE {
             return;
@@ -269,9 +321,7 @@ impl Attack {
         let least = 2.0 * bits * one_in;
         #[expect(clippy::cast_precision_loss, reason = "a comparison of magnitudes")]
         if least > self.budget as f64 {
-            self.over(&format!(
-                "an oracle of no use: of {asked} right paddings {answered} are answered otherwise than wrong ones, so it takes more than {least:.0} questions",
-            ));
+            self.over(Ending::TooRare { asked, answered, least });
         } else {
             self.stage = Stage::Original { one_in };
         }
@@ -305,14 +355,14 @@ impl Attack {
 
     fn finish_if_known(&mut self) {
         match &self.intervals[..] {
-            [] => self.over("the answers contradict one another"),
+            [] => self.over(Ending::Contradiction),
             [Interval { low, high }] if low == high => {
                 let encrypted = low.modpow(&self.key.exponent, &self.key.modulus);
                 if encrypted == BigUint::from_bytes_be(&self.target) {
                     self.plaintext = Some(block(low, self.key.size));
-                    self.over("decrypted");
+                    self.over(Ending::Decrypted);
                 } else {
-                    self.over("what came out does not encrypt to the ciphertext");
+                    self.over(Ending::NotThePlaintext);
                 }
             }
             _ => {}

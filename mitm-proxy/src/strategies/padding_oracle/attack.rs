@@ -1,6 +1,7 @@
 //! The reasoning: which forgeries to ask about, and what the answers say.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -8,10 +9,6 @@ use super::target::{BLOCK, Block, Target};
 use crate::strategies::ranking::Ranking;
 use crate::world::Reply;
 
-/// How it ends when everything within reach was recovered.
-const DECRYPTED: &str = "decrypted";
-/// And when nothing is within reach.
-const NOTHING_LEFT: &str = "nothing is left to decrypt";
 /// What is out of reach.
 const HIDDEN: &str =
     "the first block cannot be decrypted: its initialization vector is not on the wire";
@@ -51,7 +48,34 @@ enum Stage {
     /// Block `at` of the pairs: its intermediate value from byte `from` on.
     Decrypting(Box<Decrypting>),
     /// There is nothing left, or nothing to be had.
-    Over(&'static str),
+    Over(Ending),
+}
+
+/// How the attack ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ending {
+    Decrypted,
+    /// Everything that can be decrypted is padding, or not wanted.
+    NothingLeft,
+    NobodyAnswers,
+    SessionEnded,
+    /// The victim answers wrong padding as it answers other wrong records.
+    NoOracle,
+    /// No value of a byte gave the answer to right padding.
+    NoGuessIsRight,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Decrypted => "decrypted",
+            Self::NothingLeft => "nothing is left to decrypt",
+            Self::NobodyAnswers => "nobody answers",
+            Self::SessionEnded => "a forgery ended the session",
+            Self::NoOracle => "wrong padding is answered like anything else that is wrong",
+            Self::NoGuessIsRight => "no guess is right: the answers are not what they seemed",
+        })
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,17 +130,19 @@ impl Attack {
 
     /// Why there was nothing to recover, if so, although the victim tells wrong padding from anything else.
     pub fn reaches_nothing(&self) -> Option<String> {
-        (self.stage == Stage::Over(NOTHING_LEFT)).then(|| self.verdict())
+        (self.stage == Stage::Over(Ending::NothingLeft)).then(|| self.verdict())
     }
 
     /// How it ended, in words.
     pub fn verdict(&self) -> String {
         match self.stage {
-            Stage::Over(how @ (DECRYPTED | NOTHING_LEFT)) if self.first_is_hidden => {
-                let all = if how == DECRYPTED { "" } else { "; all of the text is in it" };
-                format!("{how}; {HIDDEN}{all}")
+            Stage::Over(ending @ Ending::Decrypted) if self.first_is_hidden => {
+                format!("{ending}; {HIDDEN}")
             }
-            Stage::Over(how) => how.to_owned(),
+            Stage::Over(ending @ Ending::NothingLeft) if self.first_is_hidden => {
+                format!("{ending}; {HIDDEN}; all of the text is in it")
+            }
+            Stage::Over(ending) => ending.to_string(),
             _ => "not finished".to_owned(),
         }
     }
@@ -202,11 +228,11 @@ impl Attack {
             return;
         }
         if reply.gone {
-            self.stage = Stage::Over("nobody answers");
+            self.stage = Stage::Over(Ending::NobodyAnswers);
             return;
         }
         if reply.closed {
-            self.stage = Stage::Over("a forgery ended the session");
+            self.stage = Stage::Over(Ending::SessionEnded);
             return;
         }
         match &mut self.stage {
@@ -216,8 +242,7 @@ impl Attack {
                 self.stage = Stage::Right;
             }
             Stage::Right if padding_is_wrong => {
-                self.stage =
-                    Stage::Over("wrong padding is answered like anything else that is wrong");
+                self.stage = Stage::Over(Ending::NoOracle);
             }
             Stage::Right => self.stage = Stage::Length { low: 1, high: BLOCK },
             Stage::Length { low, high } => {
@@ -248,7 +273,7 @@ impl Attack {
     fn go_back(&mut self) {
         let Stage::Decrypting(work) = &mut self.stage else { return };
         if !work.may_be_misled() {
-            self.stage = Stage::Over("no guess is right: the answers are not what they seemed");
+            self.stage = Stage::Over(Ending::NoGuessIsRight);
             return;
         }
         let (pair, found) = (work.pair, work.byte + 1..BLOCK);
@@ -277,7 +302,7 @@ impl Attack {
         self.stage = match pair {
             // What is not wanted of that block must be guessed all the same: a byte needs all behind it.
             Some(pair) => Stage::Decrypting(Box::new(Decrypting::new(pair))),
-            None => Stage::Over(NOTHING_LEFT),
+            None => Stage::Over(Ending::NothingLeft),
         };
         self.prepare();
     }
@@ -317,7 +342,7 @@ impl Attack {
         match (byte.checked_sub(1), pair.checked_sub(1)) {
             (Some(byte), _) => work.byte = byte,
             (None, Some(pair)) => **work = Decrypting::new(pair),
-            (None, None) => self.stage = Stage::Over(DECRYPTED),
+            (None, None) => self.stage = Stage::Over(Ending::Decrypted),
         }
         if self.is_wanted(pair, byte) {
             self.plaintext.push(guess);

@@ -99,10 +99,10 @@ fn deeds(number: u32, record: &FrameRecord) -> Option<String> {
     match record.fate {
         Fate::Lost | Fate::Pending => parts.push("lost: its receiver was gone".to_owned()),
         Fate::Dropped | Fate::Held if record.attacker_actions.is_empty() => {
-            parts.push("dropped".to_owned())
+            parts.push("dropped".to_owned());
         }
         Fate::Absorbed if record.attacker_actions.is_empty() => {
-            parts.push("kept by the attacker".to_owned())
+            parts.push("kept by the attacker".to_owned());
         }
         _ => {}
     }

@@ -10,7 +10,7 @@ use reports::view::{Deed, Event, Frame, Weight};
 use super::{Names, side};
 use files::diagnostic::escape;
 
-/// The most lines of one second. LogEvent is more is counted.
+/// The most lines of one second. What is more is counted.
 const MOST_LINES: u32 = 200;
 /// One second, in microseconds.
 const SECOND: u64 = 1_000_000;

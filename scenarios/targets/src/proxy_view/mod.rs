@@ -1,4 +1,4 @@
-//! LogEvent a live proxy shows: a ladder on standard output, a log and a capture in files, and counts at the end.
+//! What a live proxy shows: a ladder on standard output, a log and a capture in files, and counts at the end.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ pub use log::Log;
 /// The name of frames nobody could cut.
 const RAW: &str = protocol::layout::RAW;
 
-/// LogEvent passed, in numbers.
+/// What passed, in numbers.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     /// Links that clients opened.
@@ -164,7 +164,7 @@ impl Recorder for Watch {
         for entry in &batch.entries {
             Self::count(&mut tally, entry, batch);
         }
-        // LogEvent cannot be written is given up; the traffic goes on, and what was written stays.
+        // What cannot be written is given up; the traffic goes on, and what was written stays.
         if let Some(ladder) = &mut self.ladder
             && let Err(error) = ladder.record(batch, &self.names)
         {

@@ -2,30 +2,30 @@
 
 use protocol::endpoint::Reading;
 
-use super::unread::Because;
+use super::unread::Cause;
 
 /// What an actor did everything in a step for: up to each reading, the frame that was read before.
 #[derive(Debug, Default)]
-pub(super) struct Reasons {
-    pub(super) until: Vec<(Until, Because)>,
+pub(super) struct StepCauses {
+    pub(super) until: Vec<(UpTo, Cause)>,
 }
 
 /// How many writes and closes a step had made at one point of it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Until {
+pub(super) struct UpTo {
     writes: usize,
     closes: usize,
 }
 
-impl Until {
+impl UpTo {
     pub(super) fn of(reading: Option<&Reading>) -> Self {
         let all = Self { writes: usize::MAX, closes: usize::MAX };
         reading.map_or(all, |reading| Self { writes: reading.writes, closes: reading.closes })
     }
 }
 
-impl Reasons {
-    fn before(&self, reached: impl Fn(&Until) -> bool) -> Because {
+impl StepCauses {
+    fn before(&self, reached: impl Fn(&UpTo) -> bool) -> Cause {
         let first = self.until.iter().find(|(until, _)| reached(until));
         first.map(|(_, because)| *because).unwrap_or_default()
     }
@@ -36,11 +36,11 @@ impl Reasons {
         because.frame
     }
 
-    pub(super) fn of_write(&self, at: usize) -> Because {
+    pub(super) fn of_write(&self, at: usize) -> Cause {
         self.before(|until| at < until.writes)
     }
 
-    pub(super) fn of_close(&self, at: usize) -> Because {
+    pub(super) fn of_close(&self, at: usize) -> Cause {
         self.before(|until| at < until.closes)
     }
 }
