@@ -242,6 +242,10 @@ impl Dictionary {
             tally.idle = Some("no session was recorded".to_owned());
         }
         let (system, profile, now) = (world.plan().system, world.plan().profile, world.now());
+        let Some(decrypt) = system.decrypt_recording else {
+            tally.idle = Some(format!("{} does not say what its keys open", system.name));
+            return tally;
+        };
         for word in tools.words {
             if tally.work >= budget {
                 tally.left = true;
@@ -260,9 +264,7 @@ impl Dictionary {
             for session in &sessions {
                 tally.tries += 1;
                 tally.work += session.frames.len() as u64;
-                for (place, message) in
-                    (system.decrypt_recording)(profile, &files, &session.overheard())
-                {
+                for (place, message) in decrypt(profile, &files, &session.overheard()) {
                     tally.found += 1;
                     tally.recovered += message.body.len();
                     let content = Finding::Content(message.body);

@@ -89,7 +89,10 @@ impl World {
     pub(super) fn steal(&mut self, link: u32, of: Side, rule: u32) {
         let Some(actor) = self.actor_at(link, of) else { return };
         let Some(victim) = self.actors.get(actor) else { return };
-        let endpoint = victim.endpoint.compromised(self.plan.seed ^ OTHER);
+        let Some(endpoint) = victim.endpoint.compromised(self.plan.seed ^ OTHER) else {
+            let why = format!("{} offers no copy of an endpoint's memory", self.plan.system.name);
+            return self.trace.misfires.push(Misfire { rule, why });
+        };
         let (at, moment) = (self.clock, self.trace.next_moment());
         let loot = Loot::Memory(actor);
         let compromise = self.trace.compromises.len();
@@ -216,8 +219,14 @@ impl World {
                 let why = format!("there is no file {}", names.join(", "));
                 self.trace.misfires.push(Misfire { rule, why });
             }
+            let Some(decrypt) = system.decrypt_recording else {
+                let rule = self.trace.compromises.get(at).map_or(0, |leak| leak.rule);
+                let why = format!("{} does not say what its keys open", system.name);
+                self.trace.misfires.push(Misfire { rule, why });
+                continue;
+            };
             for recording in &recordings {
-                let opened = (system.decrypt_recording)(profile, &files, &recording.overheard());
+                let opened = decrypt(profile, &files, &recording.overheard());
                 for (place, message) in opened {
                     let (number, content) =
                         (recording.number(place), Finding::Content(message.body));

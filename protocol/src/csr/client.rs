@@ -237,9 +237,9 @@ impl Endpoint for Client {
         self.session.as_ref().map_or(0, |session| session.inbox.waiting().len())
     }
 
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Option<Box<dyn Endpoint>> {
         let entropy = Entropy::new(seed, &format!("thief of csr {}", self.name));
-        Box::new(Self { entropy, ..self.clone() })
+        Some(Box::new(Self { entropy, ..self.clone() }))
     }
 
     fn rewrite(

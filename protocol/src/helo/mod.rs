@@ -80,7 +80,6 @@ use crate::weakness::Weakness;
 
 /// `helo` in the table of systems.
 pub const SYSTEM: System = System {
-    name: "helo",
     about: "A device sends text, images and video to a server: JSON certificates, RSA key transport, AES-CBC and HMAC.",
     ports: &[Listening { name: "session", port: 9999 }],
     features: &[
@@ -96,8 +95,6 @@ pub const SYSTEM: System = System {
         "several devices at once",
     ],
     carries: &[Kind::Text, Kind::Image, Kind::Video],
-    server_speaks: false,
-    dated: false,
     clients: 3,
     planted: &[
         WeaknessInfo {
@@ -161,17 +158,14 @@ pub const SYSTEM: System = System {
             code: "protocol/src/session.rs",
         },
     ],
-    layout: wire::layout,
-    records: bare::records,
-    client: |setup| Box::new(Client::new(setup)),
-    server: |setup| Box::new(Server::new(setup)),
+    records: Some(bare::records),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    decrypt_recording: decrypt_recording::decrypt_recording,
+    decrypt_recording: Some(decrypt_recording::decrypt_recording),
     secrets: decrypt_recording::SECRETS,
-    register: None,
-    middle: None,
     sealed: &["SECX", "IMGX"],
     forgery: Some(Forgery { frame: "SECX", kinds: Forged::MacEnds }),
-    transport: None,
+    ..System::minimal("helo", &wire::layout, &|setup| Box::new(Client::new(setup)), &|setup| {
+        Box::new(Server::new(setup))
+    })
 };

@@ -160,11 +160,11 @@ impl Endpoint for Client {
         }
     }
 
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Option<Box<dyn Endpoint>> {
         let mut thief = self.clone();
         thief.shared.entropy =
             Entropy::new(seed, &format!("thief of ratchet client {}", self.shared.id));
-        Box::new(thief)
+        Some(Box::new(thief))
     }
 
     fn rewrite(

@@ -121,8 +121,11 @@ impl Endpoint for Server {
         self.links.values().map(|link| link.inbox.waiting().len()).max().unwrap_or(0)
     }
 
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
-        Box::new(Self { entropy: Entropy::new(seed, "thief of ratchet server"), ..self.clone() })
+    fn compromised(&self, seed: u64) -> Option<Box<dyn Endpoint>> {
+        Some(Box::new(Self {
+            entropy: Entropy::new(seed, "thief of ratchet server"),
+            ..self.clone()
+        }))
     }
 
     fn rewrite(

@@ -184,8 +184,11 @@ impl Endpoint for Server {
         self.sessions.values().map(|session| session.inbox.waiting().len()).max().unwrap_or(0)
     }
 
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
-        Box::new(Self { entropy: Entropy::new(seed, "thief of suite server"), ..self.clone() })
+    fn compromised(&self, seed: u64) -> Option<Box<dyn Endpoint>> {
+        Some(Box::new(Self {
+            entropy: Entropy::new(seed, "thief of suite server"),
+            ..self.clone()
+        }))
     }
 
     fn rewrite(
