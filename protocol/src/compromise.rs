@@ -98,7 +98,7 @@ impl Clone for Box<dyn Middle> {
 }
 
 /// Changes the plaintext of one frame. One that changes nothing only reads.
-pub(crate) type Edit<'a> = &'a mut dyn FnMut(&mut Vec<u8>);
+pub type Edit<'a> = &'a mut dyn FnMut(&mut Vec<u8>);
 
 /// Listen to all frames in turn.
 pub(crate) fn listen(

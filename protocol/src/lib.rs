@@ -21,10 +21,11 @@ pub mod layout;
 pub mod named_enum;
 #[cfg(test)]
 mod pair;
+pub mod peer;
 pub mod pki;
 pub mod ratchet;
 pub mod records;
-mod session;
+pub mod session;
 pub mod session_secret;
 pub mod suite;
 pub mod system;

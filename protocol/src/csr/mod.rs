@@ -79,12 +79,13 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use client::Client;
 pub use keys::{Keys, Nonces, Schedule};
 pub use lab::{
     AUTHORITY, EPOCH, Identity, Keyring, KeyringError, PERIOD, SERVER, SERVER_COMMON_NAME,
 };
-pub use server::Server;
+
+use client::Client;
+use server::Server;
 
 use crate::endpoint::Kind;
 use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};

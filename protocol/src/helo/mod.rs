@@ -69,10 +69,11 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use client::Client;
 pub use keys::Keys;
 pub use lab::{Identity, Keyring, SERVER};
-pub use server::Server;
+
+use client::Client;
+use server::Server;
 
 use crate::endpoint::Kind;
 use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};

@@ -85,15 +85,16 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use client::Client;
 pub use keyfiles::{AUTH, CA_CERT, CA_KEY, PASSWORDS};
 pub use keys::Keys;
 pub use lab::{
     ACCOUNTS, AUTHORITY, EPOCH, Files, Keyring, KeyringError, PERIOD, SERVER, SERVER_COMMON_NAME,
     SERVER_SUBJECT,
 };
-pub use server::Server;
 pub use session::{names, scheme};
+
+use client::Client;
+use server::Server;
 
 use crate::endpoint::Kind;
 use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};
