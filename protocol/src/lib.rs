@@ -19,8 +19,6 @@ pub mod inbox;
 pub mod keyfiles;
 pub mod layout;
 pub mod named_enum;
-#[cfg(test)]
-mod pair;
 pub mod peer;
 pub mod pki;
 pub mod ratchet;
@@ -30,6 +28,8 @@ pub mod session_secret;
 pub mod suite;
 pub mod system;
 pub mod systems;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod weakness;
 #[cfg(test)]
 mod wiped;

@@ -6,10 +6,10 @@ mod secrets;
 use bytes::Bytes;
 
 use crate::endpoint::{Command, Conn, Endpoint, Input, Kind, Message, Output, PortIndex, Side};
-use crate::pair::{LINK, Pair, Seeing, delivered, digest, profiles};
 use crate::suite::ACCOUNTS;
 use crate::system::System;
 use crate::systems::{SYSTEMS, system};
+use crate::testing::{LINK, Pair, Seeing, delivered, digest, profiles};
 use crate::weakness::Profile;
 
 /// The systems of one connection.

@@ -157,7 +157,7 @@ mod tests {
             [1, 2].map(|seed| Ephemeral::generate(&mut Entropy::new(seed, "share")));
         assert_eq!(ours.agree(theirs.share()), theirs.agree(ours.share()));
         assert!(ours.agree(theirs.share()).is_some());
-        for point in crate::pair::LOW_ORDER {
+        for point in crate::testing::LOW_ORDER {
             assert_eq!(ours.agree(point), None, "{point:?}");
         }
     }

@@ -202,7 +202,7 @@ impl Share {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pair::LOW_ORDER;
+    use crate::testing::LOW_ORDER;
 
     #[test]
     fn a_share_of_small_order_is_refused() {

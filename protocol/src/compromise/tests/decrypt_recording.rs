@@ -7,7 +7,7 @@ use crate::compromise::RecordedFrame;
 use crate::entropy::Entropy;
 use crate::keyfiles::{Account, KeyError, KeyFiles, KeySource};
 use crate::layout::{Frame, FrameSpec};
-use crate::pair::{setup, untouched};
+use crate::testing::{setup, untouched};
 use crate::weakness::Weakness;
 
 /// An honest session, with more texts than one.
