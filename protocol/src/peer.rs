@@ -140,8 +140,10 @@ pub trait Session: Clone + Hash + Debug + Send + 'static {
 pub enum Waits {
     /// A frame of its peer.
     Frame,
-    /// A command of its application.
+    /// A command of its application. It leaves unread what arrives.
     Command,
+    /// A command, or else a frame.
+    FrameOrCommand,
     /// This time, because what it sends next must not run into what it sent last.
     Until(Tick),
 }
@@ -340,7 +342,9 @@ impl<S: Session> Peer<S> {
             let to_say = if client { 0 } else { hosted.followed } < self.commands.len();
             let pause = match hosted.state.waits() {
                 Waits::Until(until) => Some(until),
-                Waits::Frame | Waits::Command => hosted.quiet.filter(|_| to_say),
+                Waits::Frame | Waits::Command | Waits::FrameOrCommand => {
+                    hosted.quiet.filter(|_| to_say)
+                }
             };
             hosted.deadline(self.timeouts).into_iter().chain(pause)
         })
@@ -362,16 +366,18 @@ impl<S: Session> Hosted<S> {
             let waits = state.waits();
             if waits != Waits::Frame {
                 let command = match S::SIDE {
-                    _ if waits != Waits::Command || context.quiet.is_some() => None,
+                    _ if matches!(waits, Waits::Until(_)) || context.quiet.is_some() => None,
                     Side::Client => commands.pop_front(),
                     Side::Server => commands.get(followed).cloned(),
                 };
                 let unread = inbox.waiting().len();
-                let early = state.check_early(unread, command.is_some(), context.setting);
-                if early.is_err() {
-                    inbox.refuse_on(context.output.conn, context.output.out);
+                if waits != Waits::FrameOrCommand {
+                    let early = state.check_early(unread, command.is_some(), context.setting);
+                    if early.is_err() {
+                        inbox.refuse_on(context.output.conn, context.output.out);
+                    }
+                    early?;
                 }
-                early?;
                 followed += usize::from(command.is_some());
                 match command {
                     Some(Command::Send(message)) => {
@@ -388,7 +394,8 @@ impl<S: Session> Hosted<S> {
                             state = state.resume(context)?;
                             continue;
                         }
-                        _ => break,
+                        Waits::Until(_) | Waits::Command => break,
+                        Waits::Frame | Waits::FrameOrCommand => {}
                     },
                 }
             }
@@ -470,3 +477,6 @@ impl<S: Session> Endpoint for Peer<S> {
         state.rewrite(frame, &self.setting, &mut self.entropy.clone(), edit)
     }
 }
+
+#[cfg(test)]
+mod tests;
