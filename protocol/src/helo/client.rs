@@ -7,11 +7,12 @@ use std::time::Duration;
 use crate::compromise::Edit;
 use crate::crypto::Secret;
 use crate::crypto::rsa::PublicKey;
+use crate::crypto::x25519::Ephemeral;
 use crate::endpoint::{Check, Fact, Kind, Message, Name, Reject, Side};
 use crate::entropy::Entropy;
 use crate::helo::ack::{self, Answers, Word};
 use crate::helo::file::{self, Content};
-use crate::helo::keys::{Ephemeral, Keys, MASTER, NONCE, Transcript, master};
+use crate::helo::keys::{Keys, MASTER, NONCE, Transcript, master};
 use crate::helo::lab::{Credentials, Keyring, SERVER};
 use crate::helo::premaster;
 use crate::helo::record::{Channel, Receipt};
@@ -268,7 +269,8 @@ impl ExpectNonce {
                 .map_err(|_| Reject::new(Check::Signature, "signature"))?;
             let ours = Ephemeral::generate(context.entropy);
             share = Some(ours.share());
-            agreed = Some(ours.agree(theirs).ok_or(Reject::new(Check::Content, "share"))?);
+            let secret = ours.agree(theirs);
+            agreed = Some(secret.map_err(|_| Reject::new(Check::Content, "share"))?);
         }
         transcript.absorb(Side::Server, &received.bytes);
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use crate::compromise::Edit;
 use crate::crypto::rsa::PublicKey;
+use crate::crypto::x25519::Ephemeral;
 use crate::endpoint::{Check, End, Fact, Message, Name, Reject, Side};
 use crate::entropy::Entropy;
 use crate::helo::ack::{self, Answers, Word};
 use crate::helo::file;
-use crate::helo::keys::{Ephemeral, Keys, MASTER, NONCE, Transcript, master};
+use crate::helo::keys::{Keys, MASTER, NONCE, Transcript, master};
 use crate::helo::lab::{Credentials, Keyring};
 use crate::helo::premaster;
 use crate::helo::record::{Channel, Receipt};
@@ -246,7 +247,7 @@ impl ExpectPremaster {
         let mut agreed = None;
         if let Some(ours) = ephemeral {
             let secret = ours.agree(prem.array("share")?);
-            agreed = Some(secret.ok_or(Reject::new(Check::Content, "share"))?);
+            agreed = Some(secret.map_err(|_| Reject::new(Check::Content, "share"))?);
         }
         let premaster = premaster::read(prem, &context.setting.own.me.key)?;
         let master = master(&premaster.0, agreed.as_ref());

@@ -12,7 +12,7 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::{Cut, Inbox};
 use crate::layout::{FrameSpec, Layout};
-use crate::ratchet::keys::{CHAINS, Keyring, Keys, SHARED, Share};
+use crate::ratchet::keys::{CHAINS, Keyring, Keys, SHARED, agree, fresh_share};
 use crate::ratchet::numbers;
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
@@ -255,9 +255,9 @@ impl Server {
         if let Err(reject) = received.open(&keys.c2s, 0, Side::Client) {
             return self.refuse_stranger(conn, id, reject, out);
         }
-        let share = Share::fresh(self.profile, &mut self.entropy);
+        let share = fresh_share(self.profile, &mut self.entropy);
         let agreed = match (&share, received.share) {
-            (Some(ours), Some(theirs)) => match ours.agree(theirs) {
+            (Some(ours), Some(theirs)) => match agree(ours, theirs) {
                 Ok(agreed) => Some(agreed),
                 Err(reject) => return self.refuse_stranger(conn, id, reject, out),
             },
@@ -270,7 +270,7 @@ impl Server {
         let (seconds, rest) = (now.0 / 1_000_000_000, now.0 % 1_000_000_000);
         let plaintext =
             format!("ServerChallenge-{}.{:07}", self.epoch.saturating_add(seconds), rest / 100);
-        let public = share.as_ref().map(|share| share.public);
+        let public = share.as_ref().map(|share| share.share());
         let challenge = self.seal(CHALLENGE, id, 0, &keys, public, plaintext.as_bytes());
         keys.evolve_s2c(plaintext.as_bytes());
         keys.bind_challenge(self.profile, &challenge);
@@ -329,9 +329,9 @@ impl Server {
             let reject = Reject::new(Check::Phase, "session");
             return self.end_refused(conn, session, reject, TERMINATE, out);
         }
-        let share = Share::fresh(self.profile, &mut self.entropy);
+        let share = fresh_share(self.profile, &mut self.entropy);
         let agreed = match (&share, received.share) {
-            (Some(ours), Some(theirs)) => match ours.agree(theirs) {
+            (Some(ours), Some(theirs)) => match agree(ours, theirs) {
                 Ok(agreed) => Some(agreed),
                 Err(reject) => return self.end_refused(conn, session, reject, DESYNC, out),
             },
@@ -353,7 +353,7 @@ impl Server {
         let others = self.live.values().filter(|other| other.id != session.id);
         let rounds = others.chain([&session]).flat_map(|active| &active.numbers);
         let answer = numbers::aggregate(rounds.filter(|(round, _)| *round == session.round));
-        let public = share.as_ref().map(|share| share.public);
+        let public = share.as_ref().map(|share| share.share());
         let Session { id, round, .. } = session;
         let frame = self.seal(RESPONSE, id, round, &session.keys, public, answer.as_bytes());
         out.writes.push((conn, frame));
@@ -550,13 +550,13 @@ mod tests {
                 session.round = round;
                 let keys = session.keys.c2s.clone();
                 server.live.insert(1, session);
-                let share = Share::fresh(profile, &mut Entropy::new(1, "share"));
+                let share = fresh_share(profile, &mut Entropy::new(1, "share"));
                 let data = Sealing {
                     spec: &server.layout.frame(DATA).unwrap().clone(),
                     from: Side::Client,
                     client_id: 1,
                     round,
-                    share: share.map(|share| share.public),
+                    share: share.map(|share| share.share()),
                     iv: [1; 16],
                     plaintext: b"1.5",
                 };

@@ -206,7 +206,10 @@ fn a_copied_certificate() {
         let mut word = |word: &[u8]| lab.server.public.encrypt_oaep(&mut entropy, word).unwrap();
         let mut prem = word(&[5; 32]);
         if !profile.has(Weakness::StaticRsaTransport) {
-            prem.extend(keys::Ephemeral::generate(&mut Entropy::new(2, "attacker")).share());
+            prem.extend(
+                crate::crypto::x25519::Ephemeral::generate(&mut Entropy::new(2, "attacker"))
+                    .share(),
+            );
         }
         if !profile.has(Weakness::NoProofOfPossession) {
             prem.extend(lab.device(3).key.sign_pkcs1v15(&[0; 32]).unwrap());
