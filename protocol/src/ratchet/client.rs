@@ -306,7 +306,7 @@ impl Shared {
         out.secrets.push((conn, SessionSecret::new(CHAINS, &keys.to_bytes())));
         let plaintext = format!("Hello from client {}", self.id);
         let share = fresh_share(self.profile, &mut self.entropy);
-        let public = share.as_ref().map(|share| share.share());
+        let public = share.as_ref().map(Ephemeral::share);
         let frame = self.seal(&keys, HELLO, 0, public, plaintext.as_bytes());
         out.claims.push(self.claim(conn, Fact::Logged("sends CLIENT_HELLO")));
         self.evolve(&mut keys, HELLO, &frame);
@@ -328,7 +328,7 @@ impl Shared {
         out: &mut Output,
     ) -> ExpectResponse {
         let share = fresh_share(self.profile, &mut self.entropy);
-        let public = share.as_ref().map(|share| share.share());
+        let public = share.as_ref().map(Ephemeral::share);
         let frame = self.seal(&session.keys, DATA, session.round, public, &message.body);
         self.evolve(&mut session.keys, DATA, &frame);
         out.writes.push((session.conn, frame));

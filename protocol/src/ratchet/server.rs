@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::count::Count;
+use crate::crypto::x25519::Ephemeral;
 use crate::endpoint::{
     Check, Claim, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
 };
@@ -270,7 +271,7 @@ impl Server {
         let (seconds, rest) = (now.0 / 1_000_000_000, now.0 % 1_000_000_000);
         let plaintext =
             format!("ServerChallenge-{}.{:07}", self.epoch.saturating_add(seconds), rest / 100);
-        let public = share.as_ref().map(|share| share.share());
+        let public = share.as_ref().map(Ephemeral::share);
         let challenge = self.seal(CHALLENGE, id, 0, &keys, public, plaintext.as_bytes());
         keys.evolve_s2c(plaintext.as_bytes());
         keys.bind_challenge(self.profile, &challenge);
@@ -353,7 +354,7 @@ impl Server {
         let others = self.live.values().filter(|other| other.id != session.id);
         let rounds = others.chain([&session]).flat_map(|active| &active.numbers);
         let answer = numbers::aggregate(rounds.filter(|(round, _)| *round == session.round));
-        let public = share.as_ref().map(|share| share.share());
+        let public = share.as_ref().map(Ephemeral::share);
         let Session { id, round, .. } = session;
         let frame = self.seal(RESPONSE, id, round, &session.keys, public, answer.as_bytes());
         out.writes.push((conn, frame));

@@ -352,7 +352,12 @@ fn vectors(system: &System, talk: &Talk) -> Vec<Bytes> {
         let cutter = cutters.entry((*conn, *side)).or_insert_with(fresh);
         cutter.push(&Bytes::from(bytes.clone()), &mut frames);
         let sent: Vec<Bytes> = frames.iter().map(|frame| frame.bytes.clone()).collect();
-        assert_eq!(sent, [bytes.clone()], "{}: a write is no frame of the layout", system.name);
+        assert_eq!(
+            sent,
+            std::slice::from_ref(bytes),
+            "{}: a write is no frame of the layout",
+            system.name
+        );
         for frame in &frames {
             let fields = frame.spec.fields.iter();
             let fresh = fields.filter(|field| matches!(field.role, Role::Iv | Role::Nonce));

@@ -122,11 +122,11 @@ impl Talk {
         profile: Profile,
         seed: u64,
         script: &[Command],
-        size: usize,
+        segment: usize,
     ) -> Self {
         let mut client = end(system, profile, seed, Side::Client);
         let mut server = end(system, profile, seed, Side::Server);
-        let mut talk = Self {
+        let mut whole = Self {
             steps: Vec::new(),
             claims: Vec::new(),
             sent: Vec::new(),
@@ -145,7 +145,7 @@ impl Talk {
                 wakes.sort();
                 let soon = wakes.first().is_some_and(|(at, _)| *at <= now.after(PAUSES));
                 if !soon {
-                    return talk;
+                    return whole;
                 }
                 let (at, side) = wakes.remove(0);
                 now = now.max(at);
@@ -157,24 +157,24 @@ impl Talk {
             };
             let out = tell(&mut **endpoint, now, &told);
             let did = format!("{out:?}");
-            talk.steps.push(Step { at: now, side, told, did });
+            whole.steps.push(Step { at: now, side, told, did });
             for (conn, bytes) in out.writes {
-                talk.sent.push((conn, side, bytes.clone()));
-                for part in bytes.chunks(size) {
+                whole.sent.push((conn, side, bytes.clone()));
+                for part in bytes.chunks(segment) {
                     queue.push_back((side.other(), Told::Received(conn, part.to_vec())));
                 }
             }
             for service in out.opens {
-                let number = u32::try_from(talk.ports.len() + 1).unwrap();
-                talk.ports.insert(Conn(number), service);
+                let number = u32::try_from(whole.ports.len() + 1).unwrap();
+                whole.ports.insert(Conn(number), service);
                 for side in [Side::Server, Side::Client] {
                     queue.push_back((side, Told::Opened(Conn(number), service)));
                 }
             }
             queue.extend(out.closes.into_iter().map(|conn| (side.other(), Told::Closed(conn))));
             wakes.extend(out.wake.map(|at| (at, side)));
-            talk.claims.extend(out.claims);
-            talk.labels.extend(out.secrets.into_iter().map(|(_, secret)| secret.label));
+            whole.claims.extend(out.claims);
+            whole.labels.extend(out.secrets.into_iter().map(|(_, secret)| secret.label));
         }
     }
 }
