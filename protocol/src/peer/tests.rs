@@ -1,7 +1,9 @@
 //! A system of another's, as short as can be: texts in clear, each acknowledged. It conforms, and its server speaks.
 
+use std::time::Duration;
+
 use super::*;
-use crate::endpoint::{Fact, PortIndex};
+use crate::endpoint::{Fact, Message, PortIndex};
 use crate::inbox::{Cut, Received};
 use crate::layout::{Field, FrameSpec, Layout, Role};
 use crate::system::System;
