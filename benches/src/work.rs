@@ -78,17 +78,18 @@ pub struct Record {
 impl Record {
     /// What its records are encrypted with, where that can be compared. Those in CBC have HMAC-SHA256 as well.
     pub fn cipher(self) -> Option<Cipher> {
-        (self.system.records)(self.profile()).cipher()
+        (self.system.records.expect("it has one"))(self.profile()).cipher()
     }
 
     /// Whether every record has keys of its own, so that nobody has them ready.
     pub fn rekeys(self) -> bool {
-        (self.system.records)(self.profile()).rekeys()
+        (self.system.records.expect("it has one"))(self.profile()).rekeys()
     }
 
     /// What stands around the ciphertext of a record of `bytes` bytes, but for its tag of 32: authenticated as well.
     pub fn header(self, bytes: usize) -> Vec<u8> {
-        let sealed = (self.system.records)(self.profile()).seal(&crate::file(bytes));
+        let sealed =
+            (self.system.records.expect("it has one"))(self.profile()).seal(&crate::file(bytes));
         let ciphertext = padded(bytes) + 32;
         vec![0; sealed.map_or(0, |record| record.len().saturating_sub(ciphertext))]
     }

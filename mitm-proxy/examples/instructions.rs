@@ -93,7 +93,8 @@ fn content() -> Vec<u8> {
 }
 
 fn seal(name: &str) -> Box<dyn FnMut()> {
-    let mut layer = (system(name).expect("it is a system").records)(Profile::HARDENED);
+    let mut layer =
+        (system(name).expect("it is a system").records.expect("it has one"))(Profile::HARDENED);
     let content = content();
     Box::new(move || {
         black_box(layer.seal(&content).expect("it fits"));
@@ -101,7 +102,8 @@ fn seal(name: &str) -> Box<dyn FnMut()> {
 }
 
 fn open(name: &str) -> Box<dyn FnMut()> {
-    let mut layer = (system(name).expect("it is a system").records)(Profile::HARDENED);
+    let mut layer =
+        (system(name).expect("it is a system").records.expect("it has one"))(Profile::HARDENED);
     let record = layer.seal(&content()).expect("it fits");
     let mut read = |content: &[u8]| assert_eq!(content.len(), RECORD, "the content is whole");
     Box::new(move || {

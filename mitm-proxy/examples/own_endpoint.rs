@@ -72,14 +72,6 @@ impl Endpoint for Plain {
     fn buffered(&self) -> usize {
         self.received.len()
     }
-
-    fn compromised(&self, _: u64) -> Box<dyn Endpoint> {
-        self.fork()
-    }
-
-    fn rewrite(&self, _: Conn, _: &[u8], _: &mut dyn FnMut(&mut Vec<u8>)) -> Option<Vec<u8>> {
-        None
-    }
 }
 
 fn layout() -> Layout {

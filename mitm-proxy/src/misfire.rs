@@ -151,6 +151,11 @@ pub enum MisfireCause {
         /// What is wrong with it.
         error: String,
     },
+    /// The endpoints offer no copy of their memory ([`Endpoint::compromised`](protocol::endpoint::Endpoint::compromised)).
+    NoMemoryCopy,
+    /// Nothing says what the long-term keys of these endpoints open
+    /// ([`System::decrypt_recording`](protocol::system::System::decrypt_recording)).
+    NoDecryption,
     /// There is no endpoint of the lab whose memory or place could be taken.
     NoLabEndpoint,
     /// The attacker has made more frames than this in one run.
@@ -195,6 +200,12 @@ impl fmt::Display for MisfireCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoFrame => f.write_str("there is no frame in hand"),
+            Self::NoMemoryCopy => {
+                f.write_str("the endpoints offer no copy of their memory (`Endpoint::compromised`)")
+            }
+            Self::NoDecryption => f.write_str(
+                "nothing says what the keys of these endpoints open (`System::decrypt_recording`)",
+            ),
             Self::LinkIsIntercepted => f.write_str(
                 "the attacker answers on this link itself, so there is no frame to send on",
             ),

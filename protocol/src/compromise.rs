@@ -63,7 +63,7 @@ pub type OpenConnection =
     fn(Profile, &[SessionSecret], &[RecordedFrame<'_>]) -> Vec<(usize, Message)>;
 
 /// The next of the secrets with this label.
-pub(crate) fn next_secret<'a>(
+pub fn next_secret<'a>(
     secrets: &mut impl Iterator<Item = &'a SessionSecret>,
     label: &str,
 ) -> Option<&'a [u8]> {
@@ -98,13 +98,13 @@ impl Clone for Box<dyn Middle> {
 }
 
 /// Changes the plaintext of one frame. One that changes nothing only reads.
-pub(crate) type Edit<'a> = &'a mut dyn FnMut(&mut Vec<u8>);
+pub type Edit<'a> = &'a mut dyn FnMut(&mut Vec<u8>);
 
-/// Listen to all frames in turn.
-pub(crate) fn listen(
+/// What `read` makes of every frame of a recording, in order, each message with the place of its frame.
+pub fn each_frame(
     recording: &[RecordedFrame<'_>],
-    mut hear: impl FnMut(&RecordedFrame<'_>) -> Option<Message>,
+    mut read: impl FnMut(&RecordedFrame<'_>) -> Option<Message>,
 ) -> Vec<(usize, Message)> {
-    let heard = recording.iter().enumerate();
-    heard.filter_map(|(at, recorded)| Some((at, hear(recorded)?))).collect()
+    let frames = recording.iter().enumerate();
+    frames.filter_map(|(at, recorded)| Some((at, read(recorded)?))).collect()
 }

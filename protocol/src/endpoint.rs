@@ -470,21 +470,26 @@ pub trait Endpoint: Debug + Send {
     fn buffered(&self) -> usize;
 
     /// What a thief of this endpoint's memory has: a copy that knows all it knows at this moment, and whose randomness from
-    /// now on is its own.
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint>;
+    /// now on is its own. By default nothing: then nobody can take the memory, and a scenario that wants it is inconclusive.
+    fn compromised(&self, _seed: u64) -> Option<Box<dyn Endpoint>> {
+        None
+    }
 
     /// What such a thief can make of a frame that the peer sent on `conn` and that has not been processed yet: decrypt it with
     /// the keys in memory, let `edit` change the plaintext (the bytes inside the encryption, without padding and MAC), and seal it again as the peer would have.
     /// Nothing if the memory holds no keys for it. Signatures of long-term keys that are not in memory stay as they are.
     ///
     /// Initialization vectors and nonces stay too, so an edit that changes nothing gives the frame itself. Nothing also for a frame that
-    /// the endpoint would refuse, and for more plaintext than its system can send at once.
+    /// the endpoint would refuse, and for more plaintext than its system can send at once. By default nothing: the rule that wants
+    /// it cannot act, and its scenario is inconclusive.
     fn rewrite(
         &self,
-        conn: Conn,
-        frame: &[u8],
-        edit: &mut dyn FnMut(&mut Vec<u8>),
-    ) -> Option<Vec<u8>>;
+        _conn: Conn,
+        _frame: &[u8],
+        _edit: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 impl Clone for Box<dyn Endpoint> {

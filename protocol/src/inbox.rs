@@ -60,7 +60,10 @@ impl Inbox {
     }
 
     /// Let `next` remove what stands at the front, and tell whoever drives the endpoint how far `conn` has been read.
-    pub(crate) fn read<T>(
+    ///
+    /// # Errors
+    /// Those of `next`.
+    pub fn read<T>(
         &mut self,
         conn: Conn,
         out: &mut Output,
@@ -80,7 +83,10 @@ impl Inbox {
     }
 
     /// As [`Inbox::cut`], and tell whoever drives the endpoint how far `conn` has been read.
-    pub(crate) fn cut_on<'a>(
+    ///
+    /// # Errors
+    /// What stands at the front is none of these frames, or lies about its length.
+    pub fn cut_on<'a>(
         &mut self,
         conn: Conn,
         out: &mut Output,
@@ -94,7 +100,7 @@ impl Inbox {
     }
 
     /// Tell whoever drives the endpoint that what stands at the front is refused, whatever it is.
-    pub(crate) fn refuse_on(&self, conn: Conn, out: &mut Output) {
+    pub fn refuse_on(&self, conn: Conn, out: &mut Output) {
         if !self.bytes.is_empty() {
             out.read(conn, self.bytes.len(), Found::Refused);
         }
@@ -113,47 +119,55 @@ impl Inbox {
 
 /// One whole frame, owned by whoever works on it.
 #[derive(Debug)]
-pub(crate) struct Received {
-    pub(crate) spec: Arc<FrameSpec>,
-    pub(crate) bytes: Vec<u8>,
+pub struct Received {
+    /// Its type.
+    pub spec: Arc<FrameSpec>,
+    /// All of it.
+    pub bytes: Vec<u8>,
 }
 
 impl Received {
     /// A frame somebody recorded.
-    pub(crate) fn of(frame: &Frame) -> Self {
+    pub fn of(frame: &Frame) -> Self {
         Self { spec: frame.spec.clone(), bytes: frame.bytes.to_vec() }
     }
 
     /// The bytes of a field; nothing where the profile has no such field.
-    pub(crate) fn field(&self, name: &str) -> &[u8] {
+    pub fn field(&self, name: &str) -> &[u8] {
         let range = self.spec.range(name, &self.bytes);
         range.and_then(|range| self.bytes.get(range)).unwrap_or_default()
     }
 
     /// Where several fields lie; nowhere what the profile does not have.
-    pub(crate) fn places<const N: usize>(&self, names: [&str; N]) -> [Range<usize>; N] {
+    pub fn places<const N: usize>(&self, names: [&str; N]) -> [Range<usize>; N] {
         self.spec.places(names, &self.bytes).map(Option::unwrap_or_default)
     }
 
     /// What lies there.
-    pub(crate) fn at(&self, place: &Range<usize>) -> &[u8] {
+    pub fn at(&self, place: &Range<usize>) -> &[u8] {
         self.bytes.get(place.clone()).unwrap_or_default()
     }
 
     /// A field of exactly `N` bytes.
-    pub(crate) fn array<const N: usize>(&self, name: &'static str) -> Result<[u8; N], Reject> {
+    ///
+    /// # Errors
+    /// [`Check::Layout`] where it has another length.
+    pub fn array<const N: usize>(&self, name: &'static str) -> Result<[u8; N], Reject> {
         array(self.field(name), name)
     }
 
     /// Everything that stands before a field.
-    pub(crate) fn before(&self, name: &str) -> &[u8] {
+    pub fn before(&self, name: &str) -> &[u8] {
         let range = self.spec.range(name, &self.bytes);
         range.and_then(|range| self.bytes.get(..range.start)).unwrap_or_default()
     }
 }
 
 /// The bytes of the field `name`, which has to have exactly `N`.
-pub(crate) fn array<const N: usize>(field: &[u8], name: &'static str) -> Result<[u8; N], Reject> {
+///
+/// # Errors
+/// [`Check::Layout`] where it has another length.
+pub fn array<const N: usize>(field: &[u8], name: &'static str) -> Result<[u8; N], Reject> {
     field.try_into().map_err(|_| Reject::new(Check::Layout, name))
 }
 

@@ -20,4 +20,4 @@ pub(crate) use intern::intern_names;
 pub use intern::{intern, intern_bytes};
 pub use length::{Counts, Encoding, Length, number};
 pub use measure::{Measure, first_match};
-pub use spec::{Frame, FrameSpec, Layout, RAW, Turn, Turns};
+pub use spec::{Frame, FrameOrder, FrameSpec, Layout, RAW, Turn};

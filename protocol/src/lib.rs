@@ -19,17 +19,18 @@ pub mod inbox;
 pub mod keyfiles;
 pub mod layout;
 pub mod named_enum;
-#[cfg(test)]
-mod pair;
+pub mod peer;
 pub mod pki;
 pub mod ratchet;
 pub mod records;
 pub mod registry;
-mod session;
+pub mod session;
 pub mod session_secret;
 pub mod suite;
 pub mod system;
 pub mod systems;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod weakness;
 #[cfg(test)]
 mod wiped;

@@ -1,16 +1,44 @@
 //! What a driver, a judge or a report needs to know of a system, and what its endpoints are made from. The systems themselves are
 //! in the table of `systems.rs`; nothing here names one of them.
 
+use std::fmt;
+
 use crate::compromise::{DecryptRecording, InTheMiddle, Secrets, Transport};
-use crate::endpoint::{Endpoint, Kind, Side};
+use crate::endpoint::{Check, Endpoint, Kind, Side};
 use crate::entropy::Entropy;
-use crate::keyfiles::{KeyError, KeyFiles, KeySource};
+use crate::keyfiles::{KeyError, KeyFiles, KeyProblem, KeySource};
 use crate::layout::Layout;
 use crate::records::RecordLayer;
 use crate::weakness::{Profile, Weakness};
 
 /// A system under attack: everything a driver, a judge or a report needs to know of it.
-#[derive(Debug)]
+///
+/// [`System::minimal`] has a default for all but the name, the frames and the two endpoints:
+///
+/// ```
+/// use protocol::endpoint::{Conn, Endpoint, Input, Output, Tick};
+/// use protocol::layout::Layout;
+/// use protocol::system::System;
+/// # use std::hash::Hasher;
+/// # #[derive(Clone, Debug)]
+/// # struct Mine;
+/// # impl Endpoint for Mine {
+/// #     fn step(&mut self, _: Tick, _: Input<'_>, _: &mut Output) {}
+/// #     fn fork(&self) -> Box<dyn Endpoint> { Box::new(self.clone()) }
+/// #     fn digest(&self, _: &mut dyn Hasher) {}
+/// #     fn buffered(&self) -> usize { 0 }
+/// # }
+/// const MINE: System = System {
+///     about: "A system of my own.",
+///     ..System::minimal(
+///         "mine",
+///         &|_profile| Layout { system: "mine", frames: vec![], turns: &[] },
+///         &|_setup| Box::new(Mine),
+///         &|_setup| Box::new(Mine),
+///     )
+/// };
+/// assert_eq!(MINE.clients, 1);
+/// ```
 pub struct System {
     /// The name scenario files use.
     pub name: &'static str,
@@ -31,20 +59,22 @@ pub struct System {
     pub clients: u32,
     /// The weaknesses of the published program.
     pub planted: &'static [WeaknessInfo],
+    /// The checks that only this system has: scenario files may name them beside [`Check::ALL`].
+    pub checks: &'static [Check],
     /// The frames it speaks under a profile.
-    pub layout: fn(Profile) -> Layout,
+    pub layout: &'static MakeLayout,
     /// Its record layer by itself, to be measured.
-    pub records: fn(Profile) -> Box<dyn RecordLayer>,
+    pub records: Option<fn(Profile) -> Box<dyn RecordLayer>>,
     /// Makes a client with the keys of the lab.
-    pub client: fn(Setup) -> Box<dyn Endpoint>,
+    pub client: &'static MakeEndpoint,
     /// Makes the server with the keys of the lab.
-    pub server: fn(Setup) -> Box<dyn Endpoint>,
+    pub server: &'static MakeEndpoint,
     /// How to use other keys than the lab's.
     pub keys: KeySet,
     /// The lab's own key files under a profile, private and public, named as in [`KeySet::files`]; those of further clients too.
     pub lab: fn(Profile) -> KeyFiles,
-    /// What long-term keys open of a recorded session.
-    pub decrypt_recording: DecryptRecording,
+    /// What long-term keys open of a recorded session. Without it nobody can try them, and a scenario that does is inconclusive.
+    pub decrypt_recording: Option<DecryptRecording>,
     /// What the secrets of a session open of it.
     pub secrets: Secrets,
     /// How somebody registers, where a system has users.
@@ -59,6 +89,12 @@ pub struct System {
     /// How a session's key travels, where the client chooses it and encrypts it under the server's RSA key.
     pub transport: Option<Transport>,
 }
+
+/// Makes an endpoint. A closure that captures keys will do: a [`System`] made at run time is leaked, once.
+pub type MakeEndpoint = dyn Fn(Setup) -> Box<dyn Endpoint> + Send + Sync;
+
+/// The frames of a system under a profile.
+pub type MakeLayout = dyn Fn(Profile) -> Layout + Send + Sync;
 
 /// Two kinds of a forged frame that its receiver should refuse alike, and in the same time.
 #[derive(Clone, Copy, Debug)]
@@ -177,10 +213,68 @@ pub struct Wanted<'a> {
     pub clients: u32,
 }
 
+impl KeySet {
+    /// Of a system that has no key files: whoever asks for an endpoint with other keys than its own is told so.
+    pub const NONE: Self = Self {
+        files: &[],
+        client: |_, _| Err(no_key_files()),
+        server: |_, _| Err(no_key_files()),
+        layout: None,
+        lab: None,
+        fresh: None,
+        generate: |_| Err(no_key_files()),
+    };
+}
+
+fn no_key_files() -> KeyError {
+    KeyError::new("keys", KeyProblem::Unmakeable("an endpoint: the system has no key files"))
+}
+
 impl System {
+    /// A system with one port, one client, texts from it, and nothing else: no weaknesses, no key files, and nothing that only
+    /// some scenarios need.
+    pub const fn minimal(
+        name: &'static str,
+        layout: &'static MakeLayout,
+        client: &'static MakeEndpoint,
+        server: &'static MakeEndpoint,
+    ) -> Self {
+        Self {
+            name,
+            about: "",
+            ports: &[Listening { name: "session", port: 7000 }],
+            features: &[],
+            carries: &[Kind::Text],
+            server_speaks: false,
+            dated: false,
+            clients: 1,
+            planted: &[],
+            checks: &[],
+            layout,
+            records: None,
+            client,
+            server,
+            keys: KeySet::NONE,
+            lab: |_| KeyFiles::new(),
+            decrypt_recording: None,
+            secrets: Secrets { labels: &[], open: |_, _, _| Vec::new() },
+            register: None,
+            middle: None,
+            sealed: &[],
+            forgery: None,
+            transport: None,
+        }
+    }
+
     /// What is known of `weakness` in this system, if it has it.
     pub fn planted(&self, weakness: Weakness) -> Option<&'static WeaknessInfo> {
         self.planted.iter().find(|planted| planted.weakness == weakness)
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "System({})", self.name)
     }
 }
 
@@ -203,5 +297,35 @@ impl Profile {
                 .find(|weakness| weakness.name() == name)
                 .map(Self::only),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::systems::system;
+
+    #[test]
+    fn a_system_needs_no_more_than_frames_and_two_endpoints() {
+        let csr = system("csr").unwrap();
+        // What an endpoint is made from may be known only at run time.
+        let seed = csr.clients.into();
+        let client = move |setup| (csr.client)(Setup { seed, ..setup });
+        let client: &'static MakeEndpoint = Box::leak(Box::new(client));
+        let own = System::minimal("own", csr.layout, client, csr.server);
+        assert_eq!(Profile::as_built(&own), Profile::of("as-built", []));
+        assert!(
+            Profile::named(&own, "no-sequence").is_none()
+                && csr.planted(Weakness::StaticIv).is_some()
+        );
+        assert!(own.planted(Weakness::StaticIv).is_none());
+        let setup = Setup::lab(Profile::HARDENED, 7, 1);
+        let refused = (own.keys.client)(setup, &(own.lab)(setup.profile)).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "keys: cannot make an endpoint: the system has no key files"
+        );
+        let opened = (own.secrets.open)(setup.profile, &[], &[]);
+        assert!(opened.is_empty() && own.decrypt_recording.is_none());
     }
 }

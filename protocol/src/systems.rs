@@ -11,3 +11,6 @@ pub const SYSTEMS: &[System] =
 pub fn system(name: &str) -> Option<&'static System> {
     SYSTEMS.iter().find(|system| system.name == name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,8 @@ enum Flaw {
     LeaksFiles,
     /// It throws away what [`Flaw::LeaksFiles`] sends, so that the conversation succeeds.
     SkipsLeaks,
+    /// It offers neither its memory nor what its keys can change.
+    OffersNothing,
 }
 
 /// What a leak begins with.
@@ -84,8 +86,8 @@ impl Endpoint for Flawed {
         self.inner.buffered() + self.hoard
     }
 
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
-        self.inner.compromised(seed)
+    fn compromised(&self, seed: u64) -> Option<Box<dyn Endpoint>> {
+        if self.flaw == Flaw::OffersNothing { None } else { self.inner.compromised(seed) }
     }
 
     fn rewrite(
@@ -99,13 +101,19 @@ impl Endpoint for Flawed {
 }
 
 static HOARDING: System = System {
-    server: |setup| Flawed::boxed((ratchet::SYSTEM.server)(setup), Flaw::Hoards),
+    server: &|setup| Flawed::boxed((ratchet::SYSTEM.server)(setup), Flaw::Hoards),
     ..ratchet::SYSTEM
 };
 
 static LEAKING: System = System {
-    client: |setup| Flawed::boxed((suite::SYSTEM.client)(setup), Flaw::LeaksFiles),
-    server: |setup| Flawed::boxed((suite::SYSTEM.server)(setup), Flaw::SkipsLeaks),
+    client: &|setup| Flawed::boxed((suite::SYSTEM.client)(setup), Flaw::LeaksFiles),
+    server: &|setup| Flawed::boxed((suite::SYSTEM.server)(setup), Flaw::SkipsLeaks),
+    ..suite::SYSTEM
+};
+
+static SILENT: System = System {
+    server: &|setup| Flawed::boxed((suite::SYSTEM.server)(setup), Flaw::OffersNothing),
+    decrypt_recording: None,
     ..suite::SYSTEM
 };
 
@@ -181,5 +189,22 @@ fn one_end_that_waits_for_ever_is_enough() {
         assert_eq!(outcome, Outcome::Violated);
         assert_eq!(evidence, format!("the {waits} end of link 1 waits for ever"));
         assert_eq!(violated(&judged(&rule(to), ratchet, Profile::HARDENED)), []);
+    }
+}
+
+/// What a system does not offer cannot be judged, and is not held because of that.
+#[test]
+fn what_a_system_does_not_offer_is_inconclusive() {
+    for (loot, why) in [
+        ("memory = \"server\"", "suite offers no copy of an endpoint's memory"),
+        ("files = [\"server_private.pem\"]", "suite does not say what its keys open"),
+    ] {
+        let source = format!(
+            "family = \"compromise\"\nscript.client = [{{ text = \"first\" }}, \"end\"]\n\
+             [[rule]]\nwhen = {{ from = \"client\", type = \"MSG\", nth = 1 }}\ndo = [{{ compromise = {{ {loot} }} }}]"
+        );
+        let judgement = judged(&source, &SILENT, Profile::as_built(&SILENT));
+        let reason = judgement.inconclusive.unwrap();
+        assert_eq!(reason, format!("rule 1 (line 7) could not act: {why}"));
     }
 }

@@ -17,7 +17,9 @@ impl World {
     pub(super) fn copy_memory(&mut self, link: u32, of: Side, rule: u32) {
         let Some(actor) = self.actor_at(link, of) else { return };
         let Some(victim) = self.actors.get(actor) else { return };
-        let endpoint = victim.endpoint.compromised(self.spec.seed ^ OTHER);
+        let Some(endpoint) = victim.endpoint.compromised(self.spec.seed ^ OTHER) else {
+            return self.trace.misfires.push(Misfire { rule, why: MisfireCause::NoMemoryCopy });
+        };
         let (at, moment) = (self.clock, self.trace.next_moment());
         let loot = Loot::Memory(actor);
         let compromise = self.trace.compromises.len();
@@ -76,19 +78,23 @@ impl World {
         if stolen.is_empty() {
             return;
         }
-        let (system, profile) = (self.spec.system(), self.spec.profile);
+        let profile = self.spec.profile;
+        let decrypt = self.spec.system().and_then(|system| system.decrypt_recording);
         let (lab, recordings) = (self.spec.lab_keys(), self.recordings());
         for (at, names) in stolen {
             let mut files = lab.clone();
             files.retain(|path, _| names.contains(path));
+            let rule = self.trace.compromises.get(at).map_or(0, |leak| leak.rule);
             if files.is_empty() {
-                let rule = self.trace.compromises.get(at).map_or(0, |leak| leak.rule);
                 let why = MisfireCause::NoFile(names.clone());
                 self.trace.misfires.push(Misfire { rule, why });
             }
+            let Some(decrypt) = decrypt else {
+                self.trace.misfires.push(Misfire { rule, why: MisfireCause::NoDecryption });
+                continue;
+            };
             for recording in &recordings {
-                let Some(system) = system else { continue };
-                let opened = (system.decrypt_recording)(profile, &files, &recording.overheard());
+                let opened = decrypt(profile, &files, &recording.overheard());
                 for (place, message) in opened {
                     let (number, content) =
                         (recording.number(place), Finding::Content(message.body));

@@ -277,9 +277,9 @@ impl Endpoint for Client {
         }
     }
 
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Option<Box<dyn Endpoint>> {
         let entropy = Entropy::new(seed, &format!("thief of ccm client {}", self.number));
-        Box::new(Self { entropy, ..self.clone() })
+        Some(Box::new(Self { entropy, ..self.clone() }))
     }
 
     fn rewrite(

@@ -4,7 +4,7 @@ use crate::ccm::content::{self, Content};
 use crate::ccm::keyfiles::{Owned, owned};
 use crate::ccm::keys::{Ingredients, Key, Keys, RECORDS, Transcript};
 use crate::ccm::record::Opener;
-use crate::compromise::{RecordedFrame, Secrets, Transport, listen, next_secret};
+use crate::compromise::{RecordedFrame, Secrets, Transport, each_frame, next_secret};
 use crate::endpoint::{Message, Side};
 use crate::inbox::Received;
 use crate::keyfiles::{KeyFiles, KeySource};
@@ -16,7 +16,7 @@ pub(super) const SECRETS: Secrets = Secrets {
     labels: &[(RECORDS, "the AES key of everything on this data connection, 16, 24 or 32 bytes")],
     open: |profile, secrets, recording| {
         let Some(key) = next_secret(&mut secrets.iter(), RECORDS) else { return Vec::new() };
-        listen(recording, |recorded| {
+        each_frame(recording, |recorded| {
             let frame = Received::of(recorded.frame);
             (frame.spec.name == "MSG").then_some(())?;
             message(profile, &Key(key.to_vec()), frame)
@@ -27,7 +27,7 @@ pub(super) const SECRETS: Secrets = Secrets {
 /// The message in a record.
 fn message(profile: Profile, key: &Key, record: Received) -> Option<Message> {
     let opener = Opener { profile, key: key.clone(), received: 0 };
-    match content::read(profile, &opener.overhear(record).ok()?).ok()? {
+    match content::read(profile, &opener.open_unordered(record).ok()?).ok()? {
         Content::Message(message) => Some(message),
         Content::Goodbye => None,
     }
@@ -65,7 +65,7 @@ fn hear(
 ) -> Vec<(usize, Message)> {
     let mut offer = None;
     let mut keys: Option<Keys> = None;
-    listen(recording, |recorded| {
+    each_frame(recording, |recorded| {
         let frame = Received::of(recorded.frame);
         match (recorded.from, frame.spec.name) {
             (Side::Client, "KEY") => offer = Some(offered(&frame)),

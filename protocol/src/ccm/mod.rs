@@ -95,7 +95,6 @@ use crate::weakness::Weakness;
 
 /// `ccm` in the table of systems.
 pub const SYSTEM: System = System {
-    name: "ccm",
     about: "A client and a server send each other text and files: a key echoed under RSA-4096, AES-CCM.",
     ports: &[
         Listening { name: "the exchange", port: 1234 },
@@ -115,7 +114,6 @@ pub const SYSTEM: System = System {
     ],
     carries: &[Kind::Text, Kind::Image, Kind::Video],
     server_speaks: true,
-    dated: false,
     clients: lab::CLIENT_COUNT,
     planted: &[
         WeaknessInfo {
@@ -191,17 +189,15 @@ pub const SYSTEM: System = System {
             code: "protocol/src/session.rs",
         },
     ],
-    layout: wire::layout,
-    records: bare::records,
-    client: |setup| Box::new(Client::new(setup)),
-    server: |setup| Box::new(Server::new(setup)),
+    records: Some(bare::records),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    decrypt_recording: decrypt_recording::decrypt_recording,
+    decrypt_recording: Some(decrypt_recording::decrypt_recording),
     secrets: decrypt_recording::SECRETS,
-    register: None,
-    middle: None,
     sealed: &["MSG"],
     forgery: Some(Forgery { frame: "KEY", kinds: Forged::KeyPadding }),
     transport: Some(decrypt_recording::TRANSPORT),
+    ..System::minimal("ccm", &wire::layout, &|setup| Box::new(Client::new(setup)), &|setup| {
+        Box::new(Server::new(setup))
+    })
 };

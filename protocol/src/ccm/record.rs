@@ -162,7 +162,7 @@ impl Opener {
 
     /// Open a record of a recorded session, whichever number it has. Its fields are where an honest sender's are: a
     /// delimiter in one of them misleads nobody who knows their sizes.
-    pub(super) fn overhear(&self, record: Received) -> Result<Bytes, Reject> {
+    pub(super) fn open_unordered(&self, record: Received) -> Result<Bytes, Reject> {
         self.open_fields(record)
     }
 

@@ -438,8 +438,8 @@ impl Endpoint for Server {
         exchanges.chain(waiting).chain(sessions).max().unwrap_or(0)
     }
 
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
-        Box::new(Self { entropy: Entropy::new(seed, "thief of ccm server"), ..self.clone() })
+    fn compromised(&self, seed: u64) -> Option<Box<dyn Endpoint>> {
+        Some(Box::new(Self { entropy: Entropy::new(seed, "thief of ccm server"), ..self.clone() }))
     }
 
     fn rewrite(

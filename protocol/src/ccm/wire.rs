@@ -11,7 +11,7 @@ use crate::crypto::ccm::TAG;
 use crate::crypto::ecdh::SHARE;
 use crate::endpoint::{Check, PortIndex, Reject, Side};
 use crate::inbox::{Inbox, Received};
-use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Measure, Role, Size, Turn, Turns};
+use crate::layout::{Field, FrameDecl, FrameOrder, FrameSpec, Layout, Measure, Role, Size, Turn};
 use crate::weakness::{Profile, Weakness};
 
 /// The port of the exchange, by its place in the table.
@@ -128,21 +128,21 @@ const DELIMITED_FRAME: FrameDecl = FrameDecl {
     max: READ,
 };
 
-const EXCHANGE_TURNS: Turns =
-    Turns { client: &[Turn::One("KEY"), Turn::One("TRUE")], server: &[Turn::One("ECHO")] };
+const EXCHANGE_TURNS: FrameOrder =
+    FrameOrder { client: &[Turn::One("KEY"), Turn::One("TRUE")], server: &[Turn::One("ECHO")] };
 const CONTROL: Turn = Turn::Any(&["RCPT", "EXIT"]);
 // An unframed record has nothing that tells it: it comes last.
 const MESSAGES: Turn = Turn::Any(&["EXIT", "MSG"]);
 
-const BOUND: &[Turns] = &[
+const BOUND: &[FrameOrder] = &[
     EXCHANGE_TURNS,
-    Turns { client: &[Turn::One("BIND"), MESSAGES], server: &[CONTROL] },
-    Turns { client: &[Turn::One("BIND"), CONTROL], server: &[MESSAGES] },
+    FrameOrder { client: &[Turn::One("BIND"), MESSAGES], server: &[CONTROL] },
+    FrameOrder { client: &[Turn::One("BIND"), CONTROL], server: &[MESSAGES] },
 ];
-const UNBOUND: &[Turns] = &[
+const UNBOUND: &[FrameOrder] = &[
     EXCHANGE_TURNS,
-    Turns { client: &[MESSAGES], server: &[CONTROL] },
-    Turns { client: &[CONTROL], server: &[MESSAGES] },
+    FrameOrder { client: &[MESSAGES], server: &[CONTROL] },
+    FrameOrder { client: &[CONTROL], server: &[MESSAGES] },
 ];
 
 /// Whether a data connection says which session it belongs to.

@@ -6,10 +6,10 @@ mod secrets;
 use bytes::Bytes;
 
 use crate::endpoint::{Command, Conn, Endpoint, Input, Kind, Message, Output, PortIndex, Side};
-use crate::pair::{LINK, Pair, Seeing, delivered, digest, profiles};
 use crate::suite::ACCOUNTS;
 use crate::system::System;
 use crate::systems::{SYSTEMS, system};
+use crate::testing::{LINK, Pair, Seeing, delivered, digest, profiles};
 use crate::weakness::Profile;
 
 /// The systems of one connection.
@@ -60,7 +60,7 @@ fn an_edit_that_changes_nothing_gives_the_frame_itself() {
         let pair = run(system, profile, &mut |pair, from, frame| {
             let end = receiver(pair, from);
             let before = digest(end);
-            let rewritten = end.compromised(3).rewrite(LINK, &frame.bytes, &mut |_| {});
+            let rewritten = end.compromised(3).unwrap().rewrite(LINK, &frame.bytes, &mut |_| {});
             assert_eq!(digest(end), before);
             assert_eq!(end.rewrite(Conn(99), &frame.bytes, &mut |_| {}), None);
             let case = || format!("{} {} {}", system.name, profile.name(), frame.spec.name);
@@ -152,11 +152,11 @@ fn a_thief_has_randomness_of_its_own() {
         let pair = run(system, profile, &mut |_, _, _| None);
         for side in [Side::Client, Side::Server] {
             let end = receiver(&pair, side);
-            let thief = end.compromised(7);
-            assert_eq!(digest(&*thief), digest(&*end.compromised(7)));
+            let thief = end.compromised(7).unwrap();
+            assert_eq!(digest(&*thief), digest(&*end.compromised(7).unwrap()));
             assert_eq!(digest(&*thief), digest(&*thief.fork()));
             assert_ne!(digest(&*thief), digest(end), "{}", system.name);
-            assert_ne!(digest(&*thief), digest(&*end.compromised(8)), "{}", system.name);
+            assert_ne!(digest(&*thief), digest(&*end.compromised(8).unwrap()), "{}", system.name);
         }
         let say = |mut end: Box<dyn Endpoint>| {
             let mut out = Output::default();
@@ -166,7 +166,12 @@ fn a_thief_has_randomness_of_its_own() {
         if system.name != "helo"
             && !(system.name == "suite" && profile == Profile::as_built(system))
         {
-            assert_ne!(say(pair.client.fork()), say(pair.client.compromised(7)), "{}", system.name);
+            assert_ne!(
+                say(pair.client.fork()),
+                say(pair.client.compromised(7).unwrap()),
+                "{}",
+                system.name
+            );
         }
     });
 }

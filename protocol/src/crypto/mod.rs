@@ -12,6 +12,7 @@ pub mod checksum;
 pub mod ecdh;
 pub mod key;
 pub mod rsa;
+pub mod x25519;
 
 /// A secret of `N` bytes: wiped when dropped, never shown.
 #[derive(Clone, PartialEq, Eq, Hash, Zeroize, ZeroizeOnDrop)]
@@ -113,9 +114,15 @@ fn hmac(key: &[u8]) -> Hmac<Sha256> {
 
 /// HKDF-SHA256 without salt, extract and expand (RFC 5869), of `N` bytes, `N` at most 8160.
 pub fn hkdf_sha256<const N: usize>(secret: &[u8], info: &[&[u8]]) -> Secret<N> {
+    hkdf_sha256_salted(&[], secret, info)
+}
+
+/// The same with a salt. An empty one is none (RFC 5869 section 2.2).
+pub fn hkdf_sha256_salted<const N: usize>(salt: &[u8], secret: &[u8], info: &[&[u8]]) -> Secret<N> {
     const { assert!(N <= 255 * 32, "HKDF-SHA256 gives at most 8160 bytes") };
     let mut out = Secret([0; N]);
-    let expanded = hkdf::Hkdf::<Sha256>::new(None, secret).expand_multi_info(info, &mut out.0);
+    let expanded =
+        hkdf::Hkdf::<Sha256>::new(Some(salt), secret).expand_multi_info(info, &mut out.0);
     debug_assert!(expanded.is_ok(), "the length was checked at compile time");
     out
 }
@@ -147,6 +154,17 @@ mod tests {
         assert_eq!(
             hex(&okm.0),
             "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"
+        );
+    }
+
+    #[test]
+    fn hkdf_sha256_rfc_5869_case_1() {
+        let salt: Vec<u8> = (0..13).collect();
+        let info: Vec<u8> = (0xf0..0xfa).collect();
+        let okm = hkdf_sha256_salted::<42>(&salt, &[0x0b; 22], &[&info]);
+        assert_eq!(
+            hex(&okm.0),
+            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
         );
     }
 

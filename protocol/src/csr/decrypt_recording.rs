@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::compromise::{RecordedFrame, Secrets, listen, next_secret};
+use crate::compromise::{RecordedFrame, Secrets, each_frame, next_secret};
 use crate::crypto::Secret;
 use crate::csr::keys::{EPOCH, Nonces, Schedule};
 use crate::csr::middle::claimed;
@@ -47,7 +47,7 @@ fn open(
     let mut later = VecDeque::new();
     let (mut device, mut server) = (None, None);
     let mut channel: Option<Channel> = None;
-    listen(recording, |recorded| {
+    each_frame(recording, |recorded| {
         let frame = Received::of(recorded.frame);
         let content = match (recorded.from, frame.spec.name) {
             (Side::Client, "HELLO") => {
@@ -72,7 +72,7 @@ fn open(
         let mut there = channel.clone()?;
         for passed in 0..=AHEAD {
             let mut tried = Received::of(recorded.frame);
-            if let Ok(plaintext) = there.overhear(content, &mut tried) {
+            if let Ok(plaintext) = there.open_unordered(content, &mut tried) {
                 let message = claimed(profile, content, plaintext);
                 later.drain(..passed);
                 channel = Some(there);

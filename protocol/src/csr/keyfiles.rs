@@ -2,10 +2,11 @@
 //! `device_server/{device,server}_{private_key,public_key,csr,cert}.pem`.
 
 use crate::crypto::rsa::{PrivateKey, RsaError};
+use crate::csr::client::Client;
 use crate::csr::lab::{
     AUTHORITY, Credentials, Identity, Keyring, KeyringError, SERVER, SERVER_SUBJECT, device_subject,
 };
-use crate::csr::{Client, Server};
+use crate::csr::server::Server;
 use crate::endpoint::{Endpoint, Name};
 use crate::entropy::Entropy;
 use crate::keyfiles::{CERTIFICATES, KeyError, KeyFiles, KeyProblem, KeySource, pem, private_key};

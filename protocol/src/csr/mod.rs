@@ -79,12 +79,13 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use client::Client;
 pub use keys::{Keys, Nonces, Schedule};
 pub use lab::{
     AUTHORITY, EPOCH, Identity, Keyring, KeyringError, PERIOD, SERVER, SERVER_COMMON_NAME,
 };
-pub use server::Server;
+
+use client::Client;
+use server::Server;
 
 use crate::endpoint::Kind;
 use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};
@@ -92,7 +93,6 @@ use crate::weakness::Weakness;
 
 /// `csr` in the table of systems.
 pub const SYSTEM: System = System {
-    name: "csr",
     about: "A device sends text, images and video to a server: X.509 by request, ECDH, AES-256-CBC and HMAC, key updates.",
     ports: &[Listening { name: "session", port: 12345 }],
     features: &[
@@ -108,7 +108,6 @@ pub const SYSTEM: System = System {
         "several devices at once",
     ],
     carries: &[Kind::Text, Kind::Image, Kind::Video],
-    server_speaks: false,
     dated: true,
     clients: 3,
     planted: &[
@@ -197,17 +196,15 @@ pub const SYSTEM: System = System {
             code: "protocol/src/session.rs",
         },
     ],
-    layout: wire::layout,
-    records: bare::records,
-    client: |setup| Box::new(Client::new(setup)),
-    server: |setup| Box::new(Server::new(setup)),
+    records: Some(bare::records),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    decrypt_recording: decrypt_recording::decrypt_recording,
+    decrypt_recording: Some(decrypt_recording::decrypt_recording),
     secrets: decrypt_recording::SECRETS,
-    register: None,
     middle: Some(|profile, seed| Box::new(middle::Middle::new(profile, seed))),
     sealed: &["TEXT", "REPLY", "MEDIA"],
     forgery: Some(Forgery { frame: "TEXT", kinds: Forged::PaddingOrMac }),
-    transport: None,
+    ..System::minimal("csr", &wire::layout, &|setup| Box::new(Client::new(setup)), &|setup| {
+        Box::new(Server::new(setup))
+    })
 };

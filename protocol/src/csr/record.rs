@@ -146,7 +146,7 @@ impl Channel {
     }
 
     /// Open a record of a recorded session, whichever number it has.
-    pub(super) fn overhear<'a>(
+    pub(super) fn open_unordered<'a>(
         &mut self,
         content: Content,
         record: &'a mut Received,

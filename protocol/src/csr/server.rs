@@ -1,48 +1,31 @@
 //! The server: believes certificates, agrees on keys, replies to text and stores media.
 
-use std::collections::BTreeMap;
-use std::hash::{Hash, Hasher};
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::compromise::Edit;
 use crate::crypto::ecdh::Ephemeral;
 use crate::crypto::rsa::PublicKey;
 use crate::csr::file;
 use crate::csr::keys::{EPOCH, NONCE, Nonces, Schedule, Transcript};
-use crate::csr::lab::{Credentials, Identity, Keyring};
+use crate::csr::lab::{Credentials, Keyring};
 use crate::csr::record::{Channel, Content};
 use crate::csr::session::{IDLE_PATIENCE, PATIENCE, Setting, counted, sign, verify};
 use crate::csr::wire::{self, ERROR, READ};
-use crate::endpoint::{Check, Conn, End, Endpoint, Fact, Input, Name, Output, Reject, Side, Tick};
+use crate::endpoint::{Check, Command, End, Fact, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::inbox::{Inbox, Received};
-use crate::session::{Alarm, SessionOutput};
+use crate::peer::{self, Next, Peer, Session, Waits};
 use crate::system::Setup;
 use crate::weakness::Weakness;
 
 /// Whom a connection is believed to come from before it has shown a certificate.
 const NOBODY: &str = "unknown";
 
-/// The server.
-#[derive(Clone, Debug)]
-pub struct Server {
-    setting: Arc<Setting>,
-    name: Name,
-    entropy: Entropy,
-    sessions: BTreeMap<Conn, Session>,
-    alarm: Alarm,
-}
-
-#[derive(Clone, Hash, Debug)]
-struct Session {
-    peer: Name,
-    inbox: Inbox,
-    heard: Tick,
-    state: State,
-}
-
 /// Where a session stands. Every state is consumed by what it waits for.
 #[derive(Clone, Hash, Debug)]
-enum State {
+pub(super) enum State {
     ExpectHello,
     Pausing(Pausing),
     ExpectShare(ExpectShare),
@@ -51,234 +34,67 @@ enum State {
 
 /// The hello is sent; the share must not run into it.
 #[derive(Clone, Hash, Debug)]
-struct Pausing {
+pub(super) struct Pausing {
     until: Tick,
     then: Agreeing,
 }
 
 /// What both hellos have settled.
 #[derive(Clone, Hash, Debug)]
-struct Agreeing {
+pub(super) struct Agreeing {
     transcript: Transcript,
     nonces: Nonces,
     device: Arc<PublicKey>,
 }
 
 #[derive(Clone, Hash, Debug)]
-struct ExpectShare {
+pub(super) struct ExpectShare {
     settled: Agreeing,
     ours: Ephemeral,
 }
 
 #[derive(Clone, Hash, Debug)]
-struct Active {
+pub(super) struct Active {
     device: Arc<PublicKey>,
     channel: Channel,
 }
 
 /// What a state works with besides its own data.
-struct Context<'a, 'b> {
-    now: Tick,
-    setting: &'a Setting,
-    me: &'a Identity,
-    entropy: &'a mut Entropy,
-    output: &'a mut SessionOutput<'b>,
-}
+type Context<'a, 'b> = peer::Context<'a, 'b, Setting>;
+
+/// The server.
+pub(super) type Server = Peer<State>;
 
 impl Server {
     /// The server of the lab.
-    pub fn new(setup: Setup) -> Self {
+    pub(super) fn new(setup: Setup) -> Self {
         Self::with_keys(setup, &Keyring::lab())
     }
 
     /// The server of this keyring.
-    pub fn with_keys(setup: Setup, keyring: &Keyring) -> Self {
+    pub(super) fn with_keys(setup: Setup, keyring: &Keyring) -> Self {
         Self::with_credentials(setup, keyring.server_credentials())
     }
 
     /// A server that holds these.
-    pub fn with_credentials(setup: Setup, own: Credentials) -> Self {
-        Self {
-            entropy: Entropy::new(setup.seed, "csr server"),
-            name: own.me.name.clone(),
-            setting: Setting::new(setup, own),
-            sessions: BTreeMap::new(),
-            alarm: Alarm::default(),
-        }
-    }
-
-    fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
-        let peer = Name::from(NOBODY);
-        let mut output = SessionOutput { conn, local: &self.name, peer: peer.clone(), out };
-        output.log("connection accepted");
-        let (inbox, state) = (Inbox::default(), State::ExpectHello);
-        self.sessions.insert(conn, Session { peer, inbox, heard: now, state });
-    }
-
-    /// Go as far as what has arrived on `conn` allows.
-    fn drive(&mut self, now: Tick, conn: Conn, out: &mut Output) {
-        let Some(session) = self.sessions.remove(&conn) else { return };
-        let peer = session.peer.clone();
-        let mut output = SessionOutput { conn, local: &self.name, peer, out };
-        let mut context = Context {
-            now,
-            setting: &self.setting,
-            me: &self.setting.own.me,
-            entropy: &mut self.entropy,
-            output: &mut output,
-        };
-        match session.drive(&mut context) {
-            Ok(Some(session)) => {
-                self.sessions.insert(conn, session);
-            }
-            Ok(None) => output.end(End::Clean),
-            Err(reject) => output.abort(reject),
-        }
-    }
-
-    fn wake(&mut self, now: Tick, out: &mut Output) {
-        self.alarm.rang(now);
-        let setting = self.setting.clone();
-        let late =
-            |session: &Session| session.deadline(&setting).is_some_and(|deadline| deadline <= now);
-        for (conn, session) in self.sessions.extract_if(.., |_, session| late(session)) {
-            let mut output = SessionOutput { conn, local: &self.name, peer: session.peer, out };
-            output.abort(Reject::new(Check::Timeout, "peer"));
-        }
-        let pausing = |session: &Session| matches!(session.state, State::Pausing(_));
-        let waiting = self.sessions.iter().filter(|(_, session)| pausing(session));
-        for conn in waiting.map(|(conn, _)| *conn).collect::<Vec<_>>() {
-            self.drive(now, conn, out);
-        }
+    pub(super) fn with_credentials(setup: Setup, own: Credentials) -> Self {
+        let name = own.me.name.clone();
+        Self::host(&setup, name, "csr server".to_owned(), Setting::new(setup, own))
     }
 }
 
-impl Server {
-    /// Something came. Until a session is established its time counts from the start: bytes that trickle in earn no more.
-    fn heard(&mut self, now: Tick, conn: Conn) {
-        let session = self.sessions.get_mut(&conn);
-        if let Some(session) = session.filter(|session| session.is_established()) {
-            session.heard = now;
-        }
-    }
-}
+impl Session for State {
+    type Setting = Setting;
+    type Frame = Received;
 
-impl Endpoint for Server {
-    fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
-        match input {
-            Input::Opened(conn, _) => self.open(now, conn, out),
-            Input::Received(conn, bytes) => {
-                if let Some(session) = self.sessions.get_mut(&conn) {
-                    session.inbox.push(bytes);
-                    self.drive(now, conn, out);
-                    self.heard(now, conn);
-                }
-            }
-            Input::Closed(conn) => {
-                if let Some(session) = self.sessions.remove(&conn) {
-                    let end = session.closed(&self.setting);
-                    let mut output =
-                        SessionOutput { conn, local: &self.name, peer: session.peer, out };
-                    output.end(end);
-                }
-            }
-            Input::Timeout => self.wake(now, out),
-            Input::Command(_) => {}
-        }
-        let deadlines =
-            self.sessions.values().filter_map(|session| session.deadline(&self.setting));
-        let pauses = self.sessions.values().filter_map(|session| match &session.state {
-            State::Pausing(pausing) => Some(pausing.until),
-            _ => None,
-        });
-        self.alarm.set(deadlines.chain(pauses), out);
+    const SIDE: Side = Side::Server;
+    const PEER: &'static str = NOBODY;
+
+    fn begin(context: &mut Context<'_, '_>) -> Result<Self, Reject> {
+        context.output.log("connection accepted");
+        Ok(Self::ExpectHello)
     }
 
-    fn fork(&self) -> Box<dyn Endpoint> {
-        Box::new(self.clone())
-    }
-
-    fn digest(&self, mut hasher: &mut dyn Hasher) {
-        (self.setting.profile, &self.entropy, &self.sessions, self.alarm).hash(&mut hasher);
-    }
-
-    fn buffered(&self) -> usize {
-        self.sessions.values().map(|session| session.inbox.waiting().len()).max().unwrap_or(0)
-    }
-
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
-        Box::new(Self { entropy: Entropy::new(seed, "thief of csr server"), ..self.clone() })
-    }
-
-    fn rewrite(
-        &self,
-        conn: Conn,
-        frame: &[u8],
-        edit: &mut dyn FnMut(&mut Vec<u8>),
-    ) -> Option<Vec<u8>> {
-        let state = &self.sessions.get(&conn)?.state;
-        let State::Active(active) = state else { return None };
-        let (layout, profile) = (&self.setting.layout, self.setting.profile);
-        let record = wire::next(layout, profile, state.due(), &mut Inbox::of(frame)).ok()??;
-        let content = match record.spec.name {
-            "TEXT" => Content::Text,
-            "MEDIA" => Content::Media,
-            _ => return None,
-        };
-        active.channel.rewrite(content, record, edit)
-    }
-}
-
-impl Session {
-    fn is_established(&self) -> bool {
-        matches!(self.state, State::Active(_))
-    }
-
-    /// When to stop waiting for the device. Once the session is established it may take its time.
-    fn deadline(&self, setting: &Setting) -> Option<Tick> {
-        let patience = if self.is_established() { IDLE_PATIENCE } else { PATIENCE };
-        setting.deadline(self.heard, patience)
-    }
-
-    /// How a session ends whose connection closed. The published device just closes when it is done.
-    fn closed(&self, setting: &Setting) -> End {
-        let silent = setting.profile.has(Weakness::EndNotAuthenticated);
-        let done = matches!(self.state, State::Active(_)) && self.inbox.waiting().is_empty();
-        if silent && done { End::Clean } else { End::Truncated }
-    }
-
-    /// The session as it then stands, or nothing once the device has said goodbye.
-    fn drive(self, context: &mut Context<'_, '_>) -> Result<Option<Self>, Reject> {
-        let Self { mut inbox, heard, mut state, .. } = self;
-        let (layout, profile) = (&context.setting.layout, context.setting.profile);
-        loop {
-            if let State::Pausing(pausing) = state {
-                if inbox.waiting().len() > READ {
-                    inbox.refuse_on(context.output.conn, context.output.out);
-                    return Err(Reject::new(Check::Length, "key"));
-                }
-                if pausing.until > context.now {
-                    state = State::Pausing(pausing);
-                    break;
-                }
-                state = pausing.then.send_share(context)?;
-            }
-            let due = state.due();
-            let next = |inbox: &mut Inbox| wire::next(layout, profile, due, inbox);
-            let Some(mut message) = context.output.read(&mut inbox, next)? else {
-                break;
-            };
-            match state.receive(&mut message, context)? {
-                Some(next) => state = next,
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(Self { peer: context.output.peer.clone(), inbox, heard, state }))
-    }
-}
-
-impl State {
-    /// The names of the messages it waits for.
     fn due(&self) -> &'static [&'static str] {
         match self {
             Self::ExpectHello => &["HELLO"],
@@ -287,17 +103,75 @@ impl State {
         }
     }
 
+    fn next(
+        setting: &Setting,
+        due: &'static [&'static str],
+        inbox: &mut Inbox,
+    ) -> Result<Option<Received>, Reject> {
+        wire::next(&setting.layout, setting.profile, due, inbox)
+    }
+
     fn receive(
         self,
         message: &mut Received,
         context: &mut Context<'_, '_>,
-    ) -> Result<Option<Self>, Reject> {
+    ) -> Result<Next<Self>, Reject> {
         match self {
-            Self::ExpectHello => receive_hello(message, context).map(Some),
+            Self::ExpectHello => receive_hello(message, context).map(Next::State),
             Self::Pausing(_) => Err(Reject::new(Check::Phase, "type")),
-            Self::ExpectShare(state) => state.receive(message, context).map(Some),
+            Self::ExpectShare(state) => state.receive(message, context).map(Next::State),
             Self::Active(state) => state.receive(message, context),
         }
+    }
+
+    fn waits(&self) -> Waits {
+        match self {
+            Self::Pausing(pausing) => Waits::Until(pausing.until),
+            _ => Waits::Frame,
+        }
+    }
+
+    fn resume(self, context: &mut Context<'_, '_>) -> Result<Self, Reject> {
+        match self {
+            Self::Pausing(pausing) => pausing.then.send_share(context),
+            other => Ok(other),
+        }
+    }
+
+    fn check_early(&self, bytes: usize, _: bool, _: &Setting) -> Result<(), Reject> {
+        if bytes > READ { Err(Reject::new(Check::Length, "key")) } else { Ok(()) }
+    }
+
+    fn is_established(&self) -> bool {
+        matches!(self, Self::Active(_))
+    }
+
+    /// Once the session is established the device may take its time.
+    fn patience(&self) -> Option<Duration> {
+        Some(if self.is_established() { IDLE_PATIENCE } else { PATIENCE })
+    }
+
+    /// The published device just closes when it is done.
+    fn closed(&self, unread: usize, _: &VecDeque<Command>, setting: &Setting) -> End {
+        let silent = setting.profile.has(Weakness::EndNotAuthenticated);
+        if silent && self.is_established() && unread == 0 { End::Clean } else { End::Truncated }
+    }
+
+    fn rewrite(
+        &self,
+        frame: &[u8],
+        setting: &Setting,
+        _: &mut Entropy,
+        edit: Edit<'_>,
+    ) -> Option<Vec<u8>> {
+        let Self::Active(active) = self else { return None };
+        let record = Self::next(setting, self.due(), &mut Inbox::of(frame)).ok()??;
+        let content = match record.spec.name {
+            "TEXT" => Content::Text,
+            "MEDIA" => Content::Media,
+            _ => return None,
+        };
+        active.channel.rewrite(content, record, edit)
     }
 }
 
@@ -310,7 +184,7 @@ fn receive_hello(hello: &Received, context: &mut Context<'_, '_>) -> Result<Stat
     wire::is_one(profile, wire::body(hello), wire::HELLO_MISREAD)?;
     let (pem, device_nonce) = wire::read_hello(wire::body(hello))?;
     let nonce: [u8; NONCE] = context.entropy.bytes();
-    let own = wire::hello(&context.me.certificate, &nonce);
+    let own = wire::hello(&context.setting.own.me.certificate, &nonce);
     transcript.absorb(Side::Server, &own);
     context.output.send(wire::framed(profile, own));
     let (name, device) = context.setting.believe(context.now, Side::Client, &pem)?;
@@ -330,7 +204,7 @@ impl Agreeing {
         let ours = Ephemeral::generate(context.entropy);
         let signature = if wire::server_signs(profile) {
             let digest = self.transcript.signed(profile, Side::Server, &[ours.share()]);
-            Some(sign(&context.me.key, &digest, context.entropy)?)
+            Some(sign(&context.setting.own.me.key, &digest, context.entropy)?)
         } else {
             None
         };
@@ -367,7 +241,7 @@ impl Active {
         mut self: Box<Self>,
         message: &mut Received,
         context: &mut Context<'_, '_>,
-    ) -> Result<Option<State>, Reject> {
+    ) -> Result<Next<State>, Reject> {
         let profile = context.setting.profile;
         let result = match message.spec.name {
             "TEXT" => self.receive_text(message, context),
@@ -375,7 +249,7 @@ impl Active {
             _ => {
                 self.channel.open_end(message)?;
                 context.output.log("goodbye received");
-                return Ok(None);
+                return Ok(Next::End(End::Clean));
             }
         };
         if let Err(reject) = result {
@@ -386,7 +260,7 @@ impl Active {
             let said = [ERROR, reject.check.name().as_bytes()].concat();
             context.output.send(wire::framed(profile, said));
         }
-        Ok(Some(State::Active(self)))
+        Ok(Next::State(State::Active(self)))
     }
 
     fn receive_text(

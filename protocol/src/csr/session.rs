@@ -11,7 +11,7 @@ use crate::endpoint::{Check, Name, Reject, Side, Tick};
 use crate::entropy::Entropy;
 use crate::layout::Layout;
 use crate::pki::x509::{Certificate, Checks, Reading, Roles, X509Error};
-use crate::session::{SessionOutput, Timeouts};
+use crate::session::SessionOutput;
 use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
 
@@ -41,7 +41,6 @@ pub(super) fn counted(
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) profile: Profile,
-    timeouts: Timeouts,
     pub(super) layout: Layout,
     pub(super) own: Credentials,
     /// When tick 0 is, in seconds since 1970.
@@ -49,10 +48,9 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    pub(super) fn new(setup: Setup, own: Credentials) -> Arc<Self> {
+    pub(super) fn new(setup: Setup, own: Credentials) -> Self {
         let Setup { profile, epoch, .. } = setup;
-        let timeouts = Timeouts::of(&setup);
-        Arc::new(Self { profile, timeouts, layout: wire::layout(profile), own, epoch })
+        Self { profile, layout: wire::layout(profile), own, epoch }
     }
 
     /// Check the certificate of whoever is on the `peer` side; return its name and key.
@@ -82,11 +80,6 @@ impl Setting {
             return Err(refusal(X509Error::Name));
         }
         Ok((local_name(&common_name), Arc::new(key)))
-    }
-
-    /// When an endpoint that last heard its peer at `heard`, and usually has this patience, gives up waiting.
-    pub(super) fn deadline(&self, heard: Tick, patience: Duration) -> Option<Tick> {
-        self.timeouts.deadline(heard, patience)
     }
 
     /// Until when to be silent after a message sent `now` that the peer does not answer.

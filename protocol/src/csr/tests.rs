@@ -18,13 +18,13 @@ use crate::endpoint::{
 };
 use crate::entropy::Entropy;
 use crate::layout::{Deframer, Frame};
-use crate::pair::{
-    LINK, Meddle, Pair, check, delivered, digest, flipped, once, replayed, sent, setup, untouched,
+use crate::testing::{
+    LINK, Meddle, Pair, check, delivered, flipped, once, replayed, sent, setup, untouched,
 };
 use crate::weakness::Profile;
 
 pub(super) fn profiles() -> Vec<Profile> {
-    crate::pair::profiles(&SYSTEM)
+    crate::testing::profiles(&SYSTEM)
 }
 
 fn as_built() -> Profile {
@@ -74,5 +74,5 @@ fn texts() -> Vec<Command> {
 }
 
 fn run(profile: Profile, commands: &[Command], meddle: Meddle<'_>) -> Pair {
-    crate::pair::run(&SYSTEM, profile, commands, meddle)
+    crate::testing::run(&SYSTEM, profile, commands, meddle)
 }

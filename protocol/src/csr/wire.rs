@@ -17,7 +17,7 @@ use crate::crypto::ecdh::SHARE;
 use crate::csr::keys::NONCE;
 use crate::endpoint::{Check, Reject, Side};
 use crate::inbox::{Inbox, Received};
-use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Role, Turn, Turns};
+use crate::layout::{Field, FrameDecl, FrameOrder, FrameSpec, Layout, Role, Turn};
 use crate::weakness::{Profile, Weakness};
 
 /// What one read returns at most, in bytes: the published programs call `recv(4096)`.
@@ -181,7 +181,7 @@ pub(super) fn layout(profile: Profile) -> Layout {
     Layout {
         system: "csr",
         frames: decls.into_iter().map(|decl| Arc::new(FrameSpec::new(decl, profile))).collect(),
-        turns: &[Turns {
+        turns: &[FrameOrder {
             client: &[
                 Turn::One("HELLO"),
                 Turn::One("ECDH"),

@@ -39,7 +39,7 @@ impl RecordLayer for Bare {
         let mut inbox = Inbox::from(received);
         let record = wire::next(&self.layout, Side::Client, &["IMGX"], &mut inbox)?;
         let mut record = record.ok_or(SHORT)?;
-        read(self.channel.overhear(&mut record)?);
+        read(self.channel.open_unordered(&mut record)?);
         Ok(record.bytes)
     }
 }

@@ -1,27 +1,25 @@
 //! The device: opens, hands over its certificate, transports the pre-master secret, sends one
 //! record at a time.
 
-use std::collections::VecDeque;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::compromise::Edit;
 use crate::crypto::Secret;
 use crate::crypto::rsa::PublicKey;
-use crate::endpoint::{
-    Check, Command, Conn, End, Endpoint, Fact, Input, Kind, Message, Name, Output, Reject, Side,
-    Tick,
-};
+use crate::crypto::x25519::Ephemeral;
+use crate::endpoint::{Check, Fact, Kind, Message, Name, Reject, Side};
 use crate::entropy::Entropy;
 use crate::helo::ack::{self, Answers, Word};
 use crate::helo::file::{self, Content};
-use crate::helo::keys::{Ephemeral, Keys, MASTER, NONCE, Transcript, master};
-use crate::helo::lab::{Credentials, Identity, Keyring, SERVER};
+use crate::helo::keys::{Keys, MASTER, NONCE, Transcript, master};
+use crate::helo::lab::{Credentials, Keyring, SERVER};
 use crate::helo::premaster;
 use crate::helo::record::{Channel, Receipt};
 use crate::helo::session::{PATIENCE, Setting, share_digest};
 use crate::helo::wire::{self, HELO, IMGX, MAX_RECORD, RSA, SECX};
 use crate::inbox::{Inbox, Received};
-use crate::session::{Alarm, SessionOutput};
+use crate::peer::{self, Next, Peer, Session, Waits};
 use crate::system::Setup;
 use crate::weakness::Weakness;
 
@@ -30,29 +28,9 @@ const MAX_EARLY: usize = 64 * RSA;
 /// What stands around a message in its record at most, in bytes.
 const OVERHEAD: usize = 4096;
 
-/// A device.
-#[derive(Clone, Debug)]
-pub struct Client {
-    setting: Arc<Setting>,
-    number: u32,
-    name: Name,
-    entropy: Entropy,
-    queue: VecDeque<Command>,
-    session: Option<Session>,
-    alarm: Alarm,
-}
-
-#[derive(Clone, Hash, Debug)]
-struct Session {
-    conn: Conn,
-    inbox: Inbox,
-    heard: Tick,
-    state: State,
-}
-
 /// Where a session stands. Every state is consumed by what it waits for.
 #[derive(Clone, Hash, Debug)]
-enum State {
+pub(super) enum State {
     ExpectCertAck(ExpectCertAck),
     ExpectHelloAck(ExpectHelloAck),
     ExpectHello(ExpectHello),
@@ -63,37 +41,37 @@ enum State {
 }
 
 #[derive(Clone, Hash, Debug)]
-struct ExpectCertAck {
+pub(super) struct ExpectCertAck {
     transcript: Transcript,
 }
 
 #[derive(Clone, Hash, Debug)]
-struct ExpectHelloAck {
-    transcript: Transcript,
-    nonce: [u8; NONCE],
-}
-
-#[derive(Clone, Hash, Debug)]
-struct ExpectHello {
+pub(super) struct ExpectHelloAck {
     transcript: Transcript,
     nonce: [u8; NONCE],
 }
 
 #[derive(Clone, Hash, Debug)]
-struct ExpectNonce {
+pub(super) struct ExpectHello {
+    transcript: Transcript,
+    nonce: [u8; NONCE],
+}
+
+#[derive(Clone, Hash, Debug)]
+pub(super) struct ExpectNonce {
     transcript: Transcript,
     nonce: [u8; NONCE],
     server: Arc<PublicKey>,
 }
 
 #[derive(Clone, Hash, Debug)]
-struct ExpectPremAck {
+pub(super) struct ExpectPremAck {
     transcript: Transcript,
     keys: Keys,
 }
 
 #[derive(Clone, Hash, Debug)]
-struct ExpectAck {
+pub(super) struct ExpectAck {
     channel: Channel,
     message: Message,
     receipt: Receipt,
@@ -102,255 +80,63 @@ struct ExpectAck {
 }
 
 /// What a state works with besides its own data.
-struct Context<'a, 'b> {
-    setting: &'a Setting,
-    me: &'a Identity,
-    entropy: &'a mut Entropy,
-    output: &'a mut SessionOutput<'b>,
-}
+type Context<'a, 'b> = peer::Context<'a, 'b, Setting>;
+
+/// A device.
+pub(super) type Client = Peer<State>;
 
 impl Client {
     /// A device of the lab.
-    pub fn new(setup: Setup) -> Self {
-        Self::with_keys(setup, &Keyring::lab())
-    }
-
-    /// A device of this keyring.
-    pub fn with_keys(setup: Setup, keyring: &Keyring) -> Self {
-        Self::with_credentials(setup, keyring.device_credentials(setup.number))
+    pub(super) fn new(setup: Setup) -> Self {
+        Self::with_credentials(setup, Keyring::lab().device_credentials(setup.number))
     }
 
     /// A device that holds these.
-    pub fn with_credentials(setup: Setup, own: Credentials) -> Self {
+    pub(super) fn with_credentials(setup: Setup, own: Credentials) -> Self {
         let name = own.me.name.clone();
-        Self {
-            entropy: Entropy::new(setup.seed, &format!("helo {name}")),
-            setting: Setting::new(&setup, own),
-            number: setup.number,
-            name,
-            queue: VecDeque::new(),
-            session: None,
-            alarm: Alarm::default(),
-        }
+        let label = format!("helo {name}");
+        Self::host(&setup, name, label, Setting::new(&setup, own))
     }
+}
 
-    /// The keys of the live session, once the handshake is complete: what leaks when a device is
-    /// compromised.
-    pub fn keys(&self) -> Option<&Keys> {
-        match &self.session.as_ref()?.state {
-            State::Idle(channel) | State::ExpectAck(ExpectAck { channel, .. }) => {
-                Some(&channel.keys)
-            }
-            _ => None,
-        }
-    }
+impl Session for State {
+    type Setting = Setting;
+    type Frame = Received;
 
-    fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
-        if let Some(old) = self.session.take() {
-            self.output(old.conn, out).end(End::Aborted);
-        }
-        let certificate = &self.setting.own.me.certificate;
-        let hello = wire::tagged(HELO, &[certificate]);
+    const SIDE: Side = Side::Client;
+    const PEER: &'static str = SERVER;
+
+    fn begin(context: &mut Context<'_, '_>) -> Result<Self, Reject> {
+        let hello = wire::tagged(HELO, &[&context.setting.own.me.certificate]);
         let mut transcript = Transcript::default();
         transcript.absorb(Side::Client, &hello);
-        let mut output = self.output(conn, out);
-        output.log("connected, certificate sent");
-        output.send(hello);
-        let state = State::ExpectCertAck(ExpectCertAck { transcript });
-        self.session = Some(Session { conn, inbox: Inbox::default(), heard: now, state });
+        context.output.log("connected, certificate sent");
+        context.output.send(hello);
+        Ok(Self::ExpectCertAck(ExpectCertAck { transcript }))
     }
 
-    /// Go as far as what has arrived and what is queued allow.
-    fn drive(&mut self, now: Tick, out: &mut Output) {
-        let Some(session) = self.session.take() else { return };
-        let setting = self.setting.clone();
-        let peer = Name::from(SERVER);
-        let mut output = SessionOutput { conn: session.conn, local: &self.name, peer, out };
-        let mut context = Context {
-            setting: &setting,
-            me: &setting.own.me,
-            entropy: &mut self.entropy,
-            output: &mut output,
-        };
-        match session.drive(now, &mut self.queue, &mut context) {
-            Ok(session) => self.session = session,
-            Err(reject) => output.abort(reject),
-        }
-        if self.session.is_none() {
-            // What was queued was meant for this session.
-            self.queue.clear();
-        }
-    }
-
-    fn give_up(&mut self, now: Tick, out: &mut Output) {
-        self.alarm.rang(now);
-        if self.deadline().is_some_and(|deadline| deadline <= now)
-            && let Some(session) = self.session.take()
-        {
-            self.queue.clear();
-            self.output(session.conn, out).abort(Reject::new(Check::Timeout, "peer"));
-        }
-    }
-
-    /// When to stop waiting. An idle device waits for its application, not for its peer.
-    fn deadline(&self) -> Option<Tick> {
-        let session = self.session.as_ref()?;
-        let waits = !matches!(session.state, State::Idle(_));
-        self.setting.deadline(session.heard, PATIENCE).filter(|_| waits)
-    }
-
-    fn output<'a>(&'a self, conn: Conn, out: &'a mut Output) -> SessionOutput<'a> {
-        SessionOutput { conn, local: &self.name, peer: Name::from(SERVER), out }
-    }
-}
-
-impl Endpoint for Client {
-    fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
-        match input {
-            Input::Opened(conn, _) => self.open(now, conn, out),
-            Input::Received(conn, bytes) => {
-                if let Some(session) = self.session.as_mut().filter(|session| session.conn == conn)
-                {
-                    session.inbox.push(bytes);
-                    // The handshake's time counts from the start: bytes that trickle in earn no more.
-                    if session.is_established() {
-                        session.heard = now;
-                    }
-                    self.drive(now, out);
-                }
-            }
-            Input::Closed(conn) => {
-                if self.session.take_if(|session| session.conn == conn).is_some() {
-                    self.queue.clear();
-                    self.output(conn, out).end(End::Truncated);
-                }
-            }
-            Input::Command(command) => {
-                self.queue.push_back(command.clone());
-                self.drive(now, out);
-            }
-            Input::Timeout => self.give_up(now, out),
-        }
-        let deadline = self.deadline();
-        self.alarm.set(deadline.into_iter(), out);
-    }
-
-    fn fork(&self) -> Box<dyn Endpoint> {
-        Box::new(self.clone())
-    }
-
-    fn digest(&self, mut hasher: &mut dyn Hasher) {
-        (self.setting.profile, self.number, &self.entropy, &self.queue, &self.session, self.alarm)
-            .hash(&mut hasher);
-    }
-
-    fn buffered(&self) -> usize {
-        self.session.as_ref().map_or(0, |session| session.inbox.waiting().len())
-    }
-
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
-        let entropy = Entropy::new(seed, &format!("thief of helo {}", self.name));
-        Box::new(Self { entropy, ..self.clone() })
-    }
-
-    /// A server sends no records. What it encrypts are the words of acknowledgements.
-    fn rewrite(
-        &self,
-        conn: Conn,
-        frame: &[u8],
-        edit: &mut dyn FnMut(&mut Vec<u8>),
-    ) -> Option<Vec<u8>> {
-        let session = self.session.as_ref().filter(|session| session.conn == conn)?;
-        let State::ExpectAck(ExpectAck { channel, receipt, .. }) = &session.state else {
-            return None;
-        };
-        let (layout, me) = (&self.setting.layout, &self.setting.own.me);
-        let ack = wire::next(layout, Side::Server, &["ACK"], &mut Inbox::of(frame)).ok()??;
-        let answers = Answers::Record(receipt);
-        let mut entropy = self.entropy.clone();
-        ack::rewrite(channel.profile, &channel.keys, answers, &ack, me, &mut entropy, edit)
-    }
-}
-
-impl Session {
-    fn is_established(&self) -> bool {
-        matches!(self.state, State::Idle(_) | State::ExpectAck(_))
-    }
-
-    /// The session as it then stands, or nothing once it has ended.
-    fn drive(
-        self,
-        now: Tick,
-        queue: &mut VecDeque<Command>,
-        context: &mut Context<'_, '_>,
-    ) -> Result<Option<Self>, Reject> {
-        let Self { conn, mut inbox, mut heard, mut state } = self;
-        loop {
-            if let State::Idle(channel) = state {
-                match queue.pop_front() {
-                    Some(Command::Send(message)) => {
-                        heard = now;
-                        state = send(channel, message, context)?;
-                        continue;
-                    }
-                    Some(Command::End) => {
-                        context.output.send(channel.seal_end());
-                        context.output.log("goodbye sent");
-                        context.output.end(End::Clean);
-                        return Ok(None);
-                    }
-                    None => {
-                        unasked(&inbox, context)?;
-                        state = State::Idle(channel);
-                        break;
-                    }
-                }
-            }
-            let due = state.due();
-            let layout = &context.setting.layout;
-            let next = |inbox: &mut Inbox| wire::next(layout, Side::Server, &[due], inbox);
-            match context.output.read(&mut inbox, next)? {
-                Some(frame) => state = state.receive(&frame, context)?,
-                None => break,
-            }
-        }
-        Ok(Some(Self { conn, inbox, heard, state }))
-    }
-}
-
-/// What came while nothing was asked. The published program leaves it in the socket and takes it
-/// for the next acknowledgement; the hardened one refuses it.
-fn unasked(inbox: &Inbox, context: &mut Context<'_, '_>) -> Result<(), Reject> {
-    let (early, setting) = (inbox.waiting().len(), context.setting);
-    let refused = check_unasked(early, setting);
-    if refused.is_err() {
-        inbox.refuse_on(context.output.conn, context.output.out);
-    }
-    refused
-}
-
-fn check_unasked(early: usize, setting: &Setting) -> Result<(), Reject> {
-    if !setting.profile.has(Weakness::AckNotAuthenticated) && early > 0 {
-        return Err(Reject::new(Check::Phase, "word"));
-    }
-    if early > MAX_EARLY {
-        return Err(Reject::new(Check::Length, "word"));
-    }
-    Ok(())
-}
-
-impl State {
-    /// The name of the frame it waits for.
-    fn due(&self) -> &'static str {
+    fn due(&self) -> &'static [&'static str] {
         match self {
-            Self::ExpectCertAck(_) | Self::ExpectHelloAck(_) => "HACK",
-            Self::ExpectHello(_) => "HELO",
-            Self::ExpectNonce(_) => "SNONCE",
-            Self::ExpectPremAck(_) | Self::Idle(_) | Self::ExpectAck(_) => "ACK",
+            Self::ExpectCertAck(_) | Self::ExpectHelloAck(_) => &["HACK"],
+            Self::ExpectHello(_) => &["HELO"],
+            Self::ExpectNonce(_) => &["SNONCE"],
+            Self::ExpectPremAck(_) | Self::Idle(_) | Self::ExpectAck(_) => &["ACK"],
         }
     }
 
-    fn receive(self, frame: &Received, context: &mut Context<'_, '_>) -> Result<Self, Reject> {
+    fn next(
+        setting: &Setting,
+        due: &'static [&'static str],
+        inbox: &mut Inbox,
+    ) -> Result<Option<Received>, Reject> {
+        wire::next(&setting.layout, Side::Server, due, inbox)
+    }
+
+    fn receive(
+        self,
+        frame: &mut Received,
+        context: &mut Context<'_, '_>,
+    ) -> Result<Next<Self>, Reject> {
         match self {
             Self::ExpectCertAck(state) => state.receive(frame, context),
             Self::ExpectHelloAck(state) => state.receive(frame, context),
@@ -360,6 +146,66 @@ impl State {
             Self::ExpectAck(state) => state.receive(frame, context),
             Self::Idle(_) => Err(Reject::new(Check::Phase, "word")),
         }
+        .map(Next::State)
+    }
+
+    fn waits(&self) -> Waits {
+        if matches!(self, Self::Idle(_)) { Waits::Command } else { Waits::Frame }
+    }
+
+    fn is_established(&self) -> bool {
+        matches!(self, Self::Idle(_) | Self::ExpectAck(_))
+    }
+
+    /// An idle device waits for its application, not for its peer.
+    fn patience(&self) -> Option<Duration> {
+        (!matches!(self, Self::Idle(_))).then_some(PATIENCE)
+    }
+
+    fn send(self, message: Message, context: &mut Context<'_, '_>) -> Result<Self, Reject> {
+        match self {
+            Self::Idle(channel) => send(channel, message, context),
+            other => Ok(other),
+        }
+    }
+
+    fn say_goodbye(self, context: &mut Context<'_, '_>) {
+        if let Self::Idle(channel) = self {
+            context.output.send(channel.seal_end());
+        }
+        context.output.log("goodbye sent");
+    }
+
+    /// What came while nothing was asked. The published program leaves it in the socket and takes it
+    /// for the next acknowledgement; the hardened one refuses it.
+    fn check_early(
+        &self,
+        bytes: usize,
+        is_commanded: bool,
+        setting: &Setting,
+    ) -> Result<(), Reject> {
+        match bytes {
+            _ if is_commanded => Ok(()),
+            1.. if !setting.profile.has(Weakness::AckNotAuthenticated) => {
+                Err(Reject::new(Check::Phase, "word"))
+            }
+            0..=MAX_EARLY => Ok(()),
+            _ => Err(Reject::new(Check::Length, "word")),
+        }
+    }
+
+    /// A server sends no records. What it encrypts are the words of acknowledgements.
+    fn rewrite(
+        &self,
+        frame: &[u8],
+        setting: &Setting,
+        entropy: &mut Entropy,
+        edit: Edit<'_>,
+    ) -> Option<Vec<u8>> {
+        let Self::ExpectAck(ExpectAck { channel, receipt, .. }) = self else { return None };
+        let ack = Self::next(setting, self.due(), &mut Inbox::of(frame)).ok()??;
+        let (answers, me) = (Answers::Record(receipt), &setting.own.me);
+        ack::rewrite(channel.profile, &channel.keys, answers, &ack, me, entropy, edit)
     }
 }
 
@@ -367,7 +213,12 @@ impl ExpectCertAck {
     fn receive(self, ack: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
         let mut transcript = self.transcript;
         transcript.absorb(Side::Server, &ack.bytes);
-        ack::read_bare(context.setting.profile, ack, &context.me.key, Word::CertReceived)?;
+        ack::read_bare(
+            context.setting.profile,
+            ack,
+            &context.setting.own.me.key,
+            Word::CertReceived,
+        )?;
         let nonce: [u8; NONCE] = context.entropy.bytes();
         transcript.absorb(Side::Client, &nonce);
         context.output.send(nonce.to_vec());
@@ -380,7 +231,12 @@ impl ExpectHelloAck {
     fn receive(self, ack: &Received, context: &mut Context<'_, '_>) -> Result<State, Reject> {
         let Self { mut transcript, nonce } = self;
         transcript.absorb(Side::Server, &ack.bytes);
-        ack::read_bare(context.setting.profile, ack, &context.me.key, Word::HelloReceived)?;
+        ack::read_bare(
+            context.setting.profile,
+            ack,
+            &context.setting.own.me.key,
+            Word::HelloReceived,
+        )?;
         Ok(State::ExpectHello(ExpectHello { transcript, nonce }))
     }
 }
@@ -413,7 +269,8 @@ impl ExpectNonce {
                 .map_err(|_| Reject::new(Check::Signature, "signature"))?;
             let ours = Ephemeral::generate(context.entropy);
             share = Some(ours.share());
-            agreed = Some(ours.agree(theirs).ok_or(Reject::new(Check::Content, "share"))?);
+            let secret = ours.agree(theirs);
+            agreed = Some(secret.map_err(|_| Reject::new(Check::Content, "share"))?);
         }
         transcript.absorb(Side::Server, &received.bytes);
 
@@ -425,7 +282,7 @@ impl ExpectNonce {
         let possesses = !profile.has(Weakness::NoProofOfPossession);
         let master = master(&premaster.0, agreed.as_ref());
         let keys = Keys::derive(&master.0, &nonce, &server_nonce);
-        let me = possesses.then_some(context.me);
+        let me = possesses.then_some(&context.setting.own.me);
         let prem = premaster::write(&server, &premaster, share, &transcript, me, context.entropy)?;
         transcript.absorb(Side::Client, &prem);
         context.output.secret(MASTER, &master.0);
@@ -441,7 +298,14 @@ impl ExpectPremAck {
         let Self { transcript, keys } = self;
         let profile = context.setting.profile;
         let answers = Answers::Handshake(&transcript);
-        ack::read(profile, &keys, answers, ack, &context.me.key, &[Word::PremReceived])?;
+        ack::read(
+            profile,
+            &keys,
+            answers,
+            ack,
+            &context.setting.own.me.key,
+            &[Word::PremReceived],
+        )?;
         context.output.claim(Fact::Established(keys.fingerprint()));
         context.output.log("handshake complete");
         Ok(State::Idle(Channel::new(profile, keys)))
@@ -475,6 +339,8 @@ fn send(
             let name = message.name.as_ref().map_or("", Name::as_str);
             let digest = file::signed(profile, &channel.keys.session, name, &message.body);
             let signature = context
+                .setting
+                .own
                 .me
                 .key
                 .sign_pss(context.entropy, &digest)
@@ -504,7 +370,7 @@ impl ExpectAck {
         };
         let answers = Answers::Record(&receipt);
         let profile = context.setting.profile;
-        match ack::read(profile, &channel.keys, answers, ack, &context.me.key, words)? {
+        match ack::read(profile, &channel.keys, answers, ack, &context.setting.own.me.key, words)? {
             Word::ImxRejected => {
                 let reject = Reject::new(Check::Acknowledgement, "word");
                 context.output.claim(Fact::Rejected(reject));
@@ -517,6 +383,17 @@ impl ExpectAck {
                 context.output.claim(Fact::Acknowledged(message));
                 Ok(State::Idle(channel))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+impl State {
+    /// The keys, once the handshake is complete.
+    pub(super) fn keys(&self) -> Option<&Keys> {
+        match self {
+            Self::Idle(channel) | Self::ExpectAck(ExpectAck { channel, .. }) => Some(&channel.keys),
+            _ => None,
         }
     }
 }

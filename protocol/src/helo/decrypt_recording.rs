@@ -1,6 +1,6 @@
 //! What the server's private key opens of a recorded session, and what the session's own secret does.
 
-use crate::compromise::{RecordedFrame, Secrets, listen, next_secret};
+use crate::compromise::{RecordedFrame, Secrets, each_frame, next_secret};
 use crate::crypto::Secret;
 use crate::endpoint::{Message, Side};
 use crate::helo::file;
@@ -47,7 +47,7 @@ fn follow(
 ) -> Vec<(usize, Message)> {
     let (mut device_nonce, mut server_nonce) = ([0; NONCE], [0; NONCE]);
     let mut channel: Option<Channel> = None;
-    listen(recording, |recorded| {
+    each_frame(recording, |recorded| {
         let mut frame = Received::of(recorded.frame);
         match (recorded.from, frame.spec.name) {
             (Side::Client, "NONCE") => device_nonce = frame.array("nonce").ok()?,
@@ -57,10 +57,11 @@ fn follow(
                 channel = Some(Channel::new(profile, keys));
             }
             (Side::Client, "SECX") => {
-                return file::read_text(channel.as_mut()?.overhear(&mut frame).ok()?).ok();
+                return file::read_text(channel.as_mut()?.open_unordered(&mut frame).ok()?).ok();
             }
             (Side::Client, "IMGX") => {
-                let (message, _) = file::read(channel.as_mut()?.overhear(&mut frame).ok()?).ok()?;
+                let (message, _) =
+                    file::read(channel.as_mut()?.open_unordered(&mut frame).ok()?).ok()?;
                 return Some(message);
             }
             _ => {}

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::crypto::rsa::{PrivateKey, PublicKey, RsaError};
 use crate::endpoint::{Endpoint, Name};
+use crate::helo::client::Client;
 use crate::helo::lab::{Credentials, Identity, Keyring, SERVER, device_name};
-use crate::helo::{Client, Server};
+use crate::helo::server::Server;
 use crate::keyfiles::{KeyError, KeyFiles, KeyProblem, KeySource, need, private_key, public_key};
 use crate::pki::Certificate;
 use crate::system::Setup;

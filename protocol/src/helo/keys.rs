@@ -1,12 +1,9 @@
 //! Nonces and pre-master secret in, the five keys of a session out (HKDF, RFC 5869).
 
-use x25519_dalek::{PublicKey as Share, StaticSecret};
-
 use crate::crypto::cbc::Key128;
 use crate::crypto::key::MacKey;
 use crate::crypto::{Secret, hkdf_sha256, sha256};
 use crate::endpoint::{Fingerprint, Side};
-use crate::entropy::Entropy;
 
 /// The size of a nonce in bytes.
 pub(super) const NONCE: usize = 16;
@@ -78,27 +75,6 @@ pub(super) fn master(premaster: &[u8; 32], ephemeral: Option<&Secret<32>>) -> Se
     }
 }
 
-/// One end's half of an X25519 agreement (RFC 7748), made for one session.
-#[derive(Clone, Hash, Debug)]
-pub(super) struct Ephemeral(Secret<32>);
-
-impl Ephemeral {
-    pub(super) fn generate(entropy: &mut Entropy) -> Self {
-        Self(Secret(entropy.bytes()))
-    }
-
-    /// What the peer is told.
-    pub(super) fn share(&self) -> [u8; 32] {
-        Share::from(&StaticSecret::from(self.0.0)).to_bytes()
-    }
-
-    /// The agreed secret; `None` if the peer's share forces it to zero (RFC 7748 section 6.1).
-    pub(super) fn agree(&self, peer: [u8; 32]) -> Option<Secret<32>> {
-        let agreed = StaticSecret::from(self.0.0).diffie_hellman(&Share::from(peer));
-        agreed.was_contributory().then(|| Secret(agreed.to_bytes()))
-    }
-}
-
 /// A running hash over the handshake: every frame, in order, with its sender.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Transcript(pub(super) [u8; 32]);
@@ -134,31 +110,11 @@ mod tests {
     }
 
     #[test]
-    fn both_halves_agree_and_a_zero_share_is_refused() {
-        let mut entropy = Entropy::new(1, "ephemeral");
-        let (a, b) = (Ephemeral::generate(&mut entropy), Ephemeral::generate(&mut entropy));
-        assert_eq!(a.agree(b.share()), b.agree(a.share()));
-        assert!(a.agree(b.share()).is_some());
-        assert!(a.agree([0; 32]).is_none());
-    }
-
-    #[test]
     fn the_master_needs_both_secrets() {
         let premaster = [1; 32];
         assert_eq!(master(&premaster, None).0, premaster);
         let both = master(&premaster, Some(&Secret([2; 32])));
         assert_ne!(both, master(&premaster, Some(&Secret([3; 32]))));
         assert_ne!(both, master(&[4; 32], Some(&Secret([2; 32]))));
-    }
-
-    #[test]
-    fn a_share_of_small_order_is_refused() {
-        let [ours, theirs] =
-            [1, 2].map(|seed| Ephemeral::generate(&mut Entropy::new(seed, "share")));
-        assert_eq!(ours.agree(theirs.share()), theirs.agree(ours.share()));
-        assert!(ours.agree(theirs.share()).is_some());
-        for point in crate::pair::LOW_ORDER {
-            assert_eq!(ours.agree(point), None, "{point:?}");
-        }
     }
 }

@@ -69,10 +69,11 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use client::Client;
 pub use keys::Keys;
 pub use lab::{Identity, Keyring, SERVER};
-pub use server::Server;
+
+use client::Client;
+use server::Server;
 
 use crate::endpoint::Kind;
 use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};
@@ -80,7 +81,6 @@ use crate::weakness::Weakness;
 
 /// `helo` in the table of systems.
 pub const SYSTEM: System = System {
-    name: "helo",
     about: "A device sends text, images and video to a server: JSON certificates, RSA key transport, AES-CBC and HMAC.",
     ports: &[Listening { name: "session", port: 9999 }],
     features: &[
@@ -96,8 +96,6 @@ pub const SYSTEM: System = System {
         "several devices at once",
     ],
     carries: &[Kind::Text, Kind::Image, Kind::Video],
-    server_speaks: false,
-    dated: false,
     clients: 3,
     planted: &[
         WeaknessInfo {
@@ -161,17 +159,14 @@ pub const SYSTEM: System = System {
             code: "protocol/src/session.rs",
         },
     ],
-    layout: wire::layout,
-    records: bare::records,
-    client: |setup| Box::new(Client::new(setup)),
-    server: |setup| Box::new(Server::new(setup)),
+    records: Some(bare::records),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    decrypt_recording: decrypt_recording::decrypt_recording,
+    decrypt_recording: Some(decrypt_recording::decrypt_recording),
     secrets: decrypt_recording::SECRETS,
-    register: None,
-    middle: None,
     sealed: &["SECX", "IMGX"],
     forgery: Some(Forgery { frame: "SECX", kinds: Forged::MacEnds }),
-    transport: None,
+    ..System::minimal("helo", &wire::layout, &|setup| Box::new(Client::new(setup)), &|setup| {
+        Box::new(Server::new(setup))
+    })
 };

@@ -109,7 +109,10 @@ impl Channel {
     }
 
     /// Open a record of a recorded session, whichever number it has.
-    pub(super) fn overhear<'a>(&mut self, record: &'a mut Received) -> Result<&'a [u8], Reject> {
+    pub(super) fn open_unordered<'a>(
+        &mut self,
+        record: &'a mut Received,
+    ) -> Result<&'a [u8], Reject> {
         self.sequence = number(record.field("sequence"));
         self.open(record).map(|(_, plaintext)| plaintext)
     }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::crypto::rsa::PublicKey;
-use crate::endpoint::{Check, Name, Reject, Side, Tick};
+use crate::endpoint::{Check, Name, Reject, Side};
 use crate::helo::lab::{Credentials, SERVER, is_device};
 use crate::helo::wire::{self, RSA};
 use crate::layout::Layout;
 use crate::pki::Certificate;
-use crate::session::Timeouts;
 use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
 
@@ -22,15 +21,14 @@ pub(super) const IDLE_PATIENCE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) profile: Profile,
-    timeouts: Timeouts,
     pub(super) layout: Layout,
     pub(super) own: Credentials,
 }
 
 impl Setting {
-    pub(super) fn new(setup: &Setup, own: Credentials) -> Arc<Self> {
-        let (profile, timeouts) = (setup.profile, Timeouts::of(setup));
-        Arc::new(Self { profile, timeouts, layout: wire::layout(profile), own })
+    pub(super) fn new(setup: &Setup, own: Credentials) -> Self {
+        let profile = setup.profile;
+        Self { profile, layout: wire::layout(profile), own }
     }
 
     /// Check the certificate of whoever is on the `peer` side; return its name and the key to use
@@ -64,11 +62,6 @@ impl Setting {
         let file = file.filter(|_| self.profile.has(Weakness::NoProofOfPossession));
         let key = file.unwrap_or_else(|| Arc::new(key));
         Ok((Name::from(name), key))
-    }
-
-    /// When an endpoint that last heard its peer at `heard`, and usually has this patience, gives up waiting.
-    pub(super) fn deadline(&self, heard: Tick, patience: Duration) -> Option<Tick> {
-        self.timeouts.deadline(heard, patience)
     }
 }
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use crate::endpoint::{Check, Reject, Side};
 use crate::inbox::{Inbox, Received};
-use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Measure, Role, Turn, Turns, first_match};
+use crate::layout::{
+    Field, FrameDecl, FrameOrder, FrameSpec, Layout, Measure, Role, Turn, first_match,
+};
 use crate::weakness::{Profile, Weakness};
 
 /// The bytes of a header such as `<HELO>`.
@@ -119,7 +121,7 @@ pub(super) fn layout(profile: Profile) -> Layout {
     Layout {
         system: "helo",
         frames: FRAMES.iter().map(|decl| Arc::new(FrameSpec::new(decl, profile))).collect(),
-        turns: &[Turns {
+        turns: &[FrameOrder {
             client: &[
                 Turn::One("HELO"),
                 Turn::One("NONCE"),

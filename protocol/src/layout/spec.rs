@@ -213,12 +213,12 @@ pub struct Layout {
     pub frames: Vec<Arc<FrameSpec>>,
     /// The order of frames on a connection to each of the system's ports. Empty where none is known: every frame can
     /// come at any time, and the first type that fits is taken.
-    pub turns: &'static [Turns],
+    pub turns: &'static [FrameOrder],
 }
 
 /// The order of frames on a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Turns {
+pub struct FrameOrder {
     /// What the client sends, in order.
     pub client: &'static [Turn],
     /// What the server sends, in order.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::count::Count;
+use crate::crypto::x25519::Ephemeral;
 use crate::endpoint::{
     Check, Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side,
     Tick,
@@ -14,7 +15,7 @@ use crate::endpoint::{
 use crate::entropy::Entropy;
 use crate::inbox::{Cut, Inbox};
 use crate::layout::{FrameSpec, Layout};
-use crate::ratchet::keys::{CHAINS, Keyring, Keys, Master, SHARED, Share};
+use crate::ratchet::keys::{CHAINS, Keyring, Keys, Master, SHARED, agree, fresh_share};
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
 };
@@ -73,7 +74,7 @@ struct Session {
     inbox: Inbox,
     keys: Keys,
     /// The one sent with the HELLO, until the CHALLENGE comes.
-    share: Option<Share>,
+    share: Option<Ephemeral>,
     round: u32,
     /// When the client loses patience, if ever.
     deadline: Option<Tick>,
@@ -83,7 +84,7 @@ struct Session {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct ExpectResponse {
     session: Session,
-    share: Option<Share>,
+    share: Option<Ephemeral>,
     message: Message,
 }
 
@@ -160,11 +161,11 @@ impl Endpoint for Client {
         }
     }
 
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
+    fn compromised(&self, seed: u64) -> Option<Box<dyn Endpoint>> {
         let mut thief = self.clone();
         thief.shared.entropy =
             Entropy::new(seed, &format!("thief of ratchet client {}", self.shared.id));
-        Box::new(thief)
+        Some(Box::new(thief))
     }
 
     fn rewrite(
@@ -304,8 +305,8 @@ impl Shared {
         let mut keys = Keys::from_master(&self.master);
         out.secrets.push((conn, SessionSecret::new(CHAINS, &keys.to_bytes())));
         let plaintext = format!("Hello from client {}", self.id);
-        let share = Share::fresh(self.profile, &mut self.entropy);
-        let public = share.as_ref().map(|share| share.public);
+        let share = fresh_share(self.profile, &mut self.entropy);
+        let public = share.as_ref().map(Ephemeral::share);
         let frame = self.seal(&keys, HELLO, 0, public, plaintext.as_bytes());
         out.claims.push(self.claim(conn, Fact::Logged("sends CLIENT_HELLO")));
         self.evolve(&mut keys, HELLO, &frame);
@@ -326,8 +327,8 @@ impl Shared {
         now: Tick,
         out: &mut Output,
     ) -> ExpectResponse {
-        let share = Share::fresh(self.profile, &mut self.entropy);
-        let public = share.as_ref().map(|share| share.public);
+        let share = fresh_share(self.profile, &mut self.entropy);
+        let public = share.as_ref().map(Ephemeral::share);
         let frame = self.seal(&session.keys, DATA, session.round, public, &message.body);
         self.evolve(&mut session.keys, DATA, &frame);
         out.writes.push((session.conn, frame));
@@ -401,7 +402,7 @@ impl Shared {
                 session.keys.evolve_s2c(&plaintext);
                 session.keys.bind_challenge(self.profile, frame);
                 if let (Some(ours), Some(theirs)) = (session.share.take(), received.share) {
-                    let shared = ours.agree(theirs).map_err(refused)?;
+                    let shared = agree(&ours, theirs).map_err(refused)?;
                     out.secrets.push((conn, SessionSecret::new(SHARED, &shared.0)));
                     session.keys.bind_shares(self.profile, &shared);
                 }
@@ -421,7 +422,7 @@ impl Shared {
                     .map_err(|_| refused(Reject::new(Check::Content, "ct")))?;
                 session.keys.evolve_s2c(text.as_bytes());
                 if let (Some(ours), Some(theirs)) = (&share, received.share) {
-                    let shared = ours.agree(theirs).map_err(refused)?;
+                    let shared = agree(ours, theirs).map_err(refused)?;
                     out.secrets.push((conn, SessionSecret::new(SHARED, &shared.0)));
                     session.keys.mix_shared(&shared);
                 }
@@ -438,7 +439,7 @@ impl Shared {
 /// What the client is waiting for.
 enum Waiting {
     Challenge,
-    Response(Option<Share>, Message),
+    Response(Option<Ephemeral>, Message),
     Nothing,
 }
 
@@ -479,13 +480,13 @@ mod tests {
             let keys = client.state.session().unwrap().keys.s2c.clone();
             let layout = wire::layout(profile);
             let spec = layout.frame(RESPONSE).unwrap();
-            let share = Share::fresh(profile, &mut Entropy::new(1, "share"));
+            let share = fresh_share(profile, &mut Entropy::new(1, "share"));
             let response = Sealing {
                 spec,
                 from: Side::Server,
                 client_id: 1,
                 round: u32::MAX,
-                share: share.map(|share| share.public),
+                share: share.map(|share| share.share()),
                 iv: [1; 16],
                 plaintext: b"Aggregated: 1.50",
             };

@@ -1,6 +1,6 @@
 //! What a master key opens of a recorded session, and what the session's own secrets do.
 
-use crate::compromise::{RecordedFrame, Secrets, listen, next_secret};
+use crate::compromise::{RecordedFrame, Secrets, each_frame, next_secret};
 use crate::count::Count;
 use crate::crypto::Secret;
 use crate::endpoint::{Message, Side};
@@ -49,7 +49,7 @@ fn follow(
     mut mix: impl FnMut() -> Option<Secret<32>>,
 ) -> Vec<(usize, Message)> {
     let mut session = None;
-    listen(recording, |recorded| {
+    each_frame(recording, |recorded| {
         if (recorded.from, recorded.frame.spec.name) == (Side::Client, HELLO) {
             session = Session::begin(profile, &mut begin, recorded.frame);
             return None;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
+use crate::crypto::x25519::{Ephemeral, SHARE};
 use crate::crypto::{Secret, sha256, sha256_truncated};
 use crate::endpoint::{Check, Fingerprint, Reject};
 use crate::entropy::Entropy;
@@ -167,52 +167,22 @@ fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
     Fingerprint(sha256_truncated::<8>(parts).0)
 }
 
-/// An ephemeral X25519 key (RFC 7748): what the frames of both ends carry in the hardened profile.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Share {
-    secret: Secret<32>,
-    pub(super) public: [u8; 32],
+/// A fresh half of an agreement, or none where the ratchet uses public input only.
+pub(super) fn fresh_share(profile: Profile, entropy: &mut Entropy) -> Option<Ephemeral> {
+    (!profile.has(Weakness::RatchetFromPublicInput)).then(|| Ephemeral::generate(entropy))
 }
 
-impl Share {
-    /// A fresh one, or none where the ratchet uses public input only.
-    pub(super) fn fresh(profile: Profile, entropy: &mut Entropy) -> Option<Self> {
-        if profile.has(Weakness::RatchetFromPublicInput) {
-            return None;
-        }
-        let secret = Secret(entropy.bytes::<32>());
-        let public = PublicKey::from(&StaticSecret::from(secret.0)).to_bytes();
-        Some(Self { secret, public })
-    }
-
-    /// The secret shared with the owner of `peer`.
-    ///
-    /// # Errors
-    /// [`Check::Value`] when the peer's point is of low order (RFC 7748 section 6.1).
-    pub(super) fn agree(&self, peer: [u8; 32]) -> Result<Secret<32>, Reject> {
-        let shared = StaticSecret::from(self.secret.0).diffie_hellman(&PublicKey::from(peer));
-        if shared.was_contributory() {
-            Ok(Secret(shared.to_bytes()))
-        } else {
-            Err(Reject::new(Check::Value, "share"))
-        }
-    }
+/// The secret shared with the owner of `peer`.
+///
+/// # Errors
+/// [`Check::Value`] when the peer's point is of low order (RFC 7748 section 6.1).
+pub(super) fn agree(own: &Ephemeral, peer: [u8; SHARE]) -> Result<Secret<32>, Reject> {
+    own.agree(peer).map_err(|_| Reject::new(Check::Value, "share"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pair::LOW_ORDER;
-
-    #[test]
-    fn a_share_of_small_order_is_refused() {
-        let share = Share::fresh(Profile::HARDENED, &mut Entropy::new(1, "share")).unwrap();
-        let peer = Share::fresh(Profile::HARDENED, &mut Entropy::new(2, "share")).unwrap();
-        assert_eq!(share.agree(peer.public), peer.agree(share.public));
-        for point in LOW_ORDER {
-            assert_eq!(share.agree(point), Err(Reject::new(Check::Value, "share")), "{point:?}");
-        }
-    }
 
     #[test]
     fn a_message_of_the_server_changes_its_keys_alone() {

@@ -54,7 +54,6 @@ pub use server::with_keys as server;
 
 /// The table entry.
 pub const SYSTEM: System = System {
-    name: "ratchet",
     about: "several clients with pre-shared keys, keys that evolve with every message, and aggregation",
     ports: &[Listening { name: "session", port: 9999 }],
     features: &[
@@ -66,8 +65,6 @@ pub const SYSTEM: System = System {
         "desynchronisation is detected and reported",
     ],
     carries: &[Kind::Numbers],
-    server_speaks: false,
-    dated: false,
     clients: keys::CLIENTS as u32,
     planted: &[
         WeaknessInfo {
@@ -120,17 +117,17 @@ pub const SYSTEM: System = System {
             code: "protocol/src/session.rs",
         },
     ],
-    layout: wire::layout,
-    records: bare::records,
-    client: |setup| client(setup, &Keyring::lab(setup.profile)),
-    server: |setup| server(setup, Keyring::lab(setup.profile)),
+    records: Some(bare::records),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
-    decrypt_recording: decrypt_recording::decrypt_recording,
+    decrypt_recording: Some(decrypt_recording::decrypt_recording),
     secrets: decrypt_recording::SECRETS,
-    register: None,
-    middle: None,
     sealed: &["CLIENT_HELLO", "SERVER_CHALLENGE", "CLIENT_DATA", "SERVER_AGGR_RESPONSE"],
     forgery: Some(Forgery { frame: "CLIENT_DATA", kinds: Forged::MacEnds }),
-    transport: None,
+    ..System::minimal(
+        "ratchet",
+        &wire::layout,
+        &|setup| client(setup, &Keyring::lab(setup.profile)),
+        &|setup| server(setup, Keyring::lab(setup.profile)),
+    )
 };

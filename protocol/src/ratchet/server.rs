@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::count::Count;
+use crate::crypto::x25519::Ephemeral;
 use crate::endpoint::{
     Check, Claim, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
 };
 use crate::entropy::Entropy;
 use crate::inbox::{Cut, Inbox};
 use crate::layout::{FrameSpec, Layout};
-use crate::ratchet::keys::{CHAINS, Keyring, Keys, SHARED, Share};
+use crate::ratchet::keys::{CHAINS, Keyring, Keys, SHARED, agree, fresh_share};
 use crate::ratchet::numbers;
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
@@ -121,8 +122,11 @@ impl Endpoint for Server {
         self.links.values().map(|link| link.inbox.waiting().len()).max().unwrap_or(0)
     }
 
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
-        Box::new(Self { entropy: Entropy::new(seed, "thief of ratchet server"), ..self.clone() })
+    fn compromised(&self, seed: u64) -> Option<Box<dyn Endpoint>> {
+        Some(Box::new(Self {
+            entropy: Entropy::new(seed, "thief of ratchet server"),
+            ..self.clone()
+        }))
     }
 
     fn rewrite(
@@ -252,9 +256,9 @@ impl Server {
         if let Err(reject) = received.open(&keys.c2s, 0, Side::Client) {
             return self.refuse_stranger(conn, id, reject, out);
         }
-        let share = Share::fresh(self.profile, &mut self.entropy);
+        let share = fresh_share(self.profile, &mut self.entropy);
         let agreed = match (&share, received.share) {
-            (Some(ours), Some(theirs)) => match ours.agree(theirs) {
+            (Some(ours), Some(theirs)) => match agree(ours, theirs) {
                 Ok(agreed) => Some(agreed),
                 Err(reject) => return self.refuse_stranger(conn, id, reject, out),
             },
@@ -267,7 +271,7 @@ impl Server {
         let (seconds, rest) = (now.0 / 1_000_000_000, now.0 % 1_000_000_000);
         let plaintext =
             format!("ServerChallenge-{}.{:07}", self.epoch.saturating_add(seconds), rest / 100);
-        let public = share.as_ref().map(|share| share.public);
+        let public = share.as_ref().map(Ephemeral::share);
         let challenge = self.seal(CHALLENGE, id, 0, &keys, public, plaintext.as_bytes());
         keys.evolve_s2c(plaintext.as_bytes());
         keys.bind_challenge(self.profile, &challenge);
@@ -326,9 +330,9 @@ impl Server {
             let reject = Reject::new(Check::Phase, "session");
             return self.end_refused(conn, session, reject, TERMINATE, out);
         }
-        let share = Share::fresh(self.profile, &mut self.entropy);
+        let share = fresh_share(self.profile, &mut self.entropy);
         let agreed = match (&share, received.share) {
-            (Some(ours), Some(theirs)) => match ours.agree(theirs) {
+            (Some(ours), Some(theirs)) => match agree(ours, theirs) {
                 Ok(agreed) => Some(agreed),
                 Err(reject) => return self.end_refused(conn, session, reject, DESYNC, out),
             },
@@ -350,7 +354,7 @@ impl Server {
         let others = self.live.values().filter(|other| other.id != session.id);
         let rounds = others.chain([&session]).flat_map(|active| &active.numbers);
         let answer = numbers::aggregate(rounds.filter(|(round, _)| *round == session.round));
-        let public = share.as_ref().map(|share| share.public);
+        let public = share.as_ref().map(Ephemeral::share);
         let Session { id, round, .. } = session;
         let frame = self.seal(RESPONSE, id, round, &session.keys, public, answer.as_bytes());
         out.writes.push((conn, frame));
@@ -547,13 +551,13 @@ mod tests {
                 session.round = round;
                 let keys = session.keys.c2s.clone();
                 server.live.insert(1, session);
-                let share = Share::fresh(profile, &mut Entropy::new(1, "share"));
+                let share = fresh_share(profile, &mut Entropy::new(1, "share"));
                 let data = Sealing {
                     spec: &server.layout.frame(DATA).unwrap().clone(),
                     from: Side::Client,
                     client_id: 1,
                     round,
-                    share: share.map(|share| share.public),
+                    share: share.map(|share| share.share()),
                     iv: [1; 16],
                     plaintext: b"1.5",
                 };

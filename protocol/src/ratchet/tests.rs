@@ -3,11 +3,9 @@
 mod sessions;
 
 use std::collections::VecDeque;
-use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use proptest::prelude::*;
 
 use super::SYSTEM;
 use super::keys::Keys;
@@ -16,6 +14,7 @@ use crate::endpoint::{
 };
 use crate::layout::{Deframer, RAW};
 use crate::system::Setup;
+use crate::testing::profiles;
 use crate::weakness::Profile;
 
 fn hex(bytes: &[u8]) -> String {
@@ -24,11 +23,6 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-fn profiles() -> Vec<Profile> {
-    let alone = SYSTEM.planted.iter().map(|planted| Profile::only(planted.weakness));
-    [Profile::as_built(&SYSTEM), Profile::HARDENED].into_iter().chain(alone).collect()
 }
 
 /// Clients and a server with nothing in between. Connection n belongs to client n.
@@ -168,7 +162,7 @@ fn as_built_frames_are_the_published_bytes() {
 
 #[test]
 fn an_honest_run_succeeds_in_every_profile() {
-    for profile in profiles() {
+    for profile in profiles(&SYSTEM) {
         let mut lab = Lab::new(profile, 1);
         lab.open(1);
         lab.send(1, "10.0,20.0");
@@ -185,7 +179,7 @@ fn an_honest_run_succeeds_in_every_profile() {
 
 #[test]
 fn the_goodbye_is_clean_in_every_profile() {
-    for profile in profiles() {
+    for profile in profiles(&SYSTEM) {
         let mut lab = Lab::new(profile, 1);
         lab.open(1);
         lab.send(1, "10.0");
@@ -198,7 +192,7 @@ fn the_goodbye_is_clean_in_every_profile() {
 
 #[test]
 fn the_aggregate_is_the_mean_over_active_clients_of_the_same_round() {
-    for profile in profiles() {
+    for profile in profiles(&SYSTEM) {
         let mut lab = Lab::new(profile, 3);
         for client in 1..=3 {
             lab.open(client);
@@ -341,7 +335,7 @@ fn a_silent_server_is_given_up_only_hardened() {
 
 #[test]
 fn every_frame_is_cut_as_it_was_sent() {
-    for profile in profiles() {
+    for profile in profiles(&SYSTEM) {
         let mut lab = Lab::new(profile, 1);
         lab.open(1);
         lab.send(1, "10.0");
@@ -384,7 +378,7 @@ fn lying_lengths_are_refused_without_waiting_for_the_bytes() {
 fn a_share_of_small_order_is_refused_by_both_ends() {
     let profile = Profile::HARDENED;
     let layout = (SYSTEM.layout)(profile);
-    for point in crate::pair::LOW_ORDER {
+    for point in crate::testing::LOW_ORDER {
         let mut lab = Lab::new(profile, 1);
         let keys = Keys::from_master(crate::ratchet::Keyring::lab(profile).master(1).unwrap());
         let sealing = |name, from, keys: &crate::ratchet::keys::Chain| {
@@ -417,58 +411,5 @@ fn a_share_of_small_order_is_refused_by_both_ends() {
         client.step(Tick(0), Input::Received(Conn(1), &challenge), &mut out);
         lab.claims = out.claims;
         check(&lab, &["client-1: rejected value (share)", "client-1: aborted"]);
-    }
-}
-
-fn digest(endpoint: &dyn Endpoint) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    endpoint.digest(&mut hasher);
-    hasher.finish()
-}
-
-proptest! {
-    #[test]
-    fn any_bytes_to_either_end_never_panic(
-        profile in 0..10usize,
-        corrupt in any::<prop::sample::Index>(),
-        bit in 0..8u32,
-        soup in prop::collection::vec(any::<u8>(), 0..200),
-    ) {
-        let profile = profiles()[profile % profiles().len()];
-        let mut lab = Lab::new(profile, 1);
-        lab.open(1);
-        lab.send(1, "10.0");
-        let mut segments: Vec<_> = lab.wire.clone();
-        let (conn, side, bytes) = corrupt.get(&segments).clone();
-        let mut bytes = bytes;
-        let at = corrupt.index(bytes.len());
-        bytes[at] ^= 1 << bit;
-        segments.push((conn, side, bytes));
-        segments.push((Conn(1), Side::Server, soup.clone()));
-        segments.push((Conn(1), Side::Client, soup));
-        for (conn, from, bytes) in segments {
-            lab.step(from.other(), conn, Input::Received(conn, &bytes));
-        }
-    }
-
-    #[test]
-    fn a_fork_never_touches_its_original(steps in 0..6usize, profile in 0..10usize) {
-        let profile = profiles()[profile % profiles().len()];
-        let mut lab = Lab::new(profile, 1);
-        lab.open(1);
-        for n in 0..steps {
-            lab.send(1, &format!("{n}"));
-        }
-        let before = digest(&*lab.server);
-        let mut fork = lab.server.fork();
-        prop_assert_eq!(digest(&*fork), before);
-        let mut out = Output::default();
-        fork.step(Tick(3), Input::Opened(Conn(5), PortIndex(0)), &mut out);
-        prop_assert_ne!(digest(&*fork), before);
-        prop_assert_eq!(digest(&*lab.server), before);
-        let mut again = lab.server.fork();
-        let mut same = Output::default();
-        again.step(Tick(3), Input::Opened(Conn(5), PortIndex(0)), &mut same);
-        prop_assert_eq!(digest(&*fork), digest(&*again));
     }
 }

@@ -8,7 +8,7 @@ use crate::compromise::Edit;
 use crate::crypto::key::Algorithm;
 use crate::crypto::{Authenticator, cbc, hmac_sha256_verifies};
 use crate::endpoint::{Check, Reject, Side};
-use crate::layout::{Field, FrameDecl, FrameSpec, Layout, Role, Turn, Turns, number};
+use crate::layout::{Field, FrameDecl, FrameOrder, FrameSpec, Layout, Role, Turn, number};
 use crate::ratchet::keys::Chain;
 use crate::weakness::{Profile, Weakness};
 
@@ -104,7 +104,7 @@ pub(super) fn layout(profile: Profile) -> Layout {
     Layout {
         system: "ratchet",
         frames: FRAMES.iter().map(|decl| Arc::new(FrameSpec::new(decl, profile))).collect(),
-        turns: &[Turns {
+        turns: &[FrameOrder {
             client: &[Turn::Any(&[HELLO, DATA, TERMINATE])],
             server: &[Turn::Any(&[CHALLENGE, RESPONSE, DESYNC, TERMINATE])],
         }],

@@ -44,7 +44,7 @@ impl RecordLayer for Bare {
         let mut inbox = Inbox::from(received);
         let record = wire::next(&self.layout, self.channel.profile, &["FILE"], &mut inbox)?;
         let mut record = record.ok_or(SHORT)?;
-        read(self.channel.overhear(Content::File, &mut record)?);
+        read(self.channel.open_unordered(Content::File, &mut record)?);
         Ok(record.into_bytes())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::compromise::{RecordedFrame, Secrets, listen, next_secret};
+use crate::compromise::{RecordedFrame, Secrets, each_frame, next_secret};
 use crate::crypto::Secret;
 use crate::endpoint::{Message, Side};
 use crate::keyfiles::KeySource;
@@ -89,7 +89,7 @@ fn follow(
 ) -> Vec<(usize, Message)> {
     let mut transcript = Transcript::default();
     let mut channel: Option<Channel> = None;
-    listen(recording, |recorded| {
+    each_frame(recording, |recorded| {
         let mut frame = Parts::of(recorded.frame);
         match (recorded.from, frame.name()) {
             (Side::Client, "MSG") if one_way(profile) => return published(recorded.frame),
@@ -107,11 +107,11 @@ fn follow(
                 channel = Some(Channel::new(profile, keys));
             }
             (Side::Client, "MSG") => {
-                let plaintext = channel.as_mut()?.overhear(Content::Text, &mut frame).ok()?;
+                let plaintext = channel.as_mut()?.open_unordered(Content::Text, &mut frame).ok()?;
                 return content::read_text(plaintext).ok();
             }
             (Side::Client, "FILE") => {
-                let plaintext = channel.as_mut()?.overhear(Content::File, &mut frame).ok()?;
+                let plaintext = channel.as_mut()?.open_unordered(Content::File, &mut frame).ok()?;
                 return content::read_file(plaintext).ok();
             }
             _ => {}

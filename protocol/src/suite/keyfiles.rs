@@ -12,9 +12,10 @@ use crate::keyfiles::{
 };
 use crate::pki::users::{LAB, Scheme, Users};
 use crate::pki::x509::{Issuer, Kind, Period, Request};
+use crate::suite::client::Client;
 use crate::suite::lab::{AUTHORITY, Files, Keyring, KeyringError, SERVER_SUBJECT};
+use crate::suite::server::Server;
 use crate::suite::session::{names, scheme};
-use crate::suite::{Client, Server};
 use crate::system::Setup;
 use crate::system::{KeySet, Wanted};
 use crate::weakness::{Profile, Weakness};

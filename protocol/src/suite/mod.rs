@@ -85,15 +85,16 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use client::Client;
 pub use keyfiles::{AUTH, CA_CERT, CA_KEY, PASSWORDS};
 pub use keys::Keys;
 pub use lab::{
     ACCOUNTS, AUTHORITY, EPOCH, Files, Keyring, KeyringError, PERIOD, SERVER, SERVER_COMMON_NAME,
     SERVER_SUBJECT,
 };
-pub use server::Server;
 pub use session::{names, scheme};
+
+use client::Client;
+use server::Server;
 
 use crate::endpoint::Kind;
 use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};
@@ -101,7 +102,6 @@ use crate::weakness::Weakness;
 
 /// `suite` in the table of systems.
 pub const SYSTEM: System = System {
-    name: "suite",
     about: "Users log in and send text and files to a server: X.509, RSA-OAEP or ECDH, AES-128-CBC, password files.",
     ports: &[Listening { name: "session", port: 12345 }],
     features: &[
@@ -115,7 +115,6 @@ pub const SYSTEM: System = System {
         "several users at once",
     ],
     carries: &[Kind::Text, Kind::Image, Kind::Video],
-    server_speaks: false,
     dated: true,
     clients: 3,
     planted: &[
@@ -198,17 +197,15 @@ pub const SYSTEM: System = System {
             code: "protocol/src/session.rs",
         },
     ],
-    layout: wire::layout,
-    records: bare::records,
-    client: |setup| Box::new(Client::new(setup)),
-    server: |setup| Box::new(Server::new(setup)),
+    records: Some(bare::records),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab_under,
-    decrypt_recording: decrypt_recording::decrypt_recording,
+    decrypt_recording: Some(decrypt_recording::decrypt_recording),
     secrets: decrypt_recording::SECRETS,
     register: Some(keyfiles::register),
-    middle: None,
     sealed: &["MSG", "FILE", "LOGIN"],
     forgery: Some(Forgery { frame: "MSG", kinds: Forged::MacEnds }),
-    transport: None,
+    ..System::minimal("suite", &wire::layout, &|setup| Box::new(Client::new(setup)), &|setup| {
+        Box::new(Server::new(setup))
+    })
 };

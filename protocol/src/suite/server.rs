@@ -1,19 +1,18 @@
 //! The server: proves who it is, logs users in and takes what they send. As built it does none of the first
 //! two: whoever a frame says it is from is believed.
 
-use std::collections::BTreeMap;
-use std::hash::{Hash, Hasher};
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::compromise::Edit;
 use crate::crypto::Secret;
 use crate::crypto::ecdh::{Ephemeral, SHARE};
 use crate::crypto::rsa::PrivateKey;
-use crate::endpoint::{
-    Check, Conn, End, Endpoint, Fact, Fingerprint, Input, Name, Output, Reject, Side, Tick,
-};
+use crate::endpoint::{Check, Command, End, Fact, Fingerprint, Name, Reject, Side};
 use crate::entropy::Entropy;
 use crate::inbox::Inbox;
-use crate::session::{Alarm, SessionOutput};
+use crate::peer::{self, Next, Peer, Session};
 use crate::suite::content;
 use crate::suite::keys::{HANDSHAKE, Keys, MESSAGES, Transcript, one_way_fingerprint};
 use crate::suite::lab::{Keyring, SERVER};
@@ -27,27 +26,9 @@ use crate::weakness::{Profile, Weakness};
 /// Whom a connection is believed to come from before anybody has logged in.
 const NOBODY: &str = "unknown";
 
-/// The server.
-#[derive(Clone, Debug)]
-pub struct Server {
-    setting: Arc<Setting>,
-    name: Name,
-    entropy: Entropy,
-    sessions: BTreeMap<Conn, Session>,
-    alarm: Alarm,
-}
-
-#[derive(Clone, Hash, Debug)]
-struct Session {
-    peer: Name,
-    inbox: Inbox,
-    heard: Tick,
-    state: State,
-}
-
 /// Where a session stands. Every state is consumed by what it waits for.
 #[derive(Clone, Hash, Debug)]
-enum State {
+pub(super) enum State {
     OneWay(OneWay),
     ExpectHello,
     ExpectLogin(ExpectLogin),
@@ -56,7 +37,7 @@ enum State {
 
 /// The published conversation: what the frames so far have said.
 #[derive(Clone, Hash, Debug, Default)]
-struct OneWay {
+pub(super) struct OneWay {
     /// The key and name of the last frame.
     sender: Option<Fingerprint>,
     /// Whether a message has been shown.
@@ -64,193 +45,48 @@ struct OneWay {
 }
 
 #[derive(Clone, Hash, Debug)]
-struct ExpectLogin {
+pub(super) struct ExpectLogin {
     transcript: Transcript,
     /// The agreed secret, unless the client is to send one.
     agreed: Option<Secret<32>>,
 }
 
 /// What a state works with besides its own data.
-struct Context<'a, 'b> {
-    setting: &'a Setting,
-    entropy: &'a mut Entropy,
-    output: &'a mut SessionOutput<'b>,
-}
+type Context<'a, 'b> = peer::Context<'a, 'b, Setting>;
+
+/// The server.
+pub(super) type Server = Peer<State>;
 
 impl Server {
     /// The server of the lab.
-    pub fn new(setup: Setup) -> Self {
+    pub(super) fn new(setup: Setup) -> Self {
         Self::with_keys(setup, Keyring::lab())
     }
 
     /// A server with its own keyring: its private key and certificate, and a password file. What is missing is
     /// refused when it is needed; [`Keyring::suffices`] says so before.
-    pub fn with_keys(setup: Setup, keyring: Arc<Keyring>) -> Self {
-        Self {
-            entropy: Entropy::new(setup.seed, "suite server"),
-            name: Name::from(SERVER),
-            setting: Setting::new(setup, keyring),
-            sessions: BTreeMap::new(),
-            alarm: Alarm::default(),
-        }
+    pub(super) fn with_keys(setup: Setup, keyring: Arc<Keyring>) -> Self {
+        let (name, label) = (Name::from(SERVER), "suite server".to_owned());
+        Self::host(&setup, name, label, Setting::new(setup, keyring))
     }
+}
 
-    fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
-        let peer = Name::from(NOBODY);
-        let mut output = SessionOutput { conn, local: &self.name, peer: peer.clone(), out };
-        output.log("connection accepted");
-        let state = if wire::one_way(self.setting.profile) {
-            State::OneWay(OneWay::default())
+impl Session for State {
+    type Setting = Setting;
+    type Frame = Parts;
+
+    const SIDE: Side = Side::Server;
+    const PEER: &'static str = NOBODY;
+
+    fn begin(context: &mut Context<'_, '_>) -> Result<Self, Reject> {
+        context.output.log("connection accepted");
+        if wire::one_way(context.setting.profile) {
+            Ok(Self::OneWay(OneWay::default()))
         } else {
-            State::ExpectHello
-        };
-        self.sessions.insert(conn, Session { peer, inbox: Inbox::default(), heard: now, state });
-    }
-
-    /// Go as far as what has arrived on `conn` allows.
-    fn drive(&mut self, conn: Conn, out: &mut Output) {
-        let Some(session) = self.sessions.remove(&conn) else { return };
-        let peer = session.peer.clone();
-        let mut output = SessionOutput { conn, local: &self.name, peer, out };
-        let mut context =
-            Context { setting: &self.setting, entropy: &mut self.entropy, output: &mut output };
-        match session.drive(&mut context) {
-            Ok(Some(session)) => {
-                self.sessions.insert(conn, session);
-            }
-            Ok(None) => output.end(End::Clean),
-            Err(reject) => output.abort(reject),
+            Ok(Self::ExpectHello)
         }
     }
 
-    fn wake(&mut self, now: Tick, out: &mut Output) {
-        self.alarm.rang(now);
-        let setting = self.setting.clone();
-        let late =
-            |session: &Session| session.deadline(&setting).is_some_and(|deadline| deadline <= now);
-        for (conn, session) in self.sessions.extract_if(.., |_, session| late(session)) {
-            let mut output = SessionOutput { conn, local: &self.name, peer: session.peer, out };
-            output.abort(Reject::new(Check::Timeout, "peer"));
-        }
-    }
-}
-
-impl Server {
-    /// Something came. Until a session is established its time counts from the start: bytes that trickle in earn no more.
-    fn heard(&mut self, now: Tick, conn: Conn) {
-        let session = self.sessions.get_mut(&conn);
-        if let Some(session) = session.filter(|session| session.is_established()) {
-            session.heard = now;
-        }
-    }
-}
-
-impl Endpoint for Server {
-    fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
-        match input {
-            Input::Opened(conn, _) => self.open(now, conn, out),
-            Input::Received(conn, bytes) => {
-                if let Some(session) = self.sessions.get_mut(&conn) {
-                    session.inbox.push(bytes);
-                    self.drive(conn, out);
-                    self.heard(now, conn);
-                }
-            }
-            Input::Closed(conn) => {
-                if let Some(session) = self.sessions.remove(&conn) {
-                    let end = session.closed(&self.setting);
-                    let mut output =
-                        SessionOutput { conn, local: &self.name, peer: session.peer, out };
-                    output.end(end);
-                }
-            }
-            Input::Timeout => self.wake(now, out),
-            Input::Command(_) => {}
-        }
-        let deadlines =
-            self.sessions.values().filter_map(|session| session.deadline(&self.setting));
-        self.alarm.set(deadlines, out);
-    }
-
-    fn fork(&self) -> Box<dyn Endpoint> {
-        Box::new(self.clone())
-    }
-
-    fn digest(&self, mut hasher: &mut dyn Hasher) {
-        (self.setting.profile, &self.entropy, &self.sessions, self.alarm).hash(&mut hasher);
-    }
-
-    fn buffered(&self) -> usize {
-        self.sessions.values().map(|session| session.inbox.waiting().len()).max().unwrap_or(0)
-    }
-
-    fn compromised(&self, seed: u64) -> Box<dyn Endpoint> {
-        Box::new(Self { entropy: Entropy::new(seed, "thief of suite server"), ..self.clone() })
-    }
-
-    fn rewrite(
-        &self,
-        conn: Conn,
-        frame: &[u8],
-        edit: &mut dyn FnMut(&mut Vec<u8>),
-    ) -> Option<Vec<u8>> {
-        let (layout, profile) = (&self.setting.layout, self.setting.profile);
-        let state = &self.sessions.get(&conn)?.state;
-        let parts = wire::next(layout, profile, state.due(), &mut Inbox::of(frame)).ok()??;
-        let server = self.setting.keyring.server.as_ref();
-        match (state, parts.name()) {
-            (State::OneWay(_), _) => {
-                let sender = one_way::open_sender(server?, &parts).ok()?;
-                one_way::rewrite(&sender.key, parts, edit)
-            }
-            (State::ExpectLogin(state), _) => {
-                let channel = state.channel(profile, &state.secret(&parts, server).ok()?);
-                channel.rewrite(Content::Login, parts, edit)
-            }
-            (State::Active(channel), "MSG") => channel.rewrite(Content::Text, parts, edit),
-            (State::Active(channel), "FILE") => channel.rewrite(Content::File, parts, edit),
-            _ => None,
-        }
-    }
-}
-
-impl Session {
-    fn is_established(&self) -> bool {
-        matches!(self.state, State::Active(_))
-    }
-
-    /// When to stop waiting for the client. A user who has logged in may take its time.
-    fn deadline(&self, setting: &Setting) -> Option<Tick> {
-        let patience = if self.is_established() { IDLE_PATIENCE } else { PATIENCE };
-        setting.deadline(self.heard, patience)
-    }
-
-    /// How a session ends whose connection closed. The published client just closes when it is done.
-    fn closed(&self, setting: &Setting) -> End {
-        let silent = setting.profile.has(Weakness::EndNotAuthenticated);
-        let done = matches!(self.state, State::Active(_) | State::OneWay(_));
-        if silent && done && self.inbox.waiting().is_empty() { End::Clean } else { End::Truncated }
-    }
-
-    /// The session as it then stands, or nothing once the client has said goodbye.
-    fn drive(self, context: &mut Context<'_, '_>) -> Result<Option<Self>, Reject> {
-        let Self { mut inbox, heard, mut state, .. } = self;
-        let (layout, profile) = (&context.setting.layout, context.setting.profile);
-        loop {
-            let due = state.due();
-            let next = |inbox: &mut Inbox| wire::next(layout, profile, due, inbox);
-            let Some(mut frame) = context.output.read(&mut inbox, next)? else { break };
-            match state.receive(&mut frame, context)? {
-                Some(next) => state = next,
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(Self { peer: context.output.peer.clone(), inbox, heard, state }))
-    }
-}
-
-impl State {
-    /// The names of the frames it waits for.
     fn due(&self) -> &'static [&'static str] {
         match self {
             Self::OneWay(_) => &["MSG"],
@@ -260,16 +96,64 @@ impl State {
         }
     }
 
+    fn next(
+        setting: &Setting,
+        due: &'static [&'static str],
+        inbox: &mut Inbox,
+    ) -> Result<Option<Parts>, Reject> {
+        wire::next(&setting.layout, setting.profile, due, inbox)
+    }
+
     fn receive(
         self,
         frame: &mut Parts,
         context: &mut Context<'_, '_>,
-    ) -> Result<Option<Self>, Reject> {
+    ) -> Result<Next<Self>, Reject> {
         match self {
-            Self::OneWay(state) => state.receive(frame, context).map(Some),
-            Self::ExpectHello => receive_hello(frame, context).map(Some),
-            Self::ExpectLogin(state) => state.receive(frame, context).map(Some),
+            Self::OneWay(state) => state.receive(frame, context).map(Next::State),
+            Self::ExpectHello => receive_hello(frame, context).map(Next::State),
+            Self::ExpectLogin(state) => state.receive(frame, context).map(Next::State),
             Self::Active(channel) => receive_record(channel, frame, context),
+        }
+    }
+
+    fn is_established(&self) -> bool {
+        matches!(self, Self::Active(_))
+    }
+
+    /// Once the session is established the user may take their time.
+    fn patience(&self) -> Option<Duration> {
+        Some(if self.is_established() { IDLE_PATIENCE } else { PATIENCE })
+    }
+
+    /// The published client just closes when it is done.
+    fn closed(&self, unread: usize, _: &VecDeque<Command>, setting: &Setting) -> End {
+        let silent = setting.profile.has(Weakness::EndNotAuthenticated);
+        let done = matches!(self, Self::Active(_) | Self::OneWay(_));
+        if silent && done && unread == 0 { End::Clean } else { End::Truncated }
+    }
+
+    fn rewrite(
+        &self,
+        frame: &[u8],
+        setting: &Setting,
+        _: &mut Entropy,
+        edit: Edit<'_>,
+    ) -> Option<Vec<u8>> {
+        let parts = Self::next(setting, self.due(), &mut Inbox::of(frame)).ok()??;
+        let server = setting.keyring.server.as_ref();
+        match (self, parts.name()) {
+            (Self::OneWay(_), _) => {
+                let sender = one_way::open_sender(server?, &parts).ok()?;
+                one_way::rewrite(&sender.key, parts, edit)
+            }
+            (Self::ExpectLogin(state), _) => {
+                let secret = state.secret(&parts, server).ok()?;
+                state.channel(setting.profile, &secret).rewrite(Content::Login, parts, edit)
+            }
+            (Self::Active(channel), "MSG") => channel.rewrite(Content::Text, parts, edit),
+            (Self::Active(channel), "FILE") => channel.rewrite(Content::File, parts, edit),
+            _ => None,
         }
     }
 }
@@ -415,14 +299,14 @@ fn receive_record(
     mut channel: Channel,
     frame: &mut Parts,
     context: &mut Context<'_, '_>,
-) -> Result<Option<State>, Reject> {
+) -> Result<Next<State>, Reject> {
     let carried = match frame.name() {
         "MSG" => Content::Text,
         "FILE" => Content::File,
         _ => {
             channel.open_end(frame)?;
             context.output.log("goodbye received");
-            return Ok(None);
+            return Ok(Next::End(End::Clean));
         }
     };
     let mut take = || {
@@ -446,5 +330,5 @@ fn receive_record(
         }
         Err(reject) => return Err(reject),
     }
-    Ok(Some(State::Active(channel)))
+    Ok(Next::State(State::Active(channel)))
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::crypto::rsa::PublicKey;
 use crate::endpoint::{Check, Reject, Tick};
+use crate::keyfiles::Account;
 use crate::layout::Layout;
 use crate::pki::users::{Names, Scheme, is_allowed};
 use crate::pki::x509::{Certificate, Checks, Reading, Roles, X509Error};
-use crate::session::Timeouts;
 use crate::suite::lab::{Keyring, SERVER_COMMON_NAME};
 use crate::suite::wire::{self, RSA};
 use crate::system::Setup;
@@ -35,18 +35,26 @@ pub fn names(profile: Profile) -> Names {
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) profile: Profile,
-    timeouts: Timeouts,
     pub(super) layout: Layout,
     pub(super) keyring: Arc<Keyring>,
+    /// Which user's client it is, from 1.
+    number: u32,
     /// When tick 0 is, in seconds since 1970.
     epoch: u64,
 }
 
 impl Setting {
-    pub(super) fn new(setup: Setup, keyring: Arc<Keyring>) -> Arc<Self> {
-        let Setup { profile, epoch, .. } = setup;
-        let timeouts = Timeouts::of(&setup);
-        Arc::new(Self { profile, timeouts, layout: wire::layout(profile), keyring, epoch })
+    pub(super) fn new(setup: Setup, keyring: Arc<Keyring>) -> Self {
+        let Setup { profile, epoch, number, .. } = setup;
+        Self { profile, layout: wire::layout(profile), keyring, number, epoch }
+    }
+
+    /// Who the client's user is.
+    ///
+    /// # Errors
+    /// The keyring has no account for it.
+    pub(super) fn me(&self) -> Result<&Account, Reject> {
+        self.keyring.account(self.number).ok_or(Reject::new(Check::Identity, "username"))
     }
 
     /// Check the server's certificate; return its key.
@@ -87,11 +95,6 @@ impl Setting {
         let refused = Reject::new(Check::Password, "password");
         let users = self.keyring.users(self.profile).ok_or(refused)?;
         users.log_in(name, password).map_err(|_| refused)
-    }
-
-    /// When an endpoint that last heard its peer at `heard`, and usually has this patience, gives up waiting.
-    pub(super) fn deadline(&self, heard: Tick, patience: Duration) -> Option<Tick> {
-        self.timeouts.deadline(heard, patience)
     }
 }
 

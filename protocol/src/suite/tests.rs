@@ -15,16 +15,16 @@ use super::session::{IDLE_PATIENCE, PATIENCE, PAUSE};
 use super::*;
 use crate::endpoint::{Command, Conn, End, Fact, Input, Message, Output, PortIndex, Side, Tick};
 use crate::entropy::Entropy;
-use crate::layout::{Deframer, Frame};
-use crate::pair::{
-    LINK, Meddle, Pair, check, delivered, digest, flipped, once, replayed, sent, setup, untouched,
+use crate::layout::Frame;
+use crate::testing::{
+    LINK, Meddle, Pair, check, delivered, flipped, once, replayed, sent, setup, untouched,
 };
 use crate::weakness::Profile;
 
 const USER: &str = ACCOUNTS[0].0;
 
 fn profiles() -> Vec<Profile> {
-    crate::pair::profiles(&SYSTEM)
+    crate::testing::profiles(&SYSTEM)
 }
 
 fn as_built() -> Profile {
@@ -59,7 +59,7 @@ fn texts() -> Vec<Command> {
 }
 
 fn run(profile: Profile, commands: &[Command], meddle: Meddle<'_>) -> Pair {
-    crate::pair::run(&SYSTEM, profile, commands, meddle)
+    crate::testing::run(&SYSTEM, profile, commands, meddle)
 }
 
 fn established(pair: &Pair, local: &str) -> bool {

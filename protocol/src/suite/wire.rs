@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::crypto::ecdh::SHARE;
 use crate::endpoint::{Check, Reject, Side};
 use crate::inbox::{Cut, Inbox, Received, array};
-use crate::layout::{Field, Frame, FrameSpec, Layout, Role, Size, Turn, Turns};
+use crate::layout::{Field, Frame, FrameOrder, FrameSpec, Layout, Role, Size, Turn};
 use crate::weakness::{Profile, Weakness};
 
 /// What one read returns at most, in bytes: the published server calls `recv(4096)`.
@@ -49,10 +49,10 @@ pub(super) const INTEGRITY: &str = "integrity";
 
 /// The frames under `profile`, and whose turn is when.
 pub(super) fn layout(profile: Profile) -> Layout {
-    let (frames, turns): (_, &[Turns]) = if one_way(profile) {
-        (vec![published()], &[Turns { client: &[Turn::Any(&["MSG"])], server: &[] }])
+    let (frames, turns): (_, &[FrameOrder]) = if one_way(profile) {
+        (vec![published()], &[FrameOrder { client: &[Turn::Any(&["MSG"])], server: &[] }])
     } else {
-        let turns = &[Turns {
+        let turns = &[FrameOrder {
             client: &[Turn::One("HELLO"), Turn::One("LOGIN"), Turn::Any(&["MSG", "FILE", "END"])],
             server: &[Turn::One("CERT"), Turn::One("WELCOME"), Turn::Any(&["ACK"])],
         }];

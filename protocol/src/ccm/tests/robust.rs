@@ -66,38 +66,6 @@ fn a_client_that_says_nothing_more_is_given_up_after_a_minute() {
 }
 
 #[test]
-fn a_fork_never_touches_its_original_and_does_as_it_does() {
-    for profile in [as_built(), Profile::HARDENED] {
-        let mut lab =
-            run(profile, &[text("first")], &[], &mut once(Side::Client, "MSG", 1, |_| vec![]));
-        let before = (digest(&*lab.client), digest(&*lab.server));
-        let record = lab
-            .frames
-            .iter()
-            .rfind(|(_, _, frame)| frame.spec.name == "MSG")
-            .unwrap()
-            .2
-            .bytes
-            .clone();
-        let outputs = [(); 2].map(|()| {
-            let mut fork = lab.server.fork();
-            assert_eq!(digest(&*fork), before.1);
-            let mut out = Output::default();
-            fork.step(lab.now, Input::Received(FIRST[1], &record), &mut out);
-            assert_ne!(digest(&*fork), before.1);
-            let mut client = lab.client.fork();
-            client.step(lab.now, Input::Closed(FIRST[1]), &mut out);
-            assert_ne!(digest(&*client), before.0);
-            (out.writes, out.claims, out.closes, digest(&*fork), digest(&*client))
-        });
-        assert!(outputs[0].1.iter().any(|claim| matches!(claim.fact, Fact::Delivered(_))));
-        assert_eq!(outputs[0], outputs[1]);
-        assert_eq!((digest(&*lab.client), digest(&*lab.server)), before);
-        lab.step(Side::Client, Input::Closed(FIRST[2]));
-    }
-}
-
-#[test]
 fn unknown_and_unasked_connections_are_ignored_or_closed() {
     let mut lab = Lab::new(Profile::HARDENED);
     for side in [Side::Client, Side::Server] {
@@ -109,16 +77,6 @@ fn unknown_and_unasked_connections_are_ignored_or_closed() {
     let mut out = Output::default();
     lab.client.step(Tick(0), Input::Opened(Conn(5), TO_SERVER), &mut out);
     assert_eq!(out.closes, [Conn(5)]);
-}
-
-/// A conversation broken off after so many frames.
-fn after(profile: Profile, frames: usize) -> Lab {
-    let mut seen = 0;
-    let mut stop = |_: Conn, _: Side, _: &Frame| {
-        seen += 1;
-        (seen > frames).then(Vec::new)
-    };
-    run(profile, &script(), &answers(), &mut stop)
 }
 
 #[test]
@@ -137,31 +95,6 @@ fn framed_messages_do_not_depend_on_segmentation() {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_bytes_whatever_panic(
-        soup in proptest::collection::vec(any::<u8>(), 0..600),
-        head in proptest::option::of(0usize..7),
-        framed in any::<bool>(),
-        which in 0usize..14,
-        frames in 0usize..14,
-    ) {
-        let mut lab = after(profiles()[which], frames);
-        let heads: [&[u8]; 7] = [b"Exit", b"True", b"M", b"R", b"B", b"@", b"a@b@c"];
-        let body = [head.map_or(&[][..], |at| heads[at]), &soup].concat();
-        let length = u32::try_from(body.len()).unwrap().to_be_bytes();
-        let bytes = if framed { [&length[..], &body].concat() } else { body };
-        for conn in FIRST {
-            for side in [Side::Client, Side::Server] {
-                let held = |lab: &Lab| {
-                    if side == Side::Client { lab.client.buffered() } else { lab.server.buffered() }
-                };
-                let before = held(&lab);
-                lab.step(side, Input::Received(conn, &bytes));
-                prop_assert!(held(&lab) <= before + bytes.len());
-            }
-        }
-    }
 
     #[test]
     fn no_flipped_bit_panics_or_delivers_anything_never_sent(

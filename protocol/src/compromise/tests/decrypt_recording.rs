@@ -7,7 +7,7 @@ use crate::compromise::RecordedFrame;
 use crate::entropy::Entropy;
 use crate::keyfiles::{Account, KeyError, KeyFiles, KeySource};
 use crate::layout::{Frame, FrameSpec};
-use crate::pair::{setup, untouched};
+use crate::testing::{setup, untouched};
 use crate::weakness::Weakness;
 
 /// An honest session, with more texts than one.
@@ -23,7 +23,7 @@ pub(super) fn recorded(frames: &[(Side, Frame)]) -> Vec<RecordedFrame<'_>> {
 }
 
 fn read(system: &System, profile: Profile, keys: &KeyFiles, pair: &Pair) -> Vec<(usize, Message)> {
-    (system.decrypt_recording)(profile, keys, &recorded(&pair.frames))
+    (system.decrypt_recording.unwrap())(profile, keys, &recorded(&pair.frames))
 }
 
 /// Everything both ends gave to their applications, in order.
@@ -138,9 +138,9 @@ fn garbage_is_nothing_to_an_eavesdropper() {
             // Everything so far stands in front of the honest frame.
             garbage.push(recorded.clone());
         }
-        (system.decrypt_recording)(profile, &keys, &recorded(&garbage));
+        (system.decrypt_recording.unwrap())(profile, &keys, &recorded(&garbage));
         garbage.reverse();
-        (system.decrypt_recording)(profile, &keys, &recorded(&garbage));
+        (system.decrypt_recording.unwrap())(profile, &keys, &recorded(&garbage));
     });
 }
 

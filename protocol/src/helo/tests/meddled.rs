@@ -184,7 +184,7 @@ fn a_device_that_plays_the_server() {
         let devices = [pem("first"), pem("second"), pem("third")];
         let mut keyring = Keyring::from_pem(pem("ca"), pem("second"), devices).unwrap();
         keyring.server.certificate.clone_from(&lab.device(2).certificate);
-        let impostor = Server::with_keys(setup(profile, 0), &keyring);
+        let impostor = Server::with_credentials(setup(profile, 0), keyring.server_credentials());
         let client = (SYSTEM.client)(setup(profile, 1));
         let mut pair = Pair::of(&SYSTEM, profile, client, Box::new(impostor));
         pair.commands(&texts());
@@ -206,7 +206,10 @@ fn a_copied_certificate() {
         let mut word = |word: &[u8]| lab.server.public.encrypt_oaep(&mut entropy, word).unwrap();
         let mut prem = word(&[5; 32]);
         if !profile.has(Weakness::StaticRsaTransport) {
-            prem.extend(keys::Ephemeral::generate(&mut Entropy::new(2, "attacker")).share());
+            prem.extend(
+                crate::crypto::x25519::Ephemeral::generate(&mut Entropy::new(2, "attacker"))
+                    .share(),
+            );
         }
         if !profile.has(Weakness::NoProofOfPossession) {
             prem.extend(lab.device(3).key.sign_pkcs1v15(&[0; 32]).unwrap());
@@ -240,12 +243,18 @@ fn a_signature_in_another_session() {
         let frames = connect(&mut client, &mut *server, Conn(1), &script()[2..3]);
         let bytes = frames.into_iter().find(|frame| frame.starts_with(wire::IMGX)).unwrap();
         let spec = wire::layout(profile).frame("IMGX").unwrap().clone();
-        let mut first = record::Channel::new(profile, client.keys().unwrap().clone());
+        let mut first = record::Channel::new(
+            profile,
+            client.states().find_map(|(_, state)| state.keys()).unwrap().clone(),
+        );
         let mut record = crate::inbox::Received { spec, bytes };
         let (message, signature) = file::read(first.open(&mut record).unwrap().1).unwrap();
 
         connect(&mut client, &mut *server, Conn(2), &[]);
-        let mut second = record::Channel::new(profile, client.keys().unwrap().clone());
+        let mut second = record::Channel::new(
+            profile,
+            client.states().find_map(|(_, state)| state.keys()).unwrap().clone(),
+        );
         let json = file::Content::new("other.png", &message.body, &signature);
         let mut entropy = Entropy::new(1, "attacker");
         let (forged, _) =

@@ -1,4 +1,4 @@
-//! Lies about length, silence, garbage and forks.
+//! Lies about length, silence, and flipped bits.
 
 use super::*;
 
@@ -74,71 +74,8 @@ fn a_stale_wake_up_is_ignored_and_asked_for_again() {
     assert_eq!(pair.wakes.last(), Some(&(Tick(1_000).after(IDLE_PATIENCE), Side::Server)));
 }
 
-#[test]
-fn a_fork_never_touches_its_original_and_does_as_it_does() {
-    for profile in [as_built(), Profile::HARDENED] {
-        let mut pair = Pair::new(&SYSTEM, profile);
-        pair.open();
-        pair.commands(&texts()[..1]);
-        pair.pump(&mut once(Side::Client, "SECX", 1, |_| vec![]));
-        let before = (digest(&*pair.client), digest(&*pair.server));
-        let record = pair.frames.last().unwrap().1.bytes.clone();
-        let outputs = [(); 2].map(|()| {
-            let mut fork = pair.server.fork();
-            assert_eq!(digest(&*fork), before.1);
-            let mut out = Output::default();
-            fork.step(Tick(9), Input::Received(LINK, &record), &mut out);
-            assert_ne!(digest(&*fork), before.1);
-            let mut device = pair.client.fork();
-            device.step(Tick(9), Input::Closed(LINK), &mut out);
-            assert_ne!(digest(&*device), before.0);
-            (out.writes, out.claims, out.closes, digest(&*fork), digest(&*device))
-        });
-        assert_eq!(outputs[0], outputs[1]);
-        assert_eq!((digest(&*pair.client), digest(&*pair.server)), before);
-    }
-}
-
-#[test]
-fn unknown_connections_are_ignored() {
-    let mut pair = Pair::new(&SYSTEM, Profile::HARDENED);
-    for side in [Side::Client, Side::Server] {
-        pair.step(side, Input::Received(Conn(9), b"hello"));
-        pair.step(side, Input::Closed(Conn(9)));
-        pair.step(side, Input::Timeout);
-    }
-    assert!(pair.claims.is_empty() && pair.wakes.is_empty());
-}
-
-/// How far into a conversation `proptest` breaks it.
-fn after(profile: Profile, frames: usize) -> Pair {
-    let mut seen = 0;
-    let mut stop = |_: Side, _: &Frame| {
-        seen += 1;
-        (seen > frames).then(Vec::new)
-    };
-    run(profile, &script(), &mut stop)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_bytes_whatever_panic(
-        soup in proptest::collection::vec(any::<u8>(), 0..600),
-        header in proptest::option::of(0usize..5),
-        which in 0usize..12,
-        frames in 0usize..14,
-    ) {
-        let mut pair = after(profiles()[which], frames);
-        let headers = [wire::HELO, wire::PREM, wire::SECX, wire::IMGX, wire::ENDD];
-        let bytes = [header.map_or(&[][..], |at| headers[at]), &soup].concat();
-        for side in [Side::Client, Side::Server] {
-            pair.step(side, Input::Received(LINK, &bytes));
-            let held = if side == Side::Client { pair.client.buffered() } else { pair.server.buffered() };
-            prop_assert!(held <= bytes.len());
-        }
-    }
 
     #[test]
     fn no_flipped_bit_panics_or_delivers_anything_never_sent(

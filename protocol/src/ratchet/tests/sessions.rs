@@ -58,7 +58,7 @@ fn a_newer_session_replaces_an_older_one_when_it_has_proven_its_key() {
 
 #[test]
 fn a_session_is_established_once() {
-    for profile in profiles() {
+    for profile in profiles(&SYSTEM) {
         let mut lab = Lab::new(profile, 1);
         lab.open(1);
         lab.send(1, "10.0");

@@ -326,7 +326,7 @@ mod tests {
     use super::*;
 
     /// A system that shares one frame type with `ratchet`, with fewer fields.
-    static OTHER: System = System { name: "other", layout, ..ratchet::SYSTEM };
+    static OTHER: System = System { name: "other", layout: &layout, ..ratchet::SYSTEM };
 
     fn layout(profile: Profile) -> Layout {
         const DECL: FrameDecl = FrameDecl {

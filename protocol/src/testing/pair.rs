@@ -1,7 +1,6 @@
-//! Two endpoints in memory and a wire that can be meddled with: what the tests of the systems run in.
+//! Two endpoints in memory and a wire that can be meddled with.
 
 use std::collections::VecDeque;
-use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,27 +19,22 @@ const SERVER: &str = "server";
 /// Waits of up to this long pass while frames are delivered; longer ones are for tests to let pass.
 const SOON: Duration = Duration::from_millis(50);
 
-/// As-built, hardened and every weakness alone.
-pub(crate) fn profiles(system: &System) -> Vec<Profile> {
-    let mut all = vec![Profile::as_built(system), Profile::HARDENED];
-    all.extend(system.planted.iter().map(|planted| Profile::only(planted.weakness)));
-    all
-}
-
-pub(crate) fn setup(profile: Profile, number: u32) -> Setup {
+/// The lab, with the seed of the tests.
+pub fn setup(profile: Profile, number: u32) -> Setup {
     Setup::lab(profile, 7, number)
 }
 
-pub(crate) const LINK: Conn = Conn(1);
+/// The connection of a pair.
+pub const LINK: Conn = Conn(1);
 
 /// What an attacker does with one frame: `None` lets it pass, anything else takes its place.
-pub(crate) type Meddle<'a> = &'a mut dyn FnMut(Side, &Frame) -> Option<Vec<Vec<u8>>>;
+pub type Meddle<'a> = &'a mut dyn FnMut(Side, &Frame) -> Option<Vec<Vec<u8>>>;
 
 /// The same, seeing both ends as they are before the frame arrives.
-pub(crate) type Seeing<'a> = &'a mut dyn FnMut(&Pair, Side, &Frame) -> Option<Vec<Vec<u8>>>;
+pub type Seeing<'a> = &'a mut dyn FnMut(&Pair, Side, &Frame) -> Option<Vec<Vec<u8>>>;
 
 /// Every share of small order on Curve25519 and its twist, as they are written: 0, 1, two of order 8, p - 1, p and p + 1.
-pub(crate) const LOW_ORDER: [[u8; 32]; 7] = {
+pub const LOW_ORDER: [[u8; 32]; 7] = {
     const fn with(first: u8, rest: u8, last: u8) -> [u8; 32] {
         let mut point = [rest; 32];
         point[0] = first;
@@ -67,32 +61,45 @@ pub(crate) const LOW_ORDER: [[u8; 32]; 7] = {
 };
 
 /// A client and the server, and the wire between them. Frames are cut as the attacker cuts them.
-pub(crate) struct Pair {
-    pub(crate) client: Box<dyn Endpoint>,
-    pub(crate) server: Box<dyn Endpoint>,
-    pub(crate) conn: Conn,
-    pub(crate) wires: [VecDeque<Vec<u8>>; 2],
-    pub(crate) closed: [bool; 2],
-    pub(crate) cutters: [Deframer; 2],
-    pub(crate) frames: Vec<(Side, Frame)>,
-    pub(crate) claims: Vec<Claim>,
+#[derive(Debug)]
+pub struct Pair {
+    /// The client.
+    pub client: Box<dyn Endpoint>,
+    /// The server.
+    pub server: Box<dyn Endpoint>,
+    /// Their connection.
+    pub conn: Conn,
+    /// What waits to be delivered, of the client and of the server.
+    pub wires: [VecDeque<Vec<u8>>; 2],
+    /// Which of them has closed.
+    pub closed: [bool; 2],
+    /// What cuts their streams.
+    pub cutters: [Deframer; 2],
+    /// Every frame, as it was sent.
+    pub frames: Vec<(Side, Frame)>,
+    /// What both claimed.
+    pub claims: Vec<Claim>,
     /// Those of the client, and of the server.
-    pub(crate) secrets: [Vec<SessionSecret>; 2],
+    pub secrets: [Vec<SessionSecret>; 2],
     /// What the client found in what had arrived, and how many bytes it left; and the server.
-    pub(crate) found: [Vec<(Found, usize)>; 2],
-    pub(crate) now: Tick,
-    pub(crate) wakes: Vec<(Tick, Side)>,
+    pub found: [Vec<(Found, usize)>; 2],
+    /// The time.
+    pub now: Tick,
+    /// When each wants to be woken.
+    pub wakes: Vec<(Tick, Side)>,
     /// The largest segment delivered, in bytes.
-    pub(crate) segment: usize,
+    pub segment: usize,
 }
 
 impl Pair {
-    pub(crate) fn new(system: &System, profile: Profile) -> Self {
+    /// A client and the server with the keys of the lab.
+    pub fn new(system: &System, profile: Profile) -> Self {
         let client = (system.client)(setup(profile, 1));
         Self::of(system, profile, client, (system.server)(setup(profile, 0)))
     }
 
-    pub(crate) fn of(
+    /// These two.
+    pub fn of(
         system: &System,
         profile: Profile,
         client: Box<dyn Endpoint>,
@@ -118,7 +125,8 @@ impl Pair {
         }
     }
 
-    pub(crate) fn step(&mut self, side: Side, input: Input<'_>) {
+    /// Give one of them an input.
+    pub fn step(&mut self, side: Side, input: Input<'_>) {
         let mut out = Output::default();
         match side {
             Side::Client => self.client.step(self.now, input, &mut out),
@@ -138,19 +146,20 @@ impl Pair {
         self.secrets[side as usize].extend(out.secrets.into_iter().map(|(_, secret)| secret));
     }
 
-    pub(crate) fn open(&mut self) {
+    /// Open the connection, at the server first.
+    pub fn open(&mut self) {
         let conn = self.conn;
         self.step(Side::Server, Input::Opened(conn, PortIndex(0)));
         self.step(Side::Client, Input::Opened(conn, PortIndex(0)));
     }
 
     /// Deliver until nothing moves; pauses pass, longer waits do not.
-    pub(crate) fn pump(&mut self, meddle: Meddle<'_>) {
+    pub fn pump(&mut self, meddle: Meddle<'_>) {
         self.pump_seeing(&mut |_, side, frame| meddle(side, frame));
     }
 
     /// The same, with an attacker who sees both ends as they are before a frame arrives.
-    pub(crate) fn pump_seeing(&mut self, meddle: Seeing<'_>) {
+    pub fn pump_seeing(&mut self, meddle: Seeing<'_>) {
         let mut told = [false; 2];
         loop {
             let Some(from) = [Side::Client, Side::Server]
@@ -186,62 +195,65 @@ impl Pair {
         }
     }
 
-    pub(crate) fn commands(&mut self, commands: &[Command]) {
+    /// Give the client commands.
+    pub fn commands(&mut self, commands: &[Command]) {
         for command in commands {
             self.step(Side::Client, Input::Command(command));
         }
     }
 
-    pub(crate) fn types(&self) -> Vec<&'static str> {
+    /// The types of all frames.
+    pub fn types(&self) -> Vec<&'static str> {
         self.frames.iter().map(|(_, frame)| frame.spec.name).collect()
     }
 
     /// The bytes of the first frame of this type and sender.
-    pub(crate) fn frame(&self, from: Side, name: &str) -> Bytes {
+    pub fn frame(&self, from: Side, name: &str) -> Bytes {
         let mut frames = self.frames.iter().filter(|(side, _)| *side == from);
         frames.find(|(_, frame)| frame.spec.name == name).unwrap().1.bytes.clone()
     }
 
-    pub(crate) fn facts(&self, local: &str) -> Vec<Fact> {
+    /// What the end of this name claimed.
+    pub fn facts(&self, local: &str) -> Vec<Fact> {
         let own = self.claims.iter().filter(|claim| claim.local.as_str() == local);
         own.map(|claim| claim.fact.clone()).collect()
     }
 
-    pub(crate) fn rejects(&self, local: &str) -> Vec<String> {
+    /// What it refused, as text.
+    pub fn rejects(&self, local: &str) -> Vec<String> {
         let facts = self.facts(local).into_iter();
         let reject = |fact| if let Fact::Rejected(it) = fact { Some(it.to_string()) } else { None };
         facts.filter_map(reject).collect()
     }
 
-    pub(crate) fn ends(&self, local: &str) -> Vec<End> {
+    /// How its sessions ended.
+    pub fn ends(&self, local: &str) -> Vec<End> {
         let facts = self.facts(local).into_iter();
         facts
             .filter_map(|fact| if let Fact::Ended(end) = fact { Some(end) } else { None })
             .collect()
     }
 
-    pub(crate) fn delivered(&self) -> Vec<String> {
+    /// What the server delivered, as text.
+    pub fn delivered(&self) -> Vec<String> {
         let facts = self.facts(SERVER).into_iter();
         facts.filter_map(delivered).map(|message| message.to_string()).collect()
     }
 
-    pub(crate) fn acknowledged(&self) -> usize {
+    /// How many messages count as acknowledged.
+    pub fn acknowledged(&self) -> usize {
         let facts = self.claims.iter();
         facts.filter(|claim| matches!(claim.fact, Fact::Acknowledged(_))).count()
     }
 }
 
-pub(crate) fn untouched(_: Side, _: &Frame) -> Option<Vec<Vec<u8>>> {
+/// Lets every frame pass.
+pub fn untouched(_: Side, _: &Frame) -> Option<Vec<Vec<u8>>> {
     None
 }
 
 /// Run `commands` with `meddle` on the wire.
-pub(crate) fn run(
-    system: &System,
-    profile: Profile,
-    commands: &[Command],
-    meddle: Meddle<'_>,
-) -> Pair {
+pub fn run(system: &System, profile: Profile, commands: &[Command], meddle: Meddle<'_>) -> Pair {
     let mut pair = Pair::new(system, profile);
     pair.commands(commands);
     pair.open();
@@ -250,7 +262,7 @@ pub(crate) fn run(
 }
 
 /// Do `change` to the `nth` frame of this type and sender, counted from 1.
-pub(crate) fn once<'a>(
+pub fn once<'a>(
     from: Side,
     name: &'a str,
     nth: usize,
@@ -264,7 +276,8 @@ pub(crate) fn once<'a>(
     }
 }
 
-pub(crate) fn flipped(frame: &Frame, field: &str) -> Vec<Vec<u8>> {
+/// The frame with one bit of a field changed.
+pub fn flipped(frame: &Frame, field: &str) -> Vec<Vec<u8>> {
     let mut bytes = frame.bytes.to_vec();
     let at = frame.spec.range(field, &bytes).unwrap().start;
     // Base64 stays base64 under this bit, but for the zero of a padding.
@@ -272,27 +285,24 @@ pub(crate) fn flipped(frame: &Frame, field: &str) -> Vec<Vec<u8>> {
     vec![bytes]
 }
 
-pub(crate) fn replayed(frame: &Frame) -> Vec<Vec<u8>> {
+/// The frame twice.
+pub fn replayed(frame: &Frame) -> Vec<Vec<u8>> {
     vec![frame.bytes.to_vec(), frame.bytes.to_vec()]
 }
 
 /// What the server delivered and refused, and how its session ended.
-pub(crate) fn check(pair: &Pair, delivered: &[&str], rejects: &[&str], end: Option<End>) {
+pub fn check(pair: &Pair, delivered: &[&str], rejects: &[&str], end: Option<End>) {
     assert_eq!(pair.delivered(), delivered);
     assert_eq!(pair.rejects(SERVER), rejects);
     assert_eq!(pair.ends(SERVER), Vec::from_iter(end));
 }
 
-pub(crate) fn sent(fact: Fact) -> Option<Message> {
+/// The message, if it was sent.
+pub fn sent(fact: Fact) -> Option<Message> {
     if let Fact::Sent(message) = fact { Some(message) } else { None }
 }
 
-pub(crate) fn delivered(fact: Fact) -> Option<Message> {
+/// The message, if it was delivered.
+pub fn delivered(fact: Fact) -> Option<Message> {
     if let Fact::Delivered(message) = fact { Some(message) } else { None }
-}
-
-pub(crate) fn digest(endpoint: &dyn Endpoint) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    endpoint.digest(&mut hasher);
-    hasher.finish()
 }

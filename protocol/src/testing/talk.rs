@@ -5,28 +5,34 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
-use bytes::Bytes;
-use protocol::endpoint::{
-    Command, Conn, Endpoint, Input, Kind, Message, Output, PortIndex, Side, Tick,
+use crate::endpoint::{
+    Claim, Command, Conn, Endpoint, Input, Kind, Message, Output, PortIndex, Side, Tick,
 };
-use protocol::system::{Setup, System};
-use protocol::weakness::Profile;
+use crate::system::{Setup, System};
+use crate::weakness::Profile;
+use bytes::Bytes;
 
 /// Waits of up to this long pass; longer ones are patience, and nothing is left to wait for when they would end.
 const PAUSES: Duration = Duration::from_millis(200);
 
 /// Something an end is told, owned.
 #[derive(Clone, Debug)]
-pub(crate) enum Told {
+pub enum Told {
+    /// [`Input::Opened`].
     Opened(Conn, PortIndex),
+    /// [`Input::Received`].
     Received(Conn, Vec<u8>),
+    /// [`Input::Closed`].
     Closed(Conn),
+    /// [`Input::Command`].
     Command(Command),
+    /// [`Input::Timeout`].
     Timeout,
 }
 
 impl Told {
-    pub(crate) fn input(&self) -> Input<'_> {
+    /// The same, borrowed.
+    pub fn input(&self) -> Input<'_> {
         match self {
             Self::Opened(conn, service) => Input::Opened(*conn, *service),
             Self::Received(conn, bytes) => Input::Received(*conn, bytes),
@@ -39,47 +45,56 @@ impl Told {
 
 /// One step of a conversation.
 #[derive(Clone, Debug)]
-pub(crate) struct Step {
-    pub(crate) at: Tick,
-    pub(crate) side: Side,
-    pub(crate) told: Told,
+pub struct Step {
+    /// When.
+    pub at: Tick,
+    /// To whom.
+    pub side: Side,
+    /// What it was told.
+    pub told: Told,
     /// Everything the end did, as text.
-    pub(crate) did: String,
+    pub did: String,
 }
 
 /// A conversation that has come to rest.
-pub(crate) struct Talk {
-    pub(crate) steps: Vec<Step>,
+#[derive(Debug)]
+pub struct Talk {
+    /// What each end was told, in order.
+    pub steps: Vec<Step>,
+    /// What both ends claimed.
+    pub claims: Vec<Claim>,
     /// Every segment, with its connection and sender.
-    pub(crate) sent: Vec<(Conn, Side, Vec<u8>)>,
+    pub sent: Vec<(Conn, Side, Vec<u8>)>,
     /// Which port each connection goes to.
-    pub(crate) ports: BTreeMap<Conn, PortIndex>,
+    pub ports: BTreeMap<Conn, PortIndex>,
     /// The labels of the secrets that came into use.
-    pub(crate) labels: Vec<&'static str>,
+    pub labels: Vec<&'static str>,
 }
 
-pub(crate) fn end(system: &System, profile: Profile, seed: u64, side: Side) -> Box<dyn Endpoint> {
+/// A client with the first identity, or the server, with the keys of the lab.
+pub fn end(system: &System, profile: Profile, seed: u64, side: Side) -> Box<dyn Endpoint> {
     match side {
         Side::Client => (system.client)(Setup::lab(profile, seed, 1)),
         Side::Server => (system.server)(Setup::lab(profile, seed, 0)),
     }
 }
 
-pub(crate) fn digest(endpoint: &dyn Endpoint) -> u64 {
+/// The digest of an end.
+pub fn digest(endpoint: &dyn Endpoint) -> u64 {
     let mut hasher = DefaultHasher::new();
     endpoint.digest(&mut hasher);
     hasher.finish()
 }
 
 /// Tell an end something; what it does.
-pub(crate) fn tell(endpoint: &mut dyn Endpoint, at: Tick, told: &Told) -> Output {
+pub fn tell(endpoint: &mut dyn Endpoint, at: Tick, told: &Told) -> Output {
     let mut out = Output::default();
     endpoint.step(at, told.input(), &mut out);
     out
 }
 
 /// Messages of every kind the system carries, so many of each, and the goodbye.
-pub(crate) fn script(system: &System, of_each: usize) -> Vec<Command> {
+pub fn script(system: &System, of_each: usize) -> Vec<Command> {
     let mut script = Vec::new();
     for nth in 0..of_each {
         for kind in system.carries {
@@ -96,11 +111,24 @@ pub(crate) fn script(system: &System, of_each: usize) -> Vec<Command> {
 }
 
 impl Talk {
-    pub(crate) fn new(system: &System, profile: Profile, seed: u64, script: &[Command]) -> Self {
+    /// The client says what the script says, on a network that keeps segments whole.
+    pub fn new(system: &System, profile: Profile, seed: u64, script: &[Command]) -> Self {
+        Self::cut(system, profile, seed, script, usize::MAX)
+    }
+
+    /// The same, on a network that cuts segments into parts of this size, in bytes.
+    pub fn cut(
+        system: &System,
+        profile: Profile,
+        seed: u64,
+        script: &[Command],
+        segment: usize,
+    ) -> Self {
         let mut client = end(system, profile, seed, Side::Client);
         let mut server = end(system, profile, seed, Side::Server);
-        let mut talk = Self {
+        let mut whole = Self {
             steps: Vec::new(),
+            claims: Vec::new(),
             sent: Vec::new(),
             ports: BTreeMap::from([(Conn(1), PortIndex(0))]),
             labels: Vec::new(),
@@ -117,7 +145,7 @@ impl Talk {
                 wakes.sort();
                 let soon = wakes.first().is_some_and(|(at, _)| *at <= now.after(PAUSES));
                 if !soon {
-                    return talk;
+                    return whole;
                 }
                 let (at, side) = wakes.remove(0);
                 now = now.max(at);
@@ -129,27 +157,30 @@ impl Talk {
             };
             let out = tell(&mut **endpoint, now, &told);
             let did = format!("{out:?}");
-            talk.steps.push(Step { at: now, side, told, did });
+            whole.steps.push(Step { at: now, side, told, did });
             for (conn, bytes) in out.writes {
-                talk.sent.push((conn, side, bytes.clone()));
-                queue.push_back((side.other(), Told::Received(conn, bytes)));
+                whole.sent.push((conn, side, bytes.clone()));
+                for part in bytes.chunks(segment) {
+                    queue.push_back((side.other(), Told::Received(conn, part.to_vec())));
+                }
             }
             for service in out.opens {
-                let number = u32::try_from(talk.ports.len() + 1).unwrap();
-                talk.ports.insert(Conn(number), service);
+                let number = u32::try_from(whole.ports.len() + 1).unwrap();
+                whole.ports.insert(Conn(number), service);
                 for side in [Side::Server, Side::Client] {
                     queue.push_back((side, Told::Opened(Conn(number), service)));
                 }
             }
             queue.extend(out.closes.into_iter().map(|conn| (side.other(), Told::Closed(conn))));
             wakes.extend(out.wake.map(|at| (at, side)));
-            talk.labels.extend(out.secrets.into_iter().map(|(_, secret)| secret.label));
+            whole.claims.extend(out.claims);
+            whole.labels.extend(out.secrets.into_iter().map(|(_, secret)| secret.label));
         }
     }
 }
 
 /// As built, hardened and every weakness alone.
-pub(crate) fn profiles(system: &System) -> Vec<Profile> {
+pub fn profiles(system: &System) -> Vec<Profile> {
     let alone = system.planted.iter().map(|planted| Profile::only(planted.weakness));
     [Profile::as_built(system), Profile::HARDENED].into_iter().chain(alone).collect()
 }
