@@ -13,7 +13,7 @@ mod pair;
 mod talk;
 
 pub use conformance::{
-    conformance, digests, forks, fresh_vectors, garbage, half_frames, honest, readings,
+    conformance, digests, forks, fresh_vectors, garbage, half_frames, honest, places, readings,
     segmentation, silence, stolen_memory,
 };
 pub use pair::{

@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{SYSTEMS, system};
-use crate::testing::{Talk, conformance, fresh_vectors, profiles, script};
+use crate::endpoint::{Conn, PortIndex, Side, Tick};
+use crate::testing::{
+    Talk, Told, conformance, digest, end, fresh_vectors, places, profiles, script, tell,
+};
+use crate::weakness::Profile;
 
 #[test]
 fn ccm_conforms() {
@@ -58,5 +62,71 @@ fn the_labels_in_use_are_those_that_are_declared_and_documented() {
             .filter_map(|line| line.strip_prefix(&begin)?.split('`').next())
             .collect();
         assert_eq!(documented, declared, "{}: docs/key-log.md", system.name);
+    }
+}
+
+#[test]
+fn sessions_with_other_clients_have_other_digests() {
+    for system in SYSTEMS {
+        // Servers of one seed, in the middle of sessions with clients of two seeds: their own randomness is equally far.
+        let middle = |seed| {
+            let mut client = end(system, Profile::HARDENED, seed, Side::Client);
+            let mut server = end(system, Profile::HARDENED, 7, Side::Server);
+            let open = Told::Opened(Conn(1), PortIndex(0));
+            tell(&mut *server, Tick(0), &open);
+            for (conn, bytes) in tell(&mut *client, Tick(0), &open).writes {
+                tell(&mut *server, Tick(0), &Told::Received(conn, bytes));
+            }
+            digest(&*server)
+        };
+        if system.name == "helo" {
+            // The first frame of a device is its certificate, which is the same in every session.
+            assert_eq!(middle(7), middle(8));
+        } else {
+            assert_ne!(middle(7), middle(8), "{}", system.name);
+        }
+    }
+}
+
+#[test]
+fn what_waits_in_a_clients_queue_is_in_its_digest() {
+    for system in SYSTEMS {
+        let script = script(system, 2);
+        let mut compared = 0;
+        let mut open = false;
+        for (here, step) in places(system, Profile::HARDENED, Side::Client) {
+            if open {
+                let mut there = here.fork();
+                let out = tell(&mut *there, step.at, &Told::Command(script[0].clone()));
+                // Sent at once or kept for later, the end is another.
+                assert_ne!(digest(&*here), digest(&*there), "{}: {out:?}", system.name);
+                compared += 1;
+            }
+            match step.told {
+                Told::Opened(Conn(1), _) => open = true,
+                _ if step.did.contains("Ended(") => open = false,
+                _ => {}
+            }
+        }
+        assert!(compared > 5, "{}: {compared} are few", system.name);
+    }
+}
+
+#[test]
+fn the_wake_up_an_end_has_asked_for_is_in_its_digest() {
+    let (soon, late) = (Tick(3_000_000_000), Tick(5_000_000_000));
+    for system in SYSTEMS {
+        // Both heard the last byte at the same time; one has asked to be woken sooner, and will ask again then.
+        let ends = [Tick(0), soon].map(|opened| {
+            let mut server = end(system, Profile::HARDENED, 7, Side::Server);
+            tell(&mut *server, opened, &Told::Opened(Conn(1), PortIndex(0)));
+            tell(&mut *server, soon, &Told::Received(Conn(1), vec![0]));
+            server
+        });
+        let wakes = ends.each_ref().map(|server| {
+            tell(&mut *server.fork(), late, &Told::Timeout).wake.is_some_and(|at| at > late)
+        });
+        let [first, second] = ends;
+        assert_ne!(digest(&*first), digest(&*second), "{}: {wakes:?}", system.name);
     }
 }

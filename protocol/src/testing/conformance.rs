@@ -37,7 +37,7 @@ pub fn conformance(system: &System) {
 }
 
 /// What one end was told in a conversation, and the end as it was before.
-fn places(
+pub fn places(
     system: &System,
     profile: Profile,
     side: Side,
