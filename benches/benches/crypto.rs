@@ -6,8 +6,9 @@ use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 
+use benches::ours::OURS;
 use benches::peers::PEERS;
-use benches::work::{OURS, Work};
+use benches::work::Work;
 
 fn beside_others(criterion: &mut Criterion) {
     for work in Work::all() {

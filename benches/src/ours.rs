@@ -9,7 +9,10 @@ use protocol::crypto::{Secret, ccm, hkdf_sha256, hmac_sha256, sha256};
 use protocol::entropy::Entropy;
 
 use crate::runner::{Runner, consume, repeat};
-use crate::work::{Cipher, P256, Record, Rsa, Work};
+use crate::work::{Cipher, Implementation, P256, Record, Rsa, Work};
+
+/// Us.
+pub const OURS: Implementation = Implementation { name: "protocol", runner: runner };
 
 /// The key of symmetric work; shorter ones are its beginning.
 pub const KEY: [u8; 32] = [1; 32];

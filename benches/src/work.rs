@@ -115,9 +115,6 @@ impl fmt::Debug for Implementation {
     }
 }
 
-/// Us.
-pub const OURS: Implementation = Implementation { name: "protocol", runner: crate::ours::runner };
-
 impl Work {
     /// All of it, in the order of tables; what no implementation can do is still there.
     pub fn all() -> Vec<Self> {
@@ -211,7 +208,7 @@ mod tests {
     #[test]
     fn we_do_everything_but_records_that_are_too_long() {
         for work in Work::all() {
-            let ours = (OURS.runner)(work).map(|mut run| run(1));
+            let ours = (crate::ours::OURS.runner)(work).map(|mut run| run(1));
             let large = matches!(work, Work::Seal(_, 65..) | Work::Open(_, 65..));
             assert!(ours.is_some() || large, "{work:?}");
         }

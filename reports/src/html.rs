@@ -24,6 +24,7 @@ use ablation::Grid;
 use article::{Article, Cost};
 use benches::Measured;
 use matrix::{GlanceRow, Group};
+mod classes;
 
 const STYLE: &str = concat!(
     include_str!("../templates/colours.css"),
@@ -86,18 +87,4 @@ fn policy() -> String {
     format!(
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     )
-}
-
-/// A verdict as a class of the style sheet.
-fn class_of(verdict: &str) -> &'static str {
-    match verdict {
-        "violated" => "v",
-        "held" => "h",
-        _ => "i",
-    }
-}
-
-/// A violation must be seen without colour.
-fn shout(verdict: &str) -> &str {
-    if verdict == "violated" { "VIOLATED" } else { verdict }
 }

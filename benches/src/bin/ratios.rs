@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use benches::ours::OURS;
 use benches::peers::{MISSING, PEERS};
 use benches::runner::Runner;
 use benches::spread;
-use benches::work::{OURS, Work};
+use benches::work::Work;
 use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 use serde_json::{Value, json};

@@ -158,7 +158,7 @@ fn rsa_2048(rsa: Rsa) -> Runner {
     if rsa == Rsa::Generate {
         return repeat(|| RsaKeyPair::generate(KeySize::Rsa2048));
     }
-    let private = PrivateDecryptingKey::from_pkcs8(&super::rsa_der()).expect("it is a key");
+    let private = PrivateDecryptingKey::from_pkcs8(&super::key::rsa_der()).expect("it is a key");
     let public = OaepPublicEncryptingKey::new(private.public_key()).expect("it is a key");
     let encrypt = move || {
         let mut out = vec![0; public.ciphertext_size()];
@@ -184,7 +184,7 @@ fn rsa_2048(rsa: Rsa) -> Runner {
 }
 
 fn key() -> RsaKeyPair {
-    RsaKeyPair::from_pkcs8(&super::rsa_der()).expect("it is a key")
+    RsaKeyPair::from_pkcs8(&super::key::rsa_der()).expect("it is a key")
 }
 
 fn signed(key: &RsaKeyPair, scheme: &'static dyn RsaEncoding) -> Vec<u8> {

@@ -5,6 +5,7 @@ use crate::work::Implementation;
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
+mod key;
 #[cfg(feature = "openssl")]
 mod openssl;
 mod ring;
@@ -25,11 +26,3 @@ pub const MISSING: &[&str] = &[
     #[cfg(not(feature = "openssl"))]
     "openssl",
 ];
-
-/// The key of all work with RSA, DER in PKCS#8.
-fn rsa_der() -> Vec<u8> {
-    use base64::Engine;
-    let pem = crate::ours::rsa_key().to_pem().expect("a key can be written");
-    let text: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    base64::engine::general_purpose::STANDARD.decode(text).expect("PEM is base64")
-}

@@ -150,7 +150,7 @@ fn hkdf() -> Result<[u8; 32], ErrorStack> {
 }
 
 fn rsa_key() -> Result<PKey<Private>, ErrorStack> {
-    PKey::private_key_from_pkcs8(&super::rsa_der())
+    PKey::private_key_from_pkcs8(&super::key::rsa_der())
 }
 
 /// An operation of the key, begun by `init`, with the padding of `rsa`.

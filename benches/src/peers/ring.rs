@@ -54,7 +54,7 @@ fn generate() -> EphemeralPrivateKey {
 }
 
 fn key() -> RsaKeyPair {
-    RsaKeyPair::from_pkcs8(&super::rsa_der()).expect("it is a key")
+    RsaKeyPair::from_pkcs8(&super::key::rsa_der()).expect("it is a key")
 }
 
 fn signed(key: &RsaKeyPair, scheme: &'static dyn RsaEncoding) -> Vec<u8> {

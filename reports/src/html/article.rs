@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{class_of, shout};
+use super::classes::{class_of, shout};
 use crate::sequence;
 use crate::text;
 use crate::view::anatomy::{Anatomy, Change, MOST_SHOWN};

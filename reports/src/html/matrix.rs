@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{class_of, shout};
+use super::classes::{class_of, shout};
 use crate::view::details::Details;
 use crate::view::{Case, Report};
 

@@ -9,7 +9,7 @@ use anyhow::{Error, Result, bail};
 use reports::text::Paint;
 use serde_json::{Value, json};
 
-use super::Done;
+use super::done::Done;
 use super::output::{Format, Output, print};
 use files::catalogue::{Catalogue, FileKind, Loaded, kind};
 use files::diagnostic::{Color, Diagnostic, escape};

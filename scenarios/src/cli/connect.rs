@@ -7,11 +7,12 @@ use clap::ArgMatches;
 use protocol::endpoint::Side;
 
 use super::conversation::{Conversation, Says};
+use super::done::Done;
 use super::interrupt::interrupted;
+use super::live;
 use super::messages::MessageArgs;
 use super::output::Output;
 use super::sniff::CaptureLive;
-use super::{Done, live};
 use targets::endpoint_programs::addresses;
 
 /// Options of `connect`.

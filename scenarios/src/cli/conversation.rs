@@ -8,9 +8,10 @@ use net::{Ending, HostPort};
 use protocol::endpoint::{End, Endpoint};
 use protocol::system::System;
 
+use super::done::Done;
 use super::interrupt::reported_to;
+use super::live;
 use super::output::Output;
-use super::{Done, live};
 use targets::Interrupt;
 use targets::endpoint_programs::journal::Journal;
 use targets::endpoint_programs::outbox::{self, Item};

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use capture::{CaptureError, Comments};
 use serde_json::json;
 
-use super::Done;
+use super::done::Done;
 use super::output::{Format, Output, all_of, counted, print};
 use accounts::user_files;
 use files::diagnostic::{escape, quote_path};

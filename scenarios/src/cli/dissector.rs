@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use super::Done;
 use super::check::explain;
+use super::done::Done;
 use super::output::{Output, print};
 use files::diagnostic::{quote, quote_path};
 use files::layout_file::LayoutFile;

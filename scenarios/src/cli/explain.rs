@@ -11,9 +11,12 @@ use mitm_proxy::params::Param;
 use mitm_proxy::strategies::{STRATEGIES, strategy};
 
 mod own;
+mod sections;
 
-use super::Done;
+use sections::Sections;
+
 use super::check::explain as mistakes;
+use super::done::Done;
 use super::output::{Format, Output, print};
 use files::diagnostic::{near, quote};
 use files::scenario::Scenario;
@@ -87,8 +90,6 @@ pub(super) fn run(args: &Args, output: Output) -> Result<Done> {
     print(&text)?;
     Ok(Done::Expected)
 }
-
-type Sections = Vec<(&'static str, String)>;
 
 /// A scenario whose path is relative to `folder`.
 fn explain_scenario(scenario: &Scenario, folder: &str) -> Sections {

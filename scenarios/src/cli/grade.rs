@@ -11,9 +11,10 @@ use reports::view::{Case, Report};
 use reports::{grade, json, junit};
 
 use super::check::{explain, with_the_rest};
+use super::done::Done;
+use super::interrupt;
 use super::output::{Format, Output, all_of, print};
 use super::progress::timed;
-use super::{Done, interrupt};
 use crate::view;
 use files::diagnostic::quote_path;
 use files::layout_file::LayoutFile;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, bail};
 use protocol::layout::Layout;
 
-use super::Done;
+use super::done::Done;
 use super::output::{Format, Output, all_of, counted, print};
 use super::proxy::Wire;
 use accounts::user_files::{self, Existing};

@@ -13,8 +13,8 @@ use protocol::endpoint::Side;
 use protocol::layout::{Counts, Encoding, Field, FrameSpec, Length, Role, Size};
 use serde_json::json;
 
-use super::Done;
 use super::check::explain;
+use super::done::Done;
 use super::new;
 use super::output::{Format, Output, print};
 use super::systems::{LINE, arrow, wrapped};

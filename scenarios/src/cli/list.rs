@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 
-use super::Done;
+use super::done::Done;
 use super::output::{Format, Output, print};
 use files::family::Family;
 

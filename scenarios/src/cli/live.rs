@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
 use net::HostPort;
@@ -14,6 +13,7 @@ use protocol::system::{Setup, System};
 use protocol::weakness::Profile;
 use tokio::net::TcpListener;
 
+use super::clock::now;
 use super::output::{Format, Output};
 use super::password::{Ask, account};
 use super::pki::entropy;
@@ -220,12 +220,6 @@ pub(super) fn with_keys(
     }
     made.extend(secret.map(|secret| (own, secret)));
     from(setup, &WithFresh { folder: keys, made }).with_context(shown)
-}
-
-/// The time, in seconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "real certificates are valid in real time")]
-pub(super) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A runtime for one endpoint.

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use reports::ablation;
 use reports::view::ablation::Ablation;
 
-use super::Done;
+use super::done::Done;
 use super::output::{Format, Output, all_of, print};
 use super::progress::Shown;
 use super::select::Selection;

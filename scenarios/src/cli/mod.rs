@@ -13,6 +13,7 @@ use files::family::Family;
 
 mod capture;
 mod check;
+mod clock;
 mod connect;
 mod conversation;
 mod decrypt;
@@ -46,6 +47,8 @@ mod trials;
 mod users;
 
 use output::Output;
+mod done;
+use done::Done;
 
 /// What the exit codes mean.
 const EXIT_CODES: &str = "Exit codes: 0 all as expected, 1 a verdict differs or not all could be written, 2 could not run, \
@@ -111,17 +114,6 @@ enum Commands {
     Sniff(sniff::Args),
     /// Many targets, many attacks: a table of who withstands what
     Grade(grade::Args),
-}
-
-/// How a command ended, when it could run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Done {
-    /// All as expected.
-    Expected,
-    /// A verdict differs.
-    Unexpected,
-    /// A signal; what there was up to then was reported.
-    Interrupted,
 }
 
 /// Run the program with these scenarios and systems.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use super::Done;
+use super::done::Done;
 use super::output::{Output, print};
 use files::diagnostic::quote;
 use files::layout_file;

@@ -19,9 +19,10 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::Instant;
 
 use super::check::explain;
+use super::done::Done;
 use super::output::{Format, Output};
 use super::sniff::CaptureLive;
-use super::{Done, interrupt, live};
+use super::{interrupt, live};
 use files::diagnostic::{quote, quote_path, times};
 use files::layout_file::LayoutFile;
 use files::load::LoadError;

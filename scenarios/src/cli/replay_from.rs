@@ -9,7 +9,7 @@ use reports::ladder::{Lanes, Links, Row, Tone};
 use reports::view::{Event, Frame, Weight};
 use serde_json::{Value, json};
 
-use super::Done;
+use super::done::Done;
 use super::import::Cut;
 use super::output::{Format, Output, print};
 use super::proxy::Wire;

@@ -11,7 +11,7 @@ use reports::view::Report;
 use reports::view::ablation::Ablation;
 use reports::{html, json, junit, markdown, sarif, sequence};
 
-use super::Done;
+use super::done::Done;
 use super::matrix::ablations;
 use super::output::{Format, Output, all_of, print};
 use super::progress::Shown;

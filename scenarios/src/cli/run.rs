@@ -9,12 +9,13 @@ use reports::{json, text};
 
 use super::capture::{CaptureArgs, Recorder};
 use super::check::with_the_rest;
+use super::done::Done;
 use super::output::{Format, Output, all_of, print};
 use super::progress::Shown;
 use super::report::ReportArgs;
 use super::select::Selection;
 use super::sniff::CaptureLive;
-use super::{Done, tools, trials};
+use super::{tools, trials};
 use crate::{dissection, view};
 use files::catalogue::Loaded;
 use files::family::Family;

@@ -9,11 +9,12 @@ use protocol::endpoint::{Command, Side};
 use protocol::system::System;
 use tokio::sync::mpsc::{Receiver, channel};
 
+use super::done::Done;
 use super::interrupt::reported_to;
+use super::live;
 use super::messages::MessageArgs;
 use super::output::Output;
 use super::sniff::CaptureLive;
-use super::{Done, live};
 use targets::Interrupt;
 use targets::endpoint_programs::addresses;
 use targets::endpoint_programs::outbox::{self, Item};

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use super::done::Done;
+use super::interrupt;
 use super::output::Output;
-use super::{Done, interrupt};
 use recordings::sniff::{Beside, Outcome, Sniffer, Wanted};
 use targets::Interrupt;
 

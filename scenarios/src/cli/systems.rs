@@ -13,7 +13,7 @@ use protocol::endpoint::{Kind, Message, Side};
 use protocol::system::System;
 use protocol::weakness::Profile;
 
-use super::Done;
+use super::done::Done;
 use super::output::{Format, Output, print};
 
 /// The columns of an arrow.

@@ -20,7 +20,7 @@ use protocol::layout::{Frame, Role};
 use protocol::system::{Forged, Forgery, System};
 use protocol::weakness::Profile;
 
-use super::Done;
+use super::done::Done;
 use super::output::{Format, Output as Printing, print};
 use super::select::Selection;
 

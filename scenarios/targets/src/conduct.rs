@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mitm_proxy::attacker::Attacker;
 use net::proxy::{Activity, Keep, Options, ProxyOutcome, Spacing, proxy};
-use protocol::endpoint::{Side, Tick};
+use protocol::endpoint::Side;
 use protocol::layout::Layout;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -378,10 +378,4 @@ fn ticks(period: Duration) -> tokio::time::Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
-}
-
-/// The time since `began`; the beginning, for what was before.
-pub(super) fn since(began: Option<Instant>, now: Instant) -> Tick {
-    let since = began.map(|began| now.saturating_duration_since(began)).unwrap_or_default();
-    Tick(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }

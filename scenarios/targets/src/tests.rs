@@ -13,6 +13,10 @@ use mitm_proxy::rule::Rule;
 use protocol::endpoint::Fact;
 use protocol::layout::{Field, FrameSpec, Layout, Role, Size};
 
+use std::sync::Arc;
+
+use protocol::endpoint::Side;
+
 use super::*;
 use files::target_file::{
     Channel, JudgedFrom, Observation, Observed, Program, Ready, Sign, Target,

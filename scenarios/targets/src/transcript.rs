@@ -12,7 +12,7 @@ use regex::Regex;
 use tokio::time::Instant;
 
 use super::claims::{self, Among, Line, Stated};
-use super::conduct::since;
+use super::elapsed::since;
 use super::process::Ended;
 use super::stream::Cut;
 use super::{MAX_CLAIM_BYTES, MAX_CLAIMS, MAX_LINE, NOT_IMPLEMENTED};

@@ -5,8 +5,13 @@ use std::fs;
 use protocol::system::System;
 use protocol::systems::SYSTEMS;
 
+use protocol::entropy::Entropy;
+
+use protocol::suite::CA_KEY;
+
 use super::*;
 use crate::user_files::Existing::{Keep, Replace};
+use crate::user_files::WriteError;
 
 /// A folder of one test, removed at the end.
 struct Scratch(PathBuf);

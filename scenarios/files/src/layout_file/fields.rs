@@ -5,7 +5,7 @@ use std::ops::Range;
 use protocol::layout::{Counts, Encoding, Field, Length, Role, Size, intern, intern_bytes};
 use toml::de::DeValue;
 
-use super::frames::identifier;
+use super::identifier::identifier;
 use super::{LARGEST_MAX, MAX_TAG};
 use crate::diagnostic::list;
 use crate::toml_reader::{Node, Reader, Table};

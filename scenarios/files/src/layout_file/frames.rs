@@ -4,12 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use protocol::endpoint::{PortIndex, Side};
-use protocol::layout::{Field, FrameSpec, Layout, RAW, Role, Size, intern};
+use protocol::layout::{Field, FrameSpec, Layout, Role, Size, intern};
 use protocol::registry::Registry;
 use toml::de::DeValue;
 
 use super::check::{self, Drafted};
 use super::fields::{self, Draft};
+use super::identifier::identifier;
 use super::{DEFAULT_MAX, LARGEST_MAX, LayoutFile, MAX_FIELDS, MAX_FRAMES, MAX_PORTS};
 use crate::diagnostic::{Diagnostic, quote};
 use crate::load::MAX_FILE;
@@ -169,25 +170,4 @@ fn port(reader: &mut Reader, node: &Node<'_>, ports: &[String]) -> Option<PortIn
     let name = reader.word(node, "port", "port", &names)?;
     let place = names.iter().position(|known| *known == name)?;
     u8::try_from(place).ok().map(PortIndex)
-}
-
-/// The name of a frame type or a field: rules write it, and JSON has it as a key.
-pub(super) fn identifier<'t>(
-    reader: &mut Reader,
-    node: &'t Node<'t>,
-    what: &str,
-) -> Option<&'t str> {
-    let name = reader.text(node, what)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if name == RAW {
-        let message = format!("`{RAW}` is what nobody could cut");
-        reader.mistake(node.span(), message, "needs another name");
-        return None;
-    }
-    if name.len() > 100 || !name.chars().all(plain) {
-        let message = format!("{} cannot be a name", quote(name));
-        reader.mistake(node.span(), message, "letters, digits, `_` and `-`, at most 100");
-        return None;
-    }
-    Some(name)
 }

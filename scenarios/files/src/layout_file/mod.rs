@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use protocol::layout::{FrameSpec, Layout};
+use protocol::layout::FrameSpec;
 use protocol::registry::Registry;
 use protocol::weakness::Profile;
 
@@ -16,43 +16,16 @@ use crate::load::{LoadError, read, text};
 mod check;
 mod fields;
 mod frames;
+mod identifier;
 mod starter;
 #[cfg(test)]
 mod tests;
 
 pub use starter::starter;
-
-/// The largest layout file, in bytes.
-pub const MAX_FILE: usize = 1 << 20;
-
-/// The most frame types of a protocol.
-pub const MAX_FRAMES: usize = 200;
-
-/// The most ports of a protocol.
-pub const MAX_PORTS: usize = 100;
-
-/// The most fields of a frame type.
-pub const MAX_FIELDS: usize = 100;
-
-/// The largest tag or delimiter, in bytes.
-pub const MAX_TAG: usize = 256;
-
-/// The largest frame of a type that declares no maximum, in bytes.
-pub const DEFAULT_MAX: usize = 1 << 20;
-
-/// The largest maximum a frame type can declare, in bytes.
-pub const LARGEST_MAX: usize = 1 << 30;
-
-/// Somebody's own protocol.
-#[derive(Clone, Debug)]
-pub struct LayoutFile {
-    /// Its frames. No turns are known: every frame can come at any time.
-    pub layout: Layout,
-    /// One line about it.
-    pub about: String,
-    /// One name for each port its server listens on, at least one.
-    pub ports: Vec<String>,
-}
+mod limits;
+pub use limits::{DEFAULT_MAX, LARGEST_MAX, MAX_FIELDS, MAX_FILE, MAX_FRAMES, MAX_PORTS, MAX_TAG};
+mod model;
+pub use model::LayoutFile;
 
 /// How the name of a layout begins that comes with the program: `builtin:helo`, `builtin:helo/hardened`.
 pub const BUILTIN: &str = "builtin:";

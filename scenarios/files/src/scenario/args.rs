@@ -5,7 +5,7 @@ use mitm_proxy::params::{Arg, Args, Param, ParamKind, Template};
 use protocol::layout::{Encoding, Field, Size};
 use toml::de::DeValue;
 
-use super::rules::side;
+use super::sides::side;
 use super::vocabulary::{Raw, Vocabulary};
 use crate::diagnostic::quote;
 use crate::toml_reader::{Node, Reader, whole};

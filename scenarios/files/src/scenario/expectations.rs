@@ -8,7 +8,7 @@ use protocol::system::System;
 use protocol::weakness::Profile;
 
 use super::CORRECT;
-use super::read::{is_weakness, weaknesses};
+use super::weaknesses::{is_weakness, weaknesses};
 use crate::diagnostic::{list, near, quote};
 use crate::toml_reader::{Node, Reader};
 use judge::expect::{BlockedBy, Expect, Expectation, NOTHING};

@@ -4,13 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::vocabulary::Vocabulary;
-use super::{DEFAULT_SEED, Payloads, Scenario, expectations, read, recorded, rules};
+use super::{DEFAULT_SEED, Own, Payloads, Scenario, expectations, head, recorded, rules};
 use crate::diagnostic::quote;
 use crate::layout_file::{BUILTIN, LayoutFile};
-use crate::target_file::{self, Found, Target, read_scope};
+use crate::target_file::{self, Found, read_scope};
 use crate::toml_reader::{Node, Reader, Table};
 use judge::Plan;
-use judge::Scope;
 use judge::expect::Expect;
 
 /// The keys of such a scenario.
@@ -30,17 +29,6 @@ pub(super) const REQUIRED_WITH_SYSTEM: &[&str] =
 /// Those it must have where somebody else gives the layout and the targets.
 pub(super) const REQUIRED_OF_ATTACK: &[&str] = &["name", "family", "summary", "teaches", "rule"];
 
-/// What is attacked in place of a system.
-#[derive(Clone, Debug)]
-pub struct Own {
-    /// The frames it speaks.
-    pub layout: Arc<LayoutFile>,
-    /// The programs, one pair or several.
-    pub targets: Vec<Target>,
-    /// What of them is judged.
-    pub scope: Scope,
-}
-
 /// Read such a scenario. `given` is the layout where somebody else gives it.
 pub(super) fn scenario(
     reader: &mut Reader,
@@ -49,9 +37,9 @@ pub(super) fn scenario(
     payloads: &dyn Payloads,
     given: Option<&Arc<LayoutFile>>,
 ) -> Option<Scenario> {
-    let name = root.get("name").and_then(|node| read::name(reader, node, path));
-    let family = root.get("family").and_then(|node| read::family(reader, node));
-    let summary = root.get("summary").and_then(|node| read::summary(reader, node));
+    let name = root.get("name").and_then(|node| head::name(reader, node, path));
+    let family = root.get("family").and_then(|node| head::family(reader, node));
+    let summary = root.get("summary").and_then(|node| head::summary(reader, node));
     let teaches = root.get("teaches").and_then(|node| reader.text(node, "teaches"));
     let layout = given.cloned().or_else(|| frames_of(reader, root, payloads).map(Arc::new));
     let frames = root.get("recorded").map(|node| recorded::frames(reader, node, payloads));

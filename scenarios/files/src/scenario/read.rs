@@ -1,21 +1,20 @@
 //! The top of a scenario file: its keys, and the order they are read in.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use protocol::registry::Registry;
 use protocol::system::System;
 use protocol::weakness::Weakness;
 
+use super::head::{family, name, summary};
 use super::vocabulary::Vocabulary;
+use super::weaknesses::{is_weakness, weaknesses};
 use super::{
     DEFAULT_SEED, Payloads, Scenario, expectations, keys, own, recorded, rules, steps, strategy,
 };
-use crate::diagnostic::{Diagnostic, list, quote};
-use crate::family::Family;
+use crate::diagnostic::{Diagnostic, list};
 use crate::layout_file::LayoutFile;
 use crate::load::MAX_FILE;
-use crate::name::is_name;
 use crate::toml_reader::{self, Node, Reader, Table};
 use judge::Plan;
 
@@ -120,40 +119,6 @@ fn read(
     })
 }
 
-pub(super) fn name<'t>(reader: &mut Reader, node: &'t Node<'t>, path: &str) -> Option<&'t str> {
-    let name = reader.text(node, "name")?;
-    if !is_name(name) {
-        let message = format!("{} cannot be a name", quote(name));
-        let label = "small letters, digits and single hyphens, at most 100";
-        reader.mistake(node.span(), message, label);
-        return None;
-    }
-    let path = Path::new(path);
-    let toml = path.extension().is_some_and(|extension| extension == "toml");
-    let stem = path.file_stem().filter(|_| toml).map(|stem| stem.to_string_lossy());
-    if let Some(stem) = stem.filter(|stem| stem != name) {
-        let message = format!("the name is {}, the file is {}", quote(name), quote(&stem));
-        let label = "must be the file name without `.toml`";
-        reader.mistake(node.span(), message, label);
-    }
-    Some(name)
-}
-
-pub(super) fn family(reader: &mut Reader, node: &Node<'_>) -> Option<Family> {
-    let names: Vec<&str> = Family::ALL.iter().map(|family| family.name()).collect();
-    reader.word(node, "family", "family", &names).and_then(Family::named)
-}
-
-pub(super) fn summary<'t>(reader: &mut Reader, node: &'t Node<'t>) -> Option<&'t str> {
-    let summary = reader.text(node, "summary")?;
-    if summary.contains(['\n', '\r']) {
-        let message = "`summary` has more than one line".to_owned();
-        reader.mistake(node.span(), message, "one line; the rest goes into `teaches`");
-        return None;
-    }
-    Some(summary)
-}
-
 fn systems(reader: &mut Reader, node: &Node<'_>) -> Vec<&'static System> {
     let (registry, names) = (reader.registry, reader.registry.names());
     let mut found: Vec<&'static System> = Vec::new();
@@ -199,20 +164,4 @@ fn unknown_weakness(reader: &mut Reader, node: &Node<'_>, name: &str, systems: &
     } else {
         reader.unknown(node.span(), "weakness", name, &names);
     }
-}
-
-/// Whether any system has a weakness of that name.
-pub(super) fn is_weakness(reader: &Reader, name: &str) -> bool {
-    reader.registry.weaknesses().iter().any(|weakness| weakness.name() == name)
-}
-
-/// The weaknesses of any of these systems.
-pub(super) fn weaknesses(systems: &[&'static System]) -> Vec<Weakness> {
-    let mut found = Vec::new();
-    for planted in systems.iter().flat_map(|system| system.planted) {
-        if !found.contains(&planted.weakness) {
-            found.push(planted.weakness);
-        }
-    }
-    found
 }

@@ -6,11 +6,11 @@ use mitm_proxy::action::Action;
 use mitm_proxy::actions::{ACTIONS, action};
 use mitm_proxy::condition::{Event, When};
 use mitm_proxy::rule::Rule;
-use protocol::endpoint::Side;
 use protocol::layout::{Field, Role};
 use toml::de::DeValue;
 
 use super::args::arguments;
+use super::sides::side;
 use super::vocabulary::{Raw, Vocabulary};
 use super::{MAX_ACTIONS, MAX_RULES};
 use crate::diagnostic::{list, quote};
@@ -108,14 +108,6 @@ fn values(
         }
     }
     values
-}
-
-/// `client` or `server`.
-pub(super) fn side(reader: &mut Reader, node: &Node<'_>, key: &str) -> Option<Side> {
-    match reader.word(node, key, "side", &["client", "server"])? {
-        "client" => Some(Side::Client),
-        _ => Some(Side::Server),
-    }
 }
 
 /// One table with one action, or an array of those.

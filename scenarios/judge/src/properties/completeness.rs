@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Conn, End, Fact, Message, Side};
 
-use super::{Finished, Flow, Ledger, MakeMonitor, Monitor, PropertySpec, Ruling, each, side};
+use super::ledger::{Flow, Ledger, each, side};
+use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {

@@ -6,7 +6,8 @@
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::Fact;
 
-use super::{Finished, Flow, Ledger, MakeMonitor, Monitor, PropertySpec, Ruling, each, frames};
+use super::ledger::{Flow, Ledger, each, frames};
+use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {

@@ -9,8 +9,10 @@
 
 use mitm_proxy::trace::{ClaimRecord, Loot, Trace};
 
-use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling, Sent, count};
+use super::ledger::count;
+use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
 use crate::property::Property;
+use crate::sent::Sent;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::ForwardSecrecy,

@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use mitm_proxy::trace::{ClaimRecord, Compromise, Fate, FrameRecord, Loot, Trace};
 use protocol::endpoint::{Fact, Message, Side};
 
-use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling, Sent, count};
+use super::ledger::count;
+use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
 use crate::property::Property;
+use crate::sent::Sent;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {
     property: Property::PostCompromiseSecurity,

@@ -17,7 +17,8 @@ use memchr::memmem;
 use mitm_proxy::trace::{ClaimRecord, Finding, Knowledge};
 use protocol::endpoint::Message;
 
-use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling, count, frames};
+use super::ledger::{count, frames};
+use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
 use crate::property::Property;
 use crate::search::{FORMS, Form, Needles, Place, SHORTEST};
 use crate::sent::Sent;

@@ -16,21 +16,10 @@ mod shown;
 mod tests;
 
 use shown::Shown;
+mod dissected;
+pub use dissected::Protocol;
 
 const ENGINE: &str = include_str!("engine.lua");
-
-/// A protocol to dissect.
-#[derive(Clone, Debug)]
-pub struct Protocol {
-    /// Its name: the dissector's is `meddle.` and this.
-    pub name: String,
-    /// One line about it.
-    pub about: String,
-    /// The server's ports: what for, and the number; 0 if only somebody who decodes can know it.
-    pub ports: Vec<(String, u16)>,
-    /// Its frames under each profile, by the profile's name. The first is taken unless told otherwise.
-    pub profiles: Vec<(String, Layout)>,
-}
 
 /// Every system, as built, hardened and with every weakness alone. Where two have a port in common, the first has it.
 pub fn systems(registry: Registry) -> Vec<Protocol> {

@@ -9,13 +9,11 @@ use capture::{Ending, Visitor};
 use protocol::endpoint::{PortIndex, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 
+use super::recording::MOST_KEPT;
 use super::services::{Place, Services};
 use super::writes::Writes;
 use super::{Keep, Link, Piece, Recording, Session};
 use files::diagnostic::escape;
-
-/// The most bytes of a session that are kept.
-pub(super) const MOST_KEPT: usize = 256 << 20;
 
 /// The most frames that are listed.
 const MOST_FRAMES: usize = 1_000_000;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, Loot, Origin};
 use protocol::endpoint::Fact;
 
-use super::events::Legs;
+use super::legs::Legs;
 use super::{Plaintext, Subject};
 use crate::claim_text::describe;
 use judge::properties::Ruling;

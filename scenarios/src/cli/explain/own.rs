@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use protocol::endpoint::Check;
 
-use super::Sections;
+use super::sections::Sections;
 use files::diagnostic::list;
 use files::target_file::Channel;
 use judge::property::Property;

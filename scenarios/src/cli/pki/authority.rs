@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use protocol::pki::x509::{Issuer, Kind};
 
-use super::{How, large_enough, period, unmakeable};
-use crate::cli::Done;
+use super::How;
+use super::how::{large_enough, period, unmakeable};
+use crate::cli::done::Done;
 use crate::cli::output::Output;
 use accounts::pem_files::private_key;
 

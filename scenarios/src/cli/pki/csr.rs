@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use protocol::pki::x509::Request;
 
-use super::{How, large_enough, unmakeable};
-use crate::cli::Done;
+use super::How;
+use super::how::{large_enough, unmakeable};
+use crate::cli::done::Done;
 use crate::cli::output::Output;
 use accounts::pem_files::private_key;
 

@@ -6,8 +6,8 @@ use anyhow::{Result, anyhow};
 use protocol::system::Wanted;
 
 use super::How;
-use crate::cli::Done;
-use crate::cli::live::now;
+use crate::cli::clock::now;
+use crate::cli::done::Done;
 use crate::cli::output::Output;
 use crate::cli::select::check;
 use accounts::user_files::{Existing, WriteError, write};

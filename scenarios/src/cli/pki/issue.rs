@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use protocol::pki::Certificate;
 
-use super::{How, large_enough};
-use crate::cli::Done;
+use super::How;
+use super::how::large_enough;
+use crate::cli::done::Done;
 use crate::cli::output::Output;
 use accounts::pem_files::{private_key, public_key};
 

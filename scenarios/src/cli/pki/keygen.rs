@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use protocol::crypto::rsa::PrivateKey;
 
 use super::How;
-use crate::cli::Done;
+use crate::cli::done::Done;
 use crate::cli::output::Output;
 
 /// Options of `keygen`.

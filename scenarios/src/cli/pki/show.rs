@@ -11,7 +11,7 @@ use protocol::crypto::sha256;
 use protocol::pki::x509::{Certificate, X509Error};
 use serde_json::{Map, Value, json};
 
-use crate::cli::Done;
+use crate::cli::done::Done;
 use crate::cli::output::{Format, Output, print};
 use accounts::pem_files::{Credential, Encoding, read};
 use files::diagnostic::escape;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use protocol::pki::x509::{Kind, X509Error};
 
-use super::{How, large_enough, period, unmakeable};
-use crate::cli::Done;
+use super::How;
+use super::how::{large_enough, period, unmakeable};
+use crate::cli::done::Done;
 use crate::cli::output::Output;
 use accounts::pem_files::{certificate, private_key, request};
 use files::diagnostic::quote_path;

@@ -9,8 +9,8 @@ use protocol::pki::{self, CertificateError};
 use serde_json::json;
 
 use super::show::time;
-use crate::cli::Done;
-use crate::cli::live::now;
+use crate::cli::clock::now;
+use crate::cli::done::Done;
 use crate::cli::output::{Format, Output, print};
 use accounts::pem_files::{Credential, certificate, public_key, read};
 use files::diagnostic::{escape, quote, quote_path};

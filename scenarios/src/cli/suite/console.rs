@@ -13,7 +13,7 @@ const LONGEST: u64 = 1 << 20;
 
 /// There is no more to read, or no more is wanted; or reading or printing fails, now and from here on.
 #[derive(Debug)]
-pub(super) struct Over(pub(super) Option<io::Error>);
+pub(crate) struct Over(pub(super) Option<io::Error>);
 
 impl fmt::Display for Over {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,7 +39,7 @@ pub(super) fn say(text: &str) -> Result<()> {
 
 /// Where questions are asked and answered.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Console {
+pub(crate) struct Console {
     /// Whether somebody types the answers.
     terminal: bool,
 }

@@ -7,7 +7,7 @@ use protocol::pki::x509::{Checks, Reading, X509Error};
 
 use super::Menu;
 use super::console::say;
-use crate::cli::live::now;
+use crate::cli::clock::now;
 use crate::cli::pki::show;
 use crate::cli::users::tell;
 use accounts::pem_files::{Credential, private_key};

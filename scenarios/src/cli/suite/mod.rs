@@ -5,49 +5,21 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
-use protocol::entropy::Entropy;
 use protocol::keyfiles::Account;
 
-use super::Done;
+use super::done::Done;
 use super::output::Output;
-use super::users::Place;
-use accounts::users::People;
 use files::diagnostic::quote;
 
-mod console;
+pub(crate) mod console;
 mod crypto;
 mod keys;
 mod people;
 mod send;
 
 use console::{Console, Over};
-
-/// Options of `suite`.
-#[derive(clap::Args, Clone, Debug)]
-pub(super) struct Args {
-    #[command(flatten)]
-    place: Place,
-    /// Where messages are sent: HOST, PORT or HOST:PORT [default: 127.0.0.1 and the port of the published program]
-    #[arg(long, value_name = "ADDR")]
-    to: Option<String>,
-    /// Give up when the server is silent for so long while an answer is due; 0 waits for ever
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    patience: u64,
-    /// Decides everything random, for a run that can be repeated: for tests only
-    #[arg(long, value_name = "NUMBER")]
-    seed: Option<u64>,
-}
-
-/// What the menu works with.
-struct Menu<'a> {
-    args: &'a Args,
-    output: Output,
-    console: Console,
-    people: People,
-    entropy: Entropy,
-    /// Who is logged in.
-    user: Option<Account>,
-}
+mod menu;
+pub(crate) use menu::{Args, Menu};
 
 /// A line of the menu.
 struct Entry {

@@ -5,7 +5,7 @@ use protocol::keyfiles::Account;
 
 use super::Menu;
 use super::console::say;
-use crate::cli::live::now;
+use crate::cli::clock::now;
 use crate::cli::users::tell;
 use accounts::users::Making;
 use files::diagnostic::{escape, quote};

@@ -7,8 +7,8 @@ use protocol::endpoint::Side;
 use protocol::system::Setup;
 
 use super::Menu;
-use crate::cli::Done;
 use crate::cli::conversation::{Conversation, Says};
+use crate::cli::done::Done;
 use crate::cli::interrupt::interrupted;
 use crate::cli::live::{journal, with_keys};
 use crate::cli::users::suite;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::Place;
-use crate::cli::Done;
+use crate::cli::done::Done;
 use crate::cli::output::Output;
 use crate::cli::pki::Encoding;
 use accounts::user_files::{Existing, write};

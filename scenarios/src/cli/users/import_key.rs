@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::{Place, tell};
-use crate::cli::Done;
-use crate::cli::live::now;
+use crate::cli::clock::now;
+use crate::cli::done::Done;
 use crate::cli::output::Output;
 use crate::cli::pki::entropy;
 use accounts::pem_files::private_key;

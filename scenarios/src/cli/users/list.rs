@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::Place;
-use crate::cli::Done;
+use crate::cli::done::Done;
 use crate::cli::output::{Format, Output, print};
 use files::diagnostic::escape;
 

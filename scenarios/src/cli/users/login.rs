@@ -6,7 +6,7 @@ use anyhow::Result;
 use protocol::pki::users::UsersError;
 
 use super::Place;
-use crate::cli::Done;
+use crate::cli::done::Done;
 use crate::cli::output::{Output, print};
 use crate::cli::password::{Ask, Who};
 use accounts::users::PeopleError;

@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::{Place, tell};
-use crate::cli::Done;
-use crate::cli::live::now;
+use crate::cli::clock::now;
+use crate::cli::done::Done;
 use crate::cli::output::Output;
 use crate::cli::password::{Ask, Who};
 use crate::cli::pki::entropy;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::Place;
-use crate::cli::Done;
+use crate::cli::done::Done;
 use crate::cli::output::Output;
 use files::diagnostic::quote;
 

@@ -7,7 +7,8 @@ use reports::ladder::{Lanes, Links, Row};
 use reports::text::{Page, Paint};
 use reports::view::{Deed, Event, Frame, Weight};
 
-use super::{Names, side};
+use super::Names;
+use super::names::side;
 use files::diagnostic::escape;
 
 /// The most lines of one second. What is more is counted.

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use net::proxy::{Batch, Entry, LogEvent};
 use serde_json::{Map, Value, json};
 
-use super::{Names, side};
+use super::Names;
+use super::names::side;
 
 /// Writes lines of JSON.
 pub struct Log {

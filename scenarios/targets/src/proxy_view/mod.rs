@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use net::proxy::{Batch, Entry, LogEvent, Recorder, Tap};
-use protocol::endpoint::Side;
 
 #[cfg(unix)]
 mod ladder;
@@ -14,9 +13,8 @@ mod log;
 #[cfg(unix)]
 pub use ladder::Ladder;
 pub use log::Log;
-
-/// The name of frames nobody could cut.
-const RAW: &str = protocol::layout::RAW;
+mod names;
+pub use names::Names;
 
 /// What passed, in numbers.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -66,33 +64,6 @@ pub struct Watch {
     log: Option<Log>,
     tap: Option<Tap<Box<dyn Write + Send>>>,
     tally: Arc<Mutex<Tally>>,
-}
-
-/// The names of frame types, by their place in the layout.
-#[derive(Clone, Debug)]
-pub struct Names(Vec<&'static str>);
-
-impl Names {
-    /// Of the frames of a layout.
-    pub fn of(layout: &protocol::layout::Layout) -> Self {
-        Self(layout.frames.iter().map(|spec| spec.name).collect())
-    }
-
-    fn name(&self, place: u16) -> &'static str {
-        self.0.get(usize::from(place)).copied().unwrap_or(RAW)
-    }
-
-    /// The frame type an entry speaks of.
-    fn of_entry(&self, entry: &Entry) -> Option<&'static str> {
-        match entry.what {
-            LogEvent::Passed(place)
-            | LogEvent::Begun(place)
-            | LogEvent::Stopped(place)
-            | LogEvent::Released(place)
-            | LogEvent::Made(place) => Some(self.name(place)),
-            _ => None,
-        }
-    }
 }
 
 impl Watch {
@@ -204,14 +175,6 @@ fn give_up(tally: &mut Tally, what: &str, error: &io::Error) {
     let why = format!("the {what} is given up: {error}");
     let _ = writeln!(io::stderr(), "warning: {why}");
     tally.failed.push(why);
-}
-
-/// The word for an end.
-fn side(side: Side) -> &'static str {
-    match side {
-        Side::Client => "client",
-        Side::Server => "server",
-    }
 }
 
 impl std::fmt::Debug for Watch {
