@@ -83,7 +83,7 @@ fn moments(criterion: &mut Criterion) {
     }
 }
 
-/// Scenarios with their honest twin and all properties: `scenario/<name>/<profile>`.
+/// Scenarios with their honest run and all properties: `scenario/<name>/<profile>`.
 fn scenarios(criterion: &mut Criterion) {
     const CHOSEN: [&str; 3] = ["replay-hello-in-session", "flip-ratchet-data", "reorder-ratchet"];
     let mut group = criterion.benchmark_group("scenario");

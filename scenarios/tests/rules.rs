@@ -88,19 +88,19 @@ fn rule_1_an_action_that_cannot_be_done_proves_nothing() {
 }
 
 #[test]
-fn rule_1_without_a_working_twin_nothing_is_proven() {
+fn rule_1_without_a_working_honest_run_nothing_is_proven() {
     let refused = RATCHET.replace("[10.5, 20.25]", "\"ten and twenty\"");
     let rule = "[[rule]]\nwhen = { type = \"CLIENT_HELLO\" }\ndo.duplicate = {}\n";
     let judgement = run("as-built", &[&refused, rule, NOTHING_EXPECTED]);
-    assert_inconclusive(&judgement, "the honest twin is stopped by server: content");
+    assert_inconclusive(&judgement, "the honest run is stopped by server: content");
 }
 
 #[test]
-fn rule_1_a_twin_that_leaves_a_session_open_does_not_work() {
+fn rule_1_an_honest_run_that_leaves_a_session_open_does_not_work() {
     let endless = HELO.replace(", \"end\"", "");
     let judgement = run("as-built", &[&endless, REPLAY, NOTHING_EXPECTED]);
     let why = judgement.inconclusive.clone().unwrap();
-    assert!(why.starts_with("the honest twin violates availability"), "{why}");
+    assert!(why.starts_with("the honest run violates availability"), "{why}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn fault(scenario: &Scenario, case: ScenarioRun<'_>) -> Option<String> {
     let name = (&scenario.name, case.system.name, case.profile.name(), case.seed);
     let judgement = case.judge();
     let spoilt =
-        judgement.inconclusive.as_ref().is_some_and(|why| why.starts_with("the honest twin"));
+        judgement.inconclusive.as_ref().is_some_and(|why| why.starts_with("the honest run"));
     // Only the published programs lose frames by chance.
     if spoilt && case.profile != Profile::HARDENED {
         return None;

@@ -1,5 +1,5 @@
 //! How much memory a large file through `helo` takes at most, as a multiple of its size: in the plain world, and
-//! with the judge, who runs the honest twin too.
+//! with the judge, who runs the honest run too.
 //!
 //! `peak_memory [MiB [LIMIT]]` measures a file of that many MiB, 64 if not given, every case in a process of its
 //! own, because a peak never goes down again. It fails if a case takes `LIMIT` times the size or more.

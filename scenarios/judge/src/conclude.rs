@@ -60,14 +60,14 @@ impl Runs {
     }
 }
 
-pub(crate) fn conclude(case: &Case<'_>, twin_problem: Option<String>, runs: Runs) -> Judgement {
+pub(crate) fn conclude(case: &Case<'_>, honest_run_problem: Option<String>, runs: Runs) -> Judgement {
     let Runs { judged, blocked_by, stops, shown } = runs;
     let total = judged.len();
     let problem = judged.iter().find_map(|run| {
         let problem = run.problem.clone()?;
         Some(if total > 1 { format!("{}: {problem}", run.deed) } else { problem })
     });
-    let inconclusive = twin_problem.or(problem);
+    let inconclusive = honest_run_problem.or(problem);
     let mut rulings = match &inconclusive {
         Some(why) => {
             let inconclusive = |property: &Property| (*property, Ruling::inconclusive(why));

@@ -43,10 +43,10 @@ impl<'a> Evaluator<'a> {
         Self { plan, largest_frame, searches, excused, own_properties: &[] }
     }
     /// The verdict on every property.
-    pub fn rule(&self, rest: &FinishedRun, twin: &Trace) -> Vec<(Property, Ruling)> {
+    pub fn rule(&self, rest: &FinishedRun, honest_run: &Trace) -> Vec<(Property, Ruling)> {
         let FinishedRun { trace, open_ends } = rest;
         let (largest_frame, searches) = (self.largest_frame, &self.searches);
-        let run = Finished { trace, open_ends, twin, largest_frame, searches };
+        let run = Finished { trace, open_ends, honest_run, largest_frame, searches };
         let judged = PROPERTIES.iter().chain(self.own_properties).map(|spec| {
             let mut monitor = spec.monitor.make();
             for record in &trace.claims {
@@ -57,23 +57,23 @@ impl<'a> Evaluator<'a> {
         judged.collect()
     }
 
-    /// Why the honest twin did not succeed, if so.
-    pub fn twin_problem(&self, twin: &FinishedRun) -> Option<String> {
-        for (property, ruling) in self.rule(twin, &twin.trace) {
+    /// Why the honest run did not succeed, if so.
+    pub fn honest_run_problem(&self, honest_run: &FinishedRun) -> Option<String> {
+        for (property, ruling) in self.rule(honest_run, &honest_run.trace) {
             if ruling.outcome == Outcome::Violated && !self.excused.contains(&property) {
                 let name = property.name();
-                return Some(format!("the honest twin violates {name}: {}", ruling.evidence));
+                return Some(format!("the honest run violates {name}: {}", ruling.evidence));
             }
         }
-        if let Some(check) = first_rejection(&twin.trace) {
-            return Some(format!("the honest twin is stopped by {check}"));
+        if let Some(check) = first_rejection(&honest_run.trace) {
+            return Some(format!("the honest run is stopped by {check}"));
         }
-        let sessions: BTreeSet<_> = twin.trace.sessions().into_values().collect();
+        let sessions: BTreeSet<_> = honest_run.trace.sessions().into_values().collect();
         for (number, script) in &self.plan.scripts {
             let actor = *number as usize;
             // What the server says, it says to every session.
             let listeners = if *number == 0 { sessions.len() } else { 1 };
-            let claims = twin.trace.claims.iter().filter(|record| record.actor == actor);
+            let claims = honest_run.trace.claims.iter().filter(|record| record.actor == actor);
             let sent = claims.clone().filter(|r| matches!(r.claim.fact, Fact::Sent(_))).count();
             let sends = script.iter().filter(|step| matches!(step, Step::Send(_))).count();
             let wanted = sends * listeners;
@@ -89,12 +89,12 @@ impl<'a> Evaluator<'a> {
             }
         }
         let count = |wanted: fn(&Fact) -> bool| {
-            twin.trace.claims.iter().filter(|record| wanted(&record.claim.fact)).count()
+            honest_run.trace.claims.iter().filter(|record| wanted(&record.claim.fact)).count()
         };
         let sent = count(|fact| matches!(fact, Fact::Sent(_)));
         let delivered = count(|fact| matches!(fact, Fact::Delivered(_)));
         (sent != delivered)
-            .then(|| format!("in the honest twin {delivered} of {sent} messages are delivered"))
+            .then(|| format!("in the honest run {delivered} of {sent} messages are delivered"))
     }
 
     /// Why a run shows nothing, if so.
@@ -116,7 +116,7 @@ impl<'a> Evaluator<'a> {
                 return None;
             }
         }
-        // The twin is free of refusals, so a refusal here is the answer to the attack. What a later rule would
+        // The honest run is free of refusals, so a refusal here is the answer to the attack. What a later rule would
         // have done is then beside the point.
         let stopped = first_rejection(trace).is_some();
         let mut acted = false;

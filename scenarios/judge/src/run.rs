@@ -69,13 +69,13 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
         return conclude(&case, None, runs);
     }
     let mut acting = world.run_until_rule();
-    // Up to here run and twin are the same: one handshake serves both.
-    let mut twin = world.fork();
-    twin.attacker_mut().disarm();
-    twin.run();
-    let twin = rest(twin);
-    let twin_problem = evaluator.twin_problem(&twin);
-    let twin = twin.trace;
+    // Up to here both runs are the same: one handshake serves both.
+    let mut honest_run = world.fork();
+    honest_run.attacker_mut().disarm();
+    honest_run.run();
+    let honest_run = rest(honest_run);
+    let honest_run_problem = evaluator.honest_run_problem(&honest_run);
+    let honest_run = honest_run.trace;
 
     let mut worlds = Vec::new();
     let strategy = plan.strategy.as_ref();
@@ -95,15 +95,15 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
     }
     let mut runs = Runs::default();
     if worlds.is_empty() {
-        runs.add(evaluator.run(world, &twin, tools));
+        runs.add(evaluator.run(world, &honest_run, tools));
     } else {
         for rules in worlds {
             let mut fork = world.fork();
             fork.attacker_mut().replace_rules(rules);
-            runs.add(evaluator.run(fork, &twin, tools));
+            runs.add(evaluator.run(fork, &honest_run, tools));
         }
     }
-    conclude(&case, twin_problem, runs)
+    conclude(&case, honest_run_problem, runs)
 }
 
 /// The sets of keys of a plan. In full size, the honest endpoints have those of `full` where there are any.
@@ -149,7 +149,7 @@ fn variants(world: &mut World, acting: &Acting) -> Option<Vec<Arc<[Rule]>>> {
 }
 
 impl Evaluator<'_> {
-    fn run(&self, mut world: World, twin: &Trace, tools: &Tools<'_>) -> Run {
+    fn run(&self, mut world: World, honest_run: &Trace, tools: &Tools<'_>) -> Run {
         world.run();
         world.open_recordings();
         if let Some(spec) = &self.plan.strategy
@@ -158,19 +158,19 @@ impl Evaluator<'_> {
             world.trace_mut().misfires.push(Misfire { rule: 0, why });
         }
         let rest = rest(world);
-        let mut rulings = self.rule(&rest, twin);
+        let mut rulings = self.rule(&rest, honest_run);
         let blocked_by = first_rejection(&rest.trace);
         let problem = self.vacuous(&rest.trace).or_else(|| unfinished(&rest.trace, &mut rulings));
         Run { rulings, blocked_by, problem, trace: rest.trace }
     }
 
-    /// A run that nobody attacks is its own twin: what goes wrong in it is no reason to say nothing, but a finding.
+    /// A run that nobody attacks is its own honest run: what goes wrong in it is no reason to say nothing, but a finding.
     fn honest_run(&self, mut world: World) -> Run {
         world.run();
         let rest = rest(world);
         let mut rulings = self.rule(&rest, &rest.trace);
         let broken = rulings.iter().any(|(_, ruling)| ruling.outcome == Outcome::Violated);
-        if let Some(why) = self.twin_problem(&rest).filter(|_| !broken) {
+        if let Some(why) = self.honest_run_problem(&rest).filter(|_| !broken) {
             for (_, ruling) in rulings.iter_mut().filter(|(p, _)| *p == Property::Availability) {
                 *ruling = Ruling::violated(format!("nobody attacks, and {why}"), Vec::new());
             }

@@ -60,8 +60,8 @@ pub fn trace(
 
 /// A run that left this trace and no end open, and whose honest run left none.
 pub fn finished<R>(trace: &Trace, see: impl FnOnce(&Finished<'_>) -> R) -> R {
-    let (twin, searches) = (&Trace::default(), &Searches::default());
-    see(&Finished { trace, open_ends: &[], twin, largest_frame: 1000, searches })
+    let (honest_run, searches) = (&Trace::default(), &Searches::default());
+    see(&Finished { trace, open_ends: &[], honest_run, largest_frame: 1000, searches })
 }
 
 /// The attacker gave this end something.

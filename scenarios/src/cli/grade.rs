@@ -126,7 +126,7 @@ fn attack(
     output: Output,
 ) -> Result<Vec<Case>> {
     let own = Own { layout: layout.clone(), targets: Vec::new(), scope: Scope::default() };
-    let twin = match honest(&own, target, stop) {
+    let honest_run = match honest(&own, target, stop) {
         Ok(run) => run,
         // What cannot be started counts against itself alone.
         Err(error) => Run::not_started(&error).ok_or(error)?,
@@ -137,7 +137,7 @@ fn attack(
             break;
         }
         let mut case = timed(|| {
-            let done = trial(attack, &own, target, &twin, stop)
+            let done = trial(attack, &own, target, &honest_run, stop)
                 .with_context(|| format!("target {}", target.name))?;
             anyhow::Ok(view::trial(attack, &own, target, &done))
         })?;

@@ -154,7 +154,7 @@ fn unattacked(evaluator: &Evaluator<'_>, target: &Target, run: &Run) -> Option<S
             _ => format!("without an attack, {finding}"),
         });
     }
-    silence::mute(run, &target.judged_from).or_else(|| evaluator.twin_problem(&rest(run)))
+    silence::mute(run, &target.judged_from).or_else(|| evaluator.honest_run_problem(&rest(run)))
 }
 
 fn rest(run: &Run) -> FinishedRun {
@@ -286,14 +286,14 @@ fn breaks(finding: &Finding) -> Option<Property> {
 /// The rulings on what the programs spoke of; and what went wrong with them.
 fn judged(
     mut rulings: Vec<(Property, Ruling)>,
-    twin: &Trace,
+    honest_run: &Trace,
     trace: &Trace,
     findings: &[Finding],
     unmatched: Unmatched,
 ) -> Vec<(Property, Ruling)> {
     for (property, ruling) in &mut rulings {
         // Without a word on what was sent, every delivery would look forged.
-        let why = silence::silent_on(*property, twin, trace).map(str::to_owned);
+        let why = silence::silent_on(*property, honest_run, trace).map(str::to_owned);
         if let Some(why) = why.or_else(|| silence::hidden_from(*property, unmatched)) {
             *ruling = match silence::too_many_taken(trace, unmatched) {
                 Some(evidence) if *property == Property::DeliveryAtMostOnce => {

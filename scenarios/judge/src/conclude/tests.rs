@@ -41,7 +41,7 @@ fn an_honest_run_that_fails_is_a_finding_about_availability_alone() {
     let judgement = judge(case("ratchet", &plan));
     assert_eq!(of(&judgement, Outcome::Violated), [Property::Availability]);
     let ruling = judgement.rulings.iter().find(|(p, _)| *p == Property::Availability);
-    let why = "nobody attacks, and the honest twin is stopped by server: content";
+    let why = "nobody attacks, and the honest run is stopped by server: content";
     assert_eq!(ruling.unwrap().1.evidence, why);
 }
 

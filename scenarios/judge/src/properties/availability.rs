@@ -35,10 +35,10 @@ impl Monitor for Availability {
             broken.push(format!("the {side} end of link {link} waits for ever"));
         }
         let cut = cut(run.trace);
-        let twin = sessions(run.twin);
+        let honest_run = sessions(run.honest_run);
         let mut suspects = BTreeSet::new();
         for (client, session) in sessions(run.trace) {
-            let Some(expected) = twin.get(&client) else { continue };
+            let Some(expected) = honest_run.get(&client) else { continue };
             if cut.is_disjoint(&session.links) && !session.did.covers(&expected.did) {
                 let (actor, nth) = client;
                 let link = session.links.first().copied().unwrap_or_default();
@@ -99,7 +99,7 @@ impl std::fmt::Display for Did {
 }
 
 /// The sessions of a run, by client and how many that client had before: link numbers differ between a
-/// run and its twin when the attacker opens links of its own.
+/// run and its honest run when the attacker opens links of its own.
 fn sessions(trace: &Trace) -> BTreeMap<(usize, usize), Session> {
     let of_link = trace.sessions();
     let mut sessions: BTreeMap<(usize, usize), Session> = BTreeMap::new();

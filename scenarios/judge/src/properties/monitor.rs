@@ -101,8 +101,8 @@ pub struct Finished<'a> {
     pub trace: &'a Trace,
     /// Connections still held open by an endpoint.
     pub open_ends: &'a [(u32, Side)],
-    /// What happened in the same run without an attack; in the twin's own judgement, itself.
-    pub twin: &'a Trace,
+    /// What happened in the same run without an attack; when the honest run itself is judged, itself.
+    pub honest_run: &'a Trace,
     /// The largest frame the system accepts, in bytes.
     pub largest_frame: usize,
     /// Searches recordings for what was sent.

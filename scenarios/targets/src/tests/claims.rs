@@ -28,13 +28,13 @@ fn replay() -> Vec<Rule> {
 
 /// What is violated, by an attack on this target.
 fn violated(target: &Target, rules: Vec<Rule>) -> (Run, Vec<Property>) {
-    let twin = attacked(target, echo(), Vec::new()).unwrap();
+    let honest_run = attacked(target, echo(), Vec::new()).unwrap();
     let run = attacked(target, echo(), rules).unwrap();
     let of = |run: &Run| {
         let finished = Finished {
             trace: &run.trace,
             open_ends: &run.open_ends,
-            twin: &twin.trace,
+            honest_run: &honest_run.trace,
             largest_frame: 65537,
             searches: &judge::search::Searches::default(),
         };
@@ -45,7 +45,7 @@ fn violated(target: &Target, rules: Vec<Rule>) -> (Run, Vec<Property>) {
         });
         broken.map(|spec| spec.property).collect::<Vec<_>>()
     };
-    assert_eq!(of(&twin), [], "{:?}", claims(&twin));
+    assert_eq!(of(&honest_run), [], "{:?}", claims(&honest_run));
     let broken = of(&run);
     (run, broken)
 }
