@@ -20,7 +20,7 @@ const CATALOGUE: &str = "scenarios/attacks/";
 pub fn details(scenarios: &[Scenario], commit: String) -> Details {
     let lessons = scenarios.iter().flat_map(|scenario| {
         let systems = scenario.systems.iter().map(|system| lesson(scenario, system));
-        let own = scenario.own.iter().map(move |own| {
+        let own = scenario.target_set.iter().map(move |own| {
             let system = own.layout.layout.system.to_owned();
             Lesson { system, ..plain(scenario) }
         });

@@ -11,7 +11,7 @@ use recordings::claim_text::describe;
 use reports::view;
 
 use files::diagnostic::escape;
-use files::scenario::{Own, Scenario, ScenarioRun};
+use files::scenario::{TargetSet, Scenario, ScenarioRun};
 use files::target_file::Target;
 use judge::divergence::{Divergence, divergences};
 use judge::expect::NOTHING;
@@ -34,7 +34,7 @@ pub fn case(case: ScenarioRun<'_>, judgement: &Judgement) -> view::Case {
 }
 
 /// The view of a run against somebody's own programs.
-pub fn trial(scenario: &Scenario, own: &Own, target: &Target, trial: &Trial) -> view::Case {
+pub fn trial(scenario: &Scenario, own: &TargetSet, target: &Target, trial: &Trial) -> view::Case {
     let subject = Subject {
         scenario,
         system: own.layout.layout.system,

@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn the_starter_for_programs_is_a_scenario_as_it_is() {
         let source = target("my-first");
-        let own = parse_target(&source).own.unwrap();
+        let own = parse_target(&source).target_set.unwrap();
         assert_eq!(own.targets.len(), 1);
         let judged_from = own.targets.first().map(|target| target.judged_from.clone());
         assert_eq!(judged_from, Some(JudgedFrom::Claims(Channel::Stdout)));
@@ -203,7 +203,7 @@ mod tests {
         let (tables, after) = rest.split_once("# FILL IN: when").unwrap();
         let tables = tables.replace("\n#", "\n");
         let source = format!("{before}[[target{tables}# {after}");
-        let own = parse_target(&source).own.unwrap();
+        let own = parse_target(&source).target_set.unwrap();
         let observed: Vec<usize> = own.targets.iter().map(|one| one.observe.len()).collect();
         assert_eq!(observed, [3]);
     }

@@ -20,7 +20,7 @@ use files::diagnostic::quote_path;
 use files::layout_file::LayoutFile;
 use files::load::LoadError;
 use files::load::{read, text as utf8};
-use files::scenario::{Own, Scenario};
+use files::scenario::{TargetSet, Scenario};
 use files::target_file::{Target, TargetsFile, targets};
 use judge::Scope;
 use targets::trial::{honest, trial};
@@ -125,7 +125,7 @@ fn attack(
     stop: &Interrupt,
     output: Output,
 ) -> Result<Vec<Case>> {
-    let own = Own { layout: layout.clone(), targets: Vec::new(), scope: Scope::default() };
+    let own = TargetSet { layout: layout.clone(), targets: Vec::new(), scope: Scope::default() };
     let honest_run = match honest(&own, target, stop) {
         Ok(run) => run,
         // What cannot be started counts against itself alone.

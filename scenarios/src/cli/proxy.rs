@@ -232,7 +232,7 @@ fn of_scenario(path: &Path, args: &Args, output: Output) -> Result<(Wire, Vec<Ru
         bail!("{} has a strategy: those ask endpoints of the lab", quote(&scenario.path));
     }
     let chosen = args.system.is_some() || args.layout.is_some();
-    let wire = match (scenario.systems.as_slice(), &scenario.own) {
+    let wire = match (scenario.systems.as_slice(), &scenario.target_set) {
         _ if chosen => Wire::of(args, output)?,
         // It was read with these frames.
         (_, Some(own)) => Wire::Own((*own.layout).clone()),

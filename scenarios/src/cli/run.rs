@@ -101,7 +101,7 @@ pub(super) fn paths(args: &PathArgs, output: Output) -> Result<Done> {
 fn run(scenarios: Vec<Scenario>, args: &Args, ladders: Ladders, output: Output) -> Result<Done> {
     let depth = args.report.depth()?;
     let (own, mut scenarios): (Vec<_>, Vec<_>) =
-        scenarios.into_iter().partition(|scenario| scenario.own.is_some());
+        scenarios.into_iter().partition(|scenario| scenario.target_set.is_some());
     let trials = args.selection.trials(&own);
     if args.capture.wants_secrets() && !trials.is_empty() {
         bail!("--key-log: your own programs keep their secrets");

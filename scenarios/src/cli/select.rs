@@ -93,7 +93,7 @@ impl Selection {
     pub(super) fn trials<'a>(&self, scenarios: &'a [Scenario]) -> Vec<Chosen<'a>> {
         let mut chosen = Vec::new();
         for scenario in scenarios.iter().filter(|_| self.system.is_empty()) {
-            let Some(own) = &scenario.own else { continue };
+            let Some(own) = &scenario.target_set else { continue };
             let wanted =
                 |target: &&Target| self.profile.is_empty() || self.profile.contains(&target.name);
             chosen.extend(own.targets.iter().filter(wanted).map(|target| (scenario, own, target)));

@@ -9,14 +9,14 @@ use super::output::Output;
 use super::progress::timed;
 use crate::dissection::{self, Depth};
 use crate::view;
-use files::scenario::{Own, Scenario};
+use files::scenario::{TargetSet, Scenario};
 use files::target_file::Target;
 use recordings::run_capture::Subject;
 use targets::Interrupt;
 use targets::trial::{honest, trial};
 
 /// A scenario and one of its targets.
-pub(super) type Chosen<'a> = (&'a Scenario, &'a Own, &'a Target);
+pub(super) type Chosen<'a> = (&'a Scenario, &'a TargetSet, &'a Target);
 
 /// Run them, and add what is to be shown of each. Whether somebody wanted an end before.
 pub(super) fn run(

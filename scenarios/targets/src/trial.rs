@@ -9,7 +9,7 @@ use mitm_proxy::trace::{ClaimRecord, Trace};
 use protocol::endpoint::{Fact, Side};
 
 use crate::{Finding, Interrupt, Output, Prompt, Run, TargetError, Unmatched};
-use files::scenario::{CORRECT, Own, Scenario};
+use files::scenario::{CORRECT, TargetSet, Scenario};
 use files::target_file::Target;
 use judge::Scope;
 use judge::expect::NOTHING;
@@ -42,7 +42,7 @@ pub struct Trial {
 ///
 /// # Errors
 /// They cannot be run at all.
-pub fn honest(own: &Own, target: &Target, stop: &Interrupt) -> Result<Run, TargetError> {
+pub fn honest(own: &TargetSet, target: &Target, stop: &Interrupt) -> Result<Run, TargetError> {
     let goes_well = |run: &Run| {
         let count = |wanted: fn(&Fact) -> bool| {
             run.trace.claims.iter().filter(|record| wanted(&record.claim.fact)).count()
@@ -89,7 +89,7 @@ fn retried(
 /// The programs cannot be run at all.
 pub fn trial(
     scenario: &Scenario,
-    own: &Own,
+    own: &TargetSet,
     target: &Target,
     honest: &Run,
     stop: &Interrupt,
@@ -112,13 +112,13 @@ pub fn trial(
 }
 
 /// What of this target is judged: what the scenario and the target allow.
-fn scope(scenario: &Scenario, own: &Own, target: &Target) -> Scope {
-    let of_scenario = scenario.own.as_ref().map(|own| own.scope.clone()).unwrap_or_default();
+fn scope(scenario: &Scenario, own: &TargetSet, target: &Target) -> Scope {
+    let of_scenario = scenario.target_set.as_ref().map(|own| own.scope.clone()).unwrap_or_default();
     of_scenario.with(&own.scope).with(&target.scope)
 }
 
 fn run(
-    own: &Own,
+    own: &TargetSet,
     target: &Target,
     rules: &[Rule],
     prompt: Prompt,

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// Why something cannot be done with people.
 #[derive(Debug)]
-pub enum PeopleError {
+pub enum UserError {
     /// There is no such folder.
     Folder(PathBuf),
     /// The password file, at this place, or what was asked of it, is wrong.
@@ -41,7 +41,7 @@ pub enum PeopleError {
     Unissued(X509Error),
 }
 
-impl fmt::Display for PeopleError {
+impl fmt::Display for UserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => {
@@ -90,15 +90,15 @@ impl fmt::Display for PeopleError {
     }
 }
 
-impl std::error::Error for PeopleError {}
+impl std::error::Error for UserError {}
 
-impl From<WriteError> for PeopleError {
+impl From<WriteError> for UserError {
     fn from(error: WriteError) -> Self {
         Self::Write(error)
     }
 }
 
-impl From<CredentialError> for PeopleError {
+impl From<CredentialError> for UserError {
     fn from(error: CredentialError) -> Self {
         Self::Credential(error)
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// A folder with people, and how a profile treats them.
 #[derive(Clone, Debug)]
-pub struct People {
+pub struct UserFolder {
     pub(crate) folder: PathBuf,
     pub(crate) profile: Profile,
 }

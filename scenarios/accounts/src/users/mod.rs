@@ -16,21 +16,21 @@ use protocol::weakness::Profile;
 
 use crate::user_files::{Existing, ReadError, append, read_text, write};
 
-mod belongings;
+mod account_keys;
 
-pub use belongings::{Belongings, Part};
+pub use account_keys::{AccountKeys, Part};
 
 /// The lock of both password files.
 const LOCK: &str = "data/.lock";
 
-impl People {
+impl UserFolder {
     /// The people of a folder, as a profile treats them.
     ///
     /// # Errors
     /// [`PeopleError::Folder`].
-    pub fn of(folder: &Path, profile: Profile) -> Result<Self, PeopleError> {
+    pub fn of(folder: &Path, profile: Profile) -> Result<Self, UserError> {
         if !folder.is_dir() {
-            return Err(PeopleError::Folder(folder.to_owned()));
+            return Err(UserError::Folder(folder.to_owned()));
         }
         Ok(Self { folder: folder.to_owned(), profile })
     }
@@ -44,7 +44,7 @@ impl People {
     ///
     /// # Errors
     /// The password file cannot be read.
-    pub fn names(&self) -> Result<Vec<String>, PeopleError> {
+    pub fn names(&self) -> Result<Vec<String>, UserError> {
         Ok(self.users(scheme(self.profile))?.names().map(str::to_owned).collect())
     }
 
@@ -52,11 +52,11 @@ impl People {
     ///
     /// # Errors
     /// [`UsersError::Login`] if it is not; the password file cannot be read.
-    pub fn log_in(&self, account: &Account) -> Result<(), PeopleError> {
+    pub fn log_in(&self, account: &Account) -> Result<(), UserError> {
         let scheme = scheme(self.profile);
         let users = self.users(scheme)?;
         let logged_in = users.log_in(&account.name, account.password().as_bytes());
-        logged_in.map_err(|error| PeopleError::Users(self.store(scheme), error))
+        logged_in.map_err(|error| UserError::Users(self.store(scheme), error))
     }
 
     /// Register somebody: a line in the password file, and keys and certificate where the name allows files. As
@@ -69,21 +69,21 @@ impl People {
         &self,
         account: &Account,
         making: &mut Making<'_>,
-    ) -> Result<Belongings, PeopleError> {
+    ) -> Result<AccountKeys, UserError> {
         let (scheme, names) = (scheme(self.profile), names(self.profile));
-        let reserved = belongings::is_server(&account.name) && names == Names::Checked;
+        let reserved = account_keys::is_server(&account.name) && names == Names::Checked;
         if reserved {
-            return Err(PeopleError::Unsuited(account.name.clone()));
+            return Err(UserError::Unsuited(account.name.clone()));
         }
         let _lock = self.lock()?;
         let mut users = self.users(scheme)?;
         let registered =
             users.register(&account.name, account.password(), names, OWASP, making.entropy);
-        registered.map_err(|error| PeopleError::Users(self.store(scheme), error))?;
+        registered.map_err(|error| UserError::Users(self.store(scheme), error))?;
         // Last comes what makes them known: a name in the password file has its keys.
-        let belongings = self.equip(&account.name, making)?;
+        let account_keys = self.equip(&account.name, making)?;
         self.replace(scheme, &users)?;
-        Ok(belongings)
+        Ok(account_keys)
     }
 
     /// Give somebody another key, and a certificate for it.
@@ -96,7 +96,7 @@ impl People {
         key: &PrivateKey,
         making: &mut Making<'_>,
         existing: Existing,
-    ) -> Result<Belongings, PeopleError> {
+    ) -> Result<AccountKeys, UserError> {
         let _lock = self.lock()?;
         self.must_be_registered(name)?;
         self.replace_key(name, key, making, existing)
@@ -107,13 +107,13 @@ impl People {
     ///
     /// # Errors
     /// Nobody has that name; something cannot be written or removed.
-    pub fn remove(&self, name: &str) -> Result<Vec<PathBuf>, PeopleError> {
+    pub fn remove(&self, name: &str) -> Result<Vec<PathBuf>, UserError> {
         let own = scheme(self.profile);
         let other = if own == Scheme::Sha256 { Scheme::Argon2id } else { Scheme::Sha256 };
         let _lock = self.lock()?;
         let mut users = self.users(own)?;
         if !users.remove(name) {
-            return Err(PeopleError::Nobody(name.to_owned()));
+            return Err(UserError::Nobody(name.to_owned()));
         }
         let elsewhere = self.users(other)?.names().any(|known| known == name);
         self.replace(own, &users)?;
@@ -124,9 +124,9 @@ impl People {
     ///
     /// # Errors
     /// [`PeopleError::Nobody`]; the password file cannot be read.
-    pub fn must_be_registered(&self, name: &str) -> Result<(), PeopleError> {
+    pub fn must_be_registered(&self, name: &str) -> Result<(), UserError> {
         let known = self.users(scheme(self.profile))?.names().any(|known| known == name);
-        if known { Ok(()) } else { Err(PeopleError::Nobody(name.to_owned())) }
+        if known { Ok(()) } else { Err(UserError::Nobody(name.to_owned())) }
     }
 
     /// Where a password file is.
@@ -138,37 +138,37 @@ impl People {
     }
 
     /// Everybody in a password file; nobody where there is none.
-    fn users(&self, scheme: Scheme) -> Result<Users, PeopleError> {
+    fn users(&self, scheme: Scheme) -> Result<Users, UserError> {
         let path = self.store(scheme);
         let text = match read_text(&path) {
             Err(ReadError::Failed(_, error)) if error.kind() == io::ErrorKind::NotFound => {
                 String::new()
             }
-            text => text.map_err(PeopleError::Read)?,
+            text => text.map_err(UserError::Read)?,
         };
-        Users::from_text(scheme, &text).map_err(|error| PeopleError::Users(path, error))
+        Users::from_text(scheme, &text).map_err(|error| UserError::Users(path, error))
     }
 
     /// Put a new password file in the place of the old one. Only with the lock.
-    fn replace(&self, scheme: Scheme, users: &Users) -> Result<(), PeopleError> {
+    fn replace(&self, scheme: Scheme, users: &Users) -> Result<(), UserError> {
         Ok(write(&self.store(scheme), users.to_text().as_bytes(), Existing::Replace)?)
     }
 
     /// Wait until nobody else changes anything; keep others out as long as what is returned lives.
-    fn lock(&self) -> Result<File, PeopleError> {
+    fn lock(&self) -> Result<File, UserError> {
         let path = self.folder.join(LOCK);
         let locked = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         let locked = locked.and_then(|()| append(&path)).and_then(|file| {
             file.lock()?;
             Ok(file)
         });
-        locked.map_err(|error| PeopleError::Lock(path, error))
+        locked.map_err(|error| UserError::Lock(path, error))
     }
 }
 
 mod folder;
 #[cfg(test)]
 mod tests;
-pub use folder::{Making, People};
+pub use folder::{Making, UserFolder};
 mod error;
-pub use error::PeopleError;
+pub use error::UserError;

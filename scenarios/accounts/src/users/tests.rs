@@ -36,8 +36,8 @@ impl Scratch {
         scratch
     }
 
-    fn people(&self, profile: &str) -> People {
-        People::of(&self.0, Profile::named(suite(), profile).unwrap()).unwrap()
+    fn people(&self, profile: &str) -> UserFolder {
+        UserFolder::of(&self.0, Profile::named(suite(), profile).unwrap()).unwrap()
     }
 
     /// Every file below, by its path.
@@ -68,7 +68,7 @@ fn suite() -> &'static System {
     SYSTEMS.iter().find(|system| system.name == "suite").unwrap()
 }
 
-fn register(people: &People, name: &str, password: &str) -> Result<Belongings, PeopleError> {
+fn register(people: &UserFolder, name: &str, password: &str) -> Result<AccountKeys, UserError> {
     let mut entropy = Entropy::new(1, name);
     let making = &mut Making { entropy: &mut entropy, from: protocol::system::EPOCH };
     people.register(&Account::new(name, password), making)
@@ -104,10 +104,10 @@ fn a_name_never_leaves_the_folder_whatever_the_store_takes() {
     let scratch = Scratch::new("names");
     let inner = scratch.0.join("inner");
     fs::create_dir_all(&inner).unwrap();
-    let people = |profile| People::of(&inner, Profile::named(suite(), profile).unwrap()).unwrap();
+    let people = |profile| UserFolder::of(&inner, Profile::named(suite(), profile).unwrap()).unwrap();
     let hostile = ["../x", "..", "/x", "a/b", ".x", "a b", "Server", "server"];
     for name in hostile {
-        let unsuited = Belongings { keys: Part::Unsuited, certificate: Part::Unsuited };
+        let unsuited = AccountKeys { keys: Part::Unsuited, certificate: Part::Unsuited };
         assert_eq!(register(&people("as-built"), name, "x").unwrap(), unsuited, "{name}");
         assert!(register(&people("hardened"), name, "x").is_err(), "{name}");
         assert!(people("as-built").private_key(name).is_err(), "{name}");
@@ -138,11 +138,11 @@ fn what_cannot_be_registered_changes_nothing() {
     assert_eq!(register(&people, "ann", "y").unwrap_err().to_string(), "that name is taken");
     let orphan = scratch.0.join("data/keys/bob_public.pem");
     fs::write(&orphan, "").unwrap();
-    assert!(matches!(register(&people, "bob", "x"), Err(PeopleError::Orphan(_))));
+    assert!(matches!(register(&people, "bob", "x"), Err(UserError::Orphan(_))));
     fs::write(scratch.0.join("data/keys/cat_private.pem"), "nonsense").unwrap();
-    assert!(matches!(register(&people, "cat", "x"), Err(PeopleError::Credential(_))));
+    assert!(matches!(register(&people, "cat", "x"), Err(UserError::Credential(_))));
     assert_eq!(people.names().unwrap(), ["ann"]);
-    let nowhere = People::of(&scratch.0.join("nowhere"), Profile::HARDENED).unwrap_err();
+    let nowhere = UserFolder::of(&scratch.0.join("nowhere"), Profile::HARDENED).unwrap_err();
     assert!(nowhere.to_string().contains("no such folder"));
 }
 
@@ -177,9 +177,9 @@ fn an_imported_key_gets_a_certificate_and_replaces_only_on_demand() {
         people.import_key(name, &key, making, existing).map(|_| key.public_key())
     };
     let before = people.public_key("ann").unwrap();
-    assert!(matches!(import("ann", 2048, Keep), Err(PeopleError::Write(WriteError::Exists(_)))));
-    assert!(matches!(import("ann", 1024, Replace), Err(PeopleError::Small(1024))));
-    assert!(matches!(import("bob", 2048, Replace), Err(PeopleError::Nobody(_))));
+    assert!(matches!(import("ann", 2048, Keep), Err(UserError::Write(WriteError::Exists(_)))));
+    assert!(matches!(import("ann", 1024, Replace), Err(UserError::Small(1024))));
+    assert!(matches!(import("bob", 2048, Replace), Err(UserError::Nobody(_))));
     assert_eq!(people.public_key("ann").unwrap(), before);
     let key = import("ann", 2048, Replace).unwrap();
     assert_eq!(people.public_key("ann").unwrap(), key);
@@ -194,7 +194,7 @@ fn who_is_removed_leaves_nothing_unless_the_other_file_has_them_too() {
     let kept = register(&hardened, "ann", "y").unwrap();
     assert!(matches!(kept.keys, Part::Kept(_)) && matches!(kept.certificate, Part::Kept(_)));
     assert_eq!(as_built.remove("ann").unwrap(), Vec::<PathBuf>::new());
-    assert!(matches!(as_built.remove("ann"), Err(PeopleError::Nobody(_))));
+    assert!(matches!(as_built.remove("ann"), Err(UserError::Nobody(_))));
     hardened.log_in(&Account::new("ann", "y")).unwrap();
     assert_eq!(hardened.remove("ann").unwrap().len(), 3);
     assert!(!scratch.files().iter().any(|file| file.contains("ann")));

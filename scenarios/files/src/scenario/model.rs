@@ -25,7 +25,7 @@ pub struct Scenario {
     /// The systems it runs on; none where it is for somebody's own programs.
     pub systems: Vec<&'static System>,
     /// What it runs on instead.
-    pub own: Option<Own>,
+    pub target_set: Option<TargetSet>,
     /// Decides every random byte.
     pub seed: u64,
     /// The weaknesses without which there is no violation; may be empty.
@@ -48,7 +48,7 @@ pub struct Scenario {
 
 /// What is attacked in place of a system.
 #[derive(Clone, Debug)]
-pub struct Own {
+pub struct TargetSet {
     /// The frames it speaks.
     pub layout: Arc<LayoutFile>,
     /// The programs, one pair or several.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::vocabulary::Vocabulary;
-use super::{DEFAULT_SEED, Own, Payloads, Scenario, expectations, head, recorded, rules};
+use super::{DEFAULT_SEED, TargetSet, Payloads, Scenario, expectations, head, recorded, rules};
 use crate::diagnostic::quote;
 use crate::layout_file::{BUILTIN, LayoutFile};
 use crate::target_file::{self, Found, read_scope};
@@ -65,7 +65,7 @@ pub(super) fn scenario(
         summary: summary?.to_owned(),
         teaches: teaches?.trim().to_owned(),
         systems: Vec::new(),
-        own: Some(Own { layout: layout?, targets, scope: read_scope(reader, root) }),
+        target_set: Some(TargetSet { layout: layout?, targets, scope: read_scope(reader, root) }),
         seed: DEFAULT_SEED,
         needs: Vec::new(),
         plan: Plan { rules, rule_lines, ..Plan::default() },

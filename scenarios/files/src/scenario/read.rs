@@ -107,7 +107,7 @@ fn read(
         summary: summary?.to_owned(),
         teaches: teaches?.trim().to_owned(),
         systems,
-        own: None,
+        target_set: None,
         seed: seed?,
         needs,
         plan: Plan { scripts: scripts?, rules, rule_lines, strategy, keys, registered },

@@ -1,7 +1,7 @@
 //! What a capture is of.
 
 use files::scenario::ScenarioRun;
-use files::scenario::{Own, Scenario};
+use files::scenario::{TargetSet, Scenario};
 use files::target_file::Target;
 
 /// Whether what endpoints deliver stands in the capture, too.
@@ -45,7 +45,7 @@ pub(crate) const OWN_PORT: u16 = 7000;
 
 impl<'a> Subject<'a> {
     /// Of a run against somebody's own programs.
-    pub fn own(scenario: &'a Scenario, own: &'a Own, target: &'a Target) -> Self {
+    pub fn own(scenario: &'a Scenario, own: &'a TargetSet, target: &'a Target) -> Self {
         let ports = (OWN_PORT..).take(own.layout.ports.len()).collect();
         let (system, profile) = (own.layout.layout.system, target.name.as_str());
         Self { scenario, system, profile, seed: None, ports }

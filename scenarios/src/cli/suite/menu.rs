@@ -3,7 +3,7 @@
 use super::super::output::Output;
 use super::super::users::Place;
 use super::console::Console;
-use accounts::users::People;
+use accounts::users::UserFolder;
 use protocol::entropy::Entropy;
 use protocol::keyfiles::Account;
 
@@ -12,7 +12,7 @@ pub(crate) struct Menu<'a> {
     pub(crate) args: &'a Args,
     pub(crate) output: Output,
     pub(crate) console: Console,
-    pub(crate) people: People,
+    pub(crate) people: UserFolder,
     pub(crate) entropy: Entropy,
     /// Who is logged in.
     pub(crate) user: Option<Account>,

@@ -9,7 +9,7 @@ use super::Place;
 use crate::cli::done::Done;
 use crate::cli::output::{Output, print};
 use crate::cli::password::{Ask, Who};
-use accounts::users::PeopleError;
+use accounts::users::UserError;
 use files::diagnostic::quote;
 
 /// Options of `login`.
@@ -30,7 +30,7 @@ pub(super) fn run(args: &Args, _: Output) -> Result<Done> {
             print(&format!("{} is logged in\n", quote(&account.name)))?;
             Ok(Done::Expected)
         }
-        Err(refused @ PeopleError::Users(_, UsersError::Login)) => {
+        Err(refused @ UserError::Users(_, UsersError::Login)) => {
             let _ = writeln!(std::io::stderr(), "{refused}");
             Ok(Done::Unexpected)
         }

@@ -2,7 +2,7 @@
 
 use super::super::output::Output;
 use super::super::select::check;
-use accounts::users::{Belongings, Part, People};
+use accounts::users::{AccountKeys, Part, UserFolder};
 use anyhow::{Result, anyhow, bail};
 use protocol::system::System;
 use protocol::systems::SYSTEMS;
@@ -40,13 +40,13 @@ impl Place {
     }
 
     /// The people there.
-    pub(crate) fn people(&self) -> Result<People> {
-        Ok(People::of(&self.keys, self.profile()?)?)
+    pub(crate) fn people(&self) -> Result<UserFolder> {
+        Ok(UserFolder::of(&self.keys, self.profile()?)?)
     }
 }
 
 /// Say what became of keys and certificate.
-pub(crate) fn tell(made: &Belongings, output: Output) {
+pub(crate) fn tell(made: &AccountKeys, output: Output) {
     for (what, part) in [("keys", &made.keys), ("certificate", &made.certificate)] {
         output.remark(&match part {
             Part::Made(path) => format!("wrote {}", path.display()),

@@ -10,7 +10,7 @@ use protocol::pki::users::is_allowed;
 use protocol::pki::x509::{Certificate, Kind, Period, Request};
 use protocol::suite::{CA_CERT, CA_KEY, SERVER_COMMON_NAME};
 
-use super::{Making, People, PeopleError};
+use super::{Making, UserFolder, UserError};
 use crate::pem_files::{certificate, private_key, public_key};
 use crate::user_files::{Existing, WriteError, write};
 
@@ -21,7 +21,7 @@ const DAYS: u64 = 365;
 
 /// What became of somebody's keys and certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Belongings {
+pub struct AccountKeys {
     /// The key pair.
     pub keys: Part,
     /// The certificate.
@@ -53,12 +53,12 @@ pub(super) fn is_server(name: &str) -> bool {
     name.eq_ignore_ascii_case(SERVER_COMMON_NAME)
 }
 
-impl People {
+impl UserFolder {
     /// Somebody's private key.
     ///
     /// # Errors
     /// There is none, or it cannot be read.
-    pub fn private_key(&self, name: &str) -> Result<PrivateKey, PeopleError> {
+    pub fn private_key(&self, name: &str) -> Result<PrivateKey, UserError> {
         Ok(private_key(&self.places(name)?.private)?)
     }
 
@@ -66,7 +66,7 @@ impl People {
     ///
     /// # Errors
     /// There is none, or it cannot be read.
-    pub fn public_key(&self, name: &str) -> Result<PublicKey, PeopleError> {
+    pub fn public_key(&self, name: &str) -> Result<PublicKey, UserError> {
         Ok(public_key(&self.places(name)?.public)?)
     }
 
@@ -74,7 +74,7 @@ impl People {
     ///
     /// # Errors
     /// There is none, or it cannot be read.
-    pub fn certificate(&self, name: &str) -> Result<Certificate, PeopleError> {
+    pub fn certificate(&self, name: &str) -> Result<Certificate, UserError> {
         Ok(certificate(&self.places(name)?.certificate)?)
     }
 
@@ -82,7 +82,7 @@ impl People {
     ///
     /// # Errors
     /// The name cannot be that of a file.
-    pub fn certificate_path(&self, name: &str) -> Result<PathBuf, PeopleError> {
+    pub fn certificate_path(&self, name: &str) -> Result<PathBuf, UserError> {
         Ok(self.places(name)?.certificate)
     }
 
@@ -90,13 +90,13 @@ impl People {
     ///
     /// # Errors
     /// There is none, or it cannot be read.
-    pub fn authority(&self) -> Result<Certificate, PeopleError> {
+    pub fn authority(&self) -> Result<Certificate, UserError> {
         Ok(certificate(&self.folder.join(CA_CERT))?)
     }
 
-    fn places(&self, name: &str) -> Result<Places, PeopleError> {
+    fn places(&self, name: &str) -> Result<Places, UserError> {
         if !is_allowed(name) || is_server(name) {
-            return Err(PeopleError::Unsuited(name.to_owned()));
+            return Err(UserError::Unsuited(name.to_owned()));
         }
         let keys = self.folder.join("data/keys");
         Ok(Places {
@@ -111,18 +111,18 @@ impl People {
         &self,
         name: &str,
         making: &mut Making<'_>,
-    ) -> Result<Belongings, PeopleError> {
+    ) -> Result<AccountKeys, UserError> {
         let Ok(places) = self.places(name) else {
-            return Ok(Belongings { keys: Part::Unsuited, certificate: Part::Unsuited });
+            return Ok(AccountKeys { keys: Part::Unsuited, certificate: Part::Unsuited });
         };
         let (key, keys) = if places.private.exists() {
             (private_key(&places.private)?, Part::Kept(places.private.clone()))
         } else {
             let key = PrivateKey::generate(making.entropy, BITS);
-            let key = key.map_err(|_| PeopleError::Unmakeable("an RSA key"))?;
+            let key = key.map_err(|_| UserError::Unmakeable("an RSA key"))?;
             // Written by somebody else, for a key that is elsewhere.
             if places.public.exists() {
-                return Err(PeopleError::Orphan(places.public));
+                return Err(UserError::Orphan(places.public));
             }
             write(&places.public, public_pem(&key)?.as_bytes(), Existing::Keep)?;
             write(&places.private, private_pem(&key)?.as_bytes(), Existing::Keep)?;
@@ -133,7 +133,7 @@ impl People {
         } else {
             self.certify(name, &key, making, &places.certificate)?
         };
-        Ok(Belongings { keys, certificate })
+        Ok(AccountKeys { keys, certificate })
     }
 
     /// Replace somebody's keys and certificate.
@@ -143,11 +143,11 @@ impl People {
         key: &PrivateKey,
         making: &mut Making<'_>,
         existing: Existing,
-    ) -> Result<Belongings, PeopleError> {
+    ) -> Result<AccountKeys, UserError> {
         let places = self.places(name)?;
         let bits = key.public_key().bits();
         if usize::try_from(bits).is_ok_and(|bits| bits < BITS) {
-            return Err(PeopleError::Small(bits));
+            return Err(UserError::Small(bits));
         }
         for path in [&places.private, &places.public, &places.certificate] {
             if existing == Existing::Keep && path.exists() {
@@ -159,7 +159,7 @@ impl People {
         // What certifies the old key would be in the way of a new certificate, or be taken for it.
         remove(&places.certificate)?;
         let certificate = self.certify(name, key, making, &places.certificate)?;
-        Ok(Belongings { keys: Part::Made(places.private), certificate })
+        Ok(AccountKeys { keys: Part::Made(places.private), certificate })
     }
 
     /// Issue a certificate, if the folder's authority is at hand.
@@ -169,7 +169,7 @@ impl People {
         key: &PrivateKey,
         making: &mut Making<'_>,
         path: &Path,
-    ) -> Result<Part, PeopleError> {
+    ) -> Result<Part, UserError> {
         for file in [CA_CERT, CA_KEY] {
             let file = self.folder.join(file);
             if !file.exists() {
@@ -182,13 +182,13 @@ impl People {
         let certificate = Request::new(&format!("CN={name}"), key)
             .and_then(|request| authority.sign(&authority_key, &request, terms, making.entropy))
             .and_then(|certificate| certificate.to_pem())
-            .map_err(PeopleError::Unissued)?;
+            .map_err(UserError::Unissued)?;
         write(path, certificate.as_bytes(), Existing::Keep)?;
         Ok(Part::Made(path.to_owned()))
     }
 
     /// Remove somebody's keys and certificate; return the files that were there.
-    pub(super) fn discard(&self, name: &str) -> Result<Vec<PathBuf>, PeopleError> {
+    pub(super) fn discard(&self, name: &str) -> Result<Vec<PathBuf>, UserError> {
         let Ok(places) = self.places(name) else { return Ok(Vec::new()) };
         let mut removed = Vec::new();
         for path in [places.certificate, places.public, places.private] {
@@ -201,18 +201,18 @@ impl People {
 }
 
 /// Remove a file; whether it was there.
-fn remove(path: &Path) -> Result<bool, PeopleError> {
+fn remove(path: &Path) -> Result<bool, UserError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(PeopleError::Remove(path.to_owned(), error)),
+        Err(error) => Err(UserError::Remove(path.to_owned(), error)),
     }
 }
 
-fn private_pem(key: &PrivateKey) -> Result<String, PeopleError> {
-    key.to_pkcs1_pem().map_err(|_| PeopleError::Unmakeable("an RSA key"))
+fn private_pem(key: &PrivateKey) -> Result<String, UserError> {
+    key.to_pkcs1_pem().map_err(|_| UserError::Unmakeable("an RSA key"))
 }
 
-fn public_pem(key: &PrivateKey) -> Result<String, PeopleError> {
-    key.public_key().to_pkcs1_pem().map_err(|_| PeopleError::Unmakeable("an RSA key"))
+fn public_pem(key: &PrivateKey) -> Result<String, UserError> {
+    key.public_key().to_pkcs1_pem().map_err(|_| UserError::Unmakeable("an RSA key"))
 }
