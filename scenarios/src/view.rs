@@ -11,7 +11,7 @@ use recordings::claim_text::describe;
 use reports::view;
 
 use files::diagnostic::escape;
-use files::scenario::{TargetSet, Scenario, ScenarioRun};
+use files::scenario::{Scenario, ScenarioRun, TargetSet};
 use files::target_file::Target;
 use judge::divergence::{Divergence, divergences};
 use judge::expect::NOTHING;

@@ -87,10 +87,7 @@ impl Anatomy {
 
 /// The first [`MOST_SHOWN`] bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| DIGITS.get(usize::from(value)).map_or('0', |digit| char::from(*digit));
-    let shown = bytes.iter().take(MOST_SHOWN);
-    shown.flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    hex::encode(bytes.get(..MOST_SHOWN).unwrap_or(bytes))
 }
 
 /// Offset, bytes before, bytes now; runs that one equal byte separates are one.

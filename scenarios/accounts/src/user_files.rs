@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use files::diagnostic::quote_path;
+use tempfile::NamedTempFile;
 
 /// No file of keys, certificates or users is larger, in bytes.
 pub const LARGEST: usize = 1 << 20;
@@ -117,29 +118,17 @@ pub fn write(path: &Path, content: &[u8], existing: Existing) -> Result<(), Writ
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.part", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let written = fill(&beside, content).and_then(|()| match existing {
-        Existing::Replace => fs::rename(&beside, path),
-        // A link, unlike a rename, fails where there is something: also if it came just now.
-        Existing::Keep => fs::hard_link(&beside, path),
-    });
-    let _ = fs::remove_file(&beside);
-    written.map_err(|error| match error.kind() {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+    file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    let written = match existing {
+        Existing::Replace => file.persist(path),
+        Existing::Keep => file.persist_noclobber(path),
+    };
+    written.map(drop).map_err(|failure| match failure.error.kind() {
         io::ErrorKind::AlreadyExists => WriteError::Exists(path.to_owned()),
-        _ => failed(error),
+        _ => failed(failure.error),
     })
-}
-
-fn fill(path: &Path, content: &[u8]) -> io::Result<()> {
-    // What an interrupted run left behind is in the way.
-    let _ = fs::remove_file(path);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    let mut file = owner_only(&mut options).open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
 }
 
 /// Open a file to append to, for the owner only if it is new.

@@ -60,7 +60,11 @@ impl Runs {
     }
 }
 
-pub(crate) fn conclude(case: &Case<'_>, honest_run_problem: Option<String>, runs: Runs) -> Judgement {
+pub(crate) fn conclude(
+    case: &Case<'_>,
+    honest_run_problem: Option<String>,
+    runs: Runs,
+) -> Judgement {
     let Runs { judged, blocked_by, stops, shown } = runs;
     let total = judged.len();
     let problem = judged.iter().find_map(|run| {

@@ -20,7 +20,7 @@ use files::diagnostic::quote_path;
 use files::layout_file::LayoutFile;
 use files::load::LoadError;
 use files::load::{read, text as utf8};
-use files::scenario::{TargetSet, Scenario};
+use files::scenario::{Scenario, TargetSet};
 use files::target_file::{Target, TargetsFile, targets};
 use judge::Scope;
 use targets::trial::{honest, trial};

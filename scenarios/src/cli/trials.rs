@@ -9,7 +9,7 @@ use super::output::Output;
 use super::progress::timed;
 use crate::dissection::{self, Depth};
 use crate::view;
-use files::scenario::{TargetSet, Scenario};
+use files::scenario::{Scenario, TargetSet};
 use files::target_file::Target;
 use recordings::run_capture::Subject;
 use targets::Interrupt;

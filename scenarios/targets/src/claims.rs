@@ -202,7 +202,8 @@ fn message(word: &str, detail: &Value, remark: &mut Option<String>) -> Result<Me
     let name = name(detail, "name")?;
     let body = match (string("text")?, string("hex")?, string("base64")?) {
         (Some(text), None, None) => Bytes::from(text.to_owned()),
-        (None, Some(digits), None) => hex(digits)
+        (None, Some(digits), None) => hex::decode(digits)
+            .ok()
             .map(Bytes::from)
             .ok_or_else(|| format!("`hex` of `{word}` must be pairs of hex digits"))?,
         (None, None, Some(text)) => STANDARD
@@ -249,26 +250,12 @@ fn rejected(detail: &Value, remark: &mut Option<String>) -> Result<Reject, Strin
 
 /// What two ends agree on, in 8 bytes: these, or a hash of anything else.
 pub(super) fn fingerprint(session: &str) -> Fingerprint {
-    let bytes = hex(session).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+    let bytes = hex::decode(session).ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
     Fingerprint(bytes.unwrap_or_else(|| {
         let mut hasher = DefaultHasher::new();
         session.hash(&mut hasher);
         hasher.finish().to_be_bytes()
     }))
-}
-
-/// The bytes of pairs of hex digits.
-pub(super) fn hex(digits: &str) -> Option<Vec<u8>> {
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let pairs = digits.as_bytes().chunks(2);
-    pairs
-        .map(|pair| {
-            let digit = |at: usize| char::from(*pair.get(at)?).to_digit(16);
-            u8::try_from(digit(0)? * 16 + digit(1)?).ok()
-        })
-        .collect()
 }
 
 /// The same text forever, on one line and not too long: there are few of them, and [`super::MAX_CLAIMS`] at most.

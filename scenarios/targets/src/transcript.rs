@@ -297,7 +297,7 @@ impl Transcript {
 fn matched(pattern: &Regex, line: &str, claim: Observed) -> Option<Content> {
     let groups = pattern.captures(line)?;
     let group = |name: &str| groups.name(name).map(|group| group.as_str());
-    let hex = group("hex").and_then(claims::hex).map(Bytes::from);
+    let hex = group("hex").and_then(|digits| hex::decode(digits).ok()).map(Bytes::from);
     let message = hex.or_else(|| group("text").map(|text| Bytes::from(text.to_owned())));
     let message = message.map(|body| Message { body, ..Message::text("") });
     let session = || claims::fingerprint(group("session").unwrap_or_default());

@@ -9,7 +9,7 @@ use mitm_proxy::trace::{ClaimRecord, Trace};
 use protocol::endpoint::{Fact, Side};
 
 use crate::{Finding, Interrupt, Output, Prompt, Run, TargetError, Unmatched};
-use files::scenario::{CORRECT, TargetSet, Scenario};
+use files::scenario::{CORRECT, Scenario, TargetSet};
 use files::target_file::Target;
 use judge::Scope;
 use judge::expect::NOTHING;

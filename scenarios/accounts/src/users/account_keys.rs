@@ -10,7 +10,7 @@ use protocol::pki::users::is_allowed;
 use protocol::pki::x509::{Certificate, Kind, Period, Request};
 use protocol::suite::{CA_CERT, CA_KEY, SERVER_COMMON_NAME};
 
-use super::{Making, UserFolder, UserError};
+use super::{Making, UserError, UserFolder};
 use crate::pem_files::{certificate, private_key, public_key};
 use crate::user_files::{Existing, WriteError, write};
 

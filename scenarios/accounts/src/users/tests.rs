@@ -104,7 +104,8 @@ fn a_name_never_leaves_the_folder_whatever_the_store_takes() {
     let scratch = Scratch::new("names");
     let inner = scratch.0.join("inner");
     fs::create_dir_all(&inner).unwrap();
-    let people = |profile| UserFolder::of(&inner, Profile::named(suite(), profile).unwrap()).unwrap();
+    let people =
+        |profile| UserFolder::of(&inner, Profile::named(suite(), profile).unwrap()).unwrap();
     let hostile = ["../x", "..", "/x", "a/b", ".x", "a b", "Server", "server"];
     for name in hostile {
         let unsuited = AccountKeys { keys: Part::Unsuited, certificate: Part::Unsuited };

@@ -38,7 +38,7 @@ pub use limits::{CORRECT, DEFAULT_SEED, MAX_ACTIONS, MAX_PAYLOAD, MAX_RULES, MAX
 mod payloads;
 pub use payloads::Payloads;
 mod model;
-pub use model::{TargetSet, Scenario};
+pub use model::{Scenario, TargetSet};
 
 impl Scenario {
     /// Read a scenario. `path` is for messages, and says what the name must be if it ends with `.toml`.

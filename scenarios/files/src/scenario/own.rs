@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::vocabulary::Vocabulary;
-use super::{DEFAULT_SEED, TargetSet, Payloads, Scenario, expectations, head, recorded, rules};
+use super::{DEFAULT_SEED, Payloads, Scenario, TargetSet, expectations, head, recorded, rules};
 use crate::diagnostic::quote;
 use crate::layout_file::{BUILTIN, LayoutFile};
 use crate::target_file::{self, Found, read_scope};

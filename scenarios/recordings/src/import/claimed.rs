@@ -143,17 +143,11 @@ fn delivered(object: &Value) -> Option<Message> {
     let of = |key: &str| message.get(key).and_then(Value::as_str);
     let text = message.as_str().or_else(|| of("text")).map(|text| text.as_bytes().to_vec());
     let body = text
-        .or_else(|| of("hex").and_then(unhex))
+        .or_else(|| of("hex").and_then(|digits| hex::decode(digits).ok()))
         .or_else(|| of("base64").and_then(|text| STANDARD.decode(text).ok()))
         .ok_or_else(|| message.get("bytes").and_then(Value::as_u64).unwrap_or(0));
     let (kind, name) = (of("kind").unwrap_or("text").to_owned(), of("name").map(str::to_owned));
     Some(Message { kind, name, body })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    pairs.iter().map(byte).collect()
 }
 
 impl Message {

@@ -198,10 +198,7 @@ fn head(name: &str, capture: &Path, session: &Session, target: &Target<'_>) -> S
 
 /// `hex = "…"`, in lines.
 fn hex(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        let _ = write!(digits, "{byte:02x}");
-    }
+    let digits = hex::encode(bytes);
     if digits.len() <= LINE {
         return format!("hex = \"{digits}\"");
     }

@@ -76,7 +76,7 @@ impl Display for Line {
         let (system, profile, port, label) =
             (system.name, profile.name(), port.0, self.secret.label);
         write!(f, "{system} {profile} {end} {link} {client} {server} {port} {label} ")?;
-        self.secret.value.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(&self.secret.value))
     }
 }
 
@@ -152,18 +152,11 @@ fn read_line(text: &str, registry: Registry) -> Result<Line, String> {
     let known = || labels.iter().map(|(label, _)| *label).collect();
     let found = labels.iter().find(|(known, _)| *known == label);
     let (label, _) = found.ok_or_else(|| among(&format!("a secret of {name}"), known(), label))?;
-    let value = unhex(secret).ok_or_else(|| {
+    let value = hex::decode(secret).ok();
+    let value = value.filter(|bytes| (1..=LONGEST).contains(&bytes.len())).ok_or_else(|| {
         format!("expected 1 to {LONGEST} bytes of secret, two hexadecimal digits each")
     })?;
     let connection =
         Connection { system, profile, end, link, client, server, port: PortIndex(port) };
     Ok(Line { connection, secret: SessionSecret::new(label, &value) })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
-    let byte = |[high, low]: &[u8; 2]| Some(digit(high)? << 4 | digit(low)?);
-    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-    bytes.filter(|bytes| (1..=LONGEST).contains(&bytes.len()))
 }

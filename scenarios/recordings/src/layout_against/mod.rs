@@ -339,11 +339,7 @@ fn shown(bytes: &[u8]) -> String {
     if most == TEXT {
         return format!("\"{}\"{cut}", head.escape_ascii());
     }
-    let mut hex = String::new();
-    for byte in head {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex + &cut
+    hex::encode(head) + &cut
 }
 
 fn summed_up(summary: &Summary) -> String {

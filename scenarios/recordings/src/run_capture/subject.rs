@@ -1,7 +1,7 @@
 //! What a capture is of.
 
 use files::scenario::ScenarioRun;
-use files::scenario::{TargetSet, Scenario};
+use files::scenario::{Scenario, TargetSet};
 use files::target_file::Target;
 
 /// Whether what endpoints deliver stands in the capture, too.

@@ -79,7 +79,11 @@ pub(super) fn too_many_taken(trace: &Trace, unmatched: Unmatched) -> Option<Stri
 }
 
 /// What the programs do not speak of, that a property would have to know.
-pub(super) fn silent_on(property: Property, honest_run: &Trace, trace: &Trace) -> Option<&'static str> {
+pub(super) fn silent_on(
+    property: Property,
+    honest_run: &Trace,
+    trace: &Trace,
+) -> Option<&'static str> {
     let any = |wanted: fn(&Fact) -> bool| {
         let mut claims = honest_run.claims.iter().chain(&trace.claims);
         claims.any(|record| wanted(&record.claim.fact))
