@@ -118,7 +118,7 @@ impl Inbox {
 }
 
 /// One whole frame, owned by whoever works on it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Received {
     /// Its type.
     pub spec: Arc<FrameSpec>,

@@ -37,7 +37,7 @@ use crate::endpoint::Kind;
 use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};
 use crate::weakness::Weakness;
 
-mod bare;
+mod channel;
 mod client;
 mod decrypt_recording;
 mod keyfiles;
@@ -117,7 +117,7 @@ pub const SYSTEM: System = System {
             code: "protocol/src/session.rs",
         },
     ],
-    records: Some(bare::records),
+    records: Some(channel::records),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
     decrypt_recording: Some(decrypt_recording::decrypt_recording),
