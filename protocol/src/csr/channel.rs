@@ -1,56 +1,87 @@
-//! The record layer without a session. The share that a hardened record carries is made once, since its agreement is no
-//! part of the record.
+//! The record layer as what the lab does with any channel: it is measured and rewritten. What the secrets of a session open is in
+//! `decrypt_recording.rs`, because a session has one for every epoch.
 
-use crate::crypto::ecdh::Ephemeral;
+use crate::channel;
+use crate::crypto::Secret;
+use crate::csr::file;
 use crate::csr::keys::{Nonces, Schedule};
 use crate::csr::record::{Channel, Content};
 use crate::csr::wire;
-use crate::endpoint::Reject;
+use crate::endpoint::{Check, Message, Reject, Side};
 use crate::entropy::Entropy;
-use crate::inbox::Inbox;
-use crate::layout::Layout;
-use crate::records::{Cipher, RecordLayer, SHORT};
-use crate::weakness::Profile;
+use crate::inbox::Received;
+use crate::layout::number;
+use crate::records::{Cipher, RecordLayer};
+use crate::weakness::{Profile, Weakness};
 
-#[derive(Debug)]
-struct Bare {
-    layout: Layout,
-    channel: Channel,
-    share: Vec<u8>,
-    entropy: Entropy,
+/// What a frame of this type carries.
+pub(super) fn carried(frame: &str) -> Result<Content, Reject> {
+    match frame {
+        "TEXT" => Ok(Content::Text),
+        "MEDIA" => Ok(Content::Media),
+        "REPLY" => Ok(Content::Reply),
+        _ => Err(Reject::new(Check::Opcode, "type")),
+    }
+}
+
+impl channel::Channel for Channel {
+    type Record = Received;
+
+    const CIPHER: Option<Cipher> = Some(Cipher::Aes256Cbc);
+    const RECORDS: &'static [(Side, &'static str)] =
+        &[(Side::Client, "TEXT"), (Side::Client, "MEDIA"), (Side::Server, "REPLY")];
+
+    /// The share behind the content is the one there is: an agreement is no part of a record.
+    fn seal(
+        &mut self,
+        frame: &'static str,
+        content: &[u8],
+        entropy: &mut Entropy,
+    ) -> Result<Vec<u8>, Reject> {
+        let iv = if self.profile.has(Weakness::StaticIv) {
+            self.schedule.keys.iv.0
+        } else {
+            entropy.bytes()
+        };
+        let write = |frame: &mut Vec<u8>| frame.extend_from_slice(content);
+        let share = self.schedule.share().unwrap_or_default();
+        Ok(self.seal_under(&iv, carried(frame)?, content.len(), share, write))
+    }
+
+    fn open<'a>(&mut self, record: &'a mut Received) -> Result<&'a [u8], Reject> {
+        self.open(carried(record.spec.name)?, record)
+    }
+
+    fn expect(&mut self, record: &Received) {
+        self.received = number(record.field("sequence"));
+    }
+
+    /// The sender's share stays behind the content.
+    fn reseal(&self, record: &Received, content: &[u8], _: &mut Entropy) -> Option<Vec<u8>> {
+        let iv = self.iv(record.field("iv")).ok()?;
+        let (carried, mut opened) = (carried(record.spec.name).ok()?, record.clone());
+        let (_, share) = self.unseal(carried, &mut opened).ok()?;
+        let sender = Self { sent: self.received, ..self.clone() };
+        let write = |frame: &mut Vec<u8>| frame.extend_from_slice(content);
+        Some(sender.seal_under(&iv, carried, content.len(), share, write))
+    }
+
+    /// A device claims nothing of a reply, which is a text all the same.
+    fn message(&self, frame: &str, content: &[u8]) -> Option<Message> {
+        if frame == "MEDIA" {
+            return file::read(self.profile, content).ok().map(|(message, _)| message);
+        }
+        file::read_text(content).ok()
+    }
 }
 
 /// Media of a device, under constant keys.
 pub(super) fn records(profile: Profile) -> Box<dyn RecordLayer> {
-    let mut entropy = Entropy::new(1, "csr records");
     let nonces = Nonces { device: [1; 32], server: [2; 32] };
-    let schedule = Schedule::told(profile, nonces, crate::crypto::Secret([3; 32]));
-    let own = Ephemeral::generate(&mut entropy);
-    let share = own.share().get(..schedule.share_len()).unwrap_or_default().to_vec();
-    let channel = Channel::new(profile, schedule);
-    Box::new(Bare { layout: wire::layout(profile), channel, share, entropy })
-}
-
-impl RecordLayer for Bare {
-    fn cipher(&self) -> Option<Cipher> {
-        Some(Cipher::Aes256Cbc)
-    }
-
-    fn seal(&mut self, content: &[u8]) -> Result<Vec<u8>, Reject> {
-        let iv = if self.channel.profile.has(crate::weakness::Weakness::StaticIv) {
-            self.channel.schedule.keys.iv.0
-        } else {
-            self.entropy.bytes()
-        };
-        let write = |frame: &mut Vec<u8>| frame.extend_from_slice(content);
-        Ok(self.channel.seal_under(&iv, Content::Media, content.len(), &self.share, write))
-    }
-
-    fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<Vec<u8>, Reject> {
-        let mut inbox = Inbox::from(received);
-        let record = wire::next(&self.layout, self.channel.profile, &["MEDIA"], &mut inbox)?;
-        let mut record = record.ok_or(SHORT)?;
-        read(self.channel.unseal(Content::Media, &mut record)?.0);
-        Ok(record.bytes)
-    }
+    let channel = Channel::new(profile, Schedule::told(profile, nonces, Secret([3; 32])));
+    let layout = wire::layout(profile);
+    let entropy = Entropy::new(1, "csr records");
+    channel::measured(channel, "MEDIA", entropy, move |inbox| {
+        wire::next(&layout, profile, &["MEDIA"], inbox)
+    })
 }

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::channel::Channel as _;
 use crate::count::Count;
 use crate::crypto::x25519::Ephemeral;
 use crate::endpoint::{
@@ -13,8 +14,9 @@ use crate::endpoint::{
     Tick,
 };
 use crate::entropy::Entropy;
-use crate::inbox::{Cut, Inbox};
+use crate::inbox::Inbox;
 use crate::layout::{FrameSpec, Layout};
+use crate::ratchet::channel::Channel;
 use crate::ratchet::keys::{CHAINS, Keyring, Keys, Master, SHARED, agree, fresh_share};
 use crate::ratchet::wire::{
     self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
@@ -180,10 +182,14 @@ impl Endpoint for Client {
         else {
             return None;
         };
-        let cut = Inbox::of(frame).cut(self.shared.layout.from_side(Side::Server));
-        let Cut::Whole(spec, bytes) = cut else { return None };
-        let received = Received::cut(&spec, &bytes).ok().filter(|_| session.conn == conn)?;
-        received.rewrite(&spec, &session.keys.s2c, session.round, Side::Server, edit)
+        if session.conn != conn {
+            return None;
+        }
+        let layout = self.shared.layout.clone();
+        let record = Inbox::of(frame).next(layout.from_side(Side::Server)).ok()??;
+        let (chain, round) = (session.keys.s2c.clone(), session.round);
+        let channel = Channel { layout, chain, round, from: Side::Server };
+        channel.rewrite(&record, &mut self.shared.entropy.clone(), edit)
     }
 }
 

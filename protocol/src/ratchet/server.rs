@@ -5,14 +5,16 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::channel::Channel as _;
 use crate::count::Count;
 use crate::crypto::x25519::Ephemeral;
 use crate::endpoint::{
     Check, Claim, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
 };
 use crate::entropy::Entropy;
-use crate::inbox::{Cut, Inbox};
+use crate::inbox::Inbox;
 use crate::layout::{FrameSpec, Layout};
+use crate::ratchet::channel::Channel;
 use crate::ratchet::keys::{CHAINS, Keyring, Keys, SHARED, agree, fresh_share};
 use crate::ratchet::numbers;
 use crate::ratchet::wire::{
@@ -135,17 +137,18 @@ impl Endpoint for Server {
         frame: &[u8],
         edit: &mut dyn FnMut(&mut Vec<u8>),
     ) -> Option<Vec<u8>> {
-        let cut = Inbox::of(frame).cut(self.layout.from_side(Side::Client));
-        let Cut::Whole(spec, bytes) = cut else { return None };
+        let (layout, from) = (self.layout.clone(), Side::Client);
+        let record = Inbox::of(frame).next(layout.from_side(from)).ok()??;
         self.links.get(&conn)?;
-        let received = Received::cut(&spec, &bytes).ok()?;
-        let (keys, round) = if spec.name == HELLO {
-            (Keys::from_master(self.keyring.master(received.client_id)?), 0)
+        let id = Received::cut(&record.spec, &record.bytes).ok()?.client_id;
+        let (keys, round) = if record.spec.name == HELLO {
+            (Keys::from_master(self.keyring.master(id)?), 0)
         } else {
-            let session = self.clone().find(conn, received.client_id).ok()?;
+            let session = self.clone().find(conn, id).ok()?;
             (session.keys, session.round)
         };
-        received.rewrite(&spec, &keys.c2s, round, Side::Client, edit)
+        let channel = Channel { layout, chain: keys.c2s, round, from };
+        channel.rewrite(&record, &mut self.entropy.clone(), edit)
     }
 }
 
