@@ -44,6 +44,7 @@ mod keyfiles;
 mod keys;
 mod numbers;
 mod server;
+mod session;
 #[cfg(test)]
 mod tests;
 mod wire;
