@@ -92,11 +92,22 @@ impl Inbox {
         out: &mut Output,
         specs: impl Iterator<Item = &'a Arc<FrameSpec>>,
     ) -> Result<Option<Received>, Reject> {
-        self.read(conn, out, |inbox| match inbox.cut(specs) {
+        self.read(conn, out, |inbox| inbox.next(specs))
+    }
+
+    /// As [`Inbox::cut`]; nothing while the frame is incomplete.
+    ///
+    /// # Errors
+    /// What stands at the front is none of these frames, or lies about its length.
+    pub fn next<'a>(
+        &mut self,
+        specs: impl Iterator<Item = &'a Arc<FrameSpec>>,
+    ) -> Result<Option<Received>, Reject> {
+        match self.cut(specs) {
             Cut::Short => Ok(None),
             Cut::Whole(spec, bytes) => Ok(Some(Received { spec, bytes })),
             Cut::Bad(reject) => Err(reject),
-        })
+        }
     }
 
     /// Tell whoever drives the endpoint that what stands at the front is refused, whatever it is.
@@ -118,7 +129,7 @@ impl Inbox {
 }
 
 /// One whole frame, owned by whoever works on it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Received {
     /// Its type.
     pub spec: Arc<FrameSpec>,

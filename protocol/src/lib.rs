@@ -8,6 +8,7 @@
 //! `as-built` [`Profile`](weakness::Profile) is the set the published program has, `hardened` is the empty set.
 
 pub mod ccm;
+pub mod channel;
 pub mod compromise;
 mod count;
 pub mod crypto;

@@ -86,6 +86,12 @@ impl<S: Session> Peer<S> {
         self.sessions.iter().map(|(conn, hosted)| (*conn, &hosted.state))
     }
 
+    /// The state of the session on a connection, to be changed by a test.
+    #[cfg(test)]
+    pub(crate) fn state_mut(&mut self, conn: Conn) -> Option<&mut S> {
+        self.sessions.get_mut(&conn).map(|hosted| &mut hosted.state)
+    }
+
     fn open(&mut self, now: Tick, conn: Conn, out: &mut Output) {
         if S::SIDE == Side::Client {
             for (old, hosted) in std::mem::take(&mut self.sessions) {
@@ -168,7 +174,7 @@ impl<S: Session> Peer<S> {
         let mut is_over = false;
         for (conn, hosted) in self.sessions.extract_if(.., |_, hosted| late(hosted)) {
             let mut output = SessionOutput { conn, local: &self.local, peer: hosted.peer, out };
-            output.abort(Reject::new(Check::Timeout, "peer"));
+            output.abort(Reject::new(Check::Timeout, S::SILENT));
             is_over = true;
         }
         if is_over {

@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 
 use crate::ccm::content::{self, Content};
 use crate::ccm::keys::Keys;
-use crate::ccm::record::{CRASH, Opener, Sealer};
+use crate::ccm::record::{CRASH, Channel};
 use crate::ccm::session::{SessionPeers, Setting};
 use crate::ccm::wire::{self, EXIT, TO_CLIENT, TO_SERVER, assemble};
+use crate::channel::Channel as _;
 use crate::compromise::Edit;
 use crate::count::Count;
 use crate::endpoint::{Check, Conn, End, Fact, Message, Output, PortIndex, Reject, Side, Tick};
@@ -141,7 +142,7 @@ pub(super) struct SendingStream {
     outstanding: VecDeque<Message>,
     receipts: u64,
     from: Side,
-    sealer: Sealer,
+    sealer: Channel,
 }
 
 impl SendingStream {
@@ -155,7 +156,7 @@ impl SendingStream {
             outstanding: VecDeque::new(),
             receipts: 0,
             from,
-            sealer: Sealer { profile, key, sent: 0 },
+            sealer: Channel::new(profile, key),
         }
     }
 
@@ -199,7 +200,7 @@ impl SendingStream {
 
     /// Say that this was all.
     pub(super) fn exit(&mut self, context: &mut Context<'_, '_>) {
-        let frame = context.control("EXIT", port_of(self.from), self.from, EXIT, self.sealer.sent);
+        let frame = context.control("EXIT", port_of(self.from), self.from, EXIT, self.sealer.count);
         context.on(self.conn).send(frame);
     }
 
@@ -212,7 +213,7 @@ impl SendingStream {
             let next = |inbox: &mut Inbox| wire::next(layout, profile, due, inbox);
             let Some(frame) = self.inbox.read(self.conn, context.out(), next)? else { break };
             if frame.spec.name == "EXIT" {
-                context.check_exit(&frame, port, peer, self.sealer.sent)?;
+                context.check_exit(&frame, port, peer, self.sealer.count)?;
                 return Ok(Heard::Exit);
             }
             let count = context.check(&frame, port, peer, RECEIPT)?;
@@ -233,24 +234,24 @@ pub(super) struct ReceivingStream {
     /// The peer has said goodbye.
     pub(super) over: bool,
     from: Side,
-    opener: Opener,
+    opener: Channel,
 }
 
 impl ReceivingStream {
     pub(super) fn new(conn: Conn, from: Side, profile: Profile, keys: &Keys) -> Self {
-        let opener = Opener { profile, key: keys.of(from).clone(), received: 0 };
+        let opener = Channel::new(profile, keys.of(from).clone());
         Self { conn, inbox: Inbox::default(), over: false, from, opener }
     }
 
     /// How many records were accepted.
     pub(super) fn accepted(&self) -> u64 {
-        self.opener.received
+        self.opener.count
     }
 
     /// Say `Exit`: in reply to a goodbye, or because of a failure.
     pub(super) fn exit(&mut self, context: &mut Context<'_, '_>) {
         let (port, own) = (port_of(self.from), self.from.other());
-        let frame = context.control("EXIT", port, own, EXIT, self.opener.received);
+        let frame = context.control("EXIT", port, own, EXIT, self.opener.count);
         context.on(self.conn).send(frame);
     }
 
@@ -263,7 +264,7 @@ impl ReceivingStream {
             let Some(frame) = self.inbox.read(self.conn, context.out(), next)? else { break };
             if frame.spec.name == "EXIT" {
                 let port = port_of(self.from);
-                context.check_exit(&frame, port, self.from, self.opener.received)?;
+                context.check_exit(&frame, port, self.from, self.opener.count)?;
                 return Ok(Heard::Exit);
             }
             match self.open(frame, context) {
@@ -293,7 +294,7 @@ impl ReceivingStream {
         let inbox = &mut Inbox::of(frame);
         let record = wire::next(&setting.layout, setting.profile, self.due(), inbox).ok()??;
         let sealed = record.spec.name == "MSG";
-        sealed.then(|| self.opener.rewrite(record, entropy, edit)).flatten()
+        sealed.then(|| self.opener.rewrite(&record, entropy, edit)).flatten()
     }
 
     /// Only the server ends its side with a plain word; the client's goodbye is sealed.
@@ -313,7 +314,7 @@ impl ReceivingStream {
     fn give_receipt(&mut self, context: &mut Context<'_, '_>) {
         if !context.has(Weakness::NoSequence) {
             let (port, own) = (port_of(self.from), self.from.other());
-            let frame = context.control("RCPT", port, own, RECEIPT, self.opener.received);
+            let frame = context.control("RCPT", port, own, RECEIPT, self.opener.count);
             context.on(self.conn).send(frame);
         }
     }

@@ -1,9 +1,9 @@
 //! What the private keys of server and client open of a recorded session, and what the session's own keys do.
 
-use crate::ccm::content::{self, Content};
 use crate::ccm::keyfiles::{Owned, owned};
 use crate::ccm::keys::{Ingredients, Key, Keys, RECORDS, Transcript};
-use crate::ccm::record::Opener;
+use crate::ccm::record::Channel;
+use crate::channel::Channel as _;
 use crate::compromise::{RecordedFrame, Secrets, Transport, each_frame, next_secret};
 use crate::endpoint::{Message, Side};
 use crate::inbox::Received;
@@ -25,12 +25,10 @@ pub(super) const SECRETS: Secrets = Secrets {
 };
 
 /// The message in a record.
-fn message(profile: Profile, key: &Key, record: Received) -> Option<Message> {
-    let opener = Opener { profile, key: key.clone(), received: 0 };
-    match content::read(profile, &opener.open_unordered(record).ok()?).ok()? {
-        Content::Message(message) => Some(message),
-        Content::Goodbye => None,
-    }
+fn message(profile: Profile, key: &Key, mut record: Received) -> Option<Message> {
+    let mut channel = Channel::new(profile, key.clone());
+    let content = channel.open_unordered(&mut record).ok()?;
+    channel.message("MSG", content)
 }
 
 /// How the chosen key travels.

@@ -66,7 +66,7 @@
 //!
 //! Each weakness takes back one of these; the places are in [`SYSTEM`].
 
-mod bare;
+mod channel;
 mod client;
 mod content;
 mod conversation;
@@ -189,7 +189,7 @@ pub const SYSTEM: System = System {
             code: "protocol/src/session.rs",
         },
     ],
-    records: Some(bare::records),
+    records: Some(channel::records),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
     decrypt_recording: Some(decrypt_recording::decrypt_recording),

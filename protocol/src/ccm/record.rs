@@ -1,10 +1,11 @@
 //! The records of one direction: AES-CCM with a nonce made as the document says, in either framing.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use crate::ccm::keys::Key;
 use crate::ccm::wire::{DELIMITER, LONG_NONCE, NONCE, READ, delimited};
-use crate::compromise::Edit;
 use crate::count::Count;
 use crate::crypto::ccm::{self, TAG};
 use crate::endpoint::{Check, Reject};
@@ -15,10 +16,6 @@ use crate::weakness::{Profile, Weakness};
 
 /// What the published server meets with a crash: fewer than three parts.
 pub(super) const CRASH: Reject = Reject::new(Check::Layout, "parts");
-
-/// How many nonces are tried for a record that is to have no delimiter in it. One in 55 is right for a record that
-/// fills a read, so all but one in a hundred of those find one.
-const TRIES: usize = 256;
 
 /// The nonce of a record: `random`, encrypted under the key with itself as nonce.
 fn nonce<const N: usize>(key: &Key, random: [u8; N]) -> Result<[u8; N], Reject> {
@@ -32,16 +29,21 @@ const fn unusable() -> Reject {
     Reject::new(Check::Length, "key")
 }
 
-/// Where records are made.
+/// One direction of a session: where its records are made, or where they are opened.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Sealer {
+pub(super) struct Channel {
     pub(super) profile: Profile,
     pub(super) key: Key,
-    /// How many there were.
-    pub(super) sent: u64,
+    /// How many records there were.
+    pub(super) count: u64,
 }
 
-impl Sealer {
+impl Channel {
+    /// Before the first record.
+    pub(super) fn new(profile: Profile, key: Key) -> Self {
+        Self { profile, key, count: 0 }
+    }
+
     /// Make a record of the concatenation of `parts`.
     ///
     /// # Errors
@@ -52,7 +54,7 @@ impl Sealer {
         parts: &[&[u8]],
         entropy: &mut Entropy,
     ) -> Result<Vec<u8>, Reject> {
-        let next = self.sent.successor("sequence")?;
+        let next = self.count.successor("sequence")?;
         let len: usize = parts.iter().map(|part| part.len()).sum();
         let frame = if delimited(self.profile) {
             let sequence = if self.profile.has(Weakness::NoSequence) { 0 } else { 8 };
@@ -63,13 +65,13 @@ impl Sealer {
         } else {
             self.seal_under(&nonce::<LONG_NONCE>(&self.key, entropy.bytes())?, parts)?
         };
-        self.sent = next;
+        self.count = next;
         Ok(frame)
     }
 
     /// Make the next record under this nonce, which has the size that the framing asks for.
-    fn seal_under(&self, nonce: &[u8], parts: &[&[u8]]) -> Result<Vec<u8>, Reject> {
-        let sequence = self.sent.to_be_bytes();
+    pub(super) fn seal_under(&self, nonce: &[u8], parts: &[&[u8]]) -> Result<Vec<u8>, Reject> {
+        let sequence = self.count.to_be_bytes();
         let sequence = if self.profile.has(Weakness::NoSequence) { &[][..] } else { &sequence[..] };
         let len: usize = parts.iter().map(|part| part.len()).sum();
         let frame = if delimited(self.profile) {
@@ -108,81 +110,46 @@ impl Sealer {
         let tag = ccm::seal(&self.key.0, nonce, header, message).map_err(|_| unusable())?;
         Ok((frame, tag))
     }
-}
 
-/// Where records are opened.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Opener {
-    pub(super) profile: Profile,
-    pub(super) key: Key,
-    /// How many were accepted.
-    pub(super) received: u64,
-}
-
-impl Opener {
     /// Check a record and decrypt it. What is refused leaves no trace here.
     ///
     /// # Errors
     /// [`CRASH`], `layout`, `mac`, `sequence`, or `length` for a key of no size of AES.
-    pub(super) fn open(&mut self, record: Received) -> Result<Bytes, Reject> {
+    pub(super) fn open(&mut self, mut record: Received) -> Result<Bytes, Reject> {
+        let place = self.open_in_place(&mut record)?;
+        Ok(Bytes::from(record.bytes).slice(place))
+    }
+
+    /// The same; where the plaintext then stands.
+    pub(super) fn open_in_place(&mut self, record: &mut Received) -> Result<Range<usize>, Reject> {
         let sequence = number(record.field("sequence"));
-        let plaintext = if delimited(self.profile) {
-            self.open_delimited(&record)
+        let place = if delimited(self.profile) {
+            self.open_delimited(record)
         } else {
             self.open_fields(record)
         };
-        let plaintext = plaintext?;
-        if !self.profile.has(Weakness::NoSequence) && sequence != self.received {
+        let place = place?;
+        if !self.profile.has(Weakness::NoSequence) && sequence != self.count {
             return Err(Reject::new(Check::Sequence, "sequence"));
         }
-        self.received = self.received.successor("sequence")?;
-        Ok(plaintext)
+        self.count = self.count.successor("sequence")?;
+        Ok(place)
     }
 
-    /// What whoever has the key makes of a record that is not opened yet: the same with other plaintext. Where a
-    /// delimiter would spoil it, a thief takes another nonce.
-    pub(super) fn rewrite(
-        &self,
-        record: Received,
-        entropy: &mut Entropy,
-        edit: Edit<'_>,
-    ) -> Option<Vec<u8>> {
-        let spec = record.spec.clone();
-        let nonce = record.field("nonce").to_vec();
-        let mut plaintext = self.clone().open(record).ok()?.to_vec();
-        edit(&mut plaintext);
-        let sealer = Sealer { profile: self.profile, key: self.key.clone(), sent: self.received };
-        let kept = sealer.seal_under(&nonce, &[&plaintext]).ok();
-        let fresh = (0..TRIES).map_while(|_| sealer.clone().seal(&[&plaintext], entropy).ok());
-        kept.into_iter().chain(fresh).find(|frame| {
-            let record = Received { spec: spec.clone(), bytes: frame.clone() };
-            frame.len() <= spec.max && self.clone().open(record).is_ok_and(|it| it == plaintext)
-        })
-    }
-
-    /// Open a record of a recorded session, whichever number it has. Its fields are where an honest sender's are: a
-    /// delimiter in one of them misleads nobody who knows their sizes.
-    pub(super) fn open_unordered(&self, record: Received) -> Result<Bytes, Reject> {
-        self.open_fields(record)
-    }
-
-    fn open_fields(&self, record: Received) -> Result<Bytes, Reject> {
+    /// Decrypt what lies in the fields of a record, whichever number it has.
+    pub(super) fn open_fields(&self, record: &mut Received) -> Result<Range<usize>, Reject> {
         let nonce = record.field("nonce").to_vec();
         let tag: [u8; TAG] = record.array("tag")?;
-        let missing = Reject::new(Check::Layout, "ct");
-        let place = record.spec.range("ct", &record.bytes).ok_or(missing)?;
-        let mut bytes = record.bytes;
-        let (header, rest) = bytes.split_at_mut_checked(place.start).ok_or(missing)?;
-        let message = rest.get_mut(..place.len()).ok_or(missing)?;
-        self.decrypt(&nonce, header, message, &tag)?;
-        Ok(Bytes::from(bytes).slice(place))
+        let place = record.spec.range("ct", &record.bytes);
+        let place = place.ok_or(Reject::new(Check::Layout, "ct"))?;
+        self.decrypt(&nonce, record, place, &tag)
     }
 
     /// As the published program does it: split at every delimiter, and take the first three parts. A delimiter in
     /// ciphertext, nonce or tag makes them the wrong ones.
-    fn open_delimited(&self, record: &Received) -> Result<Bytes, Reject> {
+    fn open_delimited(&self, record: &mut Received) -> Result<Range<usize>, Reject> {
         let sequence = if self.profile.has(Weakness::NoSequence) { 0 } else { 8 };
-        let (header, rest) = record.bytes.split_at_checked(sequence).ok_or(CRASH)?;
+        let rest = record.bytes.get(sequence..).ok_or(CRASH)?;
         let mut parts = rest.split(|byte| *byte == DELIMITER);
         let (Some(message), Some(nonce), Some(tag)) = (parts.next(), parts.next(), parts.next())
         else {
@@ -191,22 +158,26 @@ impl Opener {
         let nonce: [u8; NONCE] =
             nonce.try_into().map_err(|_| Reject::new(Check::Layout, "nonce"))?;
         let tag: [u8; TAG] = tag.try_into().map_err(|_| Reject::new(Check::Mac, "tag"))?;
-        let mut message = message.to_vec();
-        self.decrypt(&nonce, header, &mut message, &tag)?;
-        Ok(Bytes::from(message))
+        let place = sequence..sequence + message.len();
+        self.decrypt(&nonce, record, place, &tag)
     }
 
+    /// Decrypt what lies there; the header before it is authenticated.
     fn decrypt(
         &self,
         nonce: &[u8],
-        header: &[u8],
-        message: &mut [u8],
+        record: &mut Received,
+        place: Range<usize>,
         tag: &[u8; TAG],
-    ) -> Result<(), Reject> {
-        ccm::open(&self.key.0, nonce, header, message, tag).map_err(|error| match error {
-            ccm::CcmError::Tag => Reject::new(Check::Mac, "tag"),
-            ccm::CcmError::Key | ccm::CcmError::Size => unusable(),
-        })
+    ) -> Result<Range<usize>, Reject> {
+        let missing = Reject::new(Check::Layout, "ct");
+        let (header, rest) = record.bytes.split_at_mut_checked(place.start).ok_or(missing)?;
+        let message = rest.get_mut(..place.len()).ok_or(missing)?;
+        match ccm::open(&self.key.0, nonce, header, message, tag) {
+            Ok(()) => Ok(place),
+            Err(ccm::CcmError::Tag) => Err(Reject::new(Check::Mac, "tag")),
+            Err(ccm::CcmError::Key | ccm::CcmError::Size) => Err(unusable()),
+        }
     }
 }
 
@@ -223,10 +194,10 @@ mod tests {
         Profile::as_built(&SYSTEM)
     }
 
-    fn ends(profile: Profile) -> (Sealer, Opener) {
+    fn ends(profile: Profile) -> (Channel, Channel) {
         let key = Key(b"a randome key ha".to_vec());
-        let opener = Opener { profile, key: key.clone(), received: 0 };
-        (Sealer { profile, key, sent: 0 }, opener)
+        let channel = Channel::new(profile, key);
+        (channel.clone(), channel)
     }
 
     fn received(profile: Profile, bytes: &[u8]) -> Received {
@@ -330,7 +301,7 @@ mod tests {
         let end = Some(Reject::new(Check::Exhausted, "sequence"));
         for profile in [as_built(), Profile::HARDENED] {
             let (mut sealer, mut opener) = ends(profile);
-            (sealer.sent, opener.received) = (u64::MAX - 1, u64::MAX - 1);
+            (sealer.count, opener.count) = (u64::MAX - 1, u64::MAX - 1);
             let mut entropy = Entropy::new(1, "record");
             let record = sealer.seal(&[TEXT], &mut entropy).unwrap();
             assert_eq!(opener.open(received(profile, &record)).as_deref(), Ok(TEXT));

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::channel::Channel as _;
 use crate::compromise::Edit;
 use crate::crypto::ecdh::Ephemeral;
 use crate::csr::file::{self, Json};
@@ -189,15 +190,14 @@ impl Session for State {
         &self,
         frame: &[u8],
         setting: &Setting,
-        _: &mut Entropy,
+        entropy: &mut Entropy,
         edit: Edit<'_>,
     ) -> Option<Vec<u8>> {
         let (Self::Idle(active) | Self::ExpectReply(ExpectReply { active, .. })) = self else {
             return None;
         };
         let record = Self::next(setting, self.due(), &mut Inbox::of(frame)).ok()??;
-        let is_reply = record.spec.name == "REPLY";
-        is_reply.then(|| active.channel.rewrite(Content::Reply, record, edit)).flatten()
+        active.channel.rewrite(&record, entropy, edit)
     }
 }
 

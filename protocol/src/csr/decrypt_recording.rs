@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
+use crate::channel::Channel as _;
 use crate::compromise::{RecordedFrame, Secrets, each_frame, next_secret};
 use crate::crypto::Secret;
 use crate::csr::keys::{EPOCH, Nonces, Schedule};
-use crate::csr::middle::claimed;
-use crate::csr::record::{Channel, Content};
+use crate::csr::record::Channel;
 use crate::csr::wire;
 use crate::endpoint::{Message, Side};
 use crate::inbox::Received;
@@ -49,7 +49,8 @@ fn open(
     let mut channel: Option<Channel> = None;
     each_frame(recording, |recorded| {
         let frame = Received::of(recorded.frame);
-        let content = match (recorded.from, frame.spec.name) {
+        let carries = (recorded.from, frame.spec.name);
+        match carries {
             (Side::Client, "HELLO") => {
                 device = Some(wire::read_hello(wire::body(&frame)).ok()?.1);
                 return None;
@@ -64,16 +65,14 @@ fn open(
                 channel = Some(Channel::new(profile, Schedule::told(profile, nonces, first)));
                 return None;
             }
-            (Side::Client, "TEXT") => Content::Text,
-            (Side::Client, "MEDIA") => Content::Media,
-            (Side::Server, "REPLY") => Content::Reply,
+            _ if Channel::RECORDS.contains(&carries) => {}
             _ => return None,
-        };
+        }
         let mut there = channel.clone()?;
         for passed in 0..=AHEAD {
             let mut tried = Received::of(recorded.frame);
-            if let Ok(plaintext) = there.open_unordered(content, &mut tried) {
-                let message = claimed(profile, content, plaintext);
+            if let Ok(plaintext) = there.open_unordered(&mut tried) {
+                let message = there.message(frame.spec.name, plaintext);
                 later.drain(..passed);
                 channel = Some(there);
                 return message;

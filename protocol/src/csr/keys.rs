@@ -170,6 +170,11 @@ impl Schedule {
         Some(*ratchet.own.share())
     }
 
+    /// The half that was told to the peer last, where updates mix in something new.
+    pub(super) fn share(&self) -> Option<&[u8]> {
+        self.ratchet.as_ref().map(|ratchet| &ratchet.own.share()[..])
+    }
+
     /// The peer told us its fresh half.
     pub(super) fn learn(&mut self, share: &[u8]) -> Result<(), Reject> {
         let Some(ratchet) = &mut self.ratchet else { return Ok(()) };

@@ -5,11 +5,12 @@
 //! `ecdh-not-authenticated`. Those in files fit where they do not cover the session either (`signature-not-bound`): the two ends
 //! are in two sessions.
 
+use crate::channel::Channel as _;
 use crate::compromise;
 use crate::crypto::ecdh::{Ephemeral, SHARE};
-use crate::csr::file;
+use crate::csr::channel::carried;
 use crate::csr::keys::{NONCE, Nonces, Schedule};
-use crate::csr::record::{Channel, Content};
+use crate::csr::record::Channel;
 use crate::csr::wire;
 use crate::endpoint::{Message, Side};
 use crate::entropy::Entropy;
@@ -121,29 +122,18 @@ impl Middle {
         };
         let mut inbox = Inbox::of(&frame.bytes);
         let mut record = wire::next(&self.layout, self.profile, due, &mut inbox).ok()??;
-        let content = match record.spec.name {
-            "TEXT" => Content::Text,
-            "MEDIA" => Content::Media,
-            "REPLY" => Content::Reply,
-            "END" => return near.open_end(&record).ok().map(|()| far.seal_end()),
-            _ => return None,
-        };
+        if record.spec.name == "END" {
+            return near.open_end(&record).ok().map(|()| far.seal_end());
+        }
+        let content = carried(record.spec.name).ok()?;
         let mut plaintext = near.open(content, &mut record).ok()?.to_vec();
         near.schedule.count().ok()?;
-        self.read.extend(claimed(self.profile, content, &plaintext));
+        self.read.extend(near.message(record.spec.name, &plaintext));
         edit(from, &mut plaintext);
         let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&plaintext);
         let instead = far.seal(content, plaintext.len(), &mut self.entropy, write).ok()?;
         far.schedule.count().ok()?;
         Some(instead)
-    }
-}
-
-/// What whoever receives this claims to be told. A device claims nothing of a reply, which is a text all the same.
-pub(super) fn claimed(profile: Profile, content: Content, plaintext: &[u8]) -> Option<Message> {
-    match content {
-        Content::Text | Content::Reply => file::read_text(plaintext).ok(),
-        Content::Media => file::read(profile, plaintext).ok().map(|(message, _)| message),
     }
 }
 

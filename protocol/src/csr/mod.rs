@@ -63,7 +63,7 @@
 //! the hellos only; with `no-proof-of-possession` alone the server signs and the device does not; with
 //! both nobody signs, which is the published wire format. The places are in [`SYSTEM`].
 
-mod bare;
+mod channel;
 mod client;
 mod decrypt_recording;
 mod file;
@@ -196,7 +196,7 @@ pub const SYSTEM: System = System {
             code: "protocol/src/session.rs",
         },
     ],
-    records: Some(bare::records),
+    records: Some(channel::records),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
     decrypt_recording: Some(decrypt_recording::decrypt_recording),

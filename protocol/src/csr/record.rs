@@ -1,7 +1,6 @@
 //! The record layer of both directions: AES-256-CBC and HMAC-SHA256, in place in one buffer, with
 //! whatever the profile leaves out left out.
 
-use crate::compromise::Edit;
 use crate::count::Count;
 use crate::crypto::cbc;
 use crate::csr::keys::Schedule;
@@ -54,8 +53,9 @@ const END_LABEL: &[u8] = b"csr end, device to server";
 pub(super) struct Channel {
     pub(super) profile: Profile,
     pub(super) schedule: Schedule,
-    sent: u64,
-    received: u64,
+    /// How many it has sealed, and opened.
+    pub(super) sent: u64,
+    pub(super) received: u64,
 }
 
 impl Channel {
@@ -145,34 +145,8 @@ impl Channel {
         Ok(plaintext)
     }
 
-    /// Open a record of a recorded session, whichever number it has.
-    pub(super) fn open_unordered<'a>(
-        &mut self,
-        content: Content,
-        record: &'a mut Received,
-    ) -> Result<&'a [u8], Reject> {
-        self.received = number(record.field("sequence"));
-        self.open(content, record)
-    }
-
-    /// What whoever has the keys makes of a record that is not opened yet: the same with other content. The
-    /// sender's share stays behind it.
-    pub(super) fn rewrite(
-        &self,
-        content: Content,
-        mut record: Received,
-        edit: Edit<'_>,
-    ) -> Option<Vec<u8>> {
-        let iv = self.iv(record.field("iv")).ok()?;
-        let (plaintext, share) = self.unseal(content, &mut record).ok()?;
-        let mut plaintext = plaintext.to_vec();
-        edit(&mut plaintext);
-        let sender = Self { sent: self.received, ..self.clone() };
-        let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&plaintext);
-        Some(sender.seal_under(&iv, content, plaintext.len(), share, write))
-    }
-
-    fn iv(&self, field: &[u8]) -> Result<[u8; cbc::BLOCK], Reject> {
+    /// The initialization vector of a record with this field.
+    pub(super) fn iv(&self, field: &[u8]) -> Result<[u8; cbc::BLOCK], Reject> {
         if self.profile.has(Weakness::StaticIv) {
             Ok(self.schedule.keys.iv.0)
         } else {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::channel::Channel as _;
 use crate::compromise::Edit;
 use crate::crypto::ecdh::Ephemeral;
 use crate::crypto::rsa::PublicKey;
@@ -161,17 +162,12 @@ impl Session for State {
         &self,
         frame: &[u8],
         setting: &Setting,
-        _: &mut Entropy,
+        entropy: &mut Entropy,
         edit: Edit<'_>,
     ) -> Option<Vec<u8>> {
         let Self::Active(active) = self else { return None };
         let record = Self::next(setting, self.due(), &mut Inbox::of(frame)).ok()??;
-        let content = match record.spec.name {
-            "TEXT" => Content::Text,
-            "MEDIA" => Content::Media,
-            _ => return None,
-        };
-        active.channel.rewrite(content, record, edit)
+        active.channel.rewrite(&record, entropy, edit)
     }
 }
 

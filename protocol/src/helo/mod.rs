@@ -53,7 +53,7 @@
 //! Each weakness takes back one of these. The places are in [`SYSTEM`].
 
 mod ack;
-mod bare;
+mod channel;
 mod client;
 mod decrypt_recording;
 mod file;
@@ -159,7 +159,7 @@ pub const SYSTEM: System = System {
             code: "protocol/src/session.rs",
         },
     ],
-    records: Some(bare::records),
+    records: Some(channel::records),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
     decrypt_recording: Some(decrypt_recording::decrypt_recording),

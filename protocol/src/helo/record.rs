@@ -1,6 +1,5 @@
 //! The record layer, device to server: AES-128-CBC, then HMAC-SHA256, in place in one buffer.
 
-use crate::compromise::Edit;
 use crate::count::Count;
 use crate::crypto::cbc;
 use crate::endpoint::{Check, Reject};
@@ -20,7 +19,7 @@ pub(super) struct Channel {
     pub(super) profile: Profile,
     pub(super) keys: Keys,
     /// The sequence number of the next record.
-    sequence: u64,
+    pub(super) sequence: u64,
 }
 
 /// What names one record in its acknowledgement.
@@ -52,7 +51,7 @@ impl Channel {
     }
 
     /// Make a record under this initialization vector.
-    fn seal_under(
+    pub(super) fn seal_under(
         &mut self,
         iv: &[u8; cbc::BLOCK],
         header: &[u8],
@@ -108,27 +107,8 @@ impl Channel {
         Ok((Receipt { sequence, mac }, plaintext))
     }
 
-    /// Open a record of a recorded session, whichever number it has.
-    pub(super) fn open_unordered<'a>(
-        &mut self,
-        record: &'a mut Received,
-    ) -> Result<&'a [u8], Reject> {
-        self.sequence = number(record.field("sequence"));
-        self.open(record).map(|(_, plaintext)| plaintext)
-    }
-
-    /// What whoever has the keys makes of a record that is not opened yet: the same with other plaintext.
-    pub(super) fn rewrite(&self, mut record: Received, edit: Edit<'_>) -> Option<Vec<u8>> {
-        let (iv, header) = (self.iv(record.field("iv")).ok()?, record.field("header").to_vec());
-        let (_, plaintext) = self.clone().open(&mut record).ok()?;
-        let mut plaintext = plaintext.to_vec();
-        edit(&mut plaintext);
-        let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&plaintext);
-        let (frame, _) = self.clone().seal_under(&iv, &header, plaintext.len(), write).ok()?;
-        Some(frame)
-    }
-
-    fn iv(&self, field: &[u8]) -> Result<[u8; cbc::BLOCK], Reject> {
+    /// The initialization vector of a record with this field.
+    pub(super) fn iv(&self, field: &[u8]) -> Result<[u8; cbc::BLOCK], Reject> {
         if self.profile.has(Weakness::StaticIv) { Ok(self.keys.iv.0) } else { array(field, "iv") }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::channel::Channel as _;
 use crate::compromise::Edit;
 use crate::crypto::rsa::PublicKey;
 use crate::crypto::x25519::Ephemeral;
@@ -149,12 +150,12 @@ impl Session for State {
         &self,
         frame: &[u8],
         setting: &Setting,
-        _: &mut Entropy,
+        entropy: &mut Entropy,
         edit: Edit<'_>,
     ) -> Option<Vec<u8>> {
         let Self::Active(active) = self else { return None };
         let record = Self::next(setting, &["SECX", "IMGX"], &mut Inbox::of(frame)).ok()??;
-        active.channel.rewrite(record, edit)
+        active.channel.rewrite(&record, entropy, edit)
     }
 }
 

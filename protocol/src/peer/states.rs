@@ -26,6 +26,9 @@ pub trait Session: Clone + Hash + Debug + Send + 'static {
     /// Whether a server's application has something to say.
     const SPEAKS: bool = false;
 
+    /// What the peer owes when it is silent for too long: the field of the refusal.
+    const SILENT: &'static str = "peer";
+
     /// A connection is open.
     ///
     /// # Errors

@@ -1,26 +1,21 @@
 //! The client: one session at a time, one exchange at a time.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::channel::Channel as _;
+use crate::compromise::Edit;
 use crate::count::Count;
+use crate::crypto::Secret;
 use crate::crypto::x25519::Ephemeral;
-use crate::endpoint::{
-    Check, Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side,
-    Tick,
-};
+use crate::endpoint::{Check, End, Endpoint, Fact, Message, Name, Reject, Side};
 use crate::entropy::Entropy;
-use crate::inbox::{Cut, Inbox};
-use crate::layout::{FrameSpec, Layout};
-use crate::ratchet::keys::{CHAINS, Keyring, Keys, Master, SHARED, agree, fresh_share};
-use crate::ratchet::wire::{
-    self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
-};
-use crate::session::{Alarm, Timeouts};
-use crate::session_secret::SessionSecret;
+use crate::inbox::{Inbox, Received};
+use crate::layout::Layout;
+use crate::peer::{self, Next, Peer, Session, Waits};
+use crate::ratchet::channel::Channel;
+use crate::ratchet::keys::{CHAINS, Keyring, Keys, SHARED, agree, fresh_share};
+use crate::ratchet::wire::{self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Sealing, TERMINATE};
 use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
 
@@ -29,433 +24,278 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client with the identity `setup.number` and its key of this keyring.
 pub fn with_keys(setup: Setup, keyring: &Keyring) -> Box<dyn Endpoint> {
-    Box::new(Client::new(setup, keyring))
+    Box::new(client(setup, keyring))
 }
 
-#[derive(Clone, Debug)]
-struct Client {
-    shared: Shared,
-    state: State,
-    alarm: Alarm,
+fn client(setup: Setup, keyring: &Keyring) -> Peer<State> {
+    let id = u8::try_from(setup.number).unwrap_or(u8::MAX);
+    let (name, label) =
+        (Name::from(format!("client-{id}").as_str()), format!("ratchet client {id}"));
+    let (profile, layout) = (setup.profile, Arc::new(wire::layout(setup.profile)));
+    let setting = Setting { profile, layout, keyring: keyring.of_one(id), id };
+    Peer::host(&setup, name, label, setting)
 }
 
-/// What outlives a session.
-#[derive(Clone)]
-struct Shared {
+/// What never changes over a client's life.
+#[derive(Debug)]
+struct Setting {
     profile: Profile,
-    timeouts: Timeouts,
     layout: Arc<Layout>,
-    master: Arc<Master>,
+    /// The client's own key, if it has one.
+    keyring: Keyring,
     id: u8,
-    local: Name,
-    peer: Name,
-    entropy: Entropy,
-    commands: VecDeque<Command>,
 }
 
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "client {} ({} commands wait)", self.id, self.commands.len())
-    }
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// Where a session stands. Every state is consumed by what it waits for.
+#[derive(Clone, Hash, Debug)]
 enum State {
-    Idle,
-    ExpectChallenge(Session),
-    Ready(Session),
+    ExpectChallenge(ExpectChallenge),
+    Ready(Ready),
     ExpectResponse(ExpectResponse),
 }
 
-/// A live session.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Session {
-    conn: Conn,
-    inbox: Inbox,
+/// A session whose HELLO is on its way.
+#[derive(Clone, Hash, Debug)]
+struct ExpectChallenge {
     keys: Keys,
-    /// The one sent with the HELLO, until the CHALLENGE comes.
+    /// The one sent with the HELLO.
     share: Option<Ephemeral>,
+}
+
+/// A session in which nothing is on its way.
+#[derive(Clone, Hash, Debug)]
+struct Ready {
+    keys: Keys,
     round: u32,
-    /// When the client loses patience, if ever.
-    deadline: Option<Tick>,
 }
 
 /// A session whose data is on its way.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Hash, Debug)]
 struct ExpectResponse {
-    session: Session,
+    keys: Keys,
+    round: u32,
     share: Option<Ephemeral>,
     message: Message,
 }
 
-impl State {
-    fn session(&mut self) -> Option<&mut Session> {
-        match self {
-            Self::Idle => None,
-            Self::ExpectChallenge(session) | Self::Ready(session) => Some(session),
-            Self::ExpectResponse(waiting) => Some(&mut waiting.session),
+/// What a state works with besides its own data.
+type Context<'a, 'b> = peer::Context<'a, 'b, Setting>;
+
+impl Session for State {
+    type Setting = Setting;
+    type Frame = Received;
+
+    const SIDE: Side = Side::Client;
+    const PEER: &'static str = "server";
+    const SILENT: &'static str = "answer";
+
+    fn begin(context: &mut Context<'_, '_>) -> Result<Self, Reject> {
+        let Setting { profile, keyring, id, .. } = context.setting;
+        let mut keys = Keys::from_master(keyring.master(*id).unwrap_or_default());
+        context.output.secret(CHAINS, &keys.to_bytes());
+        let plaintext = format!("Hello from client {id}");
+        let share = fresh_share(*profile, context.entropy);
+        context.output.log("sends CLIENT_HELLO");
+        let frame = send(&mut keys, HELLO, 0, share.as_ref(), plaintext.as_bytes(), context);
+        keys.bind_hello(*profile, &frame);
+        if profile.has(Weakness::ChallengeNotMixed) {
+            context.output.claim(Fact::Running(keys.client_fingerprint()));
+        }
+        context.output.send(frame);
+        Ok(Self::ExpectChallenge(ExpectChallenge { keys, share }))
+    }
+
+    /// Every frame is looked at in every state.
+    fn due(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn next(
+        setting: &Setting,
+        _: &'static [&'static str],
+        inbox: &mut Inbox,
+    ) -> Result<Option<Received>, Reject> {
+        inbox.next(setting.layout.from_side(Side::Server))
+    }
+
+    fn receive(
+        self,
+        frame: &mut Received,
+        context: &mut Context<'_, '_>,
+    ) -> Result<Next<Self>, Reject> {
+        let received = wire::Received::cut(&frame.spec, &frame.bytes)?;
+        if received.client_id != context.setting.id {
+            return Err(Reject::new(Check::Identity, "client_id"));
+        }
+        let (keys, round) = self.keys();
+        let plaintext = received.open(&keys.s2c, round, Side::Server)?;
+        match (frame.spec.name, self) {
+            (DESYNC | TERMINATE, _) => {
+                context.output.log("is told of an error");
+                Ok(Next::End(End::AbortedByPeer))
+            }
+            (CHALLENGE, Self::ExpectChallenge(state)) => {
+                state.receive(&plaintext, received.share, &frame.bytes, context).map(Next::State)
+            }
+            (RESPONSE, Self::ExpectResponse(state)) => {
+                state.receive(plaintext, received.share, context).map(Next::State)
+            }
+            _ => Err(Reject::new(Check::Phase, "opcode")),
         }
     }
 
-    /// When the client loses patience, if it waits for the server.
-    fn deadline(&self) -> Option<Tick> {
-        match self {
-            Self::Idle | Self::Ready(_) => None,
-            Self::ExpectChallenge(session)
-            | Self::ExpectResponse(ExpectResponse { session, .. }) => session.deadline,
+    fn waits(&self) -> Waits {
+        if matches!(self, Self::Ready(_)) { Waits::FrameOrCommand } else { Waits::Frame }
+    }
+
+    /// The time for an answer counts from the question: bytes that trickle in earn no more.
+    fn is_established(&self) -> bool {
+        false
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        (!matches!(self, Self::Ready(_))).then_some(PATIENCE)
+    }
+
+    fn send(self, message: Message, context: &mut Context<'_, '_>) -> Result<Self, Reject> {
+        let Self::Ready(Ready { mut keys, round }) = self else { return Ok(self) };
+        if !wire::fits(message.body.len()) {
+            context.output.claim(Fact::Rejected(Reject::new(Check::Length, "message")));
+            return Ok(Self::Ready(Ready { keys, round }));
         }
+        let share = fresh_share(context.setting.profile, context.entropy);
+        let frame = send(&mut keys, DATA, round, share.as_ref(), &message.body, context);
+        context.output.send(frame);
+        context.output.claim(Fact::Sent(message.clone()));
+        Ok(Self::ExpectResponse(ExpectResponse { keys, round, share, message }))
     }
-}
 
-impl Endpoint for Client {
-    fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Output) {
-        match input {
-            Input::Opened(conn, _) => self.state = self.shared.hello(conn, now, out),
-            Input::Command(command) => {
-                // A command belongs to the session it was given in.
-                if !matches!(self.state, State::Idle) {
-                    self.shared.commands.push_back(command.clone());
-                }
-            }
-            Input::Received(conn, bytes) => {
-                let Some(session) = self.session_on(conn) else { return };
-                session.inbox.push(bytes);
-                self.read(now, out);
-            }
-            Input::Closed(conn) => {
-                if self.session_on(conn).is_some() {
-                    self.end(End::Truncated, out);
-                }
-                return;
-            }
-            Input::Timeout => {
-                self.alarm.rang(now);
-                if self.state.deadline().is_some_and(|deadline| deadline <= now) {
-                    self.refuse(Reject::new(Check::Timeout, "answer"), out);
-                }
-                return self.alarm.set(self.state.deadline().into_iter(), out);
-            }
+    /// As built the client just closes; hardened it seals a TERMINATE first.
+    fn say_goodbye(self, context: &mut Context<'_, '_>) {
+        let profile = context.setting.profile;
+        if let Self::Ready(Ready { mut keys, round }) = self
+            && !profile.has(Weakness::TerminateNotAuthenticated)
+        {
+            let frame = send(&mut keys, TERMINATE, round, None, b"Client finished", context);
+            context.output.send(frame);
         }
-        self.next_command(now, out);
-        self.alarm.set(self.state.deadline().into_iter(), out);
-    }
-
-    fn fork(&self) -> Box<dyn Endpoint> {
-        Box::new(self.clone())
-    }
-
-    fn digest(&self, mut hasher: &mut dyn Hasher) {
-        let Shared { profile, master, id, entropy, commands, .. } = &self.shared;
-        (profile, master.as_slice(), id, entropy, commands, &self.state, self.alarm)
-            .hash(&mut hasher);
-    }
-
-    fn buffered(&self) -> usize {
-        match &self.state {
-            State::Idle => 0,
-            State::ExpectChallenge(session)
-            | State::Ready(session)
-            | State::ExpectResponse(ExpectResponse { session, .. }) => {
-                session.inbox.waiting().len()
-            }
-        }
-    }
-
-    fn compromised(&self, seed: u64) -> Option<Box<dyn Endpoint>> {
-        let mut thief = self.clone();
-        thief.shared.entropy =
-            Entropy::new(seed, &format!("thief of ratchet client {}", self.shared.id));
-        Some(Box::new(thief))
     }
 
     fn rewrite(
         &self,
-        conn: Conn,
         frame: &[u8],
-        edit: &mut dyn FnMut(&mut Vec<u8>),
+        setting: &Setting,
+        entropy: &mut Entropy,
+        edit: Edit<'_>,
     ) -> Option<Vec<u8>> {
-        let (State::ExpectChallenge(session)
-        | State::Ready(session)
-        | State::ExpectResponse(ExpectResponse { session, .. })) = &self.state
-        else {
-            return None;
-        };
-        let cut = Inbox::of(frame).cut(self.shared.layout.from_side(Side::Server));
-        let Cut::Whole(spec, bytes) = cut else { return None };
-        let received = Received::cut(&spec, &bytes).ok().filter(|_| session.conn == conn)?;
-        received.rewrite(&spec, &session.keys.s2c, session.round, Side::Server, edit)
+        let record = Self::next(setting, &[], &mut Inbox::of(frame)).ok()??;
+        let (layout, from, (keys, round)) = (setting.layout.clone(), Side::Server, self.keys());
+        let channel = Channel { layout, chain: keys.s2c.clone(), round, from };
+        channel.rewrite(&record, entropy, edit)
     }
 }
 
-impl Client {
-    fn new(setup: Setup, keyring: &Keyring) -> Self {
-        let id = u8::try_from(setup.number).unwrap_or(u8::MAX);
-        Self {
-            shared: Shared {
-                profile: setup.profile,
-                timeouts: Timeouts::of(&setup),
-                layout: Arc::new(wire::layout(setup.profile)),
-                master: Arc::new(Master::new(keyring.master(id).unwrap_or_default().to_vec())),
-                id,
-                local: Name::from(format!("client-{id}").as_str()),
-                peer: Name::from("server"),
-                entropy: Entropy::new(setup.seed, &format!("ratchet client {id}")),
-                commands: VecDeque::new(),
-            },
-            state: State::Idle,
-            alarm: Alarm::default(),
-        }
-    }
-
-    fn session_on(&mut self, conn: Conn) -> Option<&mut Session> {
-        self.state.session().filter(|session| session.conn == conn)
-    }
-
-    /// Process every complete frame.
-    fn read(&mut self, now: Tick, out: &mut Output) {
-        loop {
-            let layout = self.shared.layout.clone();
-            let Some(session) = self.state.session() else { return };
-            let conn = session.conn;
-            match session.inbox.cut_on(conn, out, layout.from_side(Side::Server)) {
-                Ok(None) => return,
-                Err(reject) => return self.refuse(reject, out),
-                Ok(Some(frame)) => {
-                    let state = std::mem::replace(&mut self.state, State::Idle);
-                    match self.shared.receive(state, &frame.spec, &frame.bytes, out) {
-                        Ok(state) => self.state = state,
-                        Err((conn, Stop::Refused(reject))) => {
-                            out.claims.push(self.shared.claim(conn, Fact::Rejected(reject)));
-                            return self.shared.finish(conn, End::Aborted, out);
-                        }
-                        Err((conn, Stop::Told)) => {
-                            return self.shared.finish(conn, End::AbortedByPeer, out);
-                        }
-                    }
-                }
-            }
-            self.next_command(now, out);
-        }
-    }
-
-    /// Start the next exchange, or say goodbye, if the session is ready for it.
-    fn next_command(&mut self, now: Tick, out: &mut Output) {
-        while let State::Ready(session) = &self.state {
-            let conn = session.conn;
-            let Some(command) = self.shared.commands.pop_front() else { return };
-            if let Command::Send(message) = &command
-                && !wire::fits(message.body.len())
-            {
-                // What cannot be sent is refused here, and the session goes on.
-                let fact = Fact::Rejected(Reject::new(Check::Length, "message"));
-                out.claims.push(self.shared.claim(conn, fact));
-                continue;
-            }
-            let State::Ready(session) = std::mem::replace(&mut self.state, State::Idle) else {
-                return;
-            };
-            match command {
-                Command::Send(message) => {
-                    let waiting = self.shared.data(session, message, now, out);
-                    self.state = State::ExpectResponse(waiting);
-                }
-                Command::End => self.shared.goodbye(session, out),
-            }
-        }
-    }
-
-    /// Break the session off.
-    fn refuse(&mut self, reject: Reject, out: &mut Output) {
-        if let Some(session) = self.state.session() {
-            out.claims.push(self.shared.claim(session.conn, Fact::Rejected(reject)));
-        }
-        self.end(End::Aborted, out);
-    }
-
-    fn end(&mut self, end: End, out: &mut Output) {
-        if let Some(session) = std::mem::replace(&mut self.state, State::Idle).session() {
-            self.shared.finish(session.conn, end, out);
+impl State {
+    /// The keys, and the round that the server's next frame is of.
+    fn keys(&self) -> (&Keys, u32) {
+        match self {
+            Self::ExpectChallenge(state) => (&state.keys, 0),
+            Self::Ready(state) => (&state.keys, state.round),
+            Self::ExpectResponse(state) => (&state.keys, state.round),
         }
     }
 }
 
-/// Why a session stops in the middle of a frame.
-enum Stop {
-    Refused(Reject),
-    Told,
+/// Seal a frame; the client-to-server keys move on with it.
+fn send(
+    keys: &mut Keys,
+    name: &str,
+    round: u32,
+    share: Option<&Ephemeral>,
+    plaintext: &[u8],
+    context: &mut Context<'_, '_>,
+) -> Vec<u8> {
+    let (iv, client_id) = (context.entropy.bytes(), context.setting.id);
+    let Some(spec) = context.setting.layout.frame(name) else { return Vec::new() };
+    let (from, share) = (Side::Client, share.map(Ephemeral::share));
+    let frame = Sealing { spec, from, client_id, round, share, iv, plaintext }.seal(&keys.c2s);
+    if let Ok(sent) = wire::Received::cut(spec, &frame) {
+        keys.evolve_c2s(sent.ct, &sent.iv);
+    }
+    frame
 }
 
-impl Shared {
-    fn claim(&self, conn: Conn, fact: Fact) -> Claim {
-        Claim { conn, local: self.local.clone(), peer: self.peer.clone(), fact }
-    }
+/// What the two shares agree on, where both ends have one.
+fn agreed(
+    ours: Option<&Ephemeral>,
+    theirs: Option<[u8; 32]>,
+    context: &mut Context<'_, '_>,
+) -> Result<Option<Secret<32>>, Reject> {
+    let (Some(ours), Some(theirs)) = (ours, theirs) else { return Ok(None) };
+    let shared = agree(ours, theirs)?;
+    context.output.secret(SHARED, &shared.0);
+    Ok(Some(shared))
+}
 
-    fn spec(&self, name: &str) -> Option<&Arc<FrameSpec>> {
-        self.layout.frame(name)
-    }
-
-    /// The session is over: what was still to be sent belongs to it and goes with it.
-    fn finish(&mut self, conn: Conn, end: End, out: &mut Output) {
-        self.commands.clear();
-        out.claims.push(self.claim(conn, Fact::Ended(end)));
-        out.closes.push(conn);
-    }
-
-    fn hello(&mut self, conn: Conn, now: Tick, out: &mut Output) -> State {
-        let mut keys = Keys::from_master(&self.master);
-        out.secrets.push((conn, SessionSecret::new(CHAINS, &keys.to_bytes())));
-        let plaintext = format!("Hello from client {}", self.id);
-        let share = fresh_share(self.profile, &mut self.entropy);
-        let public = share.as_ref().map(Ephemeral::share);
-        let frame = self.seal(&keys, HELLO, 0, public, plaintext.as_bytes());
-        out.claims.push(self.claim(conn, Fact::Logged("sends CLIENT_HELLO")));
-        self.evolve(&mut keys, HELLO, &frame);
-        keys.bind_hello(self.profile, &frame);
-        if self.profile.has(Weakness::ChallengeNotMixed) {
-            out.claims.push(self.claim(conn, Fact::Running(keys.client_fingerprint())));
-        }
-        out.writes.push((conn, frame));
-        let deadline = self.timeouts.deadline(now, PATIENCE);
-        let inbox = Inbox::default();
-        State::ExpectChallenge(Session { conn, inbox, keys, share, round: 0, deadline })
-    }
-
-    fn data(
-        &mut self,
-        mut session: Session,
-        message: Message,
-        now: Tick,
-        out: &mut Output,
-    ) -> ExpectResponse {
-        let share = fresh_share(self.profile, &mut self.entropy);
-        let public = share.as_ref().map(Ephemeral::share);
-        let frame = self.seal(&session.keys, DATA, session.round, public, &message.body);
-        self.evolve(&mut session.keys, DATA, &frame);
-        out.writes.push((session.conn, frame));
-        out.claims.push(self.claim(session.conn, Fact::Sent(message.clone())));
-        session.deadline = self.timeouts.deadline(now, PATIENCE);
-        ExpectResponse { session, share, message }
-    }
-
-    /// As built the client just closes; hardened it seals a TERMINATE first.
-    fn goodbye(&mut self, session: Session, out: &mut Output) {
-        if !self.profile.has(Weakness::TerminateNotAuthenticated) {
-            let frame =
-                self.seal(&session.keys, TERMINATE, session.round, None, b"Client finished");
-            out.writes.push((session.conn, frame));
-        }
-        self.finish(session.conn, End::Clean, out);
-    }
-
-    fn seal(
-        &mut self,
-        keys: &Keys,
-        name: &str,
-        round: u32,
-        share: Option<[u8; 32]>,
-        plaintext: &[u8],
-    ) -> Vec<u8> {
-        let iv = self.entropy.bytes();
-        let Some(spec) = self.spec(name) else { return Vec::new() };
-        let from = Side::Client;
-        let client_id = self.id;
-        Sealing { spec, from, client_id, round, share, iv, plaintext }.seal(&keys.c2s)
-    }
-
-    /// The client-to-server keys move on with what was just sent.
-    fn evolve(&self, keys: &mut Keys, name: &str, frame: &[u8]) {
-        if let Some(sent) = self.spec(name).and_then(|spec| Received::cut(spec, frame).ok()) {
-            keys.evolve_c2s(sent.ct, &sent.iv);
-        }
-    }
-
-    /// Take one frame. On an error the session is gone and its connection is returned.
+impl ExpectChallenge {
     fn receive(
-        &mut self,
-        state: State,
-        spec: &FrameSpec,
+        self,
+        plaintext: &[u8],
+        share: Option<[u8; 32]>,
         frame: &[u8],
-        out: &mut Output,
-    ) -> Result<State, (Conn, Stop)> {
-        let (mut session, waiting) = match state {
-            State::ExpectChallenge(session) => (session, Waiting::Challenge),
-            State::ExpectResponse(ExpectResponse { session, share, message }) => {
-                (session, Waiting::Response(share, message))
-            }
-            State::Ready(session) => (session, Waiting::Nothing),
-            State::Idle => return Ok(State::Idle),
+        context: &mut Context<'_, '_>,
+    ) -> Result<State, Reject> {
+        let Self { mut keys, share: ours } = self;
+        let profile = context.setting.profile;
+        keys.evolve_s2c(plaintext);
+        keys.bind_challenge(profile, frame);
+        if let Some(shared) = agreed(ours.as_ref(), share, context)? {
+            keys.bind_shares(profile, &shared);
+        }
+        let fingerprint = if profile.has(Weakness::ChallengeNotMixed) {
+            keys.server_fingerprint()
+        } else {
+            context.output.claim(Fact::Running(keys.session_fingerprint()));
+            keys.session_fingerprint()
         };
-        let conn = session.conn;
-        let refused = |reject| (conn, Stop::Refused(reject));
-        let received = Received::cut(spec, frame).map_err(refused)?;
-        if received.client_id != self.id {
-            return Err(refused(Reject::new(Check::Identity, "client_id")));
-        }
-        let plaintext =
-            received.open(&session.keys.s2c, session.round, Side::Server).map_err(refused)?;
-        match (spec.name, waiting) {
-            (DESYNC | TERMINATE, _) => {
-                out.claims.push(self.claim(conn, Fact::Logged("is told of an error")));
-                Err((conn, Stop::Told))
-            }
-            (CHALLENGE, Waiting::Challenge) => {
-                session.keys.evolve_s2c(&plaintext);
-                session.keys.bind_challenge(self.profile, frame);
-                if let (Some(ours), Some(theirs)) = (session.share.take(), received.share) {
-                    let shared = agree(&ours, theirs).map_err(refused)?;
-                    out.secrets.push((conn, SessionSecret::new(SHARED, &shared.0)));
-                    session.keys.bind_shares(self.profile, &shared);
-                }
-                session.round = 1;
-                let fact = if self.profile.has(Weakness::ChallengeNotMixed) {
-                    Fact::Established(session.keys.server_fingerprint())
-                } else {
-                    let fingerprint = session.keys.session_fingerprint();
-                    out.claims.push(self.claim(conn, Fact::Running(fingerprint)));
-                    Fact::Established(fingerprint)
-                };
-                out.claims.push(self.claim(conn, fact));
-                Ok(State::Ready(session))
-            }
-            (RESPONSE, Waiting::Response(share, message)) => {
-                let text = String::from_utf8(plaintext)
-                    .map_err(|_| refused(Reject::new(Check::Content, "ct")))?;
-                session.keys.evolve_s2c(text.as_bytes());
-                if let (Some(ours), Some(theirs)) = (&share, received.share) {
-                    let shared = agree(ours, theirs).map_err(refused)?;
-                    out.secrets.push((conn, SessionSecret::new(SHARED, &shared.0)));
-                    session.keys.mix_shared(&shared);
-                }
-                session.round = session.round.successor("round").map_err(refused)?;
-                out.claims.push(self.claim(conn, Fact::Delivered(Message::aggregate(text))));
-                out.claims.push(self.claim(conn, Fact::Acknowledged(message)));
-                Ok(State::Ready(session))
-            }
-            _ => Err(refused(Reject::new(Check::Phase, "opcode"))),
-        }
+        context.output.claim(Fact::Established(fingerprint));
+        Ok(State::Ready(Ready { keys, round: 1 }))
     }
 }
 
-/// What the client is waiting for.
-enum Waiting {
-    Challenge,
-    Response(Option<Ephemeral>, Message),
-    Nothing,
+impl ExpectResponse {
+    fn receive(
+        self,
+        plaintext: Vec<u8>,
+        share: Option<[u8; 32]>,
+        context: &mut Context<'_, '_>,
+    ) -> Result<State, Reject> {
+        let Self { mut keys, round, share: ours, message } = self;
+        let text = String::from_utf8(plaintext).map_err(|_| Reject::new(Check::Content, "ct"))?;
+        keys.evolve_s2c(text.as_bytes());
+        if let Some(shared) = agreed(ours.as_ref(), share, context)? {
+            keys.mix_shared(&shared);
+        }
+        let round = round.successor("round")?;
+        context.output.claim(Fact::Delivered(Message::aggregate(text)));
+        context.output.claim(Fact::Acknowledged(message));
+        Ok(State::Ready(Ready { keys, round }))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::PortIndex;
+    use crate::endpoint::{Command, Conn, Input, Output, PortIndex, Tick};
     use crate::ratchet::SYSTEM;
 
     const CONN: Conn = Conn(1);
 
     /// A client of these profiles whose session is established with a server, and nothing is outstanding.
-    fn ready(profile: Profile) -> Client {
+    fn ready(profile: Profile) -> Peer<State> {
         let setup = Setup::lab(profile, 7, 1);
         let mut server = (SYSTEM.server)(Setup::lab(profile, 7, 0));
-        let mut client = Client::new(setup, &Keyring::lab(profile));
+        let mut client = client(setup, &Keyring::lab(profile));
         let mut out = Output::default();
         server.step(Tick(0), Input::Opened(CONN, PortIndex(0)), &mut out);
         client.step(Tick(0), Input::Opened(CONN, PortIndex(0)), &mut out);
@@ -465,7 +305,7 @@ mod tests {
         for (conn, challenge) in std::mem::take(&mut out.writes) {
             client.step(Tick(0), Input::Received(conn, &challenge), &mut out);
         }
-        assert!(matches!(client.state, State::Ready(_)));
+        assert!(matches!(client.state_mut(CONN), Some(State::Ready(_))));
         client
     }
 
@@ -473,11 +313,13 @@ mod tests {
     fn the_last_round_ends_the_session() {
         for profile in [Profile::as_built(&SYSTEM), Profile::HARDENED] {
             let mut client = ready(profile);
-            client.state.session().unwrap().round = u32::MAX;
+            if let Some(State::Ready(ready)) = client.state_mut(CONN) {
+                ready.round = u32::MAX;
+            }
             let mut out = Output::default();
             let send = Command::Send(Message::numbers("1.5"));
             client.step(Tick(0), Input::Command(&send), &mut out);
-            let keys = client.state.session().unwrap().keys.s2c.clone();
+            let keys = client.state_mut(CONN).unwrap().keys().0.s2c.clone();
             let layout = wire::layout(profile);
             let spec = layout.frame(RESPONSE).unwrap();
             let share = fresh_share(profile, &mut Entropy::new(1, "share"));

@@ -21,10 +21,7 @@ pub(super) const CLIENTS: u8 = 5;
 
 /// The master keys of all clients, by id. A client uses its own only.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Keyring(BTreeMap<u8, Master>);
-
-/// A master key: wiped when dropped.
-pub(super) type Master = Zeroizing<Vec<u8>>;
+pub struct Keyring(BTreeMap<u8, Zeroizing<Vec<u8>>>);
 
 impl Keyring {
     /// The keys of the lab. The published program's are `client<id>_master_k` (16 bytes).
@@ -43,6 +40,17 @@ impl Keyring {
     /// A keyring of these keys.
     pub fn new(masters: BTreeMap<u8, Vec<u8>>) -> Self {
         Self(masters.into_iter().map(|(id, master)| (id, Zeroizing::new(master))).collect())
+    }
+
+    /// A keyring with the key of this client alone, if there is such a client.
+    pub(super) fn of_one(&self, id: u8) -> Self {
+        Self(
+            self.0
+                .get_key_value(&id)
+                .map(|(id, master)| (*id, master.clone()))
+                .into_iter()
+                .collect(),
+        )
     }
 
     /// The master key of client `id`, if there is such a client.

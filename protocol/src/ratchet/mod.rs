@@ -37,13 +37,14 @@ use crate::endpoint::Kind;
 use crate::system::{Forged, Forgery, Listening, System, WeaknessInfo};
 use crate::weakness::Weakness;
 
-mod bare;
+mod channel;
 mod client;
 mod decrypt_recording;
 mod keyfiles;
 mod keys;
 mod numbers;
 mod server;
+mod session;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -117,7 +118,7 @@ pub const SYSTEM: System = System {
             code: "protocol/src/session.rs",
         },
     ],
-    records: Some(bare::records),
+    records: Some(channel::records),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab,
     decrypt_recording: Some(decrypt_recording::decrypt_recording),

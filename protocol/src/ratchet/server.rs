@@ -1,49 +1,38 @@
-//! The server: many connections, one session per client identity, and the aggregate over all of them.
+//! The server: many connections, one session per client identity, and which session a frame acts on.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::count::Count;
-use crate::crypto::x25519::Ephemeral;
-use crate::endpoint::{
-    Check, Claim, Conn, End, Endpoint, Fact, Input, Message, Name, Output, Reject, Side, Tick,
-};
+use crate::channel::Channel as _;
+use crate::endpoint::{Check, Conn, End, Endpoint, Fact, Input, Name, Output, Reject, Side, Tick};
 use crate::entropy::Entropy;
-use crate::inbox::{Cut, Inbox};
-use crate::layout::{FrameSpec, Layout};
-use crate::ratchet::keys::{CHAINS, Keyring, Keys, SHARED, agree, fresh_share};
-use crate::ratchet::numbers;
-use crate::ratchet::wire::{
-    self, CHALLENGE, DATA, DESYNC, HELLO, RESPONSE, Received, Sealing, TERMINATE,
-};
+use crate::inbox::{self, Inbox};
+use crate::ratchet::channel::Channel;
+use crate::ratchet::keys::{Keyring, Keys};
+use crate::ratchet::session::{Agreement, Context, Session, Setting, client_name, named};
+use crate::ratchet::wire::{self, DATA, DESYNC, HELLO, Received, TERMINATE};
 use crate::session::{Alarm, Timeouts};
-use crate::session_secret::SessionSecret;
 use crate::system::Setup;
-use crate::weakness::{Profile, Weakness};
+use crate::weakness::Weakness;
 
 /// Hardened: how long a connection may take to prove its key.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(5);
 /// Hardened: how long a live session may be silent.
 const IDLE_PATIENCE: Duration = Duration::from_mins(1);
-/// How many rounds of numbers a session keeps for slower clients' aggregates.
-const ROUNDS_KEPT: usize = 64;
 
 /// The server for the clients of this keyring.
 pub fn with_keys(setup: Setup, keyring: Keyring) -> Box<dyn Endpoint> {
     Box::new(Server::new(setup, keyring))
 }
 
+/// It has no host for its sessions: as built a frame acts on the session it names, whichever connection it comes on, and an
+/// answer is made of the numbers of all sessions.
 #[derive(Clone, Debug)]
 struct Server {
-    profile: Profile,
-    layout: Arc<Layout>,
+    setting: Arc<Setting>,
     timeouts: Timeouts,
-    keyring: Arc<Keyring>,
-    local: Name,
-    /// When tick 0 is, in seconds since 1970.
-    epoch: u64,
     entropy: Entropy,
     links: BTreeMap<Conn, Link>,
     /// The active sessions, by client identity.
@@ -63,28 +52,6 @@ struct Link {
     tentative: Option<Session>,
     /// When the server stops waiting for the client, if ever.
     deadline: Option<Tick>,
-}
-
-/// A session, from the CHALLENGE on.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Session {
-    id: u8,
-    /// Which accepted HELLO it began with, counted over all clients.
-    hello: u64,
-    conn: Conn,
-    peer: Name,
-    keys: Keys,
-    round: u32,
-    established: bool,
-    /// The numbers of the last rounds, as IEEE 754 bits.
-    numbers: VecDeque<(u32, Vec<u64>)>,
-}
-
-impl Session {
-    /// Whether it began with a later HELLO.
-    fn began_after(&self, other: &Self) -> bool {
-        self.hello > other.hello
-    }
 }
 
 impl Endpoint for Server {
@@ -114,8 +81,8 @@ impl Endpoint for Server {
 
     fn digest(&self, mut hasher: &mut dyn Hasher) {
         // The keyring and the epoch never change.
-        let Self { profile, entropy, links, live, hellos, alarm, .. } = self;
-        (profile, entropy, links, live, hellos, alarm).hash(&mut hasher);
+        let Self { setting, entropy, links, live, hellos, alarm, .. } = self;
+        (setting.profile, entropy, links, live, hellos, alarm).hash(&mut hasher);
     }
 
     fn buffered(&self) -> usize {
@@ -135,29 +102,27 @@ impl Endpoint for Server {
         frame: &[u8],
         edit: &mut dyn FnMut(&mut Vec<u8>),
     ) -> Option<Vec<u8>> {
-        let cut = Inbox::of(frame).cut(self.layout.from_side(Side::Client));
-        let Cut::Whole(spec, bytes) = cut else { return None };
+        let (layout, from) = (self.setting.layout.clone(), Side::Client);
+        let record = Inbox::of(frame).next(layout.from_side(from)).ok()??;
         self.links.get(&conn)?;
-        let received = Received::cut(&spec, &bytes).ok()?;
-        let (keys, round) = if spec.name == HELLO {
-            (Keys::from_master(self.keyring.master(received.client_id)?), 0)
+        let (chain, round) = if record.spec.name == HELLO {
+            (Keys::from_master(self.setting.keyring.master(named(&record))?).c2s, 0)
         } else {
-            let session = self.clone().find(conn, received.client_id).ok()?;
-            (session.keys, session.round)
+            let session = self.clone().find(conn, named(&record)).ok()?;
+            (session.known().keys.c2s.clone(), session.known().round)
         };
-        received.rewrite(&spec, &keys.c2s, round, Side::Client, edit)
+        let channel = Channel { layout, chain, round, from };
+        channel.rewrite(&record, &mut self.entropy.clone(), edit)
     }
 }
 
 impl Server {
     fn new(setup: Setup, keyring: Keyring) -> Self {
+        let (profile, epoch) = (setup.profile, setup.epoch);
+        let (layout, local) = (Arc::new(wire::layout(profile)), Name::from("server"));
         Self {
-            profile: setup.profile,
+            setting: Arc::new(Setting { profile, layout, keyring, local, epoch }),
             timeouts: Timeouts::of(&setup),
-            layout: Arc::new(wire::layout(setup.profile)),
-            keyring: Arc::new(keyring),
-            local: Name::from("server"),
-            epoch: setup.epoch,
             entropy: Entropy::new(setup.seed, "ratchet server"),
             links: BTreeMap::new(),
             live: BTreeMap::new(),
@@ -166,44 +131,54 @@ impl Server {
         }
     }
 
-    fn claim(&self, conn: Conn, peer: &Name, fact: Fact) -> Claim {
-        Claim { conn, local: self.local.clone(), peer: peer.clone(), fact }
+    fn has(&self, weakness: Weakness) -> bool {
+        self.setting.profile.has(weakness)
+    }
+
+    fn context<'a>(&'a mut self, conn: Conn, out: &'a mut Output) -> Context<'a> {
+        Context { setting: &self.setting, entropy: &mut self.entropy, out, conn }
+    }
+
+    fn claim(&mut self, conn: Conn, peer: &Name, fact: Fact, out: &mut Output) {
+        self.context(conn, out).claim(conn, peer, fact);
     }
 
     fn read(&mut self, conn: Conn, now: Tick, out: &mut Output) {
-        let layout = self.layout.clone();
+        let layout = self.setting.layout.clone();
         while let Some(link) = self.links.get_mut(&conn) {
             match link.inbox.cut_on(conn, out, layout.from_side(Side::Client)) {
                 Ok(None) => return,
                 Err(reject) => self.refuse_stream(conn, reject, out),
-                Ok(Some(frame)) => self.frame(conn, &frame.spec, &frame.bytes, now, out),
+                Ok(Some(frame)) if frame.spec.name == HELLO => self.hello(conn, &frame, now, out),
+                Ok(Some(frame)) => self.frame(conn, &frame, now, out),
             }
         }
     }
 
-    fn frame(&mut self, conn: Conn, spec: &FrameSpec, frame: &[u8], now: Tick, out: &mut Output) {
-        if spec.name == HELLO {
-            return self.hello(conn, spec, frame, now, out);
-        }
-        let id = spec
-            .range("client_id", frame)
-            .and_then(|range| frame.get(range)?.first().copied())
-            .unwrap_or(0);
-        let session = match self.find(conn, id) {
+    /// A frame of a session.
+    fn frame(&mut self, conn: Conn, frame: &inbox::Received, now: Tick, out: &mut Output) {
+        let session = match self.find(conn, named(frame)) {
             Ok(session) => session,
-            Err(reject) => return self.refuse_stranger(conn, id, reject, out),
+            Err(reject) => return self.refuse_stranger(conn, named(frame), reject, out),
         };
-        let opened = Received::cut(spec, frame).and_then(|received| {
-            if received.client_id != session.id {
-                return Err(Reject::new(Check::Identity, "client_id"));
+        let received = match Received::cut(&frame.spec, &frame.bytes) {
+            Ok(received) if received.client_id == session.known().id => received,
+            cut => {
+                let stranger = Reject::new(Check::Identity, "client_id");
+                let reject = cut.err().unwrap_or(stranger);
+                return self.end_refused(conn, session, reject, TERMINATE, out);
             }
-            Ok(received)
-        });
-        match (spec.name, opened) {
-            (DATA, Ok(received)) => self.data(conn, session, &received, now, out),
-            (TERMINATE, Ok(received)) => self.terminate(conn, session, &received, out),
-            (_, Err(reject)) => self.end_refused(conn, session, reject, TERMINATE, out),
-            (_, Ok(_)) => {
+        };
+        match frame.spec.name {
+            DATA => self.data(conn, session, &received, now, out),
+            TERMINATE => match session.check_end(self.setting.profile, &received) {
+                Ok(()) => {
+                    session.finish(&mut self.context(conn, out));
+                    self.close(conn, out);
+                }
+                Err(reject) => self.end_refused(conn, session, reject, DESYNC, out),
+            },
+            _ => {
                 let reject = Reject::new(Check::Opcode, "opcode");
                 self.end_refused(conn, session, reject, TERMINATE, out);
             }
@@ -216,13 +191,13 @@ impl Server {
         if let Some(tentative) = link.and_then(|link| link.tentative.take()) {
             return Ok(tentative);
         }
-        let free = self.profile.has(Weakness::SessionNotBoundToConnection);
+        let free = self.has(Weakness::SessionNotBoundToConnection);
         let wanted = if free { Some(id) } else { self.bound(conn) };
         let Some(wanted) = wanted else {
             return Err(Reject::new(Check::Connection, "client_id"));
         };
         match self.live.get(&wanted) {
-            Some(session) if free || session.conn == conn => {}
+            Some(session) if free || session.known().conn == conn => {}
             _ => return Err(Reject::new(Check::Phase, "session")),
         }
         self.live.remove(&wanted).ok_or(Reject::new(Check::Phase, "session"))
@@ -232,19 +207,19 @@ impl Server {
         self.links.get(&conn).and_then(|link| link.bound)
     }
 
-    fn hello(&mut self, conn: Conn, spec: &FrameSpec, frame: &[u8], now: Tick, out: &mut Output) {
-        let evicts = self.profile.has(Weakness::HelloReplacesSession);
-        let Ok(received) = Received::cut(spec, frame) else { return };
+    fn hello(&mut self, conn: Conn, frame: &inbox::Received, now: Tick, out: &mut Output) {
+        let evicts = self.has(Weakness::HelloReplacesSession);
+        let Ok(received) = Received::cut(&frame.spec, &frame.bytes) else { return };
         let id = received.client_id;
-        let peer = client_name(id);
-        let Some(master) = self.keyring.master(id) else {
+        let Some(master) = self.setting.keyring.master(id) else {
             return self.refuse_stranger(conn, id, Reject::new(Check::Identity, "client_id"), out);
         };
-        let mut keys = Keys::from_master(master);
+        let keys = Keys::from_master(master);
         if evicts {
             // Published order: the live session goes before the HELLO is verified.
             if let Some(evicted) = self.live.remove(&id) {
-                out.claims.push(self.claim(evicted.conn, &peer, Fact::Ended(End::Aborted)));
+                let ended = Fact::Ended(End::Aborted);
+                self.claim(evicted.known().conn, &client_name(id), ended, out);
             }
         } else if self.bound(conn).is_some() {
             let reject = Reject::new(Check::Phase, "opcode");
@@ -253,49 +228,17 @@ impl Server {
                 Err(_) => self.refuse_stranger(conn, id, reject, out),
             };
         }
-        if let Err(reject) = received.open(&keys.c2s, 0, Side::Client) {
-            return self.refuse_stranger(conn, id, reject, out);
-        }
-        let share = fresh_share(self.profile, &mut self.entropy);
-        let agreed = match (&share, received.share) {
-            (Some(ours), Some(theirs)) => match agree(ours, theirs) {
-                Ok(agreed) => Some(agreed),
-                Err(reject) => return self.refuse_stranger(conn, id, reject, out),
-            },
-            _ => None,
+        let opened = received.open(&keys.c2s, 0, Side::Client);
+        let agreement =
+            opened.and_then(|_| Agreement::make(received.share, &mut self.context(conn, out)));
+        let agreement = match agreement {
+            Ok(agreement) => agreement,
+            Err(reject) => return self.refuse_stranger(conn, id, reject, out),
         };
-        out.secrets.push((conn, SessionSecret::new(CHAINS, &keys.to_bytes())));
-        keys.evolve_c2s(received.ct, &received.iv);
-        keys.bind_hello(self.profile, frame);
-        // As Python prints a time: seconds since 1970, and a fraction of seven digits.
-        let (seconds, rest) = (now.0 / 1_000_000_000, now.0 % 1_000_000_000);
-        let plaintext =
-            format!("ServerChallenge-{}.{:07}", self.epoch.saturating_add(seconds), rest / 100);
-        let public = share.as_ref().map(Ephemeral::share);
-        let challenge = self.seal(CHALLENGE, id, 0, &keys, public, plaintext.as_bytes());
-        keys.evolve_s2c(plaintext.as_bytes());
-        keys.bind_challenge(self.profile, &challenge);
-        if let Some(agreed) = &agreed {
-            out.secrets.push((conn, SessionSecret::new(SHARED, &agreed.0)));
-            keys.bind_shares(self.profile, agreed);
-        }
-        out.writes.push((conn, challenge));
-
-        let unmixed = self.profile.has(Weakness::ChallengeNotMixed);
-        if unmixed {
-            let fact = Fact::Established(keys.client_fingerprint());
-            out.claims.push(self.claim(conn, &peer, fact));
-            let fact = Fact::Running(keys.server_fingerprint());
-            out.claims.push(self.claim(conn, &peer, fact));
-        } else {
-            let fact = Fact::Running(keys.session_fingerprint());
-            out.claims.push(self.claim(conn, &peer, fact));
-        }
-        let numbers = VecDeque::new();
         self.hellos += 1;
-        let hello = self.hellos;
-        let session =
-            Session { id, hello, conn, peer, keys, round: 1, established: unmixed, numbers };
+        let began = (now, self.hellos);
+        let context = &mut self.context(conn, out);
+        let session = Session::begin(keys, &received, &frame.bytes, began, agreement, context);
         if let Some(link) = self.links.get_mut(&conn) {
             link.bound = Some(id);
             link.deadline = self.timeouts.deadline(now, HANDSHAKE_PATIENCE);
@@ -310,63 +253,34 @@ impl Server {
     fn data(
         &mut self,
         conn: Conn,
-        mut session: Session,
+        session: Session,
         received: &Received<'_>,
         now: Tick,
         out: &mut Output,
     ) {
-        let opened = received
-            .open(&session.keys.c2s, session.round, Side::Client)
-            .and_then(|plaintext| numbers::read(self.profile, plaintext))
-            .and_then(|(text, numbers)| Ok((text, numbers, session.round.successor("round")?)));
-        let (text, numbers, next_round) = match opened {
-            Ok(opened) => opened,
+        let data = match session.check(self.setting.profile, received) {
+            Ok(data) => data,
             Err(reject) => return self.end_refused(conn, session, reject, DESYNC, out),
         };
         // A session that somebody held back must not replace one that began after it.
-        if self.live.get(&session.id).is_some_and(|live| live.began_after(&session))
-            && !self.profile.has(Weakness::HelloReplacesSession)
+        let (id, hello) = (session.known().id, session.known().hello);
+        if self.live.get(&id).is_some_and(|live| live.known().hello > hello)
+            && !self.has(Weakness::HelloReplacesSession)
         {
             let reject = Reject::new(Check::Phase, "session");
             return self.end_refused(conn, session, reject, TERMINATE, out);
         }
-        let share = fresh_share(self.profile, &mut self.entropy);
-        let agreed = match (&share, received.share) {
-            (Some(ours), Some(theirs)) => match agree(ours, theirs) {
-                Ok(agreed) => Some(agreed),
-                Err(reject) => return self.end_refused(conn, session, reject, DESYNC, out),
-            },
-            _ => None,
+        let agreement = match Agreement::make(received.share, &mut self.context(conn, out)) {
+            Ok(agreement) => agreement,
+            Err(reject) => return self.end_refused(conn, session, reject, DESYNC, out),
         };
-        if !session.established {
-            session.established = true;
-            let fact = Fact::Established(session.keys.session_fingerprint());
-            out.claims.push(self.claim(conn, &session.peer, fact));
-        }
-        let fact = Fact::Delivered(Message::numbers(text));
-        out.claims.push(self.claim(conn, &session.peer, fact));
-        session.keys.evolve_c2s(received.ct, &received.iv);
-        session.numbers.push_back((session.round, numbers));
-        if session.numbers.len() > ROUNDS_KEPT {
-            session.numbers.pop_front();
-        }
-
-        let others = self.live.values().filter(|other| other.id != session.id);
-        let rounds = others.chain([&session]).flat_map(|active| &active.numbers);
-        let answer = numbers::aggregate(rounds.filter(|(round, _)| *round == session.round));
-        let public = share.as_ref().map(Ephemeral::share);
-        let Session { id, round, .. } = session;
-        let frame = self.seal(RESPONSE, id, round, &session.keys, public, answer.as_bytes());
-        out.writes.push((conn, frame));
-        session.keys.evolve_s2c(answer.as_bytes());
-        if let Some(agreed) = &agreed {
-            out.secrets.push((conn, SessionSecret::new(SHARED, &agreed.0)));
-            session.keys.mix_shared(agreed);
-        }
-        session.round = next_round;
-        let fact = Fact::Sent(Message::aggregate(answer));
-        out.claims.push(self.claim(conn, &session.peer, fact));
-        self.keep(conn, session, now, out);
+        let others = self.live.iter().filter(|(other, _)| **other != id);
+        let others = others.flat_map(|(_, session)| session.numbers());
+        let (setting, entropy) = (&self.setting, &mut self.entropy);
+        let mut context = Context { setting, entropy, out, conn };
+        let active = session.into_active(&mut context);
+        let active = active.take(data, received, agreement, others, &mut context);
+        self.keep(conn, Session::Active(active), now, out);
     }
 
     /// Put a session that has proven its key among the live ones. One it replaces is over.
@@ -374,38 +288,14 @@ impl Server {
         if let Some(link) = self.links.get_mut(&conn) {
             link.deadline = self.timeouts.deadline(now, IDLE_PATIENCE);
         }
-        let peer = session.peer.clone();
-        if let Some(replaced) = self.live.insert(session.id, session) {
-            out.claims.push(self.claim(replaced.conn, &peer, Fact::Ended(End::Aborted)));
-            self.close(replaced.conn, out);
+        let (id, peer) = (session.known().id, session.known().peer.clone());
+        if let Some(replaced) = self.live.insert(id, session) {
+            self.claim(replaced.known().conn, &peer, Fact::Ended(End::Aborted), out);
+            self.close(replaced.known().conn, out);
         }
     }
 
-    /// A frame that says the session is over.
-    fn terminate(
-        &mut self,
-        conn: Conn,
-        session: Session,
-        received: &Received<'_>,
-        out: &mut Output,
-    ) {
-        if self.profile.has(Weakness::TerminateNotAuthenticated) {
-            out.claims.push(self.claim(session.conn, &session.peer, Fact::Ended(End::Clean)));
-            let Session { id, round, .. } = session;
-            let frame = self.seal(TERMINATE, id, round, &session.keys, None, b"Invalid opcode");
-            out.writes.push((conn, frame));
-            return self.close(conn, out);
-        }
-        match received.open(&session.keys.c2s, session.round, Side::Client) {
-            Ok(_) => {
-                out.claims.push(self.claim(session.conn, &session.peer, Fact::Ended(End::Clean)));
-                self.close(conn, out);
-            }
-            Err(reject) => self.end_refused(conn, session, reject, DESYNC, out),
-        }
-    }
-
-    /// Refuse a frame, end the session it acted on and say so, sealed, where it came from.
+    /// Refuse a frame, end the session it acted on and close the connection it came on.
     fn end_refused(
         &mut self,
         conn: Conn,
@@ -414,16 +304,7 @@ impl Server {
         answer: &str,
         out: &mut Output,
     ) {
-        let reason: &[u8] = match (answer, reject.check) {
-            (DESYNC, _) => b"Key desynchronization detected",
-            (_, Check::Opcode) => b"Invalid opcode",
-            _ => b"Invalid protocol state",
-        };
-        let Session { id, round, .. } = session;
-        let frame = self.seal(answer, id, round, &session.keys, None, reason);
-        out.writes.push((conn, frame));
-        out.claims.push(self.claim(conn, &session.peer, Fact::Rejected(reject)));
-        out.claims.push(self.claim(session.conn, &session.peer, Fact::Ended(End::Aborted)));
+        session.refuse(reject, answer, &mut self.context(conn, out));
         self.close(conn, out);
     }
 
@@ -431,8 +312,8 @@ impl Server {
     /// session stays open.
     fn refuse_stranger(&mut self, conn: Conn, id: u8, reject: Reject, out: &mut Output) {
         let peer = client_name(id);
-        out.claims.push(self.claim(conn, &peer, Fact::Rejected(reject)));
-        if self.bound(conn).is_some() || !self.profile.has(Weakness::NoTimeout) {
+        self.claim(conn, &peer, Fact::Rejected(reject), out);
+        if self.bound(conn).is_some() || !self.has(Weakness::NoTimeout) {
             self.close_and_forget(conn, &peer, out);
         }
     }
@@ -444,13 +325,13 @@ impl Server {
             return self.end_refused(conn, session, reject, TERMINATE, out);
         }
         let peer = client_name(id);
-        out.claims.push(self.claim(conn, &peer, Fact::Rejected(reject)));
+        self.claim(conn, &peer, Fact::Rejected(reject), out);
         self.close_and_forget(conn, &peer, out);
     }
 
     fn close_and_forget(&mut self, conn: Conn, peer: &Name, out: &mut Output) {
         if let Some(end) = self.forget(conn, End::Aborted) {
-            out.claims.push(self.claim(conn, peer, Fact::Ended(end)));
+            self.claim(conn, peer, Fact::Ended(end), out);
         }
         self.close(conn, out);
     }
@@ -463,18 +344,12 @@ impl Server {
 
     /// The peer closed. As built that is the only goodbye there is.
     fn closed(&mut self, conn: Conn, out: &mut Output) {
-        let Some(id) = self.bound(conn) else {
-            self.links.remove(&conn);
-            return;
-        };
-        let end = if self.profile.has(Weakness::TerminateNotAuthenticated) {
-            End::Clean
-        } else {
-            End::Truncated
-        };
-        if let Some(end) = self.forget(conn, end) {
-            let peer = client_name(id);
-            out.claims.push(self.claim(conn, &peer, Fact::Ended(end)));
+        if let Some(id) = self.bound(conn) {
+            let silent = self.has(Weakness::TerminateNotAuthenticated);
+            let end = if silent { End::Clean } else { End::Truncated };
+            if let Some(end) = self.forget(conn, end) {
+                self.claim(conn, &client_name(id), Fact::Ended(end), out);
+            }
         }
         self.links.remove(&conn);
     }
@@ -485,8 +360,8 @@ impl Server {
         let link = self.links.get_mut(&conn)?;
         let tentative = link.tentative.take().is_some();
         let id = link.bound?;
-        let free = self.profile.has(Weakness::SessionNotBoundToConnection);
-        let live = self.live.get(&id).is_some_and(|session| free || session.conn == conn);
+        let free = self.has(Weakness::SessionNotBoundToConnection);
+        let live = self.live.get(&id).is_some_and(|session| free || session.known().conn == conn);
         if live {
             self.live.remove(&id);
         }
@@ -499,32 +374,12 @@ impl Server {
         let silent: Vec<Conn> =
             self.links.iter().filter(|(_, link)| late(link)).map(|(conn, _)| *conn).collect();
         for conn in silent {
-            let id = self.bound(conn).unwrap_or(0);
-            let peer = client_name(id);
+            let peer = client_name(self.bound(conn).unwrap_or(0));
             let reject = Reject::new(Check::Timeout, "silence");
-            out.claims.push(self.claim(conn, &peer, Fact::Rejected(reject)));
+            self.claim(conn, &peer, Fact::Rejected(reject), out);
             self.close_and_forget(conn, &peer, out);
         }
     }
-
-    fn seal(
-        &mut self,
-        name: &str,
-        client_id: u8,
-        round: u32,
-        keys: &Keys,
-        share: Option<[u8; 32]>,
-        plaintext: &[u8],
-    ) -> Vec<u8> {
-        let iv = self.entropy.bytes();
-        let Some(spec) = self.layout.frame(name) else { return Vec::new() };
-        let from = Side::Server;
-        Sealing { spec, from, client_id, round, share, iv, plaintext }.seal(&keys.s2c)
-    }
-}
-
-fn client_name(id: u8) -> Name {
-    Name::from(format!("client-{id}").as_str())
 }
 
 #[cfg(test)]
@@ -532,6 +387,9 @@ mod tests {
     use super::*;
     use crate::endpoint::PortIndex;
     use crate::ratchet::SYSTEM;
+    use crate::ratchet::keys::fresh_share;
+    use crate::ratchet::wire::Sealing;
+    use crate::weakness::Profile;
 
     const CONN: Conn = Conn(1);
 
@@ -548,12 +406,12 @@ mod tests {
             }
             for (round, expected) in [(u32::MAX - 1, None), (u32::MAX, Some(Check::Exhausted))] {
                 let mut session = server.find(CONN, 1).unwrap();
-                session.round = round;
-                let keys = session.keys.c2s.clone();
+                session.known_mut().round = round;
+                let keys = session.known().keys.c2s.clone();
                 server.live.insert(1, session);
                 let share = fresh_share(profile, &mut Entropy::new(1, "share"));
                 let data = Sealing {
-                    spec: &server.layout.frame(DATA).unwrap().clone(),
+                    spec: &server.setting.layout.frame(DATA).unwrap().clone(),
                     from: Side::Client,
                     client_id: 1,
                     round,
@@ -569,31 +427,6 @@ mod tests {
                 });
                 assert_eq!(refused, expected, "round {round}, {}", profile.name());
             }
-        }
-    }
-
-    #[test]
-    fn a_refusal_says_under_the_keys_why_the_session_is_over() {
-        let profile = Profile::HARDENED;
-        for (answer, check, said) in [
-            (DESYNC, Check::Mac, "Key desynchronization detected"),
-            (DESYNC, Check::Opcode, "Key desynchronization detected"),
-            (TERMINATE, Check::Opcode, "Invalid opcode"),
-            (TERMINATE, Check::Phase, "Invalid protocol state"),
-        ] {
-            let mut server = Server::new(Setup::lab(profile, 7, 0), Keyring::lab(profile));
-            let (id, hello, round, established) = (1, 1, 1, true);
-            let keys = Keys::from_master(b"client1_master_k");
-            let s2c = keys.s2c.clone();
-            let (peer, numbers) = (client_name(id), VecDeque::new());
-            let session =
-                Session { id, hello, conn: CONN, peer, keys, round, established, numbers };
-            let mut out = Output::default();
-            server.end_refused(CONN, session, Reject::new(check, "field"), answer, &mut out);
-            let (_, frame) = &out.writes[0];
-            let spec = server.layout.frame(answer).unwrap();
-            let received = Received::cut(spec, frame).unwrap();
-            assert_eq!(received.open(&s2c, round, Side::Server).unwrap(), said.as_bytes());
         }
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use aes::Aes128;
 
-use crate::compromise::Edit;
 use crate::crypto::key::Algorithm;
 use crate::crypto::{Authenticator, cbc, hmac_sha256_verifies};
 use crate::endpoint::{Check, Reject, Side};
@@ -238,22 +237,6 @@ impl<'a> Received<'a> {
             .len();
         plaintext.truncate(len);
         Ok(plaintext)
-    }
-
-    /// What whoever has the keys makes of this frame: the same with other plaintext.
-    pub(super) fn rewrite(
-        &self,
-        spec: &FrameSpec,
-        chain: &Chain,
-        round: u32,
-        from: Side,
-        edit: Edit<'_>,
-    ) -> Option<Vec<u8>> {
-        let mut plaintext = self.open(chain, round, from).ok()?;
-        edit(&mut plaintext);
-        let Self { client_id, share, iv, .. } = *self;
-        let sealing = Sealing { spec, from, client_id, round, share, iv, plaintext: &plaintext };
-        Some(sealing.seal(chain)).filter(|frame| frame.len() <= spec.max)
     }
 }
 

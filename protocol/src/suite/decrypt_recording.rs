@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::channel::{self, Record as _};
 use crate::compromise::{RecordedFrame, Secrets, each_frame, next_secret};
 use crate::crypto::Secret;
 use crate::endpoint::{Message, Side};
@@ -9,11 +10,11 @@ use crate::keyfiles::KeySource;
 use crate::layout::Frame;
 use crate::session_secret::SessionSecret;
 use crate::suite::keyfiles::server_key;
-use crate::suite::keys::{HANDSHAKE, Keys, MESSAGES, Transcript};
-use crate::suite::record::{Channel, Content};
+use crate::suite::keys::{HANDSHAKE, MESSAGES};
+use crate::suite::one_way;
+use crate::suite::record::Channel;
 use crate::suite::server::transported;
-use crate::suite::wire::{Parts, one_way};
-use crate::suite::{content, one_way};
+use crate::suite::wire::{self, Parts};
 use crate::weakness::Profile;
 
 /// What the keys of a handshake are derived from, and the keys that frames bring where there is none.
@@ -84,38 +85,14 @@ pub(super) fn decrypt_recording(
 fn follow(
     profile: Profile,
     recording: &[RecordedFrame<'_>],
-    mut secret: impl FnMut(&Parts) -> Option<Secret<32>>,
+    secret: impl FnMut(&Parts) -> Option<Secret<32>>,
     mut published: impl FnMut(&Frame) -> Option<Message>,
 ) -> Vec<(usize, Message)> {
-    let mut transcript = Transcript::default();
-    let mut channel: Option<Channel> = None;
+    if !wire::one_way(profile) {
+        return channel::follow::<Channel, _>(profile, recording, secret);
+    }
     each_frame(recording, |recorded| {
-        let mut frame = Parts::of(recorded.frame);
-        match (recorded.from, frame.name()) {
-            (Side::Client, "MSG") if one_way(profile) => return published(recorded.frame),
-            (Side::Client, "HELLO") => {
-                transcript = Transcript::default();
-                let said = [frame.field("nonce"), frame.field("share")];
-                transcript.absorb(Side::Client, &said);
-            }
-            (Side::Server, "CERT") => {
-                let said = ["certificate", "nonce", "share"].map(|name| frame.field(name));
-                transcript.absorb(Side::Server, &said);
-            }
-            (Side::Client, "LOGIN") => {
-                let keys = Keys::derive(&secret(&frame)?.0, &transcript);
-                channel = Some(Channel::new(profile, keys));
-            }
-            (Side::Client, "MSG") => {
-                let plaintext = channel.as_mut()?.open_unordered(Content::Text, &mut frame).ok()?;
-                return content::read_text(plaintext).ok();
-            }
-            (Side::Client, "FILE") => {
-                let plaintext = channel.as_mut()?.open_unordered(Content::File, &mut frame).ok()?;
-                return content::read_file(plaintext).ok();
-            }
-            _ => {}
-        }
-        None
+        let is_message = (recorded.from, recorded.frame.spec.name) == (Side::Client, "MSG");
+        is_message.then(|| published(recorded.frame)).flatten()
     })
 }

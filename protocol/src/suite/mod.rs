@@ -69,7 +69,7 @@
 //!
 //! Each weakness takes back one of these. The places are in [`SYSTEM`].
 
-mod bare;
+mod channel;
 mod client;
 mod content;
 mod decrypt_recording;
@@ -197,7 +197,7 @@ pub const SYSTEM: System = System {
             code: "protocol/src/session.rs",
         },
     ],
-    records: Some(bare::records),
+    records: Some(channel::records),
     keys: keyfiles::KEYS,
     lab: keyfiles::lab_under,
     decrypt_recording: Some(decrypt_recording::decrypt_recording),

@@ -1,7 +1,6 @@
 //! The record layer where there is a handshake: AES-128-CBC, then HMAC-SHA256, in place in one buffer, with
 //! whatever the profile leaves out left out. The server only ever authenticates.
 
-use crate::compromise::Edit;
 use crate::count::Count;
 use crate::crypto::checksum::hex;
 use crate::crypto::{cbc, sha256};
@@ -96,7 +95,7 @@ pub(super) struct Channel {
     pub(super) profile: Profile,
     pub(super) keys: Keys,
     /// The number of the next record.
-    sequence: u64,
+    pub(super) sequence: u64,
 }
 
 impl Channel {
@@ -121,7 +120,7 @@ impl Channel {
     }
 
     /// Make a record under this initialization vector.
-    fn seal_under(
+    pub(super) fn seal_under(
         &mut self,
         iv: &[u8; cbc::BLOCK],
         content: Content,
@@ -227,33 +226,8 @@ impl Channel {
         Ok(Opened { plaintext, receipt, intact })
     }
 
-    /// Open a record of a recorded session, whichever number it has.
-    pub(super) fn open_unordered<'a>(
-        &mut self,
-        content: Content,
-        record: &'a mut Parts,
-    ) -> Result<&'a [u8], Reject> {
-        self.sequence = number(record.field("sequence"));
-        self.open(content, record).map(|opened| opened.plaintext)
-    }
-
-    /// What whoever has the keys makes of a record that is not opened yet: the same with other plaintext.
-    pub(super) fn rewrite(
-        &self,
-        content: Content,
-        mut record: Parts,
-        edit: Edit<'_>,
-    ) -> Option<Vec<u8>> {
-        let (iv, key) = (self.iv(record.field("iv")).ok()?, record.field("key").to_vec());
-        let mut plaintext = self.clone().open(content, &mut record).ok()?.plaintext.to_vec();
-        edit(&mut plaintext);
-        let key = Some(&key[..]).filter(|key| !key.is_empty());
-        let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&plaintext);
-        let (frame, _) = self.clone().seal_under(&iv, content, key, plaintext.len(), write).ok()?;
-        Some(frame)
-    }
-
-    fn iv(&self, field: &[u8]) -> Result<[u8; cbc::BLOCK], Reject> {
+    /// The initialization vector of a record with this field.
+    pub(super) fn iv(&self, field: &[u8]) -> Result<[u8; cbc::BLOCK], Reject> {
         if self.profile.has(Weakness::StaticIv) { Ok(*STATIC_IV) } else { array(field, "iv") }
     }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::channel::Channel as _;
 use crate::compromise::Edit;
 use crate::crypto::Secret;
 use crate::crypto::ecdh::{Ephemeral, SHARE};
@@ -137,7 +138,7 @@ impl Session for State {
         &self,
         frame: &[u8],
         setting: &Setting,
-        _: &mut Entropy,
+        entropy: &mut Entropy,
         edit: Edit<'_>,
     ) -> Option<Vec<u8>> {
         let parts = Self::next(setting, self.due(), &mut Inbox::of(frame)).ok()??;
@@ -149,10 +150,9 @@ impl Session for State {
             }
             (Self::ExpectLogin(state), _) => {
                 let secret = state.secret(&parts, server).ok()?;
-                state.channel(setting.profile, &secret).rewrite(Content::Login, parts, edit)
+                state.channel(setting.profile, &secret).rewrite(&parts, entropy, edit)
             }
-            (Self::Active(channel), "MSG") => channel.rewrite(Content::Text, parts, edit),
-            (Self::Active(channel), "FILE") => channel.rewrite(Content::File, parts, edit),
+            (Self::Active(channel), _) => channel.rewrite(&parts, entropy, edit),
             _ => None,
         }
     }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use crate::crypto::ecdh::SHARE;
 use crate::endpoint::{Check, Reject, Side};
-use crate::inbox::{Cut, Inbox, Received, array};
-use crate::layout::{Field, Frame, FrameOrder, FrameSpec, Layout, Role, Size, Turn};
+use crate::inbox::{Inbox, Received, array};
+use crate::layout::{Field, FrameOrder, FrameSpec, Layout, Role, Size, Turn};
 use crate::weakness::{Profile, Weakness};
 
 /// What one read returns at most, in bytes: the published server calls `recv(4096)`.
@@ -131,20 +131,14 @@ fn spec(
 }
 
 /// A received frame and where its fields lie.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Parts {
-    frame: Received,
+    pub(super) frame: Received,
     /// Where it was split, if it was: there its fields are, wherever an honest sender's would be.
-    split: Option<Vec<(&'static str, Range<usize>)>>,
+    pub(super) split: Option<Vec<(&'static str, Range<usize>)>>,
 }
 
 impl Parts {
-    /// A frame somebody recorded, its fields where an honest sender's are: a delimiter that stands in one of them by
-    /// chance misleads nobody who knows their sizes.
-    pub(super) fn of(frame: &Frame) -> Self {
-        Self { frame: Received::of(frame), split: None }
-    }
-
     /// The name of its type.
     pub(super) fn name(&self) -> &'static str {
         self.frame.spec.name
@@ -187,11 +181,6 @@ impl Parts {
         let [place] = self.places([name]);
         self.at(&(0..place.start))
     }
-
-    /// The whole frame.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.frame.bytes
-    }
 }
 
 /// Take the next frame out of the inbox, if it is whole, provided it is one of `due`.
@@ -213,11 +202,7 @@ pub(super) fn next(
         let len = inbox.waiting().len().min(READ);
         return split(profile, specs, inbox.take(len)).map(Some);
     }
-    match inbox.cut(&mut specs) {
-        Cut::Short => Ok(None),
-        Cut::Bad(reject) => Err(reject),
-        Cut::Whole(spec, bytes) => Ok(Some(Parts { frame: Received { spec, bytes }, split: None })),
-    }
+    Ok(inbox.next(&mut specs)?.map(|frame| Parts { frame, split: None }))
 }
 
 /// Split one read at every delimiter, also at those that stand in a field by chance.
