@@ -9,7 +9,7 @@
 
 pub mod ccm;
 pub mod compromise;
-mod count;
+pub mod count;
 pub mod crypto;
 pub mod csr;
 pub mod endpoint;

@@ -37,7 +37,7 @@ impl RecordLayer for Bare {
 
     fn open(&mut self, received: Vec<u8>, read: &mut dyn FnMut(&[u8])) -> Result<Vec<u8>, Reject> {
         let mut inbox = Inbox::from(received);
-        let record = wire::next(&self.layout, Side::Client, &["IMGX"], &mut inbox)?;
+        let record = inbox.next_due(&self.layout, Side::Client, &["IMGX"])?;
         let mut record = record.ok_or(SHORT)?;
         read(self.channel.open_unordered(&mut record)?);
         Ok(record.bytes)

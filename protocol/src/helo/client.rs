@@ -129,7 +129,7 @@ impl Session for State {
         due: &'static [&'static str],
         inbox: &mut Inbox,
     ) -> Result<Option<Received>, Reject> {
-        wire::next(&setting.layout, Side::Server, due, inbox)
+        inbox.next_due(&setting.layout, Side::Server, due)
     }
 
     fn receive(

@@ -118,7 +118,7 @@ impl Session for State {
         due: &'static [&'static str],
         inbox: &mut Inbox,
     ) -> Result<Option<Received>, Reject> {
-        wire::next(&setting.layout, Side::Client, due, inbox)
+        inbox.next_due(&setting.layout, Side::Client, due)
     }
 
     fn receive(
