@@ -14,8 +14,9 @@ use crate::cli;
 /// ```no_run
 /// use std::process::ExitCode;
 ///
-/// # const SYSTEM: protocol::system::System = protocol::system::System::new("mine", |_| todo(), |_| todo(), |_| todo());
-/// # fn todo<T>() -> T { unreachable!() }
+/// # use protocol::system::System;
+/// # const SYSTEM: System = System::minimal("mine", &|_| make(), &|_| make(), &|_| make());
+/// # fn make<T>() -> T { unreachable!("an example that nobody runs") }
 /// fn main() -> ExitCode {
 ///     scenarios::Program::new().system(SYSTEM).main()
 /// }
@@ -44,6 +45,16 @@ impl Program {
     #[must_use]
     pub fn scenario(mut self, path: &'static str, content: &'static str) -> Self {
         self.scenarios.push((path, content));
+        self
+    }
+
+    /// The same, with all of these scenarios, as [`Self::scenario`] takes them.
+    #[must_use]
+    pub fn scenarios(
+        mut self,
+        files: impl IntoIterator<Item = (&'static str, &'static str)>,
+    ) -> Self {
+        self.scenarios.extend(files);
         self
     }
 
