@@ -18,6 +18,7 @@ pub mod helo;
 pub mod inbox;
 pub mod keyfiles;
 pub mod layout;
+pub mod message_bytes;
 pub mod named_enum;
 pub mod peer;
 pub mod pki;
