@@ -68,3 +68,16 @@ impl Program {
         cli::main(self.catalogue())
     }
 }
+
+/// The scenario files of a crate, for [`Program::scenarios`]: paths inside its folder `scenarios`.
+///
+/// ```ignore
+/// const SCENARIOS: [(&str, &str); 2] =
+///     scenarios::scenario_files!["baseline/mine-text.toml", "replay/mine-replay-text.toml"];
+/// ```
+#[macro_export]
+macro_rules! scenario_files {
+    ($($path:literal),+ $(,)?) => {
+        [$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/", $path)))),+]
+    };
+}
