@@ -1,24 +1,18 @@
 //! The client: agrees on a key, sends messages, says goodbye.
 
-use std::time::Duration;
-
 use protocol::crypto::Secret;
 use protocol::crypto::x25519::Ephemeral;
 use protocol::endpoint::{Check, Endpoint, Fact, Message, Name, Reject, Side};
 use protocol::inbox::{Inbox, Received};
+use protocol::message_bytes::to_bytes;
 use protocol::peer::{self, Next, Peer, Session, Waits};
 use protocol::system::Setup;
 
-use crate::channel::{self, Channel, RECORD_KEY};
-use crate::keys::{Setting, Shares, lab_key};
+use crate::channel::{Channel, RECORD_KEY};
+use crate::keys::{Setting, Shares};
 
-/// A client with the key of the lab.
-pub(crate) fn new(setup: Setup) -> Box<dyn Endpoint> {
-    with_key(setup, lab_key())
-}
-
-/// A client with this key.
-pub(crate) fn with_key(setup: Setup, key: Secret<32>) -> Box<dyn Endpoint> {
+/// A client with this shared key.
+pub(crate) fn new(setup: Setup, key: Secret<32>) -> Box<dyn Endpoint> {
     let (name, label) = (Name::from("client"), "sixth client".to_owned());
     Box::new(Peer::<State>::host(&setup, name, label, Setting::new(&setup, key)))
 }
@@ -68,9 +62,7 @@ impl Session for State {
         let setting = context.setting;
         let shares = Shares { client: ours.share(), server: accept.array("share")? };
         setting.check(Side::Server, &shares, accept)?;
-        let agreed = ours.agree(shares.server);
-        let agreed = agreed.map_err(|_| Reject::new(Check::Content, "share"))?;
-        let (key, fingerprint) = shares.derive(&agreed);
+        let (key, fingerprint) = shares.derive(&ours.agree(shares.server)?);
         context.output.secret(RECORD_KEY, &key.0);
         context.output.claim(Fact::Running(fingerprint));
         context.output.claim(Fact::Established(fingerprint));
@@ -87,15 +79,11 @@ impl Session for State {
         matches!(self, Self::Open(_))
     }
 
-    fn patience(&self) -> Option<Duration> {
-        (!self.is_established()).then_some(Duration::from_secs(5))
-    }
-
     fn send(self, message: Message, context: &mut Context<'_, '_>) -> Result<Self, Reject> {
         let Self::Open(mut channel) = self else { return Ok(self) };
-        match channel::write(&message) {
-            Ok(text) => {
-                context.output.send(channel.seal(text)?);
+        match to_bytes(&message).and_then(|text| channel.seal(text)) {
+            Ok(record) => {
+                context.output.send(record);
                 context.output.claim(Fact::Sent(message));
             }
             Err(reject) => context.output.claim(Fact::Rejected(reject)),

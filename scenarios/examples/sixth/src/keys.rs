@@ -18,8 +18,8 @@ const HOLDS: &str = "the shared key: 64 hexadecimal digits";
 /// How the system comes to keys that are not the lab's: `serve --keys DIR`, `pki init`.
 pub(crate) const KEYS: KeySet = KeySet {
     files: &[(FILE, HOLDS)],
-    client: |setup, source| Ok(client::with_key(setup, read(source)?)),
-    server: |setup, source| Ok(server::with_key(setup, read(source)?)),
+    client: |setup, source| Ok(client::new(setup, read(source)?)),
+    server: |setup, source| Ok(server::new(setup, read(source)?)),
     generate: |wanted| Ok(file(&wanted.entropy.bytes())),
     ..KeySet::NONE
 };
@@ -37,9 +37,10 @@ pub(crate) fn lab_key() -> Secret<32> {
     Secret(sha256(&[b"the shared key of the lab"]))
 }
 
-/// The key files of the lab.
+/// The key files of the lab: the shared key, and one that a stranger has.
 pub(crate) fn lab() -> KeyFiles {
-    file(&lab_key().0)
+    let stranger = hex(&sha256(&[b"the key of a stranger"]));
+    file(&lab_key().0).into_iter().chain([("stranger_key.txt".to_owned(), stranger)]).collect()
 }
 
 /// What never changes over an endpoint's life.

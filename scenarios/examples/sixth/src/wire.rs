@@ -15,54 +15,38 @@ const MAC: usize = 32;
 const SHARE: Field = Field::new("share", Role::PublicKey, x25519::SHARE);
 const CONFIRMATION: Field =
     Field::new("confirmation", Role::Mac, MAC).unless(Weakness::EcdhNotAuthenticated);
+const LENGTH: Field = Field::new("length", Role::LENGTH, 4);
 const NUMBER: Field = Field::new("number", Role::NUMBER, 8);
+const CT: Field = Field::rest("ct", Role::Ciphertext);
 const TAG: Field = Field::new("tag", Role::Mac, ccm::TAG);
 
 const fn opcode(letter: &'static [u8]) -> Field {
     Field::new("opcode", Role::Tag(letter), 1)
 }
 
+const fn from_client(name: &'static str, fields: &'static [Field], max: usize) -> FrameDecl {
+    FrameDecl { name, from: Some(Side::Client), fields, max }
+}
+
 const FRAMES: &[FrameDecl] = &[
-    FrameDecl {
-        name: "HELLO",
-        from: Some(Side::Client),
-        fields: &[opcode(b"H"), SHARE],
-        max: 1 + x25519::SHARE,
-    },
+    from_client("HELLO", &[opcode(b"H"), SHARE], 1 + x25519::SHARE),
     FrameDecl {
         name: "ACCEPT",
         from: Some(Side::Server),
         fields: &[opcode(b"A"), SHARE, CONFIRMATION],
         max: 1 + x25519::SHARE + MAC,
     },
-    FrameDecl {
-        name: "FINISH",
-        from: Some(Side::Client),
-        fields: &[opcode(b"F"), CONFIRMATION],
-        max: 1 + MAC,
-    },
-    FrameDecl {
-        name: "DATA",
-        from: Some(Side::Client),
-        fields: &[
-            opcode(b"D"),
-            Field::new("length", Role::LENGTH, 4),
-            NUMBER,
-            Field::rest("ct", Role::Ciphertext),
-            TAG,
-        ],
-        max: MAX_RECORD,
-    },
-    FrameDecl {
-        name: "BYE",
-        from: Some(Side::Client),
-        fields: &[
+    from_client("FINISH", &[opcode(b"F"), CONFIRMATION], 1 + MAC),
+    from_client("DATA", &[opcode(b"D"), LENGTH, NUMBER, CT, TAG], MAX_RECORD),
+    from_client(
+        "BYE",
+        &[
             opcode(b"B"),
             NUMBER.unless(Weakness::EndNotAuthenticated),
             TAG.unless(Weakness::EndNotAuthenticated),
         ],
-        max: 1 + 8 + ccm::TAG,
-    },
+        1 + 8 + ccm::TAG,
+    ),
 ];
 
 /// The frames under `profile`, and which can come when.
