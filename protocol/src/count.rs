@@ -5,7 +5,15 @@
 use crate::endpoint::{Check, Reject};
 
 /// A number that only goes up.
-pub(crate) trait Count: Sized {
+///
+/// ```
+/// use protocol::count::Count;
+/// use protocol::endpoint::{Check, Reject};
+///
+/// assert_eq!(7_u64.successor("sequence"), Ok(8));
+/// assert_eq!(u64::MAX.successor("sequence"), Err(Reject::new(Check::Exhausted, "sequence")));
+/// ```
+pub trait Count: Sized {
     /// The number after this one.
     ///
     /// # Errors

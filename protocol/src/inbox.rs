@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::endpoint::{Check, Conn, Found, Output, Reject};
-use crate::layout::{Frame, FrameSpec, Measure, first_match};
+use crate::endpoint::{Check, Conn, Found, Output, Reject, Side};
+use crate::layout::{Frame, FrameSpec, Layout, Measure, Role, first_match};
 
 /// A queue of bytes. It never allocates ahead of what has really arrived, whatever length a
 /// frame declares.
@@ -56,6 +56,31 @@ impl Inbox {
             Some((spec, Measure::Whole(len))) => Cut::Whole(spec, self.take(len)),
             Some((_, Measure::Bad(reject))) => Cut::Bad(reject),
             Some((_, Measure::Other)) | None => Cut::Bad(Reject::new(Check::Opcode, "header")),
+        }
+    }
+
+    /// Remove the frame at the front, one of those that are due; nothing while it is incomplete.
+    ///
+    /// # Errors
+    /// `length` for a length that cannot be, `phase` for another frame of this sender, `opcode` for anything else.
+    pub fn next_due(
+        &mut self,
+        layout: &Layout,
+        sender: Side,
+        due: &[&str],
+    ) -> Result<Option<Received>, Reject> {
+        match self.cut(due.iter().filter_map(|name| layout.frame(name))) {
+            Cut::Short => return Ok(None),
+            Cut::Whole(spec, bytes) => return Ok(Some(Received { spec, bytes })),
+            Cut::Bad(reject) if reject.check != Check::Opcode => return Err(reject),
+            Cut::Bad(_) => {}
+        }
+        let tagged = layout.from_side(sender).filter(|spec| spec.is_tagged());
+        match first_match(tagged, &self.bytes) {
+            None => Err(Reject::new(Check::Opcode, "header")),
+            // Half of a tag may still become another one.
+            Some((spec, _)) if self.bytes.len() < leading_tag(&spec) => Ok(None),
+            Some(_) => Err(Reject::new(Check::Phase, "header")),
         }
     }
 
@@ -128,6 +153,14 @@ impl Inbox {
     }
 }
 
+/// The bytes of the tag that a frame begins with; 0 if it begins with something else.
+fn leading_tag(spec: &FrameSpec) -> usize {
+    match spec.fields.first().map(|field| field.role) {
+        Some(Role::Tag(tag)) => tag.len(),
+        _ => 0,
+    }
+}
+
 /// One whole frame, owned by whoever works on it.
 #[derive(Clone, Debug)]
 pub struct Received {
@@ -185,6 +218,7 @@ pub fn array<const N: usize>(field: &[u8], name: &'static str) -> Result<[u8; N]
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::Field;
 
     #[test]
     fn takes_in_order_and_keeps_the_rest() {
@@ -196,4 +230,30 @@ mod tests {
         assert_eq!(inbox.take(9), b"ef");
         assert!(inbox.waiting().is_empty());
     }
+    #[test]
+    fn what_is_due_is_taken_and_everything_else_is_told_apart() {
+        let frame = |name, tag: &'static [u8]| {
+            let tag = Field::new("tag", Role::Tag(tag), tag.len());
+            let fields = vec![tag, Field::new("body", Role::Bytes, 1)];
+            Arc::new(FrameSpec::of(name, Some(Side::Client), fields, 10))
+        };
+        let frames = vec![frame("HELLO", b"hi"), frame("BYE", b"ha")];
+        let layout = Layout { system: "own", frames, turns: &[] };
+        let next = |bytes: &[u8], due: &[&str]| {
+            let next = Inbox::of(bytes).next_due(&layout, Side::Client, due);
+            next.map(|found| found.map(|frame| (frame.spec.name, frame.bytes)))
+        };
+        let whole = Ok(Some(("HELLO", b"hi1".to_vec())));
+        assert_eq!(next(b"hi1ha2", &["HELLO"]), whole);
+        for short in [&b""[..], b"h", b"hi"] {
+            assert_eq!(next(short, &["HELLO", "BYE"]), Ok(None));
+            let expected = if short.len() < 2 { Ok(None) } else { PHASE };
+            assert_eq!(next(short, &["BYE"]), expected, "{short:?}");
+        }
+        assert_eq!(next(b"ha2", &["HELLO"]), PHASE);
+        assert_eq!(next(b"ha2", &[]), PHASE);
+        assert_eq!(next(b"ho", &["HELLO"]), Err(Reject::new(Check::Opcode, "header")));
+    }
+
+    const PHASE: Result<Option<(&str, Vec<u8>)>, Reject> = Err(Reject::new(Check::Phase, "header"));
 }

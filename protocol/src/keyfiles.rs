@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
+use crate::crypto::Secret;
+use crate::crypto::checksum::from_hex;
 use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::pki::CertificateError;
 use crate::pki::armour::{self, ArmourError};
@@ -166,6 +168,29 @@ impl std::error::Error for KeyError {}
 /// It is not.
 pub fn need(source: &dyn KeySource, path: &str, holds: &'static str) -> Result<String, KeyError> {
     source.read(path)?.ok_or_else(|| KeyError::new(path, KeyProblem::Missing(holds)))
+}
+
+/// A secret key of `N` bytes that must be there, in a file that holds it in hexadecimal digits.
+///
+/// ```
+/// use protocol::keyfiles::{KeyFiles, hex_key};
+///
+/// let files = KeyFiles::from([("psk.txt".to_owned(), "00ff7e\n".to_owned())]);
+/// assert_eq!(hex_key::<3>(&files, "psk.txt", "the shared key").unwrap().0, [0x00, 0xff, 0x7e]);
+/// assert!(hex_key::<4>(&files, "psk.txt", "the shared key").is_err());
+/// ```
+///
+/// # Errors
+/// It is not there, or holds something else.
+pub fn hex_key<const N: usize>(
+    source: &dyn KeySource,
+    path: &str,
+    holds: &'static str,
+) -> Result<Secret<N>, KeyError> {
+    let text = need(source, path, holds).map(Zeroizing::new)?;
+    let bytes = from_hex(text.trim()).map(Zeroizing::new);
+    let key = bytes.and_then(|bytes| bytes[..].try_into().ok()).map(Secret);
+    key.ok_or_else(|| KeyError::new(path, KeyProblem::Not(holds)))
 }
 
 /// What of a file with one of these labels comes first, as PEM with lines of 64 characters; nothing if there is no such

@@ -10,7 +10,7 @@
 pub mod ccm;
 pub mod channel;
 pub mod compromise;
-mod count;
+pub mod count;
 pub mod crypto;
 pub mod csr;
 pub mod endpoint;
@@ -19,6 +19,7 @@ pub mod helo;
 pub mod inbox;
 pub mod keyfiles;
 pub mod layout;
+pub mod message_bytes;
 pub mod named_enum;
 pub mod peer;
 pub mod pki;

@@ -18,7 +18,7 @@ mod states;
 #[cfg(test)]
 mod tests;
 
-pub use states::{Context, Next, Session, Waits};
+pub use states::{Context, IDLE_PATIENCE, Next, PATIENCE, Session, Waits};
 
 /// An endpoint whose sessions are of this kind.
 #[derive(Debug)]

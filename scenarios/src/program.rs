@@ -14,8 +14,9 @@ use crate::cli;
 /// ```no_run
 /// use std::process::ExitCode;
 ///
-/// # const SYSTEM: protocol::system::System = protocol::system::System::new("mine", |_| todo(), |_| todo(), |_| todo());
-/// # fn todo<T>() -> T { unreachable!() }
+/// # use protocol::system::System;
+/// # const SYSTEM: System = System::minimal("mine", &|_| make(), &|_| make(), &|_| make());
+/// # fn make<T>() -> T { unreachable!("an example that nobody runs") }
 /// fn main() -> ExitCode {
 ///     scenarios::Program::new().system(SYSTEM).main()
 /// }
@@ -47,6 +48,16 @@ impl Program {
         self
     }
 
+    /// The same, with all of these scenarios, as [`Self::scenario`] takes them.
+    #[must_use]
+    pub fn scenarios(
+        mut self,
+        files: impl IntoIterator<Item = (&'static str, &'static str)>,
+    ) -> Self {
+        self.scenarios.extend(files);
+        self
+    }
+
     /// Its scenarios, and the systems that they can name. They are kept for as long as the program runs.
     pub fn catalogue(self) -> Catalogue {
         Catalogue { registry: Registry::with(self.systems.leak()), own: self.scenarios.leak() }
@@ -56,4 +67,17 @@ impl Program {
     pub fn main(self) -> ExitCode {
         cli::main(self.catalogue())
     }
+}
+
+/// The scenario files of a crate, for [`Program::scenarios`]: paths inside its folder `scenarios`.
+///
+/// ```ignore
+/// const SCENARIOS: [(&str, &str); 2] =
+///     scenarios::scenario_files!["baseline/mine-text.toml", "replay/mine-replay-text.toml"];
+/// ```
+#[macro_export]
+macro_rules! scenario_files {
+    ($($path:literal),+ $(,)?) => {
+        [$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/", $path)))),+]
+    };
 }

@@ -6,6 +6,8 @@ use ccm::aead::AeadInOut;
 use ccm::consts::{U11, U12, U16};
 use ccm::{Ccm, KeyInit};
 
+use crate::endpoint::{Check, Reject};
+
 /// The size of a tag in bytes.
 pub const TAG: usize = 16;
 
@@ -18,6 +20,17 @@ pub enum CcmError {
     Size,
     /// The tag is wrong.
     Tag,
+}
+
+/// A wrong tag is refused by `mac`, and everything else by `length`.
+impl From<CcmError> for Reject {
+    fn from(error: CcmError) -> Self {
+        match error {
+            CcmError::Tag => Self::new(Check::Mac, "tag"),
+            CcmError::Key => Self::new(Check::Length, "key"),
+            CcmError::Size => Self::new(Check::Length, "message"),
+        }
+    }
 }
 
 /// Run `$body` with the cipher for the sizes of key and nonce.

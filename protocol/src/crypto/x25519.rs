@@ -3,6 +3,7 @@
 use x25519_dalek::{PublicKey, StaticSecret};
 
 use crate::crypto::Secret;
+use crate::endpoint::{Check, Reject};
 use crate::entropy::Entropy;
 
 /// The size of a share in bytes.
@@ -11,6 +12,12 @@ pub const SHARE: usize = 32;
 /// A share is of small order: whoever agrees on a secret with it agrees on zero.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ShareError;
+
+impl From<ShareError> for Reject {
+    fn from(_: ShareError) -> Self {
+        Self::new(Check::Content, "share")
+    }
+}
 
 /// One end's half of an agreement.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

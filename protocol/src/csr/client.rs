@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::channel::Channel as _;
 use crate::compromise::Edit;
@@ -11,7 +10,7 @@ use crate::csr::file::{self, Json};
 use crate::csr::keys::{EPOCH, NONCE, Nonces, Schedule, Transcript};
 use crate::csr::lab::{Credentials, Keyring, SERVER};
 use crate::csr::record::{Channel, Content};
-use crate::csr::session::{PATIENCE, Setting, counted, sign, verify};
+use crate::csr::session::{Setting, counted, sign, verify};
 use crate::csr::wire::{self, MAX_MEDIA, MAX_MESSAGE, READ, encoded_len};
 use crate::endpoint::{Check, Command, End, Fact, Kind, Message, Reject, Side};
 use crate::entropy::Entropy;
@@ -138,11 +137,6 @@ impl Session for State {
 
     fn is_established(&self) -> bool {
         matches!(self, Self::Idle(_) | Self::ExpectReply(_))
-    }
-
-    /// An idle device waits for its application, not for its peer.
-    fn patience(&self) -> Option<Duration> {
-        (!matches!(self, Self::Idle(_))).then_some(PATIENCE)
     }
 
     fn send(self, message: Message, context: &mut Context<'_, '_>) -> Result<Self, Reject> {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::channel::Channel as _;
 use crate::compromise::Edit;
@@ -12,7 +11,7 @@ use crate::csr::file;
 use crate::csr::keys::{EPOCH, NONCE, Nonces, Schedule, Transcript};
 use crate::csr::lab::{Credentials, Keyring};
 use crate::csr::record::{Channel, Content};
-use crate::csr::session::{IDLE_PATIENCE, PATIENCE, Setting, counted, sign, verify};
+use crate::csr::session::{Setting, counted, sign, verify};
 use crate::csr::wire::{self, ERROR, READ};
 use crate::endpoint::{Check, Command, End, Fact, Reject, Side, Tick};
 use crate::entropy::Entropy;
@@ -145,11 +144,6 @@ impl Session for State {
 
     fn is_established(&self) -> bool {
         matches!(self, Self::Active(_))
-    }
-
-    /// Once the session is established the device may take its time.
-    fn patience(&self) -> Option<Duration> {
-        Some(if self.is_established() { IDLE_PATIENCE } else { PATIENCE })
     }
 
     /// The published device just closes when it is done.

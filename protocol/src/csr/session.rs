@@ -15,10 +15,6 @@ use crate::session::SessionOutput;
 use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
 
-/// How long a hardened endpoint waits for a peer whose turn it is.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a hardened server keeps an established session whose device says nothing.
-pub(super) const IDLE_PATIENCE: Duration = Duration::from_mins(1);
 /// How long an endpoint that sends no lengths waits between two messages that the peer does not
 /// answer, so that they are not read as one.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);

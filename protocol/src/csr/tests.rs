@@ -11,13 +11,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::session::{IDLE_PATIENCE, PATIENCE, PAUSE};
+use super::session::PAUSE;
 use super::*;
 use crate::endpoint::{
     Command, Conn, End, Endpoint, Fact, Input, Message, Output, PortIndex, Side, Tick,
 };
 use crate::entropy::Entropy;
 use crate::layout::{Deframer, Frame};
+use crate::peer::{IDLE_PATIENCE, PATIENCE};
 use crate::testing::{
     LINK, Meddle, Pair, check, delivered, flipped, once, replayed, sent, setup, untouched,
 };

@@ -78,6 +78,6 @@ pub(super) fn records(profile: Profile) -> Box<dyn RecordLayer> {
     let layout = wire::layout(profile);
     let entropy = Entropy::new(1, "helo records");
     channel::measured(channel, "IMGX", entropy, move |inbox| {
-        wire::next(&layout, Side::Client, &["IMGX"], inbox)
+        inbox.next_due(&layout, Side::Client, &["IMGX"])
     })
 }

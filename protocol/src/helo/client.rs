@@ -2,7 +2,6 @@
 //! record at a time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::compromise::Edit;
 use crate::crypto::Secret;
@@ -16,7 +15,7 @@ use crate::helo::keys::{Keys, MASTER, NONCE, Transcript, master};
 use crate::helo::lab::{Credentials, Keyring, SERVER};
 use crate::helo::premaster;
 use crate::helo::record::{Channel, Receipt};
-use crate::helo::session::{PATIENCE, Setting, share_digest};
+use crate::helo::session::{Setting, share_digest};
 use crate::helo::wire::{self, HELO, IMGX, MAX_RECORD, RSA, SECX};
 use crate::inbox::{Inbox, Received};
 use crate::peer::{self, Next, Peer, Session, Waits};
@@ -129,7 +128,7 @@ impl Session for State {
         due: &'static [&'static str],
         inbox: &mut Inbox,
     ) -> Result<Option<Received>, Reject> {
-        wire::next(&setting.layout, Side::Server, due, inbox)
+        inbox.next_due(&setting.layout, Side::Server, due)
     }
 
     fn receive(
@@ -155,11 +154,6 @@ impl Session for State {
 
     fn is_established(&self) -> bool {
         matches!(self, Self::Idle(_) | Self::ExpectAck(_))
-    }
-
-    /// An idle device waits for its application, not for its peer.
-    fn patience(&self) -> Option<Duration> {
-        (!matches!(self, Self::Idle(_))).then_some(PATIENCE)
     }
 
     fn send(self, message: Message, context: &mut Context<'_, '_>) -> Result<Self, Reject> {
@@ -269,8 +263,7 @@ impl ExpectNonce {
                 .map_err(|_| Reject::new(Check::Signature, "signature"))?;
             let ours = Ephemeral::generate(context.entropy);
             share = Some(ours.share());
-            let secret = ours.agree(theirs);
-            agreed = Some(secret.map_err(|_| Reject::new(Check::Content, "share"))?);
+            agreed = Some(ours.agree(theirs)?);
         }
         transcript.absorb(Side::Server, &received.bytes);
 

@@ -1,7 +1,6 @@
 //! The server: believes certificates, answers every step, stores what comes.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::channel::Channel as _;
 use crate::compromise::Edit;
@@ -15,7 +14,7 @@ use crate::helo::keys::{Keys, MASTER, NONCE, Transcript, master};
 use crate::helo::lab::{Credentials, Keyring};
 use crate::helo::premaster;
 use crate::helo::record::{Channel, Receipt};
-use crate::helo::session::{IDLE_PATIENCE, PATIENCE, Setting, possession_digest, share_digest};
+use crate::helo::session::{Setting, possession_digest, share_digest};
 use crate::helo::wire::{self, HELO};
 use crate::inbox::{Inbox, Received};
 use crate::peer::{self, Next, Peer, Session};
@@ -119,7 +118,7 @@ impl Session for State {
         due: &'static [&'static str],
         inbox: &mut Inbox,
     ) -> Result<Option<Received>, Reject> {
-        wire::next(&setting.layout, Side::Client, due, inbox)
+        inbox.next_due(&setting.layout, Side::Client, due)
     }
 
     fn receive(
@@ -139,11 +138,6 @@ impl Session for State {
 
     fn is_established(&self) -> bool {
         matches!(self, Self::Active(_))
-    }
-
-    /// Once the session is established the device may take its time.
-    fn patience(&self) -> Option<Duration> {
-        Some(if self.is_established() { IDLE_PATIENCE } else { PATIENCE })
     }
 
     fn rewrite(
@@ -247,8 +241,7 @@ impl ExpectPremaster {
         }
         let mut agreed = None;
         if let Some(ours) = ephemeral {
-            let secret = ours.agree(prem.array("share")?);
-            agreed = Some(secret.map_err(|_| Reject::new(Check::Content, "share"))?);
+            agreed = Some(ours.agree(prem.array("share")?)?);
         }
         let premaster = premaster::read(prem, &context.setting.own.me.key)?;
         let master = master(&premaster.0, agreed.as_ref());

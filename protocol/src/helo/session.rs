@@ -1,7 +1,6 @@
 //! What client and server share around their states: the way out, patience, and whom to believe.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::crypto::rsa::PublicKey;
 use crate::endpoint::{Check, Name, Reject, Side};
@@ -11,11 +10,6 @@ use crate::layout::Layout;
 use crate::pki::Certificate;
 use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
-
-/// How long a hardened endpoint waits for a peer whose turn it is.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a hardened server keeps an established session whose device says nothing.
-pub(super) const IDLE_PATIENCE: Duration = Duration::from_mins(1);
 
 /// What never changes over an endpoint's life.
 #[derive(Debug)]

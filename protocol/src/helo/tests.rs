@@ -10,7 +10,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::session::{IDLE_PATIENCE, PATIENCE};
 use super::*;
 use crate::endpoint::{
     Check, Claim, Command, Conn, End, Endpoint, Fact, Input, Message, Output, PortIndex, Reject,
@@ -18,6 +17,7 @@ use crate::endpoint::{
 };
 use crate::entropy::Entropy;
 use crate::layout::{Deframer, Frame};
+use crate::peer::{IDLE_PATIENCE, PATIENCE};
 use crate::testing::{
     LINK, Meddle, Pair, check, delivered, flipped, once, replayed, sent, setup, untouched,
 };

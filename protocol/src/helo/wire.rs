@@ -1,4 +1,4 @@
-//! The frames of `helo` as data, and cutting a stream into them.
+//! The frames of `helo` as data.
 //!
 //! Nonces and acknowledgements have no header: only their turn tells what they are. What the
 //! published program calls an acknowledgement is two types here, because those sent before there
@@ -8,11 +8,8 @@
 
 use std::sync::Arc;
 
-use crate::endpoint::{Check, Reject, Side};
-use crate::inbox::{Inbox, Received};
-use crate::layout::{
-    Field, FrameDecl, FrameOrder, FrameSpec, Layout, Measure, Role, Turn, first_match,
-};
+use crate::endpoint::Side;
+use crate::layout::{Field, FrameDecl, FrameOrder, FrameSpec, Layout, Role, Turn};
 use crate::weakness::{Profile, Weakness};
 
 /// The bytes of a header such as `<HELO>`.
@@ -137,37 +134,6 @@ pub(super) fn layout(profile: Profile) -> Layout {
                 Turn::Any(&["ACK"]),
             ],
         }],
-    }
-}
-
-/// Take the next frame out of the inbox, if it is whole, provided it is one of `due`.
-///
-/// # Errors
-/// `length` for a length that cannot be, `phase` for a frame type that is not due, `opcode` for
-/// none of the sender's.
-pub(super) fn next(
-    layout: &Layout,
-    sender: Side,
-    due: &[&str],
-    inbox: &mut Inbox,
-) -> Result<Option<Received>, Reject> {
-    let waiting = inbox.waiting();
-    if waiting.is_empty() {
-        return Ok(None);
-    }
-    match first_match(due.iter().filter_map(|name| layout.frame(name)), waiting) {
-        Some((spec, Measure::Whole(len))) => {
-            return Ok(Some(Received { spec, bytes: inbox.take(len) }));
-        }
-        Some((_, Measure::Bad(reject))) => return Err(reject),
-        Some((_, Measure::Short | Measure::Begun(_) | Measure::Other)) => return Ok(None),
-        None => {}
-    }
-    let tagged = layout.from_side(sender).filter(|spec| spec.is_tagged());
-    match first_match(tagged, waiting) {
-        None => Err(Reject::new(Check::Opcode, "header")),
-        Some(_) if waiting.len() >= HEADER => Err(Reject::new(Check::Phase, "header")),
-        Some(_) => Ok(None),
     }
 }
 

@@ -11,6 +11,11 @@ use crate::entropy::Entropy;
 use crate::inbox::Inbox;
 use crate::session::SessionOutput;
 
+/// How long an endpoint waits for a peer whose turn it is.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a server keeps an established session whose client says nothing.
+pub const IDLE_PATIENCE: Duration = Duration::from_mins(1);
+
 /// Where one session of one connection stands. Every state is consumed by what it waits for, so that nothing goes on after an error.
 pub trait Session: Clone + Hash + Debug + Send + 'static {
     /// What never changes over an endpoint's life.
@@ -66,8 +71,15 @@ pub trait Session: Clone + Hash + Debug + Send + 'static {
     /// Whether the handshake is over. Until then its time counts from the start: bytes that trickle in earn no more.
     fn is_established(&self) -> bool;
 
-    /// How long it waits for its peer; nothing while it waits for its application.
-    fn patience(&self) -> Option<Duration>;
+    /// How long it waits for its peer. By default [`PATIENCE`], but an established server waits for [`IDLE_PATIENCE`], and a client
+    /// that waits for its application has no limit.
+    fn patience(&self) -> Option<Duration> {
+        match (Self::SIDE, self.waits()) {
+            (Side::Server, _) if self.is_established() => Some(IDLE_PATIENCE),
+            (Side::Client, Waits::Command | Waits::FrameOrCommand) => None,
+            _ => Some(PATIENCE),
+        }
+    }
 
     /// Send one message; what cannot be sent is refused here and the session goes on. Only where it [waits](Self::waits) for commands.
     ///

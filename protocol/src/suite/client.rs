@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::crypto::Secret;
 use crate::crypto::ecdh::{Ephemeral, SHARE};
@@ -17,7 +16,7 @@ use crate::suite::keys::{HANDSHAKE, Keys, MESSAGES, Transcript, one_way_fingerpr
 use crate::suite::lab::{Keyring, SERVER};
 use crate::suite::one_way;
 use crate::suite::record::{Channel, Content, Receipt, WELCOME};
-use crate::suite::session::{PATIENCE, PAUSE, Setting, refusal};
+use crate::suite::session::{PAUSE, Setting, refusal};
 use crate::suite::wire::{self, NONCE, Parts, Writer};
 use crate::system::Setup;
 use crate::weakness::Weakness;
@@ -130,11 +129,6 @@ impl Session for State {
 
     fn is_established(&self) -> bool {
         matches!(self, Self::Idle(_) | Self::ExpectReceipt(_))
-    }
-
-    /// An idle client waits for its user, not for its peer.
-    fn patience(&self) -> Option<Duration> {
-        (self.waits() == Waits::Frame).then_some(PATIENCE)
     }
 
     fn send(self, message: Message, context: &mut Context<'_, '_>) -> Result<Self, Reject> {

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::channel::Channel as _;
 use crate::compromise::Edit;
@@ -19,7 +18,7 @@ use crate::suite::keys::{HANDSHAKE, Keys, MESSAGES, Transcript, one_way_fingerpr
 use crate::suite::lab::{Keyring, SERVER};
 use crate::suite::one_way;
 use crate::suite::record::{Channel, Content, DENIED, WELCOME};
-use crate::suite::session::{IDLE_PATIENCE, PATIENCE, Setting};
+use crate::suite::session::Setting;
 use crate::suite::wire::{self, NONCE, Parts, Writer};
 use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
@@ -120,11 +119,6 @@ impl Session for State {
 
     fn is_established(&self) -> bool {
         matches!(self, Self::Active(_))
-    }
-
-    /// Once the session is established the user may take their time.
-    fn patience(&self) -> Option<Duration> {
-        Some(if self.is_established() { IDLE_PATIENCE } else { PATIENCE })
     }
 
     /// The published client just closes when it is done.

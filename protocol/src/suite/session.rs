@@ -14,10 +14,6 @@ use crate::suite::wire::{self, RSA};
 use crate::system::Setup;
 use crate::weakness::{Profile, Weakness};
 
-/// How long a hardened endpoint waits for a peer whose turn it is.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a hardened server keeps a session whose user says nothing.
-pub(super) const IDLE_PATIENCE: Duration = Duration::from_mins(1);
 /// How long a client waits between two messages that nobody answers, so that they are not read as one.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
 

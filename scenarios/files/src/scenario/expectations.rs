@@ -243,7 +243,8 @@ fn blocker(
         let actors: Vec<&str> = actors.iter().map(String::as_str).collect();
         reader.unknown(node.span(), "actor", actor, &actors);
     }
-    let checks: Vec<&str> = Check::ALL.iter().map(|check| check.name()).collect();
+    let own = systems.iter().flat_map(|system| system.checks);
+    let checks: Vec<&str> = Check::ALL.iter().chain(own).map(|check| check.name()).collect();
     let checked = checks.contains(&check);
     if !checked {
         reader.unknown(node.span(), "check", check, &checks);

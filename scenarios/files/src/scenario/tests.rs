@@ -6,7 +6,9 @@ use bytes::Bytes;
 use mitm_proxy::condition::{Event, When};
 use mitm_proxy::script::Step;
 use proptest::prelude::*;
-use protocol::endpoint::{Message, PortIndex, Side};
+use protocol::endpoint::{Check, Message, PortIndex, Side};
+use protocol::registry::Registry;
+use protocol::system::System;
 
 use super::{MAX_RULES, MAX_STEPS, Payloads, Scenario};
 use crate::catalogue::embedded_files;
@@ -35,7 +37,7 @@ const SCRIPT: &str = "script.client = [\"end\"]\n";
 const EXPECT: &str = "[expect.as-built]\n[expect.hardened]\n";
 
 fn parse(source: &str) -> Result<Scenario, Diagnostics> {
-    Scenario::parse("good.toml", source, &NoPayloads, protocol::registry::Registry::BUILTIN)
+    Scenario::parse("good.toml", source, &NoPayloads, Registry::BUILTIN)
 }
 
 fn good(body: &str) -> Scenario {
@@ -205,23 +207,9 @@ fn a_seed_can_be_any_u64() {
 #[test]
 fn the_name_is_compared_with_toml_files_only() {
     let source = format!("{HEAD}{SCRIPT}{EXPECT}");
-    assert!(
-        Scenario::parse("<stdin>", &source, &NoPayloads, protocol::registry::Registry::BUILTIN)
-            .is_ok()
-    );
-    assert!(
-        Scenario::parse(
-            "folder/good.toml",
-            &source,
-            &NoPayloads,
-            protocol::registry::Registry::BUILTIN
-        )
-        .is_ok()
-    );
-    assert!(
-        Scenario::parse("other.toml", &source, &NoPayloads, protocol::registry::Registry::BUILTIN)
-            .is_err()
-    );
+    assert!(Scenario::parse("<stdin>", &source, &NoPayloads, Registry::BUILTIN).is_ok());
+    assert!(Scenario::parse("folder/good.toml", &source, &NoPayloads, Registry::BUILTIN).is_ok());
+    assert!(Scenario::parse("other.toml", &source, &NoPayloads, Registry::BUILTIN).is_err());
 }
 
 #[test]
@@ -336,4 +324,25 @@ proptest! {
             prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
         }
     }
+}
+
+#[test]
+fn a_system_from_elsewhere_brings_checks_of_its_own() {
+    let ratchet = protocol::systems::system("ratchet").unwrap();
+    const COOKIE: Check = Check::new("cookie");
+    let own = System {
+        checks: &[COOKIE],
+        ..System::minimal("mine", ratchet.layout, ratchet.client, ratchet.server)
+    };
+    let registry = Registry::with(vec![own].leak());
+    let read = |system: &str| {
+        let head = HEAD.replace("ratchet", system);
+        let source = format!("{head}{SCRIPT}{EXPECT}blocked_by = \"server: cookie\"\n");
+        Scenario::parse("good.toml", &source, &NoPayloads, registry)
+    };
+    let scenario = read("mine").unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let blocked_by = scenario.expect.of("mine", "hardened").unwrap().blocked_by.clone();
+    assert_eq!(blocked_by.unwrap().0, [["server: cookie"]]);
+    let refused = read("ratchet").unwrap_err().list;
+    assert_eq!(refused[0].message, "unknown check `cookie`");
 }
