@@ -196,8 +196,14 @@ fn one_end_that_waits_for_ever_is_enough() {
 #[test]
 fn what_a_system_does_not_offer_is_inconclusive() {
     for (loot, why) in [
-        ("memory = \"server\"", "suite offers no copy of an endpoint's memory"),
-        ("files = [\"server_private.pem\"]", "suite does not say what its keys open"),
+        (
+            "memory = \"server\"",
+            "the endpoints offer no copy of their memory (`Endpoint::compromised`)",
+        ),
+        (
+            "files = [\"server_private.pem\"]",
+            "nothing says what the keys of these endpoints open (`System::decrypt_recording`)",
+        ),
     ] {
         let source = format!(
             "family = \"compromise\"\nscript.client = [{{ text = \"first\" }}, \"end\"]\n\
