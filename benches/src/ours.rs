@@ -12,7 +12,7 @@ use crate::runner::{Runner, consume, repeat};
 use crate::work::{Cipher, Implementation, P256, Record, Rsa, Work};
 
 /// Us.
-pub const OURS: Implementation = Implementation { name: "protocol", runner: runner };
+pub const OURS: Implementation = Implementation { name: "protocol", runner };
 
 /// The key of symmetric work; shorter ones are its beginning.
 pub const KEY: [u8; 32] = [1; 32];

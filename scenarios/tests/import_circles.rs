@@ -320,7 +320,7 @@ fn no_file_of_a_crate_needs_itself() {
         let sources = Crate::read(&top.join(name).join("src"));
         assert!(!sources.sources.is_empty(), "{name}: no files");
         if let Some(circle) = sources.circle() {
-            circles.push_str(&format!("{name}:\n{circle}\n"));
+            circles.push_str(&[name, ":\n", &circle, "\n"].concat());
         }
     }
     assert!(circles.is_empty(), "circles:\n{circles}");

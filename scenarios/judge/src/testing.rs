@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use mitm_proxy::trace::{ClaimRecord, Departing, Fate, FrameRecord, Origin, Trace};
 use protocol::endpoint::{Claim, Conn, Fact, Name, Side, Tick};
-use protocol::layout::Frame;
-use protocol::systems::SYSTEMS;
-use protocol::weakness::Profile;
+use protocol::layout::{Field, Frame, FrameSpec, Role};
 
 use crate::case::actor_name;
 use crate::properties::Finished;
@@ -21,8 +19,8 @@ pub fn claim(actor: usize, link: u32, fact: Fact) -> ClaimRecord {
 
 /// A frame that an endpoint sent and the other end took.
 pub fn frame(link: u32, to: Side) -> FrameRecord {
-    let layout = (SYSTEMS[0].layout)(Profile::HARDENED);
-    let frame = Frame { spec: layout.frames[0].clone(), bytes: Bytes::from_static(b"frame") };
+    let spec = FrameSpec::of("FRAME", None, vec![Field::rest("body", Role::Bytes)], 1000);
+    let frame = Frame { spec: spec.into(), bytes: Bytes::from_static(b"frame") };
     FrameRecord {
         number: 0,
         at: Tick(0),

@@ -171,6 +171,17 @@ impl Write for Disk {
     }
 }
 
+/// A file for a capture.
+///
+/// # Errors
+/// It cannot be created.
+pub fn capture_file(path: &std::path::Path) -> io::Result<Box<dyn Write + Send>> {
+    #[cfg(unix)]
+    return Ok(Box::new(Disk::create(path)?));
+    #[cfg(not(unix))]
+    return Ok(Box::new(io::BufWriter::with_capacity(1 << 20, std::fs::File::create(path)?)));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,15 +206,4 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), all);
         std::fs::remove_file(path).unwrap();
     }
-}
-
-/// A file for a capture.
-///
-/// # Errors
-/// It cannot be created.
-pub fn capture_file(path: &std::path::Path) -> io::Result<Box<dyn Write + Send>> {
-    #[cfg(unix)]
-    return Ok(Box::new(Disk::create(path)?));
-    #[cfg(not(unix))]
-    return Ok(Box::new(io::BufWriter::with_capacity(1 << 20, std::fs::File::create(path)?)));
 }
