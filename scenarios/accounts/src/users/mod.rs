@@ -27,7 +27,7 @@ impl UserFolder {
     /// The people of a folder, as a profile treats them.
     ///
     /// # Errors
-    /// [`PeopleError::Folder`].
+    /// [`UserError::Folder`].
     pub fn of(folder: &Path, profile: Profile) -> Result<Self, UserError> {
         if !folder.is_dir() {
             return Err(UserError::Folder(folder.to_owned()));
@@ -51,7 +51,7 @@ impl UserFolder {
     /// Whether the password is theirs.
     ///
     /// # Errors
-    /// [`UsersError::Login`] if it is not; the password file cannot be read.
+    /// [`UsersError::Login`](protocol::pki::users::UsersError::Login) if it is not; the password file cannot be read.
     pub fn log_in(&self, account: &Account) -> Result<(), UserError> {
         let scheme = scheme(self.profile);
         let users = self.users(scheme)?;
@@ -123,7 +123,7 @@ impl UserFolder {
     /// Fail for a name nobody has.
     ///
     /// # Errors
-    /// [`PeopleError::Nobody`]; the password file cannot be read.
+    /// [`UserError::Nobody`]; the password file cannot be read.
     pub fn must_be_registered(&self, name: &str) -> Result<(), UserError> {
         let known = self.users(scheme(self.profile))?.names().any(|known| known == name);
         if known { Ok(()) } else { Err(UserError::Nobody(name.to_owned())) }
