@@ -19,7 +19,9 @@ use mitm_proxy::world::{Folder, LAB, Victims, World, WorldSpec};
 #[cfg(feature = "net")]
 use net::Loopback;
 
-use crate::case::{Case, Judgement, Over, Plan, PlannedStrategy};
+#[cfg(feature = "net")]
+use crate::case::Over;
+use crate::case::{Case, Judgement, Plan, PlannedStrategy};
 use crate::conclude::{Run, Runs, conclude, unfinished};
 use crate::evaluator::{Evaluator, FinishedRun, first_rejection};
 use crate::properties::Ruling;
