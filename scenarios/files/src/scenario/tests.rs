@@ -328,8 +328,8 @@ proptest! {
 
 #[test]
 fn a_system_from_elsewhere_brings_checks_of_its_own() {
-    let ratchet = protocol::systems::system("ratchet").unwrap();
     const COOKIE: Check = Check::new("cookie");
+    let ratchet = protocol::systems::system("ratchet").unwrap();
     let own = System {
         checks: &[COOKIE],
         ..System::minimal("mine", ratchet.layout, ratchet.client, ratchet.server)
