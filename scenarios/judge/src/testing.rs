@@ -1,4 +1,5 @@
 //! Traces that tests write by hand, record by record.
+#![allow(clippy::indexing_slicing, reason = "a test says what it expects by panicking")]
 
 use bytes::Bytes;
 use mitm_proxy::trace::{ClaimRecord, Departing, Fate, FrameRecord, Origin, Trace};

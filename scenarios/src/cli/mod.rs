@@ -28,6 +28,7 @@ mod live;
 mod matrix;
 mod messages;
 mod new;
+mod new_system;
 mod output;
 mod password;
 mod pki;
@@ -90,6 +91,8 @@ enum Commands {
     Check(check::Args),
     /// Write a commented starter scenario
     New(new::Args),
+    /// Write the crate of a system of your own, with its scenarios and tests
+    NewSystem(new_system::Args),
     /// Declare the frames of your own protocol in a file, and check it
     Layout(layout::Args),
     /// Write a dissector for Wireshark: all systems, and the protocols of layout files
@@ -211,6 +214,7 @@ fn dispatch(catalogue: Catalogue) -> anyhow::Result<Done> {
         Commands::Timing(args) => timing::run(&args, output),
         Commands::Check(args) => check::run(&args, output),
         Commands::New(args) => new::run(&args, output),
+        Commands::NewSystem(args) => new_system::run(&args, output),
         Commands::Layout(args) => layout::run(&args, output),
         Commands::Dissector(args) => dissector::run(&args, output),
         Commands::Import(args) => import::run(&args, output),
