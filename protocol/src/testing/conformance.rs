@@ -2,20 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rand_core::Rng;
 
-use super::talk::{Step, Talk, Told, digest, end, profiles, script, tell};
+use super::talk::{Network, Step, Talk, Told, digest, end, profiles, script, tell};
 use crate::endpoint::{
     Check, Claim, Command, Conn, End, Endpoint, Fact, Message, Output, PortIndex, Side, Tick,
 };
 use crate::entropy::Entropy;
 use crate::layout::{Deframer, Role};
-use crate::system::System;
+use crate::system::{System, WeaknessInfo};
 use crate::weakness::{Profile, Weakness};
 
 const SIDES: [Side; 2] = [Side::Client, Side::Server];
+/// As long as an end may pause.
+const SHORT: Duration = Duration::from_millis(200);
 /// Long after every deadline.
 const LATE: Tick = Tick(1 << 60);
 
@@ -31,8 +34,10 @@ pub fn conformance(system: &System) {
     half_frames(system);
     readings(system);
     stolen_memory(system);
+    rewriting(system);
     garbage(system);
     silence(system);
+    flipped_bits(system);
     fresh_vectors(system);
 }
 
@@ -269,6 +274,48 @@ pub fn stolen_memory(system: &System) {
     }
 }
 
+/// Under every profile a thief makes of each frame in [`System::sealed`] the frame itself, if it changes nothing, and the end never
+/// notices. Nothing comes of a frame on another connection, of the beginning of one, and of bytes that are none.
+pub fn rewriting(system: &System) {
+    for profile in profiles(system) {
+        let layout = Arc::new((system.layout)(profile));
+        let mut rewritten = 0;
+        for side in SIDES {
+            let (mut ports, mut cutters) = (BTreeMap::new(), BTreeMap::new());
+            for (end, step) in places(system, profile, side) {
+                if let Told::Opened(conn, port) = step.told {
+                    ports.insert(conn, port);
+                }
+                let Told::Received(conn, bytes) = &step.told else { continue };
+                let fresh = || Deframer::new(layout.clone(), ports[conn], side.other());
+                let mut frames = Vec::new();
+                cutters.entry(*conn).or_insert_with(fresh).push(&bytes.clone().into(), &mut frames);
+                let name = (system.name, profile.name(), frames.first().map(|it| it.spec.name));
+                let before = digest(&*end);
+                let Some(thief) = end.compromised(3) else { return };
+                let rewrite = |conn, bytes: &[u8]| thief.rewrite(conn, bytes, &mut |_| {});
+                let is_sealed = name.2.is_some_and(|it| system.sealed.contains(&it));
+                if is_sealed && step.did.contains("found: Frame") && !step.did.contains("Rejected")
+                {
+                    rewritten += 1;
+                    assert_eq!(rewrite(*conn, bytes).as_deref(), Some(&bytes[..]), "{name:?}");
+                }
+                for other in (1..4).map(Conn).filter(|other| other != conn) {
+                    assert_eq!(rewrite(other, bytes), None, "{name:?}: on {other:?}");
+                }
+                for cut in [0, 1, 5, bytes.len() / 2].into_iter().filter(|cut| *cut < bytes.len()) {
+                    assert_eq!(rewrite(*conn, &bytes[..cut]), None, "{name:?}: {cut} bytes");
+                }
+                assert_eq!(rewrite(*conn, &vec![0xff; bytes.len()]), None, "{name:?}");
+                assert_eq!(digest(&*end), before, "{name:?}: the end noticed");
+            }
+        }
+        let name = (system.name, profile.name());
+        let enough = if profile == Profile::HARDENED { 3 } else { 1 };
+        assert!(system.sealed.is_empty() || rewritten >= enough, "{name:?}: {rewritten} are few");
+    }
+}
+
 /// Under every profile, nothing that arrives at any moment makes an end panic, hold more than has arrived, or say twice how a
 /// connection ended: neither random bytes nor the beginning of a frame with random bytes behind it, a frame that is cut short or has a
 /// changed bit. Nor do connections that nobody opened.
@@ -315,7 +362,8 @@ pub fn garbage(system: &System) {
     }
 }
 
-/// A server that knows time-outs gives up on a client that falls silent, whenever that is; with [`Weakness::NoTimeout`], if it has that, it waits.
+/// A server that knows time-outs gives up on a client that falls silent, whenever that is. With [`Weakness::NoTimeout`], if the system
+/// has that, both ends wait.
 pub fn silence(system: &System) {
     let patient = Profile::only(Weakness::NoTimeout);
     let is_patient = system.planted(Weakness::NoTimeout).is_some();
@@ -336,6 +384,62 @@ pub fn silence(system: &System) {
             }
             open |= matches!(step.told, Told::Opened(..));
             open &= !step.did.contains("Ended(");
+        }
+        let gives_up = patience(system, profile, Side::Client) != BTreeSet::from([None]);
+        assert!(!gives_up || profile != patient, "{}: the client gives up", system.name);
+    }
+}
+
+/// After how many seconds an end gives up on a peer that says nothing more, at every moment of a conversation; nothing where it
+/// does not.
+pub fn patience(system: &System, profile: Profile, side: Side) -> BTreeSet<Option<u64>> {
+    let timeout = |claim: &Claim| matches!(claim.fact, Fact::Rejected(reject) if reject.check == Check::Timeout);
+    let waits = |(end, step): (Box<dyn Endpoint>, Step)| {
+        let gives_up = |at| tell(&mut *end.fork(), at, &Told::Timeout).claims.iter().any(timeout);
+        let after = |seconds| step.at.after(Duration::from_secs(seconds));
+        let first = (1..=120).find(|seconds| gives_up(after(*seconds)))?;
+        (!gives_up(Tick(after(first).0 - 1))).then_some(first)
+    };
+    places(system, profile, side).map(waits).collect()
+}
+
+/// One bit of what is sent arrives changed. Under no profile an end panics or says twice how a connection ended. Where a system seals its
+/// messages, nothing is delivered that was not sent, unless a profile leaves out what would notice.
+pub fn flipped_bits(system: &System) {
+    let open =
+        [Weakness::UnkeyedHash, Weakness::GoesOnAfterFailure, Weakness::HeaderNotAuthenticated];
+    let mut entropy = Entropy::new(7, "flipped bits");
+    for profile in profiles(system) {
+        let script = script(system, 2);
+        let segments = Talk::new(system, profile, 7, &script).sent.len();
+        // What the weaknesses of other people's systems leave out, nobody here knows.
+        let mut lacks = system.planted.iter().filter(|planted| profile.has(planted.weakness));
+        let is_known = |it: &WeaknessInfo| {
+            Weakness::ALL.contains(&it.weakness) && !open.contains(&it.weakness)
+        };
+        let notices = !system.sealed.is_empty() && lacks.all(is_known);
+        for _ in 0..4 {
+            let nth = entropy.next_u32() as usize % segments;
+            let (place, bit) = (entropy.next_u32() as usize, entropy.next_u32() % 8);
+            let mut seen = 0;
+            let network: Network<'_> = &mut |_, bytes| {
+                let mut bytes = bytes.to_vec();
+                if seen == nth && !bytes.is_empty() {
+                    let at = place % bytes.len();
+                    bytes[at] ^= 1 << bit;
+                }
+                seen += 1;
+                vec![bytes]
+            };
+            let talk = Talk::over(system, profile, 7, &script, SHORT, network);
+            let name = (system.name, profile.name(), nth, place, bit);
+            let sent = messages(&talk.claims, sent);
+            let delivered = messages(&talk.claims, delivered);
+            assert!(!notices || delivered.iter().all(|it| sent.contains(it)), "{name:?}");
+            let mut ended = BTreeSet::new();
+            for claim in talk.claims.iter().filter(|it| matches!(it.fact, Fact::Ended(_))) {
+                assert!(ended.insert((claim.conn, claim.local.clone())), "{name:?}");
+            }
         }
     }
 }
