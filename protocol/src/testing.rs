@@ -13,11 +13,11 @@ mod pair;
 mod talk;
 
 pub use conformance::{
-    conformance, digests, forks, fresh_vectors, garbage, half_frames, honest, places, readings,
-    segmentation, silence, stolen_memory,
+    conformance, digests, flipped_bits, forks, fresh_vectors, garbage, half_frames, honest,
+    patience, places, readings, rewriting, segmentation, silence, stolen_memory,
 };
 pub use pair::{
-    LINK, LOW_ORDER, Meddle, Pair, Seeing, check, delivered, flipped, once, replayed, run, sent,
-    setup, untouched,
+    LINK, LOW_ORDER, Meddle, Pair, Seeing, check, delivered, flipped, interleaved, once, replayed,
+    run, sent, setup, untouched,
 };
-pub use talk::{Step, Talk, Told, digest, end, profiles, script, tell};
+pub use talk::{Network, Step, Talk, Told, digest, end, profiles, script, tell};

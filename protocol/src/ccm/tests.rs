@@ -7,7 +7,6 @@ mod robust;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -271,10 +270,6 @@ fn delivered(fact: &Fact) -> Option<&Message> {
     if let Fact::Delivered(message) = fact { Some(message) } else { None }
 }
 
-fn sent(fact: &Fact) -> Option<&Message> {
-    if let Fact::Sent(message) = fact { Some(message) } else { None }
-}
-
 fn text(text: &str) -> Command {
     Command::Send(Message::text(text))
 }
@@ -320,10 +315,4 @@ fn flipped(frame: &Frame, field: &str) -> Vec<Vec<u8>> {
     let at = frame.spec.range(field, &bytes).unwrap().start;
     bytes[at] ^= 1;
     vec![bytes]
-}
-
-fn digest(endpoint: &dyn Endpoint) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    endpoint.digest(&mut hasher);
-    hasher.finish()
 }

@@ -56,7 +56,7 @@ impl Setting {
         peer: Side,
         pem: &str,
     ) -> Result<(Name, Arc<PublicKey>), Reject> {
-        let certificate = Certificate::from_pem(pem).map_err(refusal)?;
+        let certificate = Certificate::from_pem(pem)?;
         let named = !self.profile.has(Weakness::NameNotChecked);
         let dated = !self.profile.has(Weakness::ValidityNotChecked);
         let checks = Checks {
@@ -67,13 +67,13 @@ impl Setting {
             reading: Reading::Strict,
         };
         let trusted = &self.own.authority;
-        let key = certificate.verify(trusted, checks).map_err(refusal)?;
+        let key = certificate.verify(trusted, checks)?;
         if key.size() != RSA {
-            return Err(refusal(X509Error::Key));
+            return Err(Reject::from(X509Error::Key));
         }
-        let common_name = certificate.common_name().ok_or(refusal(X509Error::Name))?;
+        let common_name = certificate.common_name().ok_or(Reject::from(X509Error::Name))?;
         if named && peer == Side::Client && device_number(&common_name).is_none() {
-            return Err(refusal(X509Error::Name));
+            return Err(Reject::from(X509Error::Name));
         }
         Ok((local_name(&common_name), Arc::new(key)))
     }
@@ -81,21 +81,6 @@ impl Setting {
     /// Until when to be silent after a message sent `now` that the peer does not answer.
     pub(super) fn pause(&self, now: Tick) -> Option<Tick> {
         self.profile.has(Weakness::NoFraming).then(|| now.after(PAUSE))
-    }
-}
-
-/// The check a certificate failed.
-fn refusal(error: X509Error) -> Reject {
-    match error {
-        X509Error::Name => Reject::new(Check::Name, "common_name"),
-        X509Error::Validity => Reject::new(Check::Validity, "validity"),
-        X509Error::Form
-        | X509Error::Issuer
-        | X509Error::Algorithm(_)
-        | X509Error::Signature
-        | X509Error::Authority
-        | X509Error::Extension
-        | X509Error::Key => Reject::new(Check::Certificate, "certificate"),
     }
 }
 

@@ -8,21 +8,19 @@ mod waiting;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use proptest::prelude::*;
-
 use super::session::PAUSE;
 use super::*;
 use crate::endpoint::{
-    Command, Conn, End, Endpoint, Fact, Input, Message, Output, PortIndex, Side, Tick,
+    Command, End, Endpoint, Fact, Input, Message, Output, PortIndex, Side, Tick,
 };
 use crate::entropy::Entropy;
 use crate::layout::{Deframer, Frame};
-use crate::peer::{IDLE_PATIENCE, PATIENCE};
 use crate::testing::{
-    LINK, Meddle, Pair, check, delivered, flipped, once, replayed, sent, setup, untouched,
+    LINK, Meddle, Pair, check, delivered, flipped, interleaved, once, replayed, sent, setup,
+    untouched,
 };
 use crate::weakness::Profile;
+use bytes::Bytes;
 
 pub(super) fn profiles() -> Vec<Profile> {
     crate::testing::profiles(&SYSTEM)

@@ -3,16 +3,12 @@
 mod sessions;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-
-use bytes::Bytes;
 
 use super::SYSTEM;
 use super::keys::Keys;
 use crate::endpoint::{
     Claim, Command, Conn, Endpoint, Fact, Input, Message, Output, PortIndex, Side, Tick,
 };
-use crate::layout::{Deframer, RAW};
 use crate::system::Setup;
 use crate::testing::profiles;
 use crate::weakness::Profile;
@@ -315,48 +311,6 @@ fn nan_poisons_the_aggregate_as_built_and_is_refused_hardened() {
         lab.send(2, "10.0");
         let nan = "client-2: delivered aggregate \"Aggregated: nan\"";
         assert_eq!(lab.told().contains(&nan.into()), poisoned);
-    }
-}
-
-#[test]
-fn a_silent_server_is_given_up_only_hardened() {
-    for (profile, gives_up) in [(Profile::as_built(&SYSTEM), false), (Profile::HARDENED, true)] {
-        let setup = Setup::lab(profile, 7, 1);
-        let mut client = (SYSTEM.client)(setup);
-        let mut out = Output::default();
-        client.step(Tick(0), Input::Opened(Conn(1), PortIndex(0)), &mut out);
-        assert_eq!(out.wake, gives_up.then_some(Tick(5_000_000_000)));
-        client.step(Tick(4_999_999_999), Input::Timeout, &mut out);
-        assert!(out.closes.is_empty());
-        client.step(Tick(5_000_000_000), Input::Timeout, &mut out);
-        assert_eq!(out.closes, if gives_up { vec![Conn(1)] } else { vec![] });
-    }
-}
-
-#[test]
-fn every_frame_is_cut_as_it_was_sent() {
-    for profile in profiles(&SYSTEM) {
-        let mut lab = Lab::new(profile, 1);
-        lab.open(1);
-        lab.send(1, "10.0");
-        lab.end(1);
-        let layout = Arc::new((SYSTEM.layout)(profile));
-        for side in [Side::Client, Side::Server] {
-            let sent: Vec<_> = lab.wire.iter().filter(|(_, from, _)| *from == side).collect();
-            let mut deframer = Deframer::new(layout.clone(), PortIndex(0), side);
-            let mut frames = Vec::new();
-            let stream: Vec<u8> = sent.iter().flat_map(|(.., bytes)| bytes.clone()).collect();
-            for byte in stream {
-                deframer.push(&Bytes::from(vec![byte]), &mut frames);
-            }
-            assert_eq!(deframer.finish(), None);
-            assert!(
-                frames.iter().all(|frame| frame.spec.name != RAW && frame.spec.name != "UNKNOWN")
-            );
-            let cut: Vec<&[u8]> = frames.iter().map(|frame| &frame.bytes[..]).collect();
-            let whole: Vec<&[u8]> = sent.iter().map(|(.., bytes)| &bytes[..]).collect();
-            assert_eq!(cut, whole);
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::suite::keys::{HANDSHAKE, Keys, MESSAGES, Transcript, one_way_fingerpr
 use crate::suite::lab::{Keyring, SERVER};
 use crate::suite::one_way;
 use crate::suite::record::{Channel, Content, Receipt, WELCOME};
-use crate::suite::session::{PAUSE, Setting, refusal};
+use crate::suite::session::{PAUSE, Setting};
 use crate::suite::wire::{self, NONCE, Parts, Writer};
 use crate::system::Setup;
 use crate::weakness::Weakness;
@@ -264,7 +264,7 @@ impl ExpectCert {
         let Self { mut transcript, ours } = self;
         let profile = context.setting.profile;
         let der = cert.field("certificate");
-        let certificate = Certificate::from_der(der).map_err(refusal)?;
+        let certificate = Certificate::from_der(der)?;
         let server = context.setting.believe(context.now, &certificate)?;
         context.output.log("server certificate validated");
         let theirs = cert.field("share");

@@ -73,8 +73,8 @@ impl Setting {
             };
             certificate.verify(trusted, checks)
         };
-        let key = key.map_err(refusal)?;
-        if key.size() == RSA { Ok(key) } else { Err(refusal(X509Error::Key)) }
+        let key = key?;
+        if key.size() == RSA { Ok(key) } else { Err(Reject::from(X509Error::Key)) }
     }
 
     /// Whether a name can be that of a user at all.
@@ -91,20 +91,5 @@ impl Setting {
         let refused = Reject::new(Check::Password, "password");
         let users = self.keyring.users(self.profile).ok_or(refused)?;
         users.log_in(name, password).map_err(|_| refused)
-    }
-}
-
-/// The check a certificate failed.
-pub(super) fn refusal(error: X509Error) -> Reject {
-    match error {
-        X509Error::Name => Reject::new(Check::Name, "common_name"),
-        X509Error::Validity => Reject::new(Check::Validity, "validity"),
-        X509Error::Form
-        | X509Error::Issuer
-        | X509Error::Algorithm(_)
-        | X509Error::Signature
-        | X509Error::Authority
-        | X509Error::Extension
-        | X509Error::Key => Reject::new(Check::Certificate, "certificate"),
     }
 }

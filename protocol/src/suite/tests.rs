@@ -8,19 +8,17 @@ mod waiting;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use proptest::prelude::*;
-
 use super::session::PAUSE;
 use super::*;
 use crate::endpoint::{Command, Conn, End, Fact, Input, Message, Output, PortIndex, Side, Tick};
 use crate::entropy::Entropy;
 use crate::layout::Frame;
-use crate::peer::{IDLE_PATIENCE, PATIENCE};
 use crate::testing::{
-    LINK, Meddle, Pair, check, delivered, flipped, once, replayed, sent, setup, untouched,
+    LINK, Meddle, Pair, check, delivered, flipped, interleaved, once, replayed, sent, setup,
+    untouched,
 };
 use crate::weakness::Profile;
+use bytes::Bytes;
 
 const USER: &str = ACCOUNTS[0].0;
 

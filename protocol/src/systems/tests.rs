@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{SYSTEMS, system};
 use crate::endpoint::{Conn, PortIndex, Side, Tick};
 use crate::testing::{
-    Talk, Told, conformance, digest, end, fresh_vectors, places, profiles, script, tell,
+    Talk, Told, conformance, digest, end, fresh_vectors, patience, places, profiles, script, tell,
 };
 use crate::weakness::Profile;
 
@@ -62,6 +62,30 @@ fn the_labels_in_use_are_those_that_are_declared_and_documented() {
             .filter_map(|line| line.strip_prefix(&begin)?.split('`').next())
             .collect();
         assert_eq!(documented, declared, "{}: docs/key-log.md", system.name);
+    }
+}
+
+#[test]
+fn an_end_gives_up_after_five_seconds_and_a_server_with_nothing_to_wait_for_after_a_minute() {
+    for system in SYSTEMS {
+        let waits = |side| Vec::from_iter(patience(system, Profile::HARDENED, side));
+        assert_eq!(waits(Side::Client), [None, Some(5)], "{}", system.name);
+        // The server of `ccm` speaks, and is owed something to the end.
+        let server = [None, Some(5), Some(60)];
+        let server = if system.name == "ccm" { &server[..2] } else { &server[..] };
+        assert_eq!(waits(Side::Server), server, "{}", system.name);
+    }
+}
+
+#[test]
+fn each_weakness_is_checked_where_the_table_says() {
+    for system in SYSTEMS {
+        for planted in system.planted {
+            let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../");
+            let code = std::fs::read_to_string(format!("{root}{}", planted.code)).unwrap();
+            let check = format!("Weakness::{:?})", planted.weakness);
+            assert!(code.contains(&check), "{}: {}", system.name, planted.code);
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What holds for every system, whatever its profile: one call puts a system through it.
+//! What holds for every system, whatever its profile: one call puts a system through it. What a network, a silent peer or a thief may
+//! do is in `conformance/hostile.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,12 +9,16 @@ use rand_core::Rng;
 
 use super::talk::{Step, Talk, Told, digest, end, profiles, script, tell};
 use crate::endpoint::{
-    Check, Claim, Command, Conn, End, Endpoint, Fact, Message, Output, PortIndex, Side, Tick,
+    Claim, Command, Conn, End, Endpoint, Fact, Message, Output, PortIndex, Side, Tick,
 };
 use crate::entropy::Entropy;
 use crate::layout::{Deframer, Role};
 use crate::system::System;
-use crate::weakness::{Profile, Weakness};
+use crate::weakness::Profile;
+
+mod hostile;
+
+pub use hostile::{flipped_bits, garbage, patience, rewriting, silence, stolen_memory};
 
 const SIDES: [Side; 2] = [Side::Client, Side::Server];
 /// Long after every deadline.
@@ -31,8 +36,10 @@ pub fn conformance(system: &System) {
     half_frames(system);
     readings(system);
     stolen_memory(system);
+    rewriting(system);
     garbage(system);
     silence(system);
+    flipped_bits(system);
     fresh_vectors(system);
 }
 
@@ -253,92 +260,6 @@ pub fn readings(system: &System) {
                 assert_eq!(read, [(conn.0, 0, "Frame".to_owned())], "{name:?}");
             }
             _ => assert_eq!(read, [], "{name:?}"),
-        }
-    }
-}
-
-/// A thief has the memory of an end and other randomness, where the system offers it.
-pub fn stolen_memory(system: &System) {
-    for side in SIDES {
-        for (before, step) in places(system, Profile::HARDENED, side) {
-            let name = (system.name, side, &step.told);
-            let Some(stolen) = before.compromised(1) else { return };
-            let thief = |seed| before.compromised(seed).map(|thief| digest(&*thief));
-            assert_eq!(Some(digest(&*stolen)), thief(1), "{name:?}");
-            assert_ne!(thief(1), thief(2), "{name:?}");
-            assert_ne!(thief(1), Some(digest(&*before)), "{name:?}");
-            assert_eq!(before.buffered(), stolen.buffered(), "{name:?}");
-        }
-    }
-}
-
-/// Under every profile, nothing that arrives at any moment makes an end panic, hold more than has arrived, or say twice how a
-/// connection ended: neither random bytes nor the beginning of a frame with random bytes behind it, a frame that is cut short or has a
-/// changed bit. Nor do connections that nobody opened.
-pub fn garbage(system: &System) {
-    let mut entropy = Entropy::new(7, "garbage");
-    for profile in profiles(system) {
-        for side in SIDES {
-            for (before, step) in places(system, profile, side) {
-                let mut wrong = vec![(Conn(1), soup(&mut entropy, 600))];
-                // At a time-out an end may have something to do, whatever it is told.
-                if !matches!(step.told, Told::Timeout) {
-                    wrong.push((Conn(9), b"hello".to_vec()));
-                }
-                if let Told::Received(conn, bytes) = &step.told
-                    && !bytes.is_empty()
-                {
-                    let at = entropy.next_u32() as usize % bytes.len();
-                    let mut changed = bytes.clone();
-                    changed[at] ^= 1 << (entropy.next_u32() % 8);
-                    let head = &bytes[..bytes.len().min(at % 32)];
-                    let behind = [head, &soup(&mut entropy, 600)].concat();
-                    let cut = bytes[..at].to_vec();
-                    wrong.extend([changed, behind, cut].map(|wrong| (*conn, wrong)));
-                }
-                for (conn, bytes) in wrong {
-                    let mut endpoint = before.fork();
-                    let held = endpoint.buffered();
-                    let out = tell(&mut *endpoint, step.at, &Told::Received(conn, bytes.clone()));
-                    let name = (system.name, profile.name(), side, conn);
-                    assert!(endpoint.buffered() <= held + bytes.len(), "{name:?}: {bytes:02x?}");
-                    if conn == Conn(9) {
-                        assert!(out.claims.is_empty() && out.writes.is_empty(), "{name:?}");
-                        assert_eq!(digest(&*endpoint), digest(&*before), "{name:?}");
-                    }
-                    let more = [Told::Timeout, Told::Closed(conn), Told::Timeout];
-                    let after = more.map(|told| tell(&mut *endpoint, step.at, &told));
-                    let claims = out.claims.iter().chain(after.iter().flat_map(|out| &out.claims));
-                    let ended =
-                        |claim: &&Claim| claim.conn == conn && matches!(claim.fact, Fact::Ended(_));
-                    assert!(claims.filter(ended).count() <= 1, "{name:?}: {bytes:02x?}");
-                }
-            }
-        }
-    }
-}
-
-/// A server that knows time-outs gives up on a client that falls silent, whenever that is; with [`Weakness::NoTimeout`], if it has that, it waits.
-pub fn silence(system: &System) {
-    let patient = Profile::only(Weakness::NoTimeout);
-    let is_patient = system.planted(Weakness::NoTimeout).is_some();
-    for profile in [Profile::HARDENED].into_iter().chain(is_patient.then_some(patient)) {
-        let mut open = false;
-        for (mut server, step) in places(system, profile, Side::Server) {
-            let name = (system.name, profile.name(), &step.told);
-            if open {
-                let claims = tell(&mut *server, LATE, &Told::Timeout).claims;
-                let timeout = |claim: &Claim| match claim.fact {
-                    Fact::Rejected(reject) => reject.check == Check::Timeout,
-                    _ => false,
-                };
-                let gives_up = claims.iter().any(timeout);
-                let waits = profile == patient;
-                assert_eq!(gives_up, !waits, "{name:?}");
-                assert!(waits || server.buffered() == 0, "{name:?}: it keeps what nobody reads");
-            }
-            open |= matches!(step.told, Told::Opened(..));
-            open &= !step.did.contains("Ended(");
         }
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::endpoint::{
-    Claim, Command, Conn, End, Endpoint, Fact, Found, Input, Message, Output, PortIndex, Side, Tick,
+    Claim, Command, Conn, End, Endpoint, Fact, Fingerprint, Found, Input, Message, Output,
+    PortIndex, Side, Tick,
 };
 use crate::layout::{Deframer, Frame};
 use crate::session_secret::SessionSecret;
@@ -240,6 +241,34 @@ impl Pair {
         facts.filter_map(delivered).map(|message| message.to_string()).collect()
     }
 
+    /// Check that each end takes part before the other believes so, that all of it is about the same keys, and that each believes
+    /// to be talking to the other. Whether the client believes anything.
+    pub fn agree(&self, client: &str) -> bool {
+        let facts = |local: &str, wanted: fn(&Fact) -> Option<Fingerprint>| {
+            let mut claims = self.claims.iter().enumerate();
+            claims.find_map(|(at, claim)| {
+                let data = wanted(&claim.fact).filter(|_| claim.local.as_str() == local)?;
+                Some((at, data, claim.peer.to_string()))
+            })
+        };
+        let running = |fact: &Fact| if let Fact::Running(it) = fact { Some(*it) } else { None };
+        let committed = |fact: &Fact| match fact {
+            Fact::Established(data) => Some(*data),
+            _ => None,
+        };
+        let check = |runs: &str, commits: &str| {
+            let (believed, data, peer) = facts(commits, committed)?;
+            let (taken_part, same, _) = facts(runs, running).unwrap();
+            assert!(taken_part < believed && data == same && peer == runs, "{commits} believes it");
+            Some(data)
+        };
+        let data = check(client, SERVER);
+        assert!(data.is_some(), "the server believes nothing");
+        let believed = check(SERVER, client);
+        assert!(believed.is_none() || believed == data, "the two have other keys");
+        believed.is_some()
+    }
+
     /// How many messages count as acknowledged.
     pub fn acknowledged(&self) -> usize {
         let facts = self.claims.iter();
@@ -259,6 +288,34 @@ pub fn run(system: &System, profile: Profile, commands: &[Command], meddle: Medd
     pair.open();
     pair.pump(meddle);
     pair
+}
+
+/// So many clients and one server. Each client opens before any talks, and they take turns with their commands.
+pub fn interleaved(
+    system: &System,
+    profile: Profile,
+    clients: u32,
+    commands: &[Command],
+) -> Vec<Pair> {
+    let mut server = (system.server)(setup(profile, 0));
+    let mut pairs = Vec::new();
+    for number in 1..=clients {
+        let client = (system.client)(setup(profile, number));
+        let mut pair = Pair::of(system, profile, client, server);
+        pair.conn = Conn(number);
+        pair.open();
+        server = pair.server.fork();
+        pairs.push(pair);
+    }
+    for command in commands.chunks(1) {
+        for pair in &mut pairs {
+            pair.server = server;
+            pair.commands(command);
+            pair.pump(&mut untouched);
+            server = pair.server.fork();
+        }
+    }
+    pairs
 }
 
 /// Do `change` to the `nth` frame of this type and sender, counted from 1.

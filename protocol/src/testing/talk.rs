@@ -15,6 +15,9 @@ use bytes::Bytes;
 /// Waits of up to this long pass; longer ones are patience, and nothing is left to wait for when they would end.
 const PAUSES: Duration = Duration::from_millis(200);
 
+/// What arrives in place of a segment, by its sender.
+pub type Network<'a> = &'a mut dyn FnMut(Side, &[u8]) -> Vec<Vec<u8>>;
+
 /// Something an end is told, owned.
 #[derive(Clone, Debug)]
 pub enum Told {
@@ -111,9 +114,9 @@ pub fn script(system: &System, of_each: usize) -> Vec<Command> {
 }
 
 impl Talk {
-    /// The client says what the script says, on a network that keeps segments whole.
+    /// The client says what the script says, and the server as much if it speaks, on a network that keeps segments whole.
     pub fn new(system: &System, profile: Profile, seed: u64, script: &[Command]) -> Self {
-        Self::cut(system, profile, seed, script, usize::MAX)
+        Self::over(system, profile, seed, script, PAUSES, &mut |_, bytes| vec![bytes.to_vec()])
     }
 
     /// The same, on a network that cuts segments into parts of this size, in bytes.
@@ -123,6 +126,20 @@ impl Talk {
         seed: u64,
         script: &[Command],
         segment: usize,
+    ) -> Self {
+        Self::over(system, profile, seed, script, PAUSES, &mut |_, bytes| {
+            bytes.chunks(segment).map(<[u8]>::to_vec).collect()
+        })
+    }
+
+    /// The same, on a network that delivers these parts in place of a segment. Waits of up to `waits` pass.
+    pub fn over(
+        system: &System,
+        profile: Profile,
+        seed: u64,
+        script: &[Command],
+        waits: Duration,
+        network: Network<'_>,
     ) -> Self {
         let mut client = end(system, profile, seed, Side::Client);
         let mut server = end(system, profile, seed, Side::Server);
@@ -138,12 +155,16 @@ impl Talk {
         let open = Told::Opened(Conn(1), PortIndex(0));
         let mut queue = VecDeque::from([(Side::Server, open.clone()), (Side::Client, open)]);
         queue.extend(script.iter().map(|command| (Side::Client, Told::Command(command.clone()))));
+        if system.server_speaks {
+            let messages = script.iter().filter(|command| **command != Command::End);
+            queue.extend(messages.map(|it| (Side::Server, Told::Command(it.clone()))));
+        }
         loop {
             let (side, told) = if let Some(next) = queue.pop_front() {
                 next
             } else {
                 wakes.sort();
-                let soon = wakes.first().is_some_and(|(at, _)| *at <= now.after(PAUSES));
+                let soon = wakes.first().is_some_and(|(at, _)| *at <= now.after(waits));
                 if !soon {
                     return whole;
                 }
@@ -160,8 +181,8 @@ impl Talk {
             whole.steps.push(Step { at: now, side, told, did });
             for (conn, bytes) in out.writes {
                 whole.sent.push((conn, side, bytes.clone()));
-                for part in bytes.chunks(segment) {
-                    queue.push_back((side.other(), Told::Received(conn, part.to_vec())));
+                for part in network(side, &bytes) {
+                    queue.push_back((side.other(), Told::Received(conn, part)));
                 }
             }
             for service in out.opens {

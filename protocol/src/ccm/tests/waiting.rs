@@ -123,31 +123,6 @@ fn an_echo_counts_only_on_the_connection_of_the_exchange() {
 }
 
 #[test]
-fn half_a_frame_waits_at_either_end_of_either_connection() {
-    for (from, name) in [
-        (Side::Client, "KEY"),
-        (Side::Client, "BIND"),
-        (Side::Client, "MSG"),
-        (Side::Server, "RCPT"),
-        (Side::Server, "MSG"),
-    ] {
-        let half = |frame: &Frame| vec![frame.bytes[..frame.bytes.len() / 2].to_vec()];
-        // Nothing comes after the half.
-        let said = usize::from(!["KEY", "BIND"].contains(&name));
-        let (script, answers) = (script(), answers());
-        let (script, answers) = (&script[..said], &answers[..said]);
-        let lab = run(Profile::HARDENED, script, answers, &mut once(from, name, 1, half));
-        let sent = lab.frames.iter().find(|(_, by, frame)| (*by, frame.spec.name) == (from, name));
-        let waiting = sent.unwrap().2.bytes.len() / 2;
-        let [receiver, sender] = match from {
-            Side::Client => [&lab.server, &lab.client],
-            Side::Server => [&lab.client, &lab.server],
-        };
-        assert_eq!([receiver.buffered(), sender.buffered()], [waiting, 0], "{name}");
-    }
-}
-
-#[test]
 fn a_connection_waits_for_the_confirmation_of_its_session() {
     let drop = &mut once(Side::Client, "TRUE", 1, nothing);
     let mut lab = run(Profile::HARDENED, &[text("first")], &[], drop);

@@ -11,6 +11,7 @@ use super::name;
 use super::signature::Algorithm;
 use crate::crypto::rsa::PublicKey;
 use crate::crypto::rsa::scheme::{Hash, Scheme};
+use crate::endpoint::{Check, Reject};
 
 /// Why a request or certificate is not made or not believed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +34,23 @@ pub enum X509Error {
     Name,
     /// It holds no usable RSA key.
     Key,
+}
+
+/// The check a certificate failed.
+impl From<X509Error> for Reject {
+    fn from(error: X509Error) -> Self {
+        match error {
+            X509Error::Name => Self::new(Check::Name, "common_name"),
+            X509Error::Validity => Self::new(Check::Validity, "validity"),
+            X509Error::Form
+            | X509Error::Issuer
+            | X509Error::Algorithm(_)
+            | X509Error::Signature
+            | X509Error::Authority
+            | X509Error::Extension
+            | X509Error::Key => Self::new(Check::Certificate, "certificate"),
+        }
+    }
 }
 
 impl fmt::Display for X509Error {

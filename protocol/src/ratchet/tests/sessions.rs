@@ -18,16 +18,6 @@ fn a_connection_whose_session_was_replaced_cannot_touch_the_one_in_its_place() {
     assert!(!told.contains(&"server: aborted".into()), "{told:#?}");
 }
 
-#[test]
-fn a_client_that_waits_for_nothing_is_patient() {
-    let mut lab = Lab::new(Profile::HARDENED, 1);
-    lab.open(1);
-    lab.send(1, "10.0");
-    let mut out = Output::default();
-    lab.clients[0].step(Tick(u64::MAX), Input::Timeout, &mut out);
-    assert!(out.claims.is_empty() && out.closes.is_empty());
-}
-
 /// Two sessions of one client: the first is held back until the second has begun.
 #[test]
 fn a_session_that_was_held_back_does_not_replace_a_newer_one() {
@@ -66,23 +56,6 @@ fn a_session_is_established_once() {
         let told = lab.told();
         let established = told.iter().filter(|line| *line == "server: established");
         assert_eq!(established.count(), 1, "{}", profile.name());
-    }
-}
-
-#[test]
-fn a_silent_connection_is_given_up_after_five_seconds_and_only_hardened() {
-    for (profile, gives_up) in [(Profile::as_built(&SYSTEM), false), (Profile::HARDENED, true)] {
-        let mut server = (SYSTEM.server)(Setup::lab(profile, 7, 0));
-        let mut out = Output::default();
-        server.step(Tick(0), Input::Opened(Conn(1), PortIndex(0)), &mut out);
-        let patience = Tick(5_000_000_000);
-        assert_eq!(out.wake, gives_up.then_some(patience));
-        server.step(Tick(patience.0 - 1), Input::Timeout, &mut out);
-        assert!(out.closes.is_empty());
-        server.step(patience, Input::Timeout, &mut out);
-        assert_eq!(out.closes, if gives_up { vec![Conn(1)] } else { vec![] });
-        let reject = Fact::Rejected(Reject::new(Check::Timeout, "silence"));
-        assert_eq!(out.claims.iter().any(|claim| claim.fact == reject), gives_up);
     }
 }
 
