@@ -2,13 +2,13 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test file takes what it needs")]
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle, ThreadId};
 
 /// The program, in a folder. What waits for a peer waits so long that only a hang meets it: no test depends on how fast the machine is.
 pub fn scenarios(folder: &Path, args: &[&str]) -> Command {
@@ -49,11 +49,12 @@ pub fn shown(folder: &Path, args: &[&str]) -> String {
     )
 }
 
-/// An empty folder of this test's own. Each name is given once: a second test with the same folder would empty it under the first.
+/// An empty folder of this test's own. Two tests never share a name: one would empty the folder under the other.
 pub fn folder(name: &str) -> PathBuf {
-    static GIVEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    let is_new = GIVEN.lock().unwrap().insert(name.to_owned());
-    assert!(is_new, "the folder {name} is another test's");
+    static GIVEN: Mutex<BTreeMap<String, ThreadId>> = Mutex::new(BTreeMap::new());
+    let this = thread::current().id();
+    let first = *GIVEN.lock().unwrap().entry(name.to_owned()).or_insert(this);
+    assert_eq!(first, this, "the folder {name} is another test's");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
