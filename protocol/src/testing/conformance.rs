@@ -9,7 +9,7 @@ use rand_core::Rng;
 
 use super::talk::{Step, Talk, Told, digest, end, profiles, script, tell};
 use crate::endpoint::{
-    Claim, Command, Conn, End, Endpoint, Fact, Message, Output, PortIndex, Side, Tick,
+    Claim, Command, Conn, End, Endpoint, Fact, Message, Output, PortIndex, Side,
 };
 use crate::entropy::Entropy;
 use crate::layout::{Deframer, Role};
@@ -17,12 +17,11 @@ use crate::system::System;
 use crate::weakness::Profile;
 
 mod hostile;
+mod moments;
 
 pub use hostile::{flipped_bits, garbage, patience, rewriting, silence, stolen_memory};
-
-const SIDES: [Side; 2] = [Side::Client, Side::Server];
-/// Long after every deadline.
-const LATE: Tick = Tick(1 << 60);
+pub use moments::places;
+use moments::{LATE, SIDES, delivered, messages, sent, soup};
 
 /// Puts a system through everything below.
 ///
@@ -43,39 +42,11 @@ pub fn conformance(system: &System) {
     fresh_vectors(system);
 }
 
-/// What one end was told in a conversation, and the end as it was before.
-pub fn places(
-    system: &System,
-    profile: Profile,
-    side: Side,
-) -> impl Iterator<Item = (Box<dyn Endpoint>, Step)> {
-    let mut endpoint = end(system, profile, 7, side);
-    let steps = Talk::new(system, profile, 7, &script(system, 2)).steps;
-    steps.into_iter().filter(move |step| step.side == side).map(move |step| {
-        let before = endpoint.fork();
-        let did = tell(&mut *endpoint, step.at, &step.told);
-        assert_eq!(format!("{did:?}"), step.did, "the same again");
-        (before, step)
-    })
-}
-
 /// The facts of some claims, without fingerprints and log lines.
 fn said(claims: &[Claim], side: Side) -> Vec<String> {
     let facts =
         claims.iter().filter(|claim| (claim.local.as_str() == "server") == (side == Side::Server));
     facts.map(|claim| format!("{:?}: {:?}", claim.conn, claim.fact)).collect()
-}
-
-fn messages(claims: &[Claim], wanted: fn(&Fact) -> Option<&Message>) -> Vec<&Message> {
-    claims.iter().filter_map(|claim| wanted(&claim.fact)).collect()
-}
-
-fn sent(fact: &Fact) -> Option<&Message> {
-    if let Fact::Sent(message) = fact { Some(message) } else { None }
-}
-
-fn delivered(fact: &Fact) -> Option<&Message> {
-    if let Fact::Delivered(message) = fact { Some(message) } else { None }
 }
 
 /// Hardened, every message is sent and delivered, nothing is refused and every end is clean. Under every profile nothing is
@@ -134,13 +105,6 @@ fn noise(entropy: &mut Entropy) -> Told {
         4 => Told::Command(Command::End),
         _ => Told::Command(Command::Send(Message::text("for nobody"))),
     }
-}
-
-/// At most so many random bytes.
-fn soup(entropy: &mut Entropy, most: u32) -> Vec<u8> {
-    let mut bytes = vec![0; (entropy.next_u32() % (most + 1)) as usize];
-    entropy.fill_bytes(&mut bytes);
-    bytes
 }
 
 /// An end never notices what becomes of a copy, and a copy that is told the same does the same, with the same digest.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand_core::Rng;
 
 use super::super::talk::{Network, Step, Talk, Told, digest, profiles, script, tell};
-use super::{LATE, SIDES, delivered, messages, places, sent, soup};
+use super::moments::{LATE, SIDES, delivered, messages, places, sent, soup};
 use crate::endpoint::{Check, Claim, Conn, Endpoint, Fact, Side, Tick};
 use crate::entropy::Entropy;
 use crate::layout::Deframer;
