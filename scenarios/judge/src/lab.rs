@@ -21,12 +21,12 @@ use crate::run::judge;
 ///
 /// ```
 /// use judge::prelude::*;
-/// use protocol::systems::system;
+/// use protocol::systems::SYSTEMS;
 ///
-/// // A system of the table, with all its weaknesses: a record that is sent again is taken twice.
-/// let ccm = system("ccm").unwrap();
-/// let judgement = Lab::of(ccm)
-///     .profile(Profile::as_built(ccm))
+/// // The first system of the table, with all its weaknesses: a record that is sent again is taken twice.
+/// let victim = SYSTEMS.first().unwrap();
+/// let judgement = Lab::of(victim)
+///     .profile(Profile::as_built(victim))
 ///     .script([text("pay bob 100"), end()])
 ///     .rule(Rule::new(when("MSG").from(Side::Client).nth(1), replay(1)))
 ///     .judge();
