@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, LinkEvent, Origin, Trace};
 use protocol::endpoint::{Check, End, Fact, Kind, Message, Reject};
 
-use super::ledger::frames;
 use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
+use crate::ledger::frames;
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {

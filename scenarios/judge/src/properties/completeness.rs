@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Conn, End, Fact, Message, Side};
 
-use super::ledger::{Flow, Ledger, each, side};
 use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
+use crate::ledger::{Flow, Ledger, each, side};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {

@@ -6,8 +6,8 @@
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::Fact;
 
-use super::ledger::{Flow, Ledger, each, frames};
 use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
+use crate::ledger::{Flow, Ledger, each, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {

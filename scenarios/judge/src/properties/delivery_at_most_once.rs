@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Fact, Message};
 
-use super::ledger::{Flow, count, each, frames};
 use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
+use crate::ledger::{Flow, count, each, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {

@@ -9,8 +9,8 @@
 
 use mitm_proxy::trace::{ClaimRecord, Loot, Trace};
 
-use super::ledger::count;
 use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
+use crate::ledger::count;
 use crate::property::Property;
 use crate::sent::Sent;
 

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Fact, Message};
 
-use super::ledger::{Flow, each, frames};
 use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
+use crate::ledger::{Flow, each, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {

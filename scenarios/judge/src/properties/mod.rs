@@ -9,17 +9,15 @@ mod delivery_agreement;
 mod delivery_at_most_once;
 mod forward_secrecy;
 mod message_authenticity;
-mod monitor;
 mod order;
 pub mod peer_authentication;
 mod post_compromise_security;
 mod robustness;
 mod secrecy;
 pub mod uniform_errors;
-pub use monitor::{Finished, MakeMonitor, Monitor, PropertySpec};
-mod ruling;
-pub use ruling::Ruling;
-mod ledger;
+
+pub use crate::monitor::{Finished, MakeMonitor, Monitor, PropertySpec};
+pub use crate::ruling::Ruling;
 
 /// Every property, in the order reports show them.
 pub const PROPERTIES: &[PropertySpec] = &[

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use mitm_proxy::trace::{ClaimRecord, Origin, Trace};
 use protocol::endpoint::{Conn, Fact, Message};
 
-use super::ledger::{Flow, frames};
 use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
+use crate::ledger::{Flow, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {

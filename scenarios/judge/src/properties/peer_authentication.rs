@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use mitm_proxy::trace::ClaimRecord;
 use protocol::endpoint::{Fact, Fingerprint, Name};
 
-use super::ledger::{each, frames};
 use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
+use crate::ledger::{each, frames};
 use crate::property::Property;
 
 pub(super) const SPEC: PropertySpec = PropertySpec {

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use mitm_proxy::trace::{ClaimRecord, Compromise, Fate, FrameRecord, Loot, Trace};
 use protocol::endpoint::{Fact, Message, Side};
 
-use super::ledger::count;
 use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
+use crate::ledger::count;
 use crate::property::Property;
 use crate::sent::Sent;
 

@@ -17,8 +17,8 @@ use memchr::memmem;
 use mitm_proxy::trace::{ClaimRecord, Finding, Knowledge};
 use protocol::endpoint::Message;
 
-use super::ledger::{count, frames};
 use super::{Finished, MakeMonitor, Monitor, PropertySpec, Ruling};
+use crate::ledger::{count, frames};
 use crate::property::Property;
 use crate::search::{FORMS, Form, Needles, Place, SHORTEST};
 use crate::sent::Sent;

@@ -7,43 +7,43 @@ use std::fmt::Debug;
 
 /// From whom to whom: one direction between two identities.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Flow {
-    pub(super) from: Name,
-    pub(super) to: Name,
+pub(crate) struct Flow {
+    pub(crate) from: Name,
+    pub(crate) to: Name,
 }
 
 impl Flow {
     /// The flow of something the claimant sent.
-    pub(super) fn outgoing(record: &ClaimRecord) -> Self {
+    pub(crate) fn outgoing(record: &ClaimRecord) -> Self {
         Self { from: record.claim.local.clone(), to: record.claim.peer.clone() }
     }
 
     /// The flow of something the claimant received.
-    pub(super) fn incoming(record: &ClaimRecord) -> Self {
+    pub(crate) fn incoming(record: &ClaimRecord) -> Self {
         Self { from: record.claim.peer.clone(), to: record.claim.local.clone() }
     }
 }
 
 /// At which end of its connections a claimant is.
-pub(super) fn side(record: &ClaimRecord) -> Side {
+pub(crate) fn side(record: &ClaimRecord) -> Side {
     if record.actor == 0 { Side::Server } else { Side::Client }
 }
 
 /// How often each message was sent and delivered, connection by connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ledger {
-    pub(super) entries: BTreeMap<(Flow, Message), BTreeMap<Conn, Tally>>,
+pub(crate) struct Ledger {
+    pub(crate) entries: BTreeMap<(Flow, Message), BTreeMap<Conn, Tally>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tally {
-    pub(super) sent: usize,
-    pub(super) delivered: usize,
-    pub(super) settled: usize,
+pub(crate) struct Tally {
+    pub(crate) sent: usize,
+    pub(crate) delivered: usize,
+    pub(crate) settled: usize,
 }
 
 impl Ledger {
-    pub(super) fn observe(&mut self, record: &ClaimRecord) {
+    pub(crate) fn observe(&mut self, record: &ClaimRecord) {
         match &record.claim.fact {
             Fact::Sent(message) => self.sent(Flow::outgoing(record), message, record.claim.conn),
             Fact::Delivered(message) => {
@@ -54,23 +54,23 @@ impl Ledger {
     }
 
     /// This was sent.
-    pub(super) fn sent(&mut self, flow: Flow, message: &Message, conn: Conn) {
+    pub(crate) fn sent(&mut self, flow: Flow, message: &Message, conn: Conn) {
         self.tally(flow, message, conn).sent += 1;
     }
 
     /// This was delivered.
-    pub(super) fn delivered(&mut self, flow: Flow, message: &Message, conn: Conn) {
+    pub(crate) fn delivered(&mut self, flow: Flow, message: &Message, conn: Conn) {
         self.tally(flow, message, conn).delivered += 1;
     }
 
-    pub(super) fn tally(&mut self, flow: Flow, message: &Message, conn: Conn) -> &mut Tally {
+    pub(crate) fn tally(&mut self, flow: Flow, message: &Message, conn: Conn) -> &mut Tally {
         let of_message = self.entries.entry((flow, message.clone())).or_default();
         of_message.entry(conn).or_default()
     }
 
     /// Find the delivery that answers for one `message` sent on `conn`, and use it up: one on that connection,
     /// or else one on a connection where it was delivered more often than sent. `false` if there is none.
-    pub(super) fn settle(&mut self, flow: &Flow, message: &Message, conn: Conn) -> bool {
+    pub(crate) fn settle(&mut self, flow: &Flow, message: &Message, conn: Conn) -> bool {
         let key = (flow.clone(), message.clone());
         let Some(tallies) = self.entries.get_mut(&key) else { return false };
         let own = tallies.get_mut(&conn).filter(|tally| tally.delivered > tally.settled);
@@ -90,17 +90,17 @@ impl Ledger {
 }
 
 /// `1 message`, `2 messages`.
-pub(super) fn count(number: usize, what: &str) -> String {
+pub(crate) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What is said of each of so many, or what is said of none.
-pub(super) fn each(number: usize, what: &str, each: &str, none: &str) -> String {
+pub(crate) fn each(number: usize, what: &str, each: &str, none: &str) -> String {
     if number == 0 { none.to_owned() } else { format!("{}{each}", count(number, what)) }
 }
 
 /// `frame 3`, `frames 3 and 5`; empty for none.
-pub(super) fn frames(numbers: &[u32]) -> String {
+pub(crate) fn frames(numbers: &[u32]) -> String {
     match numbers {
         [] => String::new(),
         [one] => format!(" (frame {one})"),

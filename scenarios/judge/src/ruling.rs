@@ -17,7 +17,7 @@ pub struct Ruling {
 }
 
 impl Ruling {
-    pub(super) fn new(outcome: Outcome, evidence: impl Into<String>, frames: Vec<u32>) -> Self {
+    pub(crate) fn new(outcome: Outcome, evidence: impl Into<String>, frames: Vec<u32>) -> Self {
         Self { outcome, evidence: evidence.into(), frames, not_judged: None }
     }
 

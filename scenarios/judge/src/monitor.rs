@@ -1,7 +1,7 @@
 //! What a property is: its definition, and the monitor that judges it in a finished run.
 
-use super::ruling::Ruling;
 use crate::property::Property;
+use crate::ruling::Ruling;
 use crate::search::Searches;
 use mitm_proxy::trace::{ClaimRecord, Trace};
 use protocol::endpoint::Side;
@@ -74,7 +74,7 @@ impl Debug for MakeMonitor {
 
 /// A monitor that looks at nothing before the end.
 #[derive(Clone)]
-pub(super) struct AtTheEnd<F>(Arc<F>);
+pub(crate) struct AtTheEnd<F>(Arc<F>);
 
 impl<F> Debug for AtTheEnd<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
