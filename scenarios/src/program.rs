@@ -71,7 +71,7 @@ impl Program {
 
 /// The scenario files of a crate, for [`Program::scenarios`]: paths inside its folder `scenarios`.
 ///
-/// ```ignore
+/// ```text
 /// const SCENARIOS: [(&str, &str); 2] =
 ///     scenarios::scenario_files!["baseline/mine-text.toml", "replay/mine-replay-text.toml"];
 /// ```

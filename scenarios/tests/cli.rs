@@ -193,6 +193,20 @@ fn a_new_scenario_checks_and_runs_and_is_never_overwritten() {
 }
 
 #[test]
+fn the_crate_of_a_new_system_is_written_and_never_overwritten() {
+    let here = folder("new-system");
+    check("new-system", &here, &["new-system", "mine"]);
+    check("new-system-again", &here, &["new-system", "mine"]);
+    check("new-system-bad-name", &here, &["new-system", "../escape"]);
+    check("new-system-elsewhere", &here, &["new-system", "other", "--meddle", "mine"]);
+    assert!(!here.join("other").exists(), "nothing is written after a mistake");
+    let manifest = fs::read_to_string(here.join("mine/Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let protocol = manifest["dependencies"]["protocol"]["path"].as_str().unwrap();
+    assert!(Path::new(protocol).join("src/lib.rs").is_file(), "{protocol}");
+}
+
+#[test]
 fn mistakes_are_shown_at_their_line_and_column() {
     let here = folder("mistakes");
     let source = fs::read_to_string(attacks().join("replay/replay-text-in-session.toml")).unwrap();

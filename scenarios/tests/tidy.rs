@@ -159,7 +159,10 @@ fn no_system_is_asked_for_by_name_outside_its_folder() {
         if is_test || excepted.contains(&&*shown) || !crates.iter().any(|it| path.starts_with(it)) {
             continue;
         }
-        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        // An example in a comment asks for nothing.
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap().lines();
+        let code = code.filter(|line| !line.trim_start().starts_with("//"));
+        let code = code.collect::<Vec<_>>().join("\n");
         for system in SYSTEMS {
             let own = Path::new("protocol/src").join(system.name);
             let named = code.contains(&format!("\"{}\"", system.name));

@@ -163,7 +163,7 @@ impl Over {
 pub struct Judgement {
     /// The verdict of every property, in order.
     pub rulings: Vec<(Property, Ruling)>,
-    /// The first check that stopped each run, as `server: mac`, or [`NOTHING`]; with the number of runs.
+    /// The first check that stopped each run, as `server: mac`, or [`NOTHING`](crate::expect::NOTHING); with the number of runs.
     pub blocked_by: BTreeMap<String, usize>,
     /// The same by endpoint and check, in the order in which they came up. Runs that nothing stopped are left out.
     pub stops: Vec<Stop>,
