@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::Done;
+use super::done::Done;
 use super::output::{Output, print};
 use files::diagnostic::{quote, quote_path};
 
