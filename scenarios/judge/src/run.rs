@@ -1,7 +1,7 @@
 //! Runs one case, with its honest run, and says what held. The rules a verdict must obey:
 //!
 //! 1. Never vacuous: the honest run succeeds, every rule acts, and what it did reaches a victim. Otherwise the
-//!    case is inconclusive. A rule may stay silent only where the attack was already stopped by a named check.
+//!    case is inconclusive. A rule need not act after an endpoint has refused the attack.
 //! 2. Never for the wrong reason: a `blocked_by` that names another check is a mismatch.
 //! 3. Facts and judgement apart: only claims and what the attacker saw count.
 //! 4. Held is scoped: under this script, this profile, this seed.

@@ -19,7 +19,7 @@ use files::target_file::{Sign, Target};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Ending {
     /// The client has ended, and nothing moves.
-    FinishedRun,
+    AtRest,
     /// The server has ended, and the client neither ends nor does anything.
     Alone,
     /// It took too long, and nothing moves.
@@ -175,11 +175,14 @@ fn is_death(target: &Target, transcript: &Transcript, who: Side, ended: Ended) -
 fn hung(target: &Target, trace: &Trace, ending: Ending) -> Option<Finding> {
     let within = humantime::format_duration(target.limit);
     let (who, how) = match ending {
-        Ending::FinishedRun | Ending::Interrupted => return None,
+        Ending::AtRest | Ending::Interrupted => return None,
         Ending::Alone => {
             (Side::Client, "its server has ended, and it neither ends nor does anything".to_owned())
         }
-        Ending::Busy => (Side::Client, format!("after {within} it still goes on")),
+        Ending::Busy => {
+            let how = format!("after {within} it still goes on");
+            return Some(Finding::Busy { who: Side::Client, how });
+        }
         Ending::Limit => match last_frame(trace, None, Tick(u64::MAX)) {
             Some((number, record)) => {
                 let (who, name) = (record.to, record.frame.spec.name);

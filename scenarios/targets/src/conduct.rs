@@ -305,10 +305,10 @@ impl Stage<'_> {
             let client = self.programs.ended(Side::Client);
             let server = self.programs.ended(Side::Server);
             if self.programs.is_not_implemented() {
-                return Ending::FinishedRun;
+                return Ending::AtRest;
             }
             if client.is_some() && silent >= quiet && self.is_at_rest() {
-                return Ending::FinishedRun;
+                return Ending::AtRest;
             }
             if client.is_none() && server.is_some() && silent >= ALONE {
                 return Ending::Alone;
@@ -347,7 +347,7 @@ impl Stage<'_> {
             open_ends: Vec::new(),
             refused: 0,
         };
-        let ending = if interrupted { Ending::Interrupted } else { Ending::FinishedRun };
+        let ending = if interrupted { Ending::Interrupted } else { Ending::AtRest };
         let mut run = self.with_frames(outcome, ending, &Pulse::default());
         // That it ended is told already.
         run.findings = findings;

@@ -33,6 +33,13 @@ pub enum Finding {
         /// How that shows.
         how: String,
     },
+    /// The limit came while the programs were still exchanging frames.
+    Busy {
+        /// The client.
+        who: Side,
+        /// How that shows.
+        how: String,
+    },
     /// It says that what is wanted is not implemented, by its status or a claim.
     NotImplemented {
         /// Who.
@@ -69,6 +76,7 @@ impl Finding {
             Self::Died { .. } => "died",
             Self::ListenerGone { .. } => "listener-gone",
             Self::Hung { .. } => "hung",
+            Self::Busy { .. } => "busy",
             Self::NotImplemented { .. } => "not-implemented",
             Self::EndedEarly { .. } => "ended-early",
             Self::Contradicted { .. } => "contradicted",
@@ -83,6 +91,7 @@ impl Finding {
             Self::NotStarted { who, .. }
             | Self::Died { who, .. }
             | Self::Hung { who, .. }
+            | Self::Busy { who, .. }
             | Self::NotImplemented { who }
             | Self::EndedEarly { who, .. }
             | Self::Contradicted { who, .. }
@@ -98,6 +107,7 @@ impl Display for Finding {
             Self::Died { who, how } => write!(f, "the {who} died: {how}"),
             Self::ListenerGone { how } => write!(f, "the server's listener is gone: {how}"),
             Self::Hung { who, how } => write!(f, "the {who} hung: {how}"),
+            Self::Busy { who, how } => write!(f, "the {who} did not come to an end: {how}"),
             Self::NotImplemented { who } => {
                 write!(f, "the {who} says that this is not implemented")
             }

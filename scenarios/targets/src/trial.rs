@@ -105,7 +105,8 @@ pub fn trial(
     let problem = unattacked(&evaluator, target, honest);
     // What does not work without an attack says nothing under one; and nobody attacks where there is no rule.
     let over = problem.is_some() || honest.interrupted || plan.rules.is_empty();
-    let shows = |run: &Run| shows_nothing(&evaluator, &run.trace, &run.findings).is_none();
+    let shows =
+        |run: &Run| shows_nothing(&evaluator, &honest.trace, &run.trace, &run.findings).is_none();
     let attack = || run(own, target, &plan.rules, honest.prompt, stop);
     let attacked = if over { None } else { Some(retried(target, STARTS, attack, shows)?) };
     Ok(conclude(&evaluator, scenario, target, &scope, honest, attacked, problem))
@@ -185,7 +186,8 @@ fn conclude(
     let interrupted = honest.interrupted || run.interrupted;
     let inconclusive = if interrupted { Some("interrupted".to_owned()) } else { problem };
     let inconclusive = inconclusive.or_else(|| {
-        attacked.as_ref().and_then(|_| shows_nothing(evaluator, &rest.trace, &findings))
+        let shows_nothing = |_| shows_nothing(evaluator, &honest.trace, &rest.trace, &findings);
+        attacked.as_ref().and_then(shows_nothing)
     });
     let mut rulings: Vec<(Property, Ruling)> = if let Some(why) = &inconclusive {
         Property::ALL.iter().map(|property| (*property, Ruling::inconclusive(why))).collect()
@@ -253,7 +255,12 @@ fn ended_early(honest: &Run, run: &Run, findings: &mut Vec<Finding>) {
 
 /// Why a run under attack shows nothing, if so. Once a rule has acted, whoever dies or hangs has been reached, and what later
 /// rules would have done is beside the point; before that, it was not the attack.
-fn shows_nothing(evaluator: &Evaluator<'_>, trace: &Trace, findings: &[Finding]) -> Option<String> {
+fn shows_nothing(
+    evaluator: &Evaluator<'_>,
+    honest: &Trace,
+    trace: &Trace,
+    findings: &[Finding],
+) -> Option<String> {
     let unheard = |finding: &&Finding| {
         matches!(
             finding,
@@ -266,6 +273,14 @@ fn shows_nothing(evaluator: &Evaluator<'_>, trace: &Trace, findings: &[Finding])
     if let Some(finding) = findings.iter().find(unheard) {
         return Some(finding.to_string());
     }
+    // A slow machine may need longer than the limit. Only what exchanges more than without an attack goes on because of it.
+    let busy = findings.iter().find(|finding| matches!(finding, Finding::Busy { .. }));
+    let (frames, usual) = (trace.frames.len(), honest.frames.len());
+    if let Some(busy) = busy.filter(|_| frames <= usual) {
+        return Some(format!(
+            "{busy}, with {frames} frames so far and {usual} without an attack; a larger `limit` would tell"
+        ));
+    }
     let acted = trace.misfires.is_empty() && trace.fired.iter().any(|fired| *fired > 0);
     evaluator.vacuous(trace).filter(|_| findings.is_empty() || !acted)
 }
@@ -274,9 +289,10 @@ fn shows_nothing(evaluator: &Evaluator<'_>, trace: &Trace, findings: &[Finding])
 fn breaks(finding: &Finding) -> Option<Property> {
     match finding {
         Finding::NotStarted { .. } | Finding::Died { .. } => Some(Property::Robustness),
-        Finding::ListenerGone { .. } | Finding::Hung { .. } | Finding::EndedEarly { .. } => {
-            Some(Property::Availability)
-        }
+        Finding::ListenerGone { .. }
+        | Finding::Hung { .. }
+        | Finding::Busy { .. }
+        | Finding::EndedEarly { .. } => Some(Property::Availability),
         Finding::NotImplemented { .. }
         | Finding::Unreadable { .. }
         | Finding::Contradicted { .. } => None,
@@ -317,4 +333,27 @@ fn judged(
         }
     }
     rulings
+}
+
+#[cfg(test)]
+mod tests {
+    use judge::{Plan, testing};
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_still_busy_shows_something_only_beyond_what_the_honest_run_exchanged() {
+        let (plan, busy) = (Plan::default(), "after 8s it still goes on".to_owned());
+        let findings = [Finding::Busy { who: Side::Client, how: busy }];
+        let of =
+            |frames: u32| testing::trace((0..frames).map(|_| testing::frame(1, Side::Server)), []);
+        let said =
+            |frames| shows_nothing(&Evaluator::new(&plan, 0), &of(3), &of(frames), &findings);
+        for frames in [2, 3] {
+            let why = said(frames).unwrap();
+            assert!(why.contains(&format!("with {frames} frames so far and 3 without")), "{why}");
+        }
+        assert_eq!(said(4), None);
+        assert_eq!(breaks(&findings[0]), Some(Property::Availability));
+    }
 }
