@@ -123,7 +123,7 @@ pub struct Verdict {
 /// Something that went wrong with somebody's own program.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
 pub struct TargetFinding {
-    /// A word for it: `died`, `hung`, `listener-gone`, `not-started`, `ended-early`, `contradicted`, `not-implemented`,
+    /// A word for it: `died`, `hung`, `busy`, `listener-gone`, `not-started`, `ended-early`, `contradicted`, `not-implemented`,
     /// `unreadable-claims`.
     pub kind: String,
     /// What happened.
