@@ -54,8 +54,8 @@ fn run(plan: &WorldSpec) -> Trace {
 fn ladder(trace: &Trace) -> Vec<String> {
     let line = |record: &mitm_proxy::trace::FrameRecord| {
         let who = if record.origin == Origin::Endpoint { "" } else { "attacker " };
-        let deeds: Vec<&str> =
-            record.attacker_actions.iter().map(|deed| deed.what.as_str()).collect();
+        let actions: Vec<&str> =
+            record.attacker_actions.iter().map(|action| action.what.as_str()).collect();
         let fate = match record.fate {
             Fate::Delivered(_) => "",
             Fate::Dropped => " dropped",
@@ -67,7 +67,7 @@ fn ladder(trace: &Trace) -> Vec<String> {
             "{who}{} to {}{}{fate}",
             record.frame.spec.name,
             record.to,
-            if deeds.is_empty() { String::new() } else { format!(" [{}]", deeds.join(", ")) }
+            if actions.is_empty() { String::new() } else { format!(" [{}]", actions.join(", ")) }
         )
     };
     trace.frames.iter().map(line).collect()

@@ -171,7 +171,7 @@ impl Lanes {
         text.push_str(&lane);
         let _ = write!(text, " {:>5} B", frame.bytes);
         if !frame.did.is_empty() {
-            let _ = write!(text, "  {}", frame.deeds_by_rule());
+            let _ = write!(text, "  {}", frame.actions_by_rule());
         }
         if frame.fate == "lost" {
             text.push_str("  (receiver gone)");

@@ -192,13 +192,13 @@ impl Drawing {
         if frame.did.is_empty() && frame.fate != "lost" {
             return;
         }
-        let mut deeds = frame.deeds_by_rule();
+        let mut actions = frame.actions_by_rule();
         if frame.fate == "lost" {
-            deeds.push_str(if deeds.is_empty() { "receiver gone" } else { " (receiver gone)" });
+            actions.push_str(if actions.is_empty() { "receiver gone" } else { " (receiver gone)" });
         }
         self.at += 12;
         let class = if frame.did.is_empty() { "s" } else { "a" };
-        self.text(class, CLIENT + 12, &line(&deeds, MOST_COLUMNS));
+        self.text(class, CLIENT + 12, &line(&actions, MOST_COLUMNS));
         if let Some(anatomy) = &frame.anatomy {
             self.strip(anatomy, frame.bytes);
         }

@@ -230,7 +230,7 @@ pub struct Frame {
     /// The number of the frame it is a copy of.
     pub copy_of: Option<u32>,
     /// What the attacker did to it, with the rule that said so.
-    pub did: Vec<Deed>,
+    pub did: Vec<ActionTaken>,
     /// `delivered`, `dropped`, `absorbed` or `lost`.
     pub fate: String,
     /// Its fields, and what the attacker changed of them, where a report was asked for.
@@ -240,7 +240,7 @@ pub struct Frame {
 
 /// One thing the attacker did.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
-pub struct Deed {
+pub struct ActionTaken {
     /// The rule, from 1.
     pub rule: u32,
     /// What.
@@ -310,16 +310,16 @@ impl Frame {
     }
 
     /// What the attacker did to it, with commas; empty if nothing.
-    pub fn deeds(&self) -> String {
-        self.did.iter().map(|deed| deed.what.as_str()).collect::<Vec<_>>().join(", ")
+    pub fn actions(&self) -> String {
+        self.did.iter().map(|action| action.what.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     /// The same behind what made the attacker do it: `rule 2: …` or `strategy: …`.
-    pub fn deeds_by_rule(&self) -> String {
-        match self.did.first().map(|deed| deed.rule) {
+    pub fn actions_by_rule(&self) -> String {
+        match self.did.first().map(|action| action.rule) {
             None => String::new(),
-            Some(0) => format!("strategy: {}", self.deeds()),
-            Some(rule) => format!("rule {rule}: {}", self.deeds()),
+            Some(0) => format!("strategy: {}", self.actions()),
+            Some(rule) => format!("rule {rule}: {}", self.actions()),
         }
     }
 }

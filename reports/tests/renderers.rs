@@ -14,7 +14,7 @@ use reports::view::ablation::{Ablation, Cell, Row};
 use reports::view::anatomy::{Anatomy, Field, hex};
 use reports::view::benches::{Benches, Distribution, Ratio, Spread};
 use reports::view::details::{Definition, Details, Lesson};
-use reports::view::{Case, Deed, Effort, Event, Frame, Report, Verdict, Weight};
+use reports::view::{ActionTaken, Case, Effort, Event, Frame, Report, Verdict, Weight};
 use reports::{html, json, junit, markdown, sarif, sequence};
 
 /// Script tags, quotes of both kinds, a right-to-left override, an escape sequence, a null, Markdown, XML's end of data.
@@ -77,7 +77,7 @@ fn event(moment: u64, what: &str, weight: Weight) -> Event {
 
 fn case(scenario: &str, profile: &str, outcome: &str) -> Case {
     let mut changed = frame(2, "client", "server");
-    changed.did.push(Deed { rule: 1, what: "flip body bit 3".to_owned() });
+    changed.did.push(ActionTaken { rule: 1, what: "flip body bit 3".to_owned() });
     let anatomy = changed.anatomy.as_mut().unwrap();
     let mut now: Vec<u8> = (0..40).collect();
     now[4] ^= 0x10;
@@ -229,7 +229,7 @@ fn hostile() -> Report {
         for frame in &mut case.frames {
             HOSTILE.clone_into(&mut frame.kind);
             HOSTILE.clone_into(&mut frame.fate);
-            frame.did.push(Deed { rule: 2, what: HOSTILE.to_owned() });
+            frame.did.push(ActionTaken { rule: 2, what: HOSTILE.to_owned() });
             for field in &mut frame.anatomy.as_mut().unwrap().fields {
                 HOSTILE.clone_into(&mut field.name);
             }

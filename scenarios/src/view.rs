@@ -217,7 +217,7 @@ fn frame(number: u32, record: &FrameRecord, owners: &Owners<'_>) -> view::Frame 
         copy_of,
         did: attacker_actions
             .iter()
-            .map(|d| view::Deed { rule: d.rule, what: d.what.clone() })
+            .map(|d| view::ActionTaken { rule: d.rule, what: d.what.clone() })
             .collect(),
         fate: match fate {
             Fate::Delivered(_) => "delivered",

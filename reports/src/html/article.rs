@@ -175,7 +175,7 @@ fn frames(case: &Case) -> Vec<ShownFrame<'_>> {
 fn about(frame: &Frame, anatomy: &Anatomy) -> String {
     let mut parts: Vec<String> = Vec::new();
     if !frame.did.is_empty() {
-        parts.push(frame.deeds());
+        parts.push(frame.actions());
     } else if frame.from == "attacker" {
         parts.push("made by the attacker".to_owned());
     } else {

@@ -27,7 +27,7 @@ pub(crate) struct Judged {
     rulings: Vec<(Property, Ruling)>,
     problem: Option<String>,
     /// What the attacker did first, for people.
-    deed: String,
+    action: String,
 }
 
 /// All runs of a case. Only one trace is kept: the first that shows a violation, or else the first.
@@ -49,14 +49,15 @@ impl Runs {
         }
         let check = blocked_by.map_or_else(|| NOTHING.to_owned(), |stop| stop.to_string());
         *self.blocked_by.entry(check).or_default() += 1;
-        let mut deeds = trace.frames.iter().flat_map(|frame| &frame.attacker_actions);
-        let deed = deeds.next().map_or_else(|| "no change".to_owned(), |deed| deed.what.clone());
+        let mut actions = trace.frames.iter().flat_map(|frame| &frame.attacker_actions);
+        let action =
+            actions.next().map_or_else(|| "no change".to_owned(), |action| action.what.clone());
         let reactions = uniform_errors::reactions(&trace);
         let violates = rulings.iter().any(|(_, ruling)| ruling.outcome == Outcome::Violated);
         if !self.shown.as_ref().is_some_and(|(shows_one, _)| *shows_one || !violates) {
             self.shown = Some((violates, trace));
         }
-        self.judged.push(Judged { reactions, rulings, problem, deed });
+        self.judged.push(Judged { reactions, rulings, problem, action });
     }
 }
 
@@ -69,7 +70,7 @@ pub(crate) fn conclude(
     let total = judged.len();
     let problem = judged.iter().find_map(|run| {
         let problem = run.problem.clone()?;
-        Some(if total > 1 { format!("{}: {problem}", run.deed) } else { problem })
+        Some(if total > 1 { format!("{}: {problem}", run.action) } else { problem })
     });
     let inconclusive = honest_run_problem.or(problem);
     let mut rulings = match &inconclusive {
@@ -152,10 +153,10 @@ fn combine(runs: &[Judged]) -> Vec<(Property, Ruling)> {
         let violated = with(Outcome::Violated).count();
         let ruling = if let Some((run, mut ruling)) = with(Outcome::Violated).next() {
             let evidence = &ruling.evidence;
-            ruling.evidence = format!("in {violated} of {total} runs; {}: {evidence}", run.deed);
+            ruling.evidence = format!("in {violated} of {total} runs; {}: {evidence}", run.action);
             ruling
         } else if let Some((run, mut ruling)) = with(Outcome::Inconclusive).next() {
-            ruling.evidence = format!("{}: {}", run.deed, ruling.evidence);
+            ruling.evidence = format!("{}: {}", run.action, ruling.evidence);
             ruling
         } else {
             let mut ruling = ruling.clone();

@@ -170,7 +170,7 @@ pub fn first_rejection(trace: &Trace) -> Option<Stop> {
 /// Whether a difference that `rule` made reached an endpoint.
 fn landed(trace: &Trace, rule: u32) -> bool {
     let frames = trace.frames.iter().any(|frame| {
-        frame.has_landed() && frame.attacker_actions.iter().any(|deed| deed.rule == rule)
+        frame.has_landed() && frame.attacker_actions.iter().any(|action| action.rule == rule)
     });
     // Whoever answers in the place of the server makes a difference by being there.
     let played = !trace.impostors.is_empty();

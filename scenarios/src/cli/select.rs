@@ -28,12 +28,12 @@ pub(super) struct Selection {
     seed: Option<u64>,
     /// What carries the frames: memory, or TCP on the loopback interface
     #[arg(long, value_enum, value_name = "CARRIER", default_value_t)]
-    over: Carrier,
+    over: Transport,
 }
 
 /// What can carry the frames.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
-enum Carrier {
+enum Transport {
     /// Memory
     #[default]
     World,
@@ -41,11 +41,11 @@ enum Carrier {
     Tcp,
 }
 
-impl From<Carrier> for Over {
-    fn from(carrier: Carrier) -> Self {
-        match carrier {
-            Carrier::World => Self::World,
-            Carrier::Tcp => Self::Tcp,
+impl From<Transport> for Over {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::World => Self::World,
+            Transport::Tcp => Self::Tcp,
         }
     }
 }
@@ -53,7 +53,7 @@ impl From<Carrier> for Over {
 impl Selection {
     /// Whether the frames cross an interface.
     pub(super) fn crosses_an_interface(&self) -> bool {
-        matches!(self.over, Carrier::Tcp)
+        matches!(self.over, Transport::Tcp)
     }
 
     /// The cases selected from `scenarios`.

@@ -68,7 +68,7 @@ impl RelayContext<'_> {
         }
         let Some(record) = self.state.trace.frame(from) else { return };
         let (link, side) = (record.link, record.to.other());
-        let text = |deed: &AttackerAction| format!("rule {}: {}", deed.rule, deed.what);
+        let text = |action: &AttackerAction| format!("rule {}: {}", action.rule, action.what);
         let texts: Vec<String> = record.attacker_actions.iter().map(text).collect();
         for text in texts {
             self.record_text(link, side, LogEvent::AttackerAction, text);

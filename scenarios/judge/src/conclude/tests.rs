@@ -54,7 +54,7 @@ fn a_problem_of_one_run_of_many_names_the_run() {
             reactions: Reactions::default(),
             rulings: Vec::new(),
             problem: problem.map(str::to_owned),
-            deed: "flip bit 0".to_owned(),
+            action: "flip bit 0".to_owned(),
         });
         conclude(&case, None, Runs { judged: judged.collect(), ..Runs::default() }).inconclusive
     };

@@ -34,7 +34,7 @@ impl Notes {
         let mut nowhere = Vec::new();
         let trace = &judgement.trace;
         for (number, record) in trace.numbered() {
-            if let Some(text) = deeds(number, record) {
+            if let Some(text) = actions(number, record) {
                 notes.put(number, legs, text, &mut nowhere);
             }
         }
@@ -82,12 +82,12 @@ impl Notes {
 }
 
 /// What the attacker did to a frame, and whether it arrived.
-fn deeds(number: u32, record: &FrameRecord) -> Option<String> {
+fn actions(number: u32, record: &FrameRecord) -> Option<String> {
     let mut parts = Vec::new();
-    for deed in &record.attacker_actions {
-        match deed.rule {
-            0 => parts.push(deed.what.clone()),
-            rule => parts.push(format!("rule {rule}: {}", deed.what)),
+    for action in &record.attacker_actions {
+        match action.rule {
+            0 => parts.push(action.what.clone()),
+            rule => parts.push(format!("rule {rule}: {}", action.what)),
         }
     }
     if let Origin::Attacker { copy_of } = record.origin

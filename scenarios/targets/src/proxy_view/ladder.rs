@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use net::proxy::{Batch, Entry, LogEvent};
 use reports::ladder::{Lanes, Links, Row};
 use reports::text::{Page, Paint};
-use reports::view::{Deed, Event, Frame, Weight};
+use reports::view::{ActionTaken, Event, Frame, Weight};
 
 use super::Names;
 use super::names::side;
@@ -53,7 +53,7 @@ impl Ladder {
         match entry.what {
             LogEvent::AttackerAction(text) => {
                 if let Some(frame) = &mut self.open {
-                    frame.did.push(deed(batch.text(text)));
+                    frame.did.push(action(batch.text(text)));
                 }
                 return Ok(());
             }
@@ -168,11 +168,11 @@ impl Ladder {
 }
 
 /// `rule 2: flip iv bit 3`, taken apart.
-fn deed(text: &str) -> Deed {
+fn action(text: &str) -> ActionTaken {
     let parts = text.strip_prefix("rule ").and_then(|rest| rest.split_once(": "));
     let parts = parts.and_then(|(rule, what)| Some((rule.parse().ok()?, what)));
     let (rule, what) = parts.unwrap_or((0, text));
-    Deed { rule, what: what.to_owned() }
+    ActionTaken { rule, what: what.to_owned() }
 }
 
 impl std::fmt::Debug for Ladder {

@@ -11,7 +11,7 @@ use super::names::side;
 /// Writes lines of JSON.
 pub struct Log {
     out: Box<dyn Write + Send>,
-    /// The frame whose deeds are still to come.
+    /// The frame whose actions are still to come.
     open: Option<Map<String, Value>>,
     frames: u64,
 }

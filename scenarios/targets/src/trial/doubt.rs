@@ -56,7 +56,7 @@ fn beside_the_point(trace: &Trace, rulings: &[(Property, Ruling)]) -> Option<Str
     };
     let mut landed = trace.frames.iter().filter(|frame| frame.has_landed());
     landed.find_map(|frame| {
-        let (wanted, deed) = match frame.origin {
+        let (wanted, action) = match frame.origin {
             Origin::Attacker { copy_of: Some(_) } => (Property::DeliveryAtMostOnce, "repeats"),
             Origin::Attacker { copy_of: None } => (Property::MessageAuthenticity, "invents"),
             Origin::Endpoint if frame.original.is_some() => {
@@ -65,7 +65,7 @@ fn beside_the_point(trace: &Trace, rulings: &[(Property, Ruling)]) -> Option<Str
             Origin::Endpoint => return None,
         };
         let (why, name) = (unjudged(wanted)?, wanted.name());
-        Some(format!("the attack {deed} what is said, and {name} is not judged: {why}"))
+        Some(format!("the attack {action} what is said, and {name} is not judged: {why}"))
     })
 }
 
@@ -176,7 +176,7 @@ mod tests {
         };
         let invented = FrameRecord { origin: Origin::Attacker { copy_of: None }, ..copy() };
         let late = FrameRecord { moved: true, ..testing::frame(1, Side::Server) };
-        let deed = |frame: &FrameRecord, unjudged: Property| {
+        let action = |frame: &FrameRecord, unjudged: Property| {
             let why = NotJudged::ClaimsMissing("nobody says".to_owned());
             let why = Ruling::not_judged(why);
             let trace = testing::trace([frame.clone()], []);
@@ -189,12 +189,12 @@ mod tests {
             (&changed, authentic, "changes"),
             (&invented, authentic, "invents"),
         ] {
-            assert_eq!(deed(frame, wanted).as_deref(), Some(does));
-            assert_eq!(deed(frame, Property::Secrecy), None, "{does}");
+            assert_eq!(action(frame, wanted).as_deref(), Some(does));
+            assert_eq!(action(frame, Property::Secrecy), None, "{does}");
         }
-        assert_eq!(deed(&late, authentic).or(deed(&late, once)), None);
+        assert_eq!(action(&late, authentic).or(action(&late, once)), None);
         let lost = FrameRecord { fate: Fate::Lost, ..copy() };
-        assert_eq!(deed(&lost, once), None);
+        assert_eq!(action(&lost, once), None);
         let trace = testing::trace([copy()], []);
         assert_eq!(beside_the_point(&trace, &[(once, held())]), None, "it is judged");
     }
