@@ -11,7 +11,8 @@
 //! ```
 //! use net::{Ending, Event, HostPort, Limits, Observer, connect, serve};
 //! use protocol::endpoint::Tick;
-//! use protocol::systems::{SYSTEMS, Setup};
+//! use protocol::system::Setup;
+//! use protocol::systems::SYSTEMS;
 //! use protocol::weakness::Profile;
 //! use tokio::net::TcpListener;
 //! use tokio::sync::{mpsc, oneshot};
