@@ -16,15 +16,15 @@ use crate::view::details::{Definition, Details};
 mod ablation;
 mod article;
 mod benches;
+mod classes;
 mod matrix;
-
-pub(crate) use matrix::words;
 
 use ablation::Grid;
 use article::{Article, Cost};
 use benches::Measured;
 use matrix::{GlanceRow, Group};
-mod classes;
+
+pub(crate) use matrix::words;
 
 const STYLE: &str = concat!(
     include_str!("../templates/colours.css"),

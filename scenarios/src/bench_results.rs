@@ -4,11 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use reports::view::benches::{Benches, Distribution, Ratio, Spread};
-use serde_json::Value;
-
 use accounts::user_files::{ReadError, read_text_within};
 use files::diagnostic::{quote, quote_path};
+use reports::view::benches::{Benches, Distribution, Ratio, Spread};
+use serde_json::Value;
 
 /// The largest file read, in bytes.
 const LARGEST: usize = 16 << 20;

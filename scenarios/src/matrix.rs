@@ -3,14 +3,13 @@
 
 use std::fmt;
 
-use protocol::system::System;
-use protocol::weakness::{Profile, Weakness};
-use rayon::prelude::*;
-
 use files::scenario::Scenario;
 use files::scenario::ScenarioRun;
 use judge::property::Outcome;
 use judge::{Judgement, Over};
+use protocol::system::System;
+use protocol::weakness::{Profile, Weakness};
+use rayon::prelude::*;
 
 /// What all scenarios say of one system.
 #[derive(Clone, Debug)]

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use files::family::Family;
+use files::scenario::Scenario;
+use judge::properties::PROPERTIES;
+use judge::property::Outcome;
 use protocol::system::System;
 use reports::view::ablation::{Ablation, Cell, Row};
 use reports::view::details::{Definition, Details, Lesson};
 
 use crate::matrix::Matrix;
 use crate::uri;
-use files::family::Family;
-use files::scenario::Scenario;
-use judge::properties::PROPERTIES;
-use judge::property::Outcome;
 
 /// Where the files of the catalogue are, in the repository.
 const CATALOGUE: &str = "scenarios/attacks/";

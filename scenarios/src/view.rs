@@ -2,14 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mitm_proxy::trace::{
-    ClaimRecord, Compromise, Effort, Fate, Finding, FrameRecord, Knowledge, LinkEvent, LinkRecord,
-    Loot, Origin, QuestionOutcome, Trace,
-};
-use protocol::endpoint::Tick;
-use recordings::claim_text::describe;
-use reports::view;
-
 use files::diagnostic::escape;
 use files::scenario::{Scenario, ScenarioRun, TargetSet};
 use files::target_file::Target;
@@ -17,6 +9,13 @@ use judge::divergence::{Divergence, divergences};
 use judge::expect::NOTHING;
 use judge::properties::{Ruling, peer_authentication};
 use judge::{Judgement, actor_name};
+use mitm_proxy::trace::{
+    ClaimRecord, Compromise, Effort, Fate, Finding, FrameRecord, Knowledge, LinkEvent, LinkRecord,
+    Loot, Origin, QuestionOutcome, Trace,
+};
+use protocol::endpoint::Tick;
+use recordings::claim_text::describe;
+use reports::view;
 use targets::Streams;
 use targets::trial::Trial;
 

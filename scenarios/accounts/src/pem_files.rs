@@ -4,6 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use files::diagnostic::{quote, quote_path};
 use protocol::crypto::rsa::{PrivateKey, PublicKey};
 use protocol::pki;
 use protocol::pki::armour::{self, ArmourError, Block};
@@ -11,7 +12,6 @@ use protocol::pki::x509::{Certificate, Request};
 use zeroize::Zeroizing;
 
 use crate::user_files::{LARGEST, ReadError, read_within};
-use files::diagnostic::{quote, quote_path};
 
 /// One thing out of a file.
 #[derive(Clone, Debug)]

@@ -1,9 +1,10 @@
 //! What properties count by: messages sent and delivered between two identities, and numbers in words.
 
-use mitm_proxy::trace::ClaimRecord;
-use protocol::endpoint::{Conn, Fact, Message, Name, Side};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+
+use mitm_proxy::trace::ClaimRecord;
+use protocol::endpoint::{Conn, Fact, Message, Name, Side};
 
 /// From whom to whom: one direction between two identities.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -1,12 +1,14 @@
 //! What a property is: its definition, and the monitor that judges it in a finished run.
 
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use mitm_proxy::trace::{ClaimRecord, Trace};
+use protocol::endpoint::Side;
+
 use crate::property::Property;
 use crate::ruling::Ruling;
 use crate::search::Searches;
-use mitm_proxy::trace::{ClaimRecord, Trace};
-use protocol::endpoint::Side;
-use std::fmt::{self, Debug};
-use std::sync::Arc;
 
 /// A property, its definition, and what judges it.
 #[derive(Clone, Debug)]

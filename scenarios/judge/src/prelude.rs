@@ -1,13 +1,12 @@
 //! What a test of your own needs most, for `use judge::prelude::*`.
 
-pub use mitm_proxy::prelude::*;
-pub use protocol::endpoint::{Check, Endpoint};
-pub use protocol::weakness::{Profile, Weakness};
-
 pub use crate::case::Judgement;
 pub use crate::lab::Lab;
 pub use crate::properties::{Finished, PropertySpec, Ruling};
 pub use crate::property::{Outcome, Property};
+pub use mitm_proxy::prelude::*;
+pub use protocol::endpoint::{Check, Endpoint};
+pub use protocol::weakness::{Profile, Weakness};
 
 /// The application sends this text.
 pub fn text(text: &str) -> Step {

@@ -1,7 +1,8 @@
 //! What a monitor says of one property.
 
-use crate::property::{NotJudged, Outcome};
 use std::fmt::Debug;
+
+use crate::property::{NotJudged, Outcome};
 
 /// What a monitor says.
 #[derive(Clone, PartialEq, Eq, Debug)]

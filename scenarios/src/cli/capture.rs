@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ::capture::Format;
-use anyhow::{Context, Result};
-
-use super::output::Output;
 use accounts::user_files::{self, Existing};
+use anyhow::{Context, Result};
 use files::diagnostic::quote_path;
 use files::scenario::ScenarioRun;
 use judge::Judgement;
 use recordings::key_log::{self, Line};
 use recordings::run_capture::{self, Naming, Place, Plaintext, Subject, What};
+
+use super::output::Output;
 
 /// How much is written at once, in bytes.
 const WRITTEN: usize = 1 << 18;

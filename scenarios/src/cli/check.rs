@@ -6,11 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Error, Result, bail};
-use reports::text::Paint;
-use serde_json::{Value, json};
-
-use super::done::Done;
-use super::output::{Format, Output, print};
 use files::catalogue::{Catalogue, FileKind, Loaded, kind};
 use files::diagnostic::{Color, Diagnostic, escape};
 use files::layout_file::LayoutFile;
@@ -18,6 +13,11 @@ use files::load::LoadError;
 use files::load::{read, text};
 use files::scenario::Scenario;
 use files::target_file::{Target, targets};
+use reports::text::Paint;
+use serde_json::{Value, json};
+
+use super::done::Done;
+use super::output::{Format, Output, print};
 
 /// Options of `check`.
 #[derive(clap::Args, Clone, Debug)]

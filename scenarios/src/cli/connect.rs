@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow};
 use clap::ArgMatches;
 use protocol::endpoint::Side;
+use targets::endpoint_programs::addresses;
 
 use super::conversation::{Conversation, Says};
 use super::done::Done;
@@ -13,7 +14,6 @@ use super::live;
 use super::messages::MessageArgs;
 use super::output::Output;
 use super::sniff::CaptureLive;
-use targets::endpoint_programs::addresses;
 
 /// Options of `connect`.
 #[derive(clap::Args, Clone, Debug)]

@@ -7,14 +7,14 @@ use anyhow::{Context, Result, bail};
 use net::{Ending, HostPort};
 use protocol::endpoint::{End, Endpoint};
 use protocol::system::System;
+use targets::Interrupt;
+use targets::endpoint_programs::journal::Journal;
+use targets::endpoint_programs::outbox::{self, Item};
 
 use super::done::Done;
 use super::interrupt::reported_to;
 use super::live;
 use super::output::Output;
-use targets::Interrupt;
-use targets::endpoint_programs::journal::Journal;
-use targets::endpoint_programs::outbox::{self, Item};
 
 /// What a client says.
 #[derive(Clone, PartialEq, Eq, Debug)]

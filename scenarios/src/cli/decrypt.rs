@@ -5,16 +5,16 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
+use accounts::user_files;
 use anyhow::{Context, Result, anyhow, bail};
 use capture::{CaptureError, Comments};
+use files::diagnostic::{escape, quote_path};
+use recordings::key_log;
+use recordings::key_log::open::{Listener, Opened};
 use serde_json::json;
 
 use super::done::Done;
 use super::output::{Format, Output, all_of, counted, print};
-use accounts::user_files;
-use files::diagnostic::{escape, quote_path};
-use recordings::key_log;
-use recordings::key_log::open::{Listener, Opened};
 
 /// How much is read and written at once, in bytes.
 const AT_ONCE: usize = 1 << 18;

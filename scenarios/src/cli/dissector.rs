@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use files::diagnostic::{quote, quote_path};
+use files::layout_file::LayoutFile;
+use recordings::dissector::{declared, render, systems};
 
 use super::check::explain;
 use super::done::Done;
 use super::output::{Output, print};
-use files::diagnostic::{quote, quote_path};
-use files::layout_file::LayoutFile;
-use recordings::dissector::{declared, render, systems};
 
 /// Options of `dissector`.
 #[derive(clap::Args, Clone, Debug)]

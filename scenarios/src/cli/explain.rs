@@ -5,24 +5,23 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-
-use mitm_proxy::actions::{ACTIONS, action};
-use mitm_proxy::params::Param;
-use mitm_proxy::strategies::{STRATEGIES, strategy};
-
-mod own;
-mod sections;
-
-use sections::Sections;
-
-use super::check::explain as mistakes;
-use super::done::Done;
-use super::output::{Format, Output, print};
 use files::diagnostic::{near, quote};
 use files::scenario::Scenario;
 use judge::expect::Expectation;
 use judge::properties::PROPERTIES;
 use judge::property::{Outcome, Property};
+use mitm_proxy::actions::{ACTIONS, action};
+use mitm_proxy::params::Param;
+use mitm_proxy::strategies::{STRATEGIES, strategy};
+
+use super::check::explain as mistakes;
+use super::done::Done;
+use super::output::{Format, Output, print};
+
+mod own;
+mod sections;
+
+use sections::Sections;
 
 /// Options of `explain`.
 #[derive(clap::Args, Clone, Debug)]

@@ -6,16 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use rayon::prelude::*;
-use reports::view::{Case, Report};
-use reports::{grade, json, junit};
-
-use super::check::{explain, with_the_rest};
-use super::done::Done;
-use super::interrupt;
-use super::output::{Format, Output, all_of, print};
-use super::progress::timed;
-use crate::view;
 use files::diagnostic::quote_path;
 use files::layout_file::LayoutFile;
 use files::load::LoadError;
@@ -23,8 +13,18 @@ use files::load::{read, text as utf8};
 use files::scenario::{Scenario, TargetSet};
 use files::target_file::{Target, TargetsFile, targets};
 use judge::Scope;
+use rayon::prelude::*;
+use reports::view::{Case, Report};
+use reports::{grade, json, junit};
 use targets::trial::{honest, trial};
 use targets::{Interrupt, Run};
+
+use super::check::{explain, with_the_rest};
+use super::done::Done;
+use super::interrupt;
+use super::output::{Format, Output, all_of, print};
+use super::progress::timed;
+use crate::view;
 
 /// Options of `grade`.
 #[derive(clap::Args, Clone, Debug)]

@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use accounts::user_files::{self, Existing};
 use anyhow::{Context, Result, anyhow, bail};
+use files::diagnostic::quote_path;
+use files::name::is_name;
 use protocol::layout::Layout;
+use recordings::import::write::{Target, Written, written};
+use recordings::import::{Keep, Recording, listing, session};
 
 use super::done::Done;
 use super::output::{Format, Output, all_of, counted, print};
 use super::proxy::Wire;
-use accounts::user_files::{self, Existing};
-use files::diagnostic::quote_path;
-use files::name::is_name;
-use recordings::import::write::{Target, Written, written};
-use recordings::import::{Keep, Recording, listing, session};
 
 /// Options of `import`.
 #[derive(clap::Args, Clone, Debug)]

@@ -9,19 +9,19 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use capture::Visitor;
 use clap::Subcommand;
+use files::diagnostic::quote_path;
+use files::layout_file::{LayoutFile, starter};
 use protocol::endpoint::Side;
 use protocol::layout::{Counts, Encoding, Field, FrameSpec, Length, Role, Size};
+use recordings::layout_against::{Cutter, Listing};
 use serde_json::json;
+use terminal::stdout::Stdout;
 
 use super::check::explain;
 use super::done::Done;
 use super::new;
 use super::output::{Format, Output, print};
 use super::systems::{LINE, arrow, wrapped};
-use files::diagnostic::quote_path;
-use files::layout_file::{LayoutFile, starter};
-use recordings::layout_against::{Cutter, Listing};
-use terminal::stdout::Stdout;
 
 /// How much of a capture is read at once, in bytes.
 const READ: usize = 1 << 20;

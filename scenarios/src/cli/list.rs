@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use anyhow::Result;
+use files::family::Family;
 
 use super::done::Done;
 use super::output::{Format, Output, print};
-use files::family::Family;
 
 /// Options of `list`.
 #[derive(clap::Args, Clone, Debug)]

@@ -4,13 +4,21 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use accounts::user_files::{self, Existing};
 use anyhow::{Context, Result, anyhow, bail};
+use files::diagnostic::quote_path;
 use net::HostPort;
 use protocol::endpoint::{Endpoint, Side};
 use protocol::keyfiles::{Account, KeySource};
 use protocol::system::Fresh;
 use protocol::system::{Setup, System};
 use protocol::weakness::Profile;
+use recordings::run_capture::Plaintext;
+use targets::endpoint_programs::journal::{Journal, Loudness, Shown};
+use targets::endpoint_programs::keydir::{KeyDir, LoggingIn, WithFresh};
+use targets::endpoint_programs::keys::Keys;
+use targets::endpoint_programs::store::Store;
+use targets::endpoint_programs::tap::Tap;
 use tokio::net::TcpListener;
 
 use super::clock::now;
@@ -18,14 +26,6 @@ use super::output::{Format, Output};
 use super::password::{Ask, account};
 use super::pki::entropy;
 use super::select::check;
-use accounts::user_files::{self, Existing};
-use files::diagnostic::quote_path;
-use recordings::run_capture::Plaintext;
-use targets::endpoint_programs::journal::{Journal, Loudness, Shown};
-use targets::endpoint_programs::keydir::{KeyDir, LoggingIn, WithFresh};
-use targets::endpoint_programs::keys::Keys;
-use targets::endpoint_programs::store::Store;
-use targets::endpoint_programs::tap::Tap;
 
 /// Options of both.
 #[derive(clap::Args, Clone, Debug)]

@@ -4,6 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use files::diagnostic::quote_path;
+use files::scenario::Scenario;
+use judge::property::Outcome;
 use protocol::system::System;
 use rayon::prelude::*;
 use reports::ablation;
@@ -15,9 +18,6 @@ use super::progress::Shown;
 use super::select::Selection;
 use crate::matrix::{matrix, runs};
 use crate::teaching;
-use files::diagnostic::quote_path;
-use files::scenario::Scenario;
-use judge::property::Outcome;
 
 /// Options of `matrix`.
 #[derive(clap::Args, Clone, Debug)]

@@ -6,7 +6,6 @@ use anyhow::{Result, anyhow};
 use clap::ArgMatches;
 use protocol::endpoint::Kind;
 use protocol::system::System;
-
 use targets::endpoint_programs::outbox::Item;
 
 /// The flags.

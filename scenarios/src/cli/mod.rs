@@ -7,7 +7,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
-
 use files::catalogue::Catalogue;
 use files::family::Family;
 
@@ -18,6 +17,7 @@ mod connect;
 mod conversation;
 mod decrypt;
 mod dissector;
+mod done;
 mod explain;
 mod grade;
 mod import;
@@ -47,9 +47,8 @@ mod tools;
 mod trials;
 mod users;
 
-use output::Output;
-mod done;
 use done::Done;
+use output::Output;
 
 /// What the exit codes mean.
 const EXIT_CODES: &str = "Exit codes: 0 all as expected, 1 a verdict differs or not all could be written, 2 could not run, \

@@ -5,12 +5,12 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-
-use super::done::Done;
-use super::output::{Output, print};
 use files::diagnostic::quote;
 use files::layout_file;
 use files::starter::{self, starter};
+
+use super::done::Done;
+use super::output::{Output, print};
 
 /// Options of `new`.
 #[derive(clap::Args, Clone, Debug)]

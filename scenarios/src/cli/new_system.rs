@@ -6,10 +6,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use files::diagnostic::{quote, quote_path};
 
 use super::done::Done;
 use super::output::{Output, print};
-use files::diagnostic::{quote, quote_path};
 
 /// The files of the crate. `NAME` stands for the name of the system, and `MEDDLE` for the folder of Meddle's source.
 const FILES: [(&str, &str); 11] = [

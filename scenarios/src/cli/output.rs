@@ -7,8 +7,8 @@ use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 use files::catalogue::Catalogue;
 use reports::text::{Page, Paint};
-
 use terminal;
+
 pub(super) use terminal::stdout::print;
 
 /// How to print.

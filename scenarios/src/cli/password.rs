@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use protocol::keyfiles::Account;
+use targets::endpoint_programs::outbox::first_line;
 
 use super::interrupt::{interrupted, left_to};
-use targets::endpoint_programs::outbox::first_line;
 
 /// Options that say who somebody is.
 #[derive(clap::Args, Clone, Debug)]

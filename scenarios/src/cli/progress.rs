@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mitm_proxy::strategy::Progress;
 use reports::view::Case;
+use terminal;
 
 use super::output::Output;
-use terminal;
 
 /// Runs that are over before show nothing.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -8,6 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
 use capture::Format as CaptureFormat;
+use files::diagnostic::{quote, quote_path, times};
+use files::layout_file::LayoutFile;
+use files::load::LoadError;
+use files::load::{read, text};
+use files::scenario::{Frames, RuleFile};
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::rule::Rule;
 use net::proxy::{ForwardedPort, Keep, Options, Tap, proxy};
@@ -15,6 +20,10 @@ use net::{HostPort, raise_descriptors};
 use protocol::layout::Layout;
 use protocol::system::System;
 use protocol::weakness::Profile;
+use targets::Interrupt;
+use targets::endpoint_programs::addresses_of;
+use targets::proxy_view::{Ladder, Log, Names, Watch};
+use terminal::stdout::Stdout;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::Instant;
 
@@ -23,15 +32,6 @@ use super::done::Done;
 use super::output::{Format, Output};
 use super::sniff::CaptureLive;
 use super::{interrupt, live};
-use files::diagnostic::{quote, quote_path, times};
-use files::layout_file::LayoutFile;
-use files::load::LoadError;
-use files::load::{read, text};
-use files::scenario::{Frames, RuleFile};
-use targets::Interrupt;
-use targets::endpoint_programs::addresses_of;
-use targets::proxy_view::{Ladder, Log, Names, Watch};
-use terminal::stdout::Stdout;
 
 /// How often it is looked whether the rules have changed.
 const LOOK: Duration = Duration::from_millis(300);

@@ -5,6 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use files::diagnostic::{quote, quote_path};
+use recordings::import::claimed::{Claimed, ClaimsFile};
+use recordings::import::play::{Happening, Likeness, Pace, Play, What, When};
+use recordings::import::verdict::{Verdict, unanswered};
+use recordings::import::{Session, session};
 use reports::ladder::{Lanes, Links, Row, Tone};
 use reports::view::{Event, Frame, Weight};
 use serde_json::{Value, json};
@@ -14,11 +19,6 @@ use super::import::Cut;
 use super::output::{Format, Output, print};
 use super::proxy::Wire;
 use super::select::Selection;
-use files::diagnostic::{quote, quote_path};
-use recordings::import::claimed::{Claimed, ClaimsFile};
-use recordings::import::play::{Happening, Likeness, Pace, Play, What, When};
-use recordings::import::verdict::{Verdict, unanswered};
-use recordings::import::{Session, session};
 
 /// Options of `replay` beside those of a family.
 #[derive(clap::Args, Clone, Debug)]

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use accounts::user_files;
 use anyhow::{Context, Result, anyhow, bail};
+use files::diagnostic::{escape, quote_path};
+use files::scenario::Scenario;
 use rayon::prelude::*;
 use reports::view::Report;
 use reports::view::ablation::Ablation;
@@ -18,9 +21,6 @@ use super::progress::Shown;
 use super::select::Selection;
 use crate::dissection::{self, Depth};
 use crate::{bench_results, teaching, view};
-use accounts::user_files;
-use files::diagnostic::{escape, quote_path};
-use files::scenario::Scenario;
 
 /// Where everything goes, if nobody says otherwise.
 const OUT: &str = "target/report";

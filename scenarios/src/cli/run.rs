@@ -3,6 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
+use files::catalogue::Loaded;
+use files::family::Family;
+use files::payload::Payload;
+use files::scenario::Scenario;
+use files::scenario::ScenarioRun;
 use rayon::prelude::*;
 use reports::view::Report;
 use reports::{json, text};
@@ -17,11 +22,6 @@ use super::select::Selection;
 use super::sniff::CaptureLive;
 use super::{tools, trials};
 use crate::{dissection, view};
-use files::catalogue::Loaded;
-use files::family::Family;
-use files::payload::Payload;
-use files::scenario::Scenario;
-use files::scenario::ScenarioRun;
 
 /// Options of a run.
 #[derive(clap::Args, Clone, Debug)]

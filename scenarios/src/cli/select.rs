@@ -2,17 +2,16 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use protocol::system::System;
-use protocol::weakness::Profile;
-
-use super::output::Output;
-
-use super::trials::Chosen;
 use files::diagnostic::{list, near, quote};
 use files::scenario::Scenario;
 use files::scenario::ScenarioRun;
 use files::target_file::Target;
 use judge::Over;
+use protocol::system::System;
+use protocol::weakness::Profile;
+
+use super::output::Output;
+use super::trials::Chosen;
 
 /// The options that select.
 #[derive(Args, Clone, Debug)]

@@ -7,6 +7,9 @@ use clap::ArgMatches;
 use net::{Limits, raise_descriptors};
 use protocol::endpoint::{Command, Side};
 use protocol::system::System;
+use targets::Interrupt;
+use targets::endpoint_programs::addresses;
+use targets::endpoint_programs::outbox::{self, Item};
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::done::Done;
@@ -15,9 +18,6 @@ use super::live;
 use super::messages::MessageArgs;
 use super::output::Output;
 use super::sniff::CaptureLive;
-use targets::Interrupt;
-use targets::endpoint_programs::addresses;
-use targets::endpoint_programs::outbox::{self, Item};
 
 /// Options of `serve`.
 #[derive(clap::Args, Clone, Debug)]

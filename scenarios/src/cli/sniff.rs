@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use recordings::sniff::{Beside, Outcome, Sniffer, Wanted};
+use targets::Interrupt;
 
 use super::done::Done;
 use super::interrupt;
 use super::output::Output;
-use recordings::sniff::{Beside, Outcome, Sniffer, Wanted};
-use targets::Interrupt;
 
 /// Options of `sniff`.
 #[derive(clap::Args, Clone, Debug)]

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
-use mitm_proxy::strategy::{Progress, Tools};
-
 use files::wordlist;
+use mitm_proxy::strategy::{Progress, Tools};
 
 /// Options for strategies.
 #[derive(clap::Args, Clone, Debug)]

@@ -1,7 +1,12 @@
 //! Scenarios against somebody's own programs, one after the other: they share the machine.
 
 use anyhow::Result;
+use files::scenario::{Scenario, TargetSet};
+use files::target_file::Target;
+use recordings::run_capture::Subject;
 use reports::view::Case;
+use targets::Interrupt;
+use targets::trial::{honest, trial};
 
 use super::capture::Recorder;
 use super::interrupt;
@@ -9,11 +14,6 @@ use super::output::Output;
 use super::progress::timed;
 use crate::dissection::{self, Depth};
 use crate::view;
-use files::scenario::{Scenario, TargetSet};
-use files::target_file::Target;
-use recordings::run_capture::Subject;
-use targets::Interrupt;
-use targets::trial::{honest, trial};
 
 /// A scenario and one of its targets.
 pub(super) type Chosen<'a> = (&'a Scenario, &'a TargetSet, &'a Target);

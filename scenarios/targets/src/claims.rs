@@ -6,12 +6,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use files::diagnostic::{escape, list, near, quote};
+use files::target_file::named_end;
 use protocol::endpoint::{Check, Fact, Fingerprint, Kind, Message, Name, Reject};
 use protocol::layout::intern;
 use serde_json::{Map, Value};
-
-use files::diagnostic::{escape, list, near, quote};
-use files::target_file::named_end;
 
 /// What an object can say.
 pub(super) const WORDS: &[&str] = &[

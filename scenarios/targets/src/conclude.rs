@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use files::diagnostic::times;
+use files::target_file::{Sign, Target};
 use mitm_proxy::trace::{ClaimRecord, Departing, Fate, FrameRecord, Origin, Trace};
 use net::proxy::ProxyOutcome;
 use protocol::endpoint::{Claim, Conn, Fact, Name, Side, Tick};
@@ -12,8 +14,6 @@ use super::order::{self, Said, in_order};
 use super::process::Ended;
 use super::transcript::{Content, NEVER, Seen, Transcript, known};
 use super::{Finding, NOT_IMPLEMENTED, Output, OwnEnd, Prompt, Run};
-use files::diagnostic::times;
-use files::target_file::{Sign, Target};
 
 /// Why a run is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

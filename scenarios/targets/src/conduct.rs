@@ -9,6 +9,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use files::diagnostic::quote;
+use files::target_file::{Channel, JudgedFrom, Ready, Sign, Target};
 use mitm_proxy::attacker::Attacker;
 use net::proxy::{Activity, Keep, Options, ProxyOutcome, Spacing, proxy};
 use protocol::endpoint::Side;
@@ -23,8 +25,6 @@ use super::process::Ended;
 use super::programs::Programs;
 use super::transcript::Pulse;
 use super::{Finding, Interrupt, NOT_IMPLEMENTED, Prompt, Run, TargetError};
-use files::diagnostic::quote;
-use files::target_file::{Channel, JudgedFrom, Ready, Sign, Target};
 
 /// How often programs are looked at although they print nothing.
 const TICK: Duration = Duration::from_millis(10);

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use files::target_file::Observed;
 use mitm_proxy::trace::{LinkEvent, Origin, Trace};
 use protocol::endpoint::{Fact, Side};
 
 use super::transcript::{Content, Seen};
-use files::target_file::Observed;
 
 /// What came from and went to each program, by place among all records: what tells connections apart.
 pub(super) struct Connections {

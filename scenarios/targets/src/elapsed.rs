@@ -1,8 +1,7 @@
 //! The time of a run, counted from the start of its client.
 
-use tokio::time::Instant;
-
 use protocol::endpoint::Tick;
+use tokio::time::Instant;
 
 /// The time since `began`; the beginning, for what was before.
 pub(super) fn since(began: Option<Instant>, now: Instant) -> Tick {

@@ -1,9 +1,10 @@
 //! Why a target cannot be run at all.
 
-use protocol::endpoint::Side;
 use std::fmt::{self, Display};
 use std::io;
 use std::path::PathBuf;
+
+use protocol::endpoint::Side;
 
 /// Why a target cannot be run at all.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use files::target_file::Observed;
 use mitm_proxy::trace::Trace;
 use protocol::endpoint::{Fact, Message, Side};
 
@@ -9,7 +10,6 @@ use super::Unmatched;
 use super::connections::Connections;
 use super::order::Said;
 use super::transcript::{Content, Seen};
-use files::target_file::Observed;
 
 /// The facts of what was seen, each program's in its own order, and what could not be told of them. What nobody can see is
 /// taken from the messages of that connection, one after the other.

@@ -1,6 +1,7 @@
 //! A signal from the user to stop.
 
 use std::sync::Arc;
+
 use tokio::sync::watch;
 
 /// Somebody may want an end: a run stops its programs then and returns what it has.

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use files::target_file::{Program, Target};
+use files::target_file::{fill, is_placeholder};
 use net::HostPort;
 use net::proxy::ForwardedPort;
 use protocol::endpoint::Side;
@@ -17,8 +19,6 @@ use super::TargetError;
 use super::ports::{self, Look, Reserved};
 use super::process::Process;
 use super::stream::ClaimsFile;
-use files::target_file::{Program, Target};
-use files::target_file::{fill, is_placeholder};
 
 /// This machine does not let us.
 pub(super) fn failed(what: &'static str) -> impl FnOnce(io::Error) -> TargetError {

@@ -12,11 +12,16 @@ mod connections;
 #[cfg(unix)]
 mod elapsed;
 pub mod endpoint_programs;
+mod error;
 #[cfg(unix)]
 mod facts;
 mod finding;
+mod interrupt;
 #[cfg(unix)]
 mod launch;
+mod limits;
+#[cfg(not(unix))]
+mod not_here;
 #[cfg(unix)]
 mod order;
 #[cfg(unix)]
@@ -26,6 +31,7 @@ mod process;
 #[cfg(unix)]
 mod programs;
 pub mod proxy_view;
+mod run;
 #[cfg(unix)]
 mod stream;
 #[cfg(test)]
@@ -37,19 +43,12 @@ mod tests;
 mod transcript;
 pub mod trial;
 
-#[cfg(not(unix))]
-mod not_here;
-
 #[cfg(unix)]
 pub use conduct::run;
+pub use error::TargetError;
 pub use finding::Finding;
+pub use interrupt::Interrupt;
+pub use limits::{CLAIMS_VARIABLE, MAX_CLAIM_BYTES, MAX_CLAIMS, MAX_LINE, NOT_IMPLEMENTED};
 #[cfg(not(unix))]
 pub use not_here::run;
-mod limits;
-pub use limits::{CLAIMS_VARIABLE, MAX_CLAIM_BYTES, MAX_CLAIMS, MAX_LINE, NOT_IMPLEMENTED};
-mod run;
 pub use run::{Output, OwnEnd, Prompt, Run, Streams, Unmatched};
-mod error;
-pub use error::TargetError;
-mod interrupt;
-pub use interrupt::Interrupt;

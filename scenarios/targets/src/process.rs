@@ -7,13 +7,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 
+use files::diagnostic::quote;
+use files::target_file::{Channel, Program};
 use protocol::endpoint::Side;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::Streams;
 use super::stream::{ClaimsFile, Cut, Source, Stream};
-use files::diagnostic::quote;
-use files::target_file::{Channel, Program};
 
 /// How a program ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use files::target_file::Target;
 use net::proxy::{IsThere, Witness};
 use protocol::endpoint::Side;
 use rustix::process::Pid;
@@ -16,7 +17,6 @@ use super::launch::Launch;
 use super::process::{Ended, Process};
 use super::stream::Source;
 use super::transcript::Transcript;
-use files::target_file::Target;
 
 /// The most that a server is started again in one run.
 const MOST_RESTARTS: u32 = 10_000;

@@ -1,9 +1,10 @@
 //! What a run of programs leaves.
 
-use crate::error::TargetError;
-use crate::finding::Finding;
 use mitm_proxy::trace::Trace;
 use protocol::endpoint::{Side, Tick};
+
+use crate::error::TargetError;
+use crate::finding::Finding;
 
 /// What a run leaves.
 #[derive(Debug)]

@@ -1,27 +1,25 @@
 //! Runs of tiny programs: what they say is learned, what goes wrong with them is told, and nothing of them is left.
 
-use protocol::registry::Registry;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
+use files::target_file::{
+    Channel, JudgedFrom, Observation, Observed, Program, Ready, Sign, Target,
+};
+use judge::Scope;
 use mitm_proxy::actions::action;
 use mitm_proxy::attacker::Attacker;
 use mitm_proxy::condition::When;
 use mitm_proxy::params::{Arg, Args};
 use mitm_proxy::rule::Rule;
 use protocol::endpoint::Fact;
-use protocol::layout::{Field, FrameSpec, Layout, Role, Size};
-
-use std::sync::Arc;
-
 use protocol::endpoint::Side;
+use protocol::layout::{Field, FrameSpec, Layout, Role, Size};
+use protocol::registry::Registry;
 
 use super::*;
-use files::target_file::{
-    Channel, JudgedFrom, Observation, Observed, Program, Ready, Sign, Target,
-};
-use judge::Scope;
 
 mod claims;
 mod failures;

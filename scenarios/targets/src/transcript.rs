@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use files::target_file::{Channel, JudgedFrom, Observed, Sign, Target};
 use net::proxy::{Batch, LogEvent, Recorder};
 use protocol::endpoint::{Fact, Message, Name, Side, Tick};
 use regex::Regex;
@@ -16,7 +17,6 @@ use super::elapsed::since;
 use super::process::Ended;
 use super::stream::Cut;
 use super::{MAX_CLAIM_BYTES, MAX_CLAIMS, MAX_LINE, NOT_IMPLEMENTED};
-use files::target_file::{Channel, JudgedFrom, Observed, Sign, Target};
 
 /// The most remarks of one run.
 const MAX_REMARKS: usize = 20;

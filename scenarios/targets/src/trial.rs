@@ -3,12 +3,6 @@
 
 use std::sync::Arc;
 
-use mitm_proxy::attacker::Attacker;
-use mitm_proxy::rule::Rule;
-use mitm_proxy::trace::{ClaimRecord, Trace};
-use protocol::endpoint::{Fact, Side};
-
-use crate::{Finding, Interrupt, Output, Prompt, Run, TargetError, Unmatched};
 use files::scenario::{CORRECT, Scenario, TargetSet};
 use files::target_file::Target;
 use judge::Scope;
@@ -16,6 +10,12 @@ use judge::expect::NOTHING;
 use judge::properties::Ruling;
 use judge::property::{NotJudged, Outcome, Property};
 use judge::{Evaluator, Expected, FinishedRun, Judgement, Stop, first_rejection, mismatches};
+use mitm_proxy::attacker::Attacker;
+use mitm_proxy::rule::Rule;
+use mitm_proxy::trace::{ClaimRecord, Trace};
+use protocol::endpoint::{Fact, Side};
+
+use crate::{Finding, Interrupt, Output, Prompt, Run, TargetError, Unmatched};
 
 mod contradiction;
 mod doubt;

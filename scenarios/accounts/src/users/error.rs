@@ -1,14 +1,16 @@
 //! Why something cannot be done with a user.
 
-use crate::pem_files::CredentialError;
-use crate::user_files::{ReadError, WriteError};
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
 use files::diagnostic::{quote, quote_path};
 use protocol::pki::users::UsersError;
 use protocol::pki::x509::X509Error;
 use protocol::suite::{CA_CERT, CA_KEY};
-use std::fmt;
-use std::io;
-use std::path::PathBuf;
+
+use crate::pem_files::CredentialError;
+use crate::user_files::{ReadError, WriteError};
 
 /// Why something cannot be done with people.
 #[derive(Debug)]

@@ -1,8 +1,9 @@
 //! The folder of the users, and what keys are made with.
 
+use std::path::PathBuf;
+
 use protocol::entropy::Entropy;
 use protocol::weakness::Profile;
-use std::path::PathBuf;
 
 /// A folder with people, and how a profile treats them.
 #[derive(Clone, Debug)]

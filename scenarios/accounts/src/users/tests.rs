@@ -2,12 +2,10 @@
 
 use std::fs;
 
+use protocol::entropy::Entropy;
+use protocol::suite::CA_KEY;
 use protocol::system::System;
 use protocol::systems::SYSTEMS;
-
-use protocol::entropy::Entropy;
-
-use protocol::suite::CA_KEY;
 
 use super::*;
 use crate::user_files::Existing::{Keep, Replace};

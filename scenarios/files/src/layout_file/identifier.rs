@@ -1,8 +1,9 @@
 //! The names of frames, fields and ports.
 
+use protocol::layout::RAW;
+
 use crate::diagnostic::quote;
 use crate::toml_reader::{Node, Reader};
-use protocol::layout::RAW;
 
 /// The name of a frame type or a field: rules write it, and JSON has it as a key.
 pub(super) fn identifier<'t>(

@@ -17,15 +17,15 @@ mod check;
 mod fields;
 mod frames;
 mod identifier;
+mod limits;
+mod model;
 mod starter;
 #[cfg(test)]
 mod tests;
 
-pub use starter::starter;
-mod limits;
 pub use limits::{DEFAULT_MAX, LARGEST_MAX, MAX_FIELDS, MAX_FILE, MAX_FRAMES, MAX_PORTS, MAX_TAG};
-mod model;
 pub use model::LayoutFile;
+pub use starter::starter;
 
 /// How the name of a layout begins that comes with the program: `builtin:helo`, `builtin:helo/hardened`.
 pub const BUILTIN: &str = "builtin:";

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use judge::expect::{BlockedBy, Expect, Expectation, NOTHING};
+use judge::property::{Outcome, Property};
 use protocol::endpoint::Check;
 use protocol::system::System;
 use protocol::weakness::Profile;
@@ -11,8 +13,6 @@ use super::CORRECT;
 use super::weaknesses::{is_weakness, weaknesses};
 use crate::diagnostic::{list, near, quote};
 use crate::toml_reader::{Node, Reader};
-use judge::expect::{BlockedBy, Expect, Expectation, NOTHING};
-use judge::property::{Outcome, Property};
 
 /// The word for a verdict that may be anything.
 const ANY: &str = "any";

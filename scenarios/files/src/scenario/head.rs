@@ -1,10 +1,11 @@
 //! What every scenario says of itself: name, family, summary.
 
+use std::path::Path;
+
 use crate::diagnostic::quote;
 use crate::family::Family;
 use crate::name::is_name;
 use crate::toml_reader::{Node, Reader};
-use std::path::Path;
 
 pub(super) fn name<'t>(reader: &mut Reader, node: &'t Node<'t>, path: &str) -> Option<&'t str> {
     let name = reader.text(node, "name")?;

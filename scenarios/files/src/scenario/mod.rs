@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use judge::{self, Expected, Judgement, Over};
 use mitm_proxy::strategy::Tools;
 use mitm_proxy::world::Victims;
 use protocol::registry::Registry;
@@ -13,13 +14,15 @@ use protocol::weakness::Profile;
 
 use crate::diagnostic::Diagnostics;
 use crate::layout_file::LayoutFile;
-use judge::{self, Expected, Judgement, Over};
 
 mod args;
 mod expectations;
 mod head;
 mod keys;
+mod limits;
+mod model;
 mod own;
+mod payloads;
 mod read;
 mod recorded;
 mod rule_file;
@@ -32,13 +35,10 @@ mod tests;
 mod vocabulary;
 mod weaknesses;
 
-pub use rule_file::{Frames, RuleFile};
-mod limits;
 pub use limits::{CORRECT, DEFAULT_SEED, MAX_ACTIONS, MAX_PAYLOAD, MAX_RULES, MAX_STEPS};
-mod payloads;
-pub use payloads::Payloads;
-mod model;
 pub use model::{Scenario, TargetSet};
+pub use payloads::Payloads;
+pub use rule_file::{Frames, RuleFile};
 
 impl Scenario {
     /// Read a scenario. `path` is for messages, and says what the name must be if it ends with `.toml`.

@@ -1,15 +1,17 @@
 //! A scenario as data.
 
-use crate::family::Family;
-use crate::layout_file::LayoutFile;
-use crate::target_file::Target;
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use judge::Scope;
 use judge::expect::Expect;
 use judge::{self, Plan};
 use protocol::system::System;
 use protocol::weakness::Weakness;
-use std::path::PathBuf;
-use std::sync::Arc;
+
+use crate::family::Family;
+use crate::layout_file::LayoutFile;
+use crate::target_file::Target;
 
 /// One attack: what honest clients do, what the attacker does, and what the judge is expected to say.
 #[derive(Clone, Debug)]

@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use judge::Plan;
+use judge::expect::Expect;
+
 use super::vocabulary::Vocabulary;
 use super::{DEFAULT_SEED, Payloads, Scenario, TargetSet, expectations, head, recorded, rules};
 use crate::diagnostic::quote;
 use crate::layout_file::{BUILTIN, LayoutFile};
 use crate::target_file::{self, Found, read_scope};
 use crate::toml_reader::{Node, Reader, Table};
-use judge::Plan;
-use judge::expect::Expect;
 
 /// The keys of such a scenario.
 pub(super) const KEYS: &[&str] = &[

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use judge::Plan;
 use protocol::registry::Registry;
 use protocol::system::System;
 use protocol::weakness::Weakness;
@@ -16,7 +17,6 @@ use crate::diagnostic::{Diagnostic, list};
 use crate::layout_file::LayoutFile;
 use crate::load::MAX_FILE;
 use crate::toml_reader::{self, Node, Reader, Table};
-use judge::Plan;
 
 const KEYS: &[&str] = &[
     "name", "family", "summary", "teaches", "system", "seed", "needs", "script", "keys",

@@ -1,7 +1,8 @@
 //! Sides by name.
 
-use crate::toml_reader::{Node, Reader};
 use protocol::endpoint::Side;
+
+use crate::toml_reader::{Node, Reader};
 
 /// `client` or `server`.
 pub(super) fn side(reader: &mut Reader, node: &Node<'_>, key: &str) -> Option<Side> {

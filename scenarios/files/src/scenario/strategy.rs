@@ -1,5 +1,6 @@
 //! `[strategy]`: an adaptive attacker in the place of rules, or one that works on what rules have obtained.
 
+use judge::PlannedStrategy;
 use mitm_proxy::rule::Rule;
 use mitm_proxy::strategies::{STRATEGIES, strategy};
 
@@ -7,7 +8,6 @@ use super::args::arguments;
 use super::rules::when;
 use super::vocabulary::Vocabulary;
 use crate::toml_reader::{Reader, Table};
-use judge::PlannedStrategy;
 
 /// Read the strategy. The rule that says when comes with it.
 pub(super) fn read(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use judge::property::{Outcome, Property};
 use mitm_proxy::condition::{Event, When};
 use mitm_proxy::script::Step;
 use proptest::prelude::*;
@@ -15,7 +16,6 @@ use crate::catalogue::embedded_files;
 use crate::diagnostic::Diagnostics;
 use crate::load::MAX_FILE;
 use crate::starter::starter;
-use judge::property::{Outcome, Property};
 
 struct NoPayloads;
 

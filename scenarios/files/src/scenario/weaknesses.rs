@@ -1,8 +1,9 @@
 //! Weaknesses by name.
 
-use crate::toml_reader::Reader;
 use protocol::system::System;
 use protocol::weakness::Weakness;
+
+use crate::toml_reader::Reader;
 
 /// Whether any system has a weakness of that name.
 pub(super) fn is_weakness(reader: &Reader, name: &str) -> bool {

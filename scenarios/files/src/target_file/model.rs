@@ -1,12 +1,13 @@
 //! A target as data: the programs, and what tells what they accepted.
 
-use judge::Scope;
-use protocol::endpoint::{End, Reject, Side};
-use regex::Regex;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use judge::Scope;
+use protocol::endpoint::{End, Reject, Side};
+use regex::Regex;
 
 /// How long a run may take, unless the scenario says otherwise.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(20);

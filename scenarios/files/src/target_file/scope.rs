@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::toml_reader::{Node, Reader, Table};
 use judge::Scope;
 use judge::property::{Outcome, Property};
+
+use crate::toml_reader::{Node, Reader, Table};
 
 /// The keys that a scenario, a file of targets and a target may have for this.
 pub(crate) const KEYS: &[&str] = &["scope", "honest"];

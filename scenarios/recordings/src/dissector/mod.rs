@@ -4,19 +4,19 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use files::layout_file::LayoutFile;
 use protocol::endpoint::{PortIndex, Side};
 use protocol::layout::{Counts, Encoding, Field, FrameSpec, Layout, Role, Size, Turn};
 use protocol::registry::Registry;
 use protocol::weakness::Profile;
 
-use files::layout_file::LayoutFile;
-
+mod dissected;
 mod shown;
 #[cfg(test)]
 mod tests;
 
 use shown::Shown;
-mod dissected;
+
 pub use dissected::Protocol;
 
 const ENGINE: &str = include_str!("engine.lua");

@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
-
 use files::diagnostic::{escape, quote};
+use serde_json::Value;
 
 /// The most bytes of claims that are read.
 const MOST: u64 = 64 << 20;

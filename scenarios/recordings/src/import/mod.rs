@@ -8,15 +8,15 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use files::diagnostic::quote_path;
 use protocol::endpoint::Side;
 use protocol::layout::Layout;
-
-use files::diagnostic::quote_path;
 
 pub mod claimed;
 pub mod listing;
 pub mod play;
 mod recorder;
+mod recording;
 mod services;
 pub mod verdict;
 pub mod write;
@@ -24,7 +24,7 @@ pub(crate) mod writes;
 
 use recorder::Recorder;
 use services::{Seen, Services};
-mod recording;
+
 pub use recording::{ImportError, Keep, Link, Piece, Recording, Session};
 
 /// How much of a capture is read at once, in bytes.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use capture::{Ending, Visitor};
+use files::diagnostic::escape;
 use protocol::endpoint::{PortIndex, Side, Tick};
 use protocol::layout::{Deframer, Frame, Layout};
 
@@ -13,7 +14,6 @@ use super::recording::MOST_KEPT;
 use super::services::{Place, Services};
 use super::writes::Writes;
 use super::{Keep, Link, Piece, Recording, Session};
-use files::diagnostic::escape;
 
 /// The most frames that are listed.
 const MOST_FRAMES: usize = 1_000_000;

@@ -1,14 +1,15 @@
 //! A recording as data: sessions, connections and pieces, and why there is none.
 
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
 use bytes::Bytes;
 use capture::{CaptureError, Ending, Summary};
 use files::diagnostic::quote_path;
 use protocol::endpoint::{PortIndex, Side, Tick};
 use protocol::layout::RAW;
-use std::fmt;
-use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 
 /// The most bytes of a session that are kept.
 pub(super) const MOST_KEPT: usize = 256 << 20;

@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use files::diagnostic::escape;
+use files::scenario::MAX_ACTIONS;
 use protocol::endpoint::{Kind, Side};
 use protocol::layout::RAW;
 use protocol::system::System;
 
 use super::{Piece, Session};
-use files::diagnostic::escape;
-use files::scenario::MAX_ACTIONS;
 
 /// Frames up to this size stand in the scenario; larger ones are files beside it. In bytes.
 const INLINE: usize = 4096;

@@ -6,13 +6,12 @@
 use std::fmt::{self, Display, Write};
 use std::net::SocketAddr;
 
+use files::diagnostic::quote;
 use protocol::endpoint::{PortIndex, Side};
 use protocol::registry::Registry;
 use protocol::session_secret::SessionSecret;
 use protocol::system::System;
 use protocol::weakness::Profile;
-
-use files::diagnostic::quote;
 
 pub mod open;
 #[cfg(test)]

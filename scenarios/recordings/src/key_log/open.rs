@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use capture::{Ending, Visitor};
+use files::diagnostic::escape;
 use protocol::compromise::RecordedFrame;
 use protocol::endpoint::{Message, Side, Tick};
 use protocol::layout::{Deframer, Frame};
@@ -13,7 +14,6 @@ use protocol::session_secret::SessionSecret;
 
 use super::{Connection, Line};
 use crate::import::writes::Writes;
-use files::diagnostic::escape;
 
 /// The most bytes of connections that are kept at once: their secrets open them when they are over.
 pub const MOST_KEPT: usize = 128 << 20;

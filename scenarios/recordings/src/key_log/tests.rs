@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use capture::Format;
+use files::catalogue::catalogue;
+use files::scenario::ScenarioRun;
+use judge::Over;
 use mitm_proxy::trace::ClaimRecord;
 use proptest::prelude::*;
 use protocol::endpoint::{Fact, Message};
-use rayon::prelude::*;
-
 use protocol::registry::Registry;
+use rayon::prelude::*;
 
 use super::open::{Listener, Opened};
 use super::*;
 use crate::run_capture::{Plaintext, Subject, key_log, write};
-use files::catalogue::catalogue;
-use files::scenario::ScenarioRun;
-use judge::Over;
 
 const LINE: &str = "helo as-built client 1 10.0.0.1:49153 10.0.0.100:9999 0 master ";
 

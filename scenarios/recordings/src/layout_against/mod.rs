@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use capture::{Ending, Visitor};
+use files::diagnostic::escape;
 use protocol::endpoint::{PortIndex, Side, Tick};
 use protocol::layout::{Deframer, Frame, Front, Layout, RAW};
 use serde_json::{Value, json};
 
-use files::diagnostic::escape;
 mod hint;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,10 @@
 //! Which connections there are between the attacker and the endpoints, and what went over them.
 
-use mitm_proxy::trace::{Departing, Fate, LinkEvent, LinkRecord, Origin, Trace};
-use protocol::endpoint::{PortIndex, Side};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
+
+use mitm_proxy::trace::{Departing, Fate, LinkEvent, LinkRecord, Origin, Trace};
+use protocol::endpoint::{PortIndex, Side};
 
 /// The first of the ports that clients connect from (RFC 6335, section 6: dynamic ports).
 pub(crate) const FIRST_PORT: u32 = 49_152;

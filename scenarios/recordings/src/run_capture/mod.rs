@@ -8,23 +8,23 @@
 use std::io::{self, Write};
 
 use capture::{Format, Writer};
+use files::scenario::ScenarioRun;
+use judge::Judgement;
 use mitm_proxy::trace::SecretRecord;
 use protocol::endpoint::Side;
 use protocol::system::EPOCH;
 
 use crate::key_log::{Connection, Line};
-use files::scenario::ScenarioRun;
-use judge::Judgement;
 
 mod events;
 mod legs;
 mod notes;
 mod place;
+mod subject;
 #[cfg(test)]
 mod tests;
 
 pub use place::{Naming, Place, What};
-mod subject;
 pub use subject::{Plaintext, Subject};
 
 /// The secrets of the sessions in the capture of a run.

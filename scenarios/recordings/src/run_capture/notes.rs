@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use judge::properties::Ruling;
+use judge::property::Outcome;
+use judge::{Judgement, actor_name};
 use mitm_proxy::trace::{ClaimRecord, Fate, FrameRecord, Loot, Origin};
 use protocol::endpoint::Fact;
 
 use super::legs::Legs;
 use super::{Plaintext, Subject};
 use crate::claim_text::describe;
-use judge::properties::Ruling;
-use judge::property::Outcome;
-use judge::{Judgement, actor_name};
 
 /// Comments.
 #[derive(Debug, Default)]

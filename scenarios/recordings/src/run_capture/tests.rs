@@ -5,16 +5,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use capture::{Ending, Format, Visitor, read};
+use files::catalogue::catalogue;
+use files::scenario::Scenario;
+use files::scenario::ScenarioRun;
+use judge::{Judgement, Over};
 use mitm_proxy::trace::{Fate, Origin};
 use protocol::endpoint::{Side, Tick};
 use protocol::system::EPOCH;
 use protocol::weakness::Profile;
 
 use super::{Place, Plaintext, write};
-use files::catalogue::catalogue;
-use files::scenario::Scenario;
-use files::scenario::ScenarioRun;
-use judge::{Judgement, Over};
 
 fn with<T>(scenario: &str, check: impl FnOnce(ScenarioRun<'_>, &Judgement) -> T) -> T {
     let found: Scenario = catalogue().into_iter().find(|known| known.name == scenario).unwrap();

@@ -7,6 +7,7 @@ mod absent;
 mod beside;
 #[cfg(feature = "live-capture")]
 mod interface;
+mod outcome;
 
 #[cfg(not(feature = "live-capture"))]
 pub use absent::{Beside, Sniffer};
@@ -14,5 +15,4 @@ pub use absent::{Beside, Sniffer};
 pub use beside::Beside;
 #[cfg(feature = "live-capture")]
 pub use interface::Sniffer;
-mod outcome;
 pub use outcome::{Outcome, SniffError, Wanted};

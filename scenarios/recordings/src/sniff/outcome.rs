@@ -1,12 +1,13 @@
 //! What is wanted of a live capture, what came of it, and why there is none.
 
-use capture::Visitor;
-use files::diagnostic::{quote, quote_path};
-use protocol::endpoint::{Side, Tick};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
+
+use capture::Visitor;
+use files::diagnostic::{quote, quote_path};
+use protocol::endpoint::{Side, Tick};
 
 /// What is to be captured.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -3,12 +3,12 @@
 
 use std::fmt::Write;
 
-use protocol::endpoint::Check;
-
-use super::sections::Sections;
 use files::diagnostic::list;
 use files::target_file::Channel;
 use judge::property::Property;
+use protocol::endpoint::Check;
+
+use super::sections::Sections;
 
 /// What can be explained here.
 pub(super) const NAMES: [&str; 2] = ["target", "observe"];

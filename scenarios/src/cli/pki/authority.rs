@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use accounts::pem_files::private_key;
 use anyhow::Result;
 use protocol::pki::x509::{Issuer, Kind};
 
@@ -9,7 +10,6 @@ use super::How;
 use super::how::{large_enough, period, unmakeable};
 use crate::cli::done::Done;
 use crate::cli::output::Output;
-use accounts::pem_files::private_key;
 
 /// Options of `authority`.
 #[derive(clap::Args, Clone, Debug)]

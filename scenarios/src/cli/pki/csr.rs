@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use accounts::pem_files::private_key;
 use anyhow::Result;
 use protocol::pki::x509::Request;
 
@@ -9,7 +10,6 @@ use super::How;
 use super::how::{large_enough, unmakeable};
 use crate::cli::done::Done;
 use crate::cli::output::Output;
-use accounts::pem_files::private_key;
 
 /// Options of `csr`.
 #[derive(clap::Args, Clone, Debug)]

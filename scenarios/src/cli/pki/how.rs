@@ -1,12 +1,14 @@
 //! What the commands of `pki` have in common: randomness, files, and how keys and certificates are made.
 
-use super::super::output::Output;
+use std::path::Path;
+
 use accounts::user_files::{Existing, WriteError, write};
 use anyhow::{Result, anyhow};
 use protocol::crypto::rsa::PrivateKey;
 use protocol::entropy::Entropy;
 use protocol::pki::x509::{Period, X509Error};
-use std::path::Path;
+
+use super::super::output::Output;
 
 /// Options of every command that makes files.
 #[derive(clap::Args, Clone, Debug)]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use accounts::user_files::{Existing, WriteError, write};
 use anyhow::{Result, anyhow};
 use protocol::system::Wanted;
 
@@ -10,7 +11,6 @@ use crate::cli::clock::now;
 use crate::cli::done::Done;
 use crate::cli::output::Output;
 use crate::cli::select::check;
-use accounts::user_files::{Existing, WriteError, write};
 
 /// Options of `init`.
 #[derive(clap::Args, Clone, Debug)]

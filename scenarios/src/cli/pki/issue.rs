@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use accounts::pem_files::{private_key, public_key};
 use anyhow::{Result, bail};
 use protocol::pki::Certificate;
 
@@ -9,7 +10,6 @@ use super::How;
 use super::how::large_enough;
 use crate::cli::done::Done;
 use crate::cli::output::Output;
-use accounts::pem_files::{private_key, public_key};
 
 /// Options of `issue`.
 #[derive(clap::Args, Clone, Debug)]

@@ -8,6 +8,7 @@ use super::output::Output;
 
 mod authority;
 mod csr;
+mod how;
 mod init;
 mod issue;
 mod keygen;
@@ -15,9 +16,8 @@ pub(super) mod show;
 mod sign;
 mod verify;
 
-pub(super) use keygen::Encoding;
-mod how;
 pub(crate) use how::{How, entropy};
+pub(super) use keygen::Encoding;
 
 /// Options of `pki`.
 #[derive(clap::Args, Clone, Debug)]

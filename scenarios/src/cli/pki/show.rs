@@ -4,7 +4,9 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
+use accounts::pem_files::{Credential, Encoding, read};
 use anyhow::Result;
+use files::diagnostic::escape;
 use protocol::crypto::checksum::hex;
 use protocol::crypto::rsa::PublicKey;
 use protocol::crypto::sha256;
@@ -13,8 +15,6 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::done::Done;
 use crate::cli::output::{Format, Output, print};
-use accounts::pem_files::{Credential, Encoding, read};
-use files::diagnostic::escape;
 
 /// Options of `show`.
 #[derive(clap::Args, Clone, Debug)]

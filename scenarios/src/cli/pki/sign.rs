@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
+use accounts::pem_files::{certificate, private_key, request};
 use anyhow::{Result, bail};
+use files::diagnostic::quote_path;
 use protocol::pki::x509::{Kind, X509Error};
 
 use super::How;
 use super::how::{large_enough, period, unmakeable};
 use crate::cli::done::Done;
 use crate::cli::output::Output;
-use accounts::pem_files::{certificate, private_key, request};
-use files::diagnostic::quote_path;
 
 /// Options of `sign`.
 #[derive(clap::Args, Clone, Debug)]

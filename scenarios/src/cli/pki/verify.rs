@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use accounts::pem_files::{Credential, certificate, public_key, read};
 use anyhow::{Result, bail};
+use files::diagnostic::{escape, quote, quote_path};
 use protocol::pki::x509::{Certificate, Reading, Said, X509Error};
 use protocol::pki::{self, CertificateError};
 use serde_json::json;
@@ -12,8 +14,6 @@ use super::show::time;
 use crate::cli::clock::now;
 use crate::cli::done::Done;
 use crate::cli::output::{Format, Output, print};
-use accounts::pem_files::{Credential, certificate, public_key, read};
-use files::diagnostic::{escape, quote, quote_path};
 
 /// Options of `verify`.
 #[derive(clap::Args, Clone, Debug)]

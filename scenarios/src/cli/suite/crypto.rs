@@ -2,13 +2,13 @@
 //! question is asked before an answer is looked at: a mistake in one never turns the next into a choice.
 
 use anyhow::{Result, anyhow, bail};
+use files::diagnostic::{escape, quote};
 use protocol::crypto::cbc::{self, Key128, Key256};
 use protocol::crypto::checksum::{Algorithm, checksum, from_hex, hex, verify_hash};
 use protocol::crypto::{Secret, sha256};
 
 use super::Menu;
 use super::console::say;
-use files::diagnostic::{escape, quote};
 
 /// An AES key as the menu takes it.
 enum Key {

@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
+use accounts::pem_files::{Credential, private_key};
+use accounts::user_files::{Existing, write};
+use accounts::users::Making;
 use anyhow::{Result, bail};
+use files::diagnostic::{quote, quote_path};
 use protocol::pki::x509::{Checks, Reading, X509Error};
 
 use super::Menu;
@@ -10,10 +14,6 @@ use super::console::say;
 use crate::cli::clock::now;
 use crate::cli::pki::show;
 use crate::cli::users::tell;
-use accounts::pem_files::{Credential, private_key};
-use accounts::user_files::{Existing, write};
-use accounts::users::Making;
-use files::diagnostic::{quote, quote_path};
 
 pub(super) fn export(menu: &mut Menu<'_>) -> Result<()> {
     let name = menu.user()?.name.clone();

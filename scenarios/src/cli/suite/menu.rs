@@ -1,11 +1,12 @@
 //! The menu: who is logged in, and where the files are.
 
-use super::super::output::Output;
-use super::super::users::Place;
-use super::console::Console;
 use accounts::users::UserFolder;
 use protocol::entropy::Entropy;
 use protocol::keyfiles::Account;
+
+use super::super::output::Output;
+use super::super::users::Place;
+use super::console::Console;
 
 /// What the menu works with.
 pub(crate) struct Menu<'a> {

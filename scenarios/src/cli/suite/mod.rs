@@ -5,20 +5,21 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
+use files::diagnostic::quote;
 use protocol::keyfiles::Account;
 
 use super::done::Done;
 use super::output::Output;
-use files::diagnostic::quote;
 
 pub(crate) mod console;
 mod crypto;
 mod keys;
+mod menu;
 mod people;
 mod send;
 
 use console::{Console, Over};
-mod menu;
+
 pub(crate) use menu::{Args, Menu};
 
 /// A line of the menu.

@@ -1,14 +1,14 @@
 //! Registering, logging in, and who is registered.
 
+use accounts::users::Making;
 use anyhow::{Result, bail};
+use files::diagnostic::{escape, quote};
 use protocol::keyfiles::Account;
 
 use super::Menu;
 use super::console::say;
 use crate::cli::clock::now;
 use crate::cli::users::tell;
-use accounts::users::Making;
-use files::diagnostic::{escape, quote};
 
 pub(super) fn register(menu: &mut Menu<'_>) -> Result<()> {
     let account = asked(menu)?;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use protocol::endpoint::Side;
 use protocol::system::Setup;
+use targets::endpoint_programs::addresses;
+use targets::endpoint_programs::outbox::Item;
 
 use super::Menu;
 use crate::cli::conversation::{Conversation, Says};
@@ -12,8 +14,6 @@ use crate::cli::done::Done;
 use crate::cli::interrupt::interrupted;
 use crate::cli::live::{journal, with_keys};
 use crate::cli::users::suite;
-use targets::endpoint_programs::addresses;
-use targets::endpoint_programs::outbox::Item;
 
 pub(super) fn text(menu: &mut Menu<'_>) -> Result<()> {
     let text = menu.console.ask("text: ")?;

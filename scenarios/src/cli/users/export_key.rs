@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use accounts::user_files::{Existing, write};
 use anyhow::Result;
 
 use super::Place;
 use crate::cli::done::Done;
 use crate::cli::output::Output;
 use crate::cli::pki::Encoding;
-use accounts::user_files::{Existing, write};
 
 /// Options of `export-key`.
 #[derive(clap::Args, Clone, Debug)]

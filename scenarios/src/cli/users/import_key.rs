@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use accounts::pem_files::private_key;
+use accounts::user_files::Existing;
+use accounts::users::Making;
 use anyhow::Result;
 
 use super::{Place, tell};
@@ -9,9 +12,6 @@ use crate::cli::clock::now;
 use crate::cli::done::Done;
 use crate::cli::output::Output;
 use crate::cli::pki::entropy;
-use accounts::pem_files::private_key;
-use accounts::user_files::Existing;
-use accounts::users::Making;
 
 /// Options of `import-key`.
 #[derive(clap::Args, Clone, Debug)]

@@ -1,12 +1,12 @@
 //! `scenarios users list`.
 
 use anyhow::Result;
+use files::diagnostic::escape;
 use serde_json::json;
 
 use super::Place;
 use crate::cli::done::Done;
 use crate::cli::output::{Format, Output, print};
-use files::diagnostic::escape;
 
 /// Options of `list`.
 #[derive(clap::Args, Clone, Debug)]

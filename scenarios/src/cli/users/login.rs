@@ -2,15 +2,15 @@
 
 use std::io::Write;
 
+use accounts::users::UserError;
 use anyhow::Result;
+use files::diagnostic::quote;
 use protocol::pki::users::UsersError;
 
 use super::Place;
 use crate::cli::done::Done;
 use crate::cli::output::{Output, print};
 use crate::cli::password::{Ask, Who};
-use accounts::users::UserError;
-use files::diagnostic::quote;
 
 /// Options of `login`.
 #[derive(clap::Args, Clone, Debug)]

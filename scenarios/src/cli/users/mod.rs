@@ -13,6 +13,7 @@ mod login;
 mod place;
 mod register;
 mod remove;
+
 pub(crate) use place::{Place, suite, tell};
 
 /// Options of `users`.

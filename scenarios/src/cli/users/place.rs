@@ -1,13 +1,15 @@
 //! The folder of the users, and what is said of what was made for one.
 
-use super::super::output::Output;
-use super::super::select::check;
+use std::path::PathBuf;
+
 use accounts::users::{AccountKeys, Part, UserFolder};
 use anyhow::{Result, anyhow, bail};
 use protocol::system::System;
 use protocol::systems::SYSTEMS;
 use protocol::weakness::Profile;
-use std::path::PathBuf;
+
+use super::super::output::Output;
+use super::super::select::check;
 
 /// Options that say where people are.
 #[derive(clap::Args, Clone, Debug)]

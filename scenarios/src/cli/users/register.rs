@@ -1,6 +1,8 @@
 //! `scenarios users register`.
 
+use accounts::users::Making;
 use anyhow::Result;
+use files::diagnostic::quote;
 
 use super::{Place, tell};
 use crate::cli::clock::now;
@@ -8,8 +10,6 @@ use crate::cli::done::Done;
 use crate::cli::output::Output;
 use crate::cli::password::{Ask, Who};
 use crate::cli::pki::entropy;
-use accounts::users::Making;
-use files::diagnostic::quote;
 
 /// Options of `register`.
 #[derive(clap::Args, Clone, Debug)]

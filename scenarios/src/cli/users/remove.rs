@@ -1,11 +1,11 @@
 //! `scenarios users remove`.
 
 use anyhow::Result;
+use files::diagnostic::quote;
 
 use super::Place;
 use crate::cli::done::Done;
 use crate::cli::output::Output;
-use files::diagnostic::quote;
 
 /// Options of `remove`.
 #[derive(clap::Args, Clone, Debug)]

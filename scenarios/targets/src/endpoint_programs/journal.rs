@@ -8,19 +8,19 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use files::diagnostic::escape;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use net::{Event, Observer};
 use protocol::endpoint::{Claim, Conn, End, Fact, Kind, Message, Tick};
+use recordings::claim_text::describe;
 use reports::view::Weight;
 use serde_json::{Map, Value, json};
+use terminal;
+use terminal::stdout::Stdout;
 
 use super::keys::Keys;
 use super::store::Store;
 use super::tap::Tap;
-use files::diagnostic::escape;
-use recordings::claim_text::describe;
-use terminal;
-use terminal::stdout::Stdout;
 
 /// What goes to standard output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

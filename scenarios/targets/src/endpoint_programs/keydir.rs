@@ -4,9 +4,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource};
-
 use accounts::user_files::{LARGEST, ReadError, read_within};
+use protocol::keyfiles::{Account, KeyError, KeyFiles, KeyProblem, KeySource};
 
 /// A folder with key files.
 #[derive(Clone, Debug)]

@@ -8,12 +8,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 
+use accounts::user_files;
 use net::Event;
 use protocol::endpoint::{Conn, PortIndex, Side};
 use protocol::system::System;
 use protocol::weakness::Profile;
-
-use accounts::user_files;
 use recordings::key_log::{Connection, HEAD, Line};
 
 /// A key log. Clones share it.

@@ -2,10 +2,9 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
+use files::diagnostic::quote;
 use net::HostPort;
 use protocol::system::System;
-
-use files::diagnostic::quote;
 
 pub mod journal;
 pub mod keydir;

@@ -5,13 +5,12 @@ use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use protocol::endpoint::{Command, Kind, Message, Name};
-use protocol::system::System;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
-
 use files::diagnostic::{quote, quote_path};
 use files::payload::Payload;
 use files::scenario::MAX_PAYLOAD;
+use protocol::endpoint::{Command, Kind, Message, Name};
+use protocol::system::System;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// The longest line of standard input that is sent, in bytes.
 const LONGEST_LINE: u64 = 1 << 20;

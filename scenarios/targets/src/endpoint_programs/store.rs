@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use protocol::endpoint::Message;
-
 use accounts::user_files::{Existing, WriteError, write};
+use protocol::endpoint::Message;
 
 /// The longest name kept, in bytes. File systems allow 255.
 const LONGEST: usize = 120;

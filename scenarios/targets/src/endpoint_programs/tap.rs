@@ -14,11 +14,11 @@ use capture::{Ending, Format, Writer};
 use net::{Event, Trouble};
 use protocol::endpoint::{Claim, Conn, Fact, Input, Message, PortIndex, Side, Tick};
 use protocol::layout::Layout;
-
-use super::naming::Naming;
 use recordings::claim_text::describe;
 use recordings::disk::capture_file;
 use recordings::run_capture::Plaintext;
+
+use super::naming::Naming;
 
 /// What is written after fewer bytes is in the file at once: somebody may be reading along, but not faster.
 const SOON: usize = 64 * 1024;

@@ -1,9 +1,8 @@
 //! Orders of tiny conversations.
 
+use mitm_proxy::trace::{Departing, Departure, Fate, FrameRecord};
 use protocol::endpoint::End;
 use protocol::layout::{Frame, FrameSpec};
-
-use mitm_proxy::trace::{Departing, Departure, Fate, FrameRecord};
 
 use super::*;
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use files::diagnostic::escape;
 use net::proxy::{Batch, Entry, LogEvent};
 use reports::ladder::{Lanes, Links, Row};
 use reports::text::{Page, Paint};
@@ -9,7 +10,6 @@ use reports::view::{ActionTaken, Event, Frame, Weight};
 
 use super::Names;
 use super::names::side;
-use files::diagnostic::escape;
 
 /// The most lines of one second. What is more is counted.
 const MOST_LINES: u32 = 200;

@@ -9,11 +9,11 @@ use net::proxy::{Batch, Entry, LogEvent, Recorder, Tap};
 #[cfg(unix)]
 mod ladder;
 mod log;
+mod names;
 
 #[cfg(unix)]
 pub use ladder::Ladder;
 pub use log::Log;
-mod names;
 pub use names::Names;
 
 /// What passed, in numbers.

@@ -1,7 +1,6 @@
 //! The names of frame types, by their place in the layout.
 
 use net::proxy::{Entry, LogEvent};
-
 use protocol::endpoint::Side;
 
 /// The names of frame types, by their place in the layout.

@@ -1,10 +1,10 @@
 //! Claims on every channel, and what is wrong with them; the example, and the contract's own programs.
 
+use judge::properties::{Finished, PROPERTIES};
+use judge::property::{Outcome, Property};
 use protocol::endpoint::Check;
 
 use super::*;
-use judge::properties::{Finished, PROPERTIES};
-use judge::property::{Outcome, Property};
 
 /// What an example does: the program as it is, or the fixed one.
 fn example(fixed: bool) -> Target {

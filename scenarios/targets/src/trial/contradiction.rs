@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use judge::actor_name;
 use mitm_proxy::trace::{ClaimRecord, Origin, Trace};
 use protocol::endpoint::{Fact, Side};
 
 use crate::Finding;
-use judge::actor_name;
 
 /// What the frames of a run under attack say against the claims in it; and which refusals rest on the program's word alone.
 pub(super) fn look(honest: &Trace, trace: &Trace) -> (Vec<Finding>, Vec<String>) {

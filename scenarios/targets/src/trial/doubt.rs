@@ -1,13 +1,13 @@
 //! Held needs evidence: what makes it doubtful that an attack was tried as it was meant, and so turns every "held" into
 //! "inconclusive". What was violated is violated all the same.
 
+use judge::properties::Ruling;
+use judge::property::{Outcome, Property};
 use mitm_proxy::trace::{FrameRecord, Origin, Trace};
 use protocol::endpoint::Side;
 
 use super::silence;
 use crate::Run;
-use judge::properties::Ruling;
-use judge::property::{Outcome, Property};
 
 /// Let no doubtful "held" stand.
 pub(super) fn spread(rulings: &mut [(Property, Ruling)], honest: &Trace, run: &Run) {

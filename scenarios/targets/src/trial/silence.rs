@@ -1,11 +1,11 @@
 //! What programs do not say, and what therefore nobody can judge.
 
+use files::target_file::JudgedFrom;
+use judge::property::Property;
 use mitm_proxy::trace::Trace;
 use protocol::endpoint::{Fact, Side};
 
 use crate::{Run, Unmatched};
-use files::target_file::JudgedFrom;
-use judge::property::Property;
 
 /// Why an honest run says nothing of a program: it was given frames, and speaks of no message and no session.
 pub(super) fn mute(run: &Run, judged_from: &JudgedFrom) -> Option<String> {
