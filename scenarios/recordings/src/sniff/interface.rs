@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use capture::{Format, Interface, Preserver};
 use pcap::{Active, Capture, Device, Error, Linktype, Precision};
 
-use super::{Outcome, SniffError, Wanted, held};
+use super::outcome::held;
+use super::{Outcome, SniffError, Wanted};
 use crate::disk::capture_file;
 
 /// The longest packet that is kept whole, in bytes: what tcpdump and Wireshark take.
