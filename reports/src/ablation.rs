@@ -8,8 +8,11 @@ use crate::view::ablation::{Ablation, Cell};
 pub fn text(ablation: &Ablation) -> String {
     let scenarios = ablation.scenarios();
     let Ablation { system, weaknesses, faults, .. } = ablation;
-    let mut text =
-        format!("{system}: {} weaknesses, {} scenarios\n", weaknesses.len(), scenarios.len());
+    let mut text = format!(
+        "{system}: {}, {}\n",
+        count(weaknesses.len(), "weakness", "weaknesses"),
+        count(scenarios.len(), "scenario", "scenarios")
+    );
     for row in weaknesses {
         let names = |found: fn(&Cell) -> bool| -> String {
             let is_one = |name: &&&str| row.scenarios.get(**name).is_some_and(found);
@@ -63,4 +66,9 @@ fn sign(cell: &Cell) -> char {
         "?" => '?',
         _ => '.',
     }
+}
+
+/// `1 weakness`, `2 weaknesses`.
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
