@@ -106,9 +106,10 @@ impl Scope {
         self.only.as_ref().is_none_or(|only| only.contains(&property))
     }
 
-    /// What an honest run may violate and be good enough all the same.
-    pub fn excused(&self) -> BTreeSet<Property> {
-        let outside = Property::ALL.iter().copied().filter(|property| !self.has(*property));
+    /// What an honest run may violate and be good enough all the same, of the known properties and these.
+    pub fn excused(&self, own: &[PropertySpec]) -> BTreeSet<Property> {
+        let all = Property::ALL.iter().copied().chain(own.iter().map(|spec| spec.property));
+        let outside = all.filter(|property| !self.has(*property));
         outside.chain(self.faults.iter().copied()).collect()
     }
 

@@ -54,7 +54,7 @@ pub fn judge_with(case: Case<'_>, tools: &Tools<'_>) -> Judgement {
     };
     let largest_frame = layout.frames.iter().map(|spec| spec.max).max().unwrap_or(0);
     let evaluator = Evaluator {
-        excused: case.scope.excused(),
+        excused: case.scope.excused(case.own_properties),
         own_properties: case.own_properties,
         ..Evaluator::new(plan, largest_frame)
     };
@@ -166,19 +166,27 @@ impl Evaluator<'_> {
         Run { rulings, blocked_by, problem, trace: rest.trace }
     }
 
-    /// A run that nobody attacks is its own honest run: what goes wrong in it is no reason to say nothing, but a finding.
+    /// A run that nobody attacks is its own honest run: what goes wrong in it is no reason to say nothing, but a finding. Where
+    /// availability is not judged, the finding has no place, and nothing can be said of a run that failed.
     fn honest_run(&self, mut world: World) -> Run {
         world.run();
         let rest = rest(world);
         let mut rulings = self.rule(&rest, &rest.trace);
-        let broken = rulings.iter().any(|(_, ruling)| ruling.outcome == Outcome::Violated);
-        if let Some(why) = self.honest_run_problem(&rest).filter(|_| !broken) {
+        // What may be violated explains no failure.
+        let broken = rulings.iter().any(|(property, ruling)| {
+            ruling.outcome == Outcome::Violated && !self.excused.contains(property)
+        });
+        let failed = self.honest_run_problem(&rest).filter(|_| !broken);
+        let failed = failed.map(|why| format!("nobody attacks, and {why}"));
+        let mut problem = self.vacuous(&rest.trace);
+        if self.excused.contains(&Property::Availability) {
+            problem = problem.or(failed);
+        } else if let Some(why) = failed {
             for (_, ruling) in rulings.iter_mut().filter(|(p, _)| *p == Property::Availability) {
-                *ruling = Ruling::violated(format!("nobody attacks, and {why}"), Vec::new());
+                *ruling = Ruling::violated(&why, Vec::new());
             }
         }
         let blocked_by = first_rejection(&rest.trace);
-        let problem = self.vacuous(&rest.trace);
         Run { rulings, blocked_by, problem, trace: rest.trace }
     }
 }

@@ -98,7 +98,7 @@ pub fn trial(
     let largest_frame = frames.iter().map(|spec| spec.max).max().unwrap_or(0);
     let scope = scope(scenario, own, target);
     // Somebody's own protocol may let everybody read along: that is a verdict on it, and no reason not to attack it.
-    let mut excused = scope.excused();
+    let mut excused = scope.excused(&[]);
     excused.insert(Property::Secrecy);
     let plan = &scenario.plan;
     let evaluator = Evaluator { excused, ..Evaluator::new(plan, largest_frame) };

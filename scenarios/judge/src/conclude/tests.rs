@@ -10,8 +10,9 @@ use protocol::systems::system;
 use protocol::weakness::Profile;
 
 use super::*;
-use crate::case::Plan;
+use crate::case::{Plan, Scope};
 use crate::expect::Expectation;
+use crate::properties::{Finished, PropertySpec};
 use crate::run::judge;
 
 /// A client that sends this and says goodbye, and these rules.
@@ -43,6 +44,23 @@ fn an_honest_run_that_fails_is_a_finding_about_availability_alone() {
     let ruling = judgement.rulings.iter().find(|(p, _)| *p == Property::Availability);
     let why = "nobody attacks, and the honest run is stopped by server: content";
     assert_eq!(ruling.unwrap().1.evidence, why);
+}
+
+#[test]
+fn an_honest_run_that_fails_is_never_held_whatever_the_scope_leaves_out() {
+    let plan = plan(Message::numbers("ten"), Vec::new());
+    let only = |property| Scope { only: Some([property].into()), ..Scope::default() };
+    let judgement = judge(Case { scope: only(Property::Order), ..case("ratchet", &plan) });
+    let why = "nobody attacks, and the honest run is stopped by server: content";
+    assert_eq!(judgement.inconclusive.as_deref(), Some(why));
+    assert_eq!(judgement.outcome(), Outcome::Inconclusive);
+    // What is violated and may be does not hide that the run failed.
+    let broken = |_: &Finished<'_>| Ruling::violated("always", Vec::new());
+    let own_properties = &[PropertySpec::new("never-kept", "Nothing keeps it.", broken)];
+    let scope = only(Property::Availability);
+    let judgement = judge(Case { scope, own_properties, ..case("ratchet", &plan) });
+    assert_eq!(judgement.ruling(Property::Availability).unwrap().evidence, why);
+    judgement.assert_violated(Property::Availability);
 }
 
 #[test]
